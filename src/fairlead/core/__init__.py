@@ -1,0 +1,1 @@
+"""The pure heart: types, decisions, the execution state machine. No IO, no clock, no global random."""

@@ -1,0 +1,133 @@
+"""Call: one request as the rest of fairlead sees it, whatever client or side job it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+import msgspec
+
+Operation = Literal["generate", "embed", "count", "retrieve", "opaque"]
+Purpose = Literal["answer", "classify", "judge", "embed", "shadow", "extract"]
+MAX_DEPTH = 1
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One thing found out about a request. New signals need no new field anywhere."""
+
+    kind: str
+    name: str
+    value: float | int | str | bool
+    confidence: float = 1.0
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """The structure of a request, read off without judging its words."""
+
+    chars: int
+    """Characters of text in all messages."""
+    utf8: int
+    """The same text in UTF-8 bytes; the difference tells scripts apart."""
+    turns: int
+    images: int = 0
+    audio: int = 0
+    documents: int = 0
+    tools: int = 0
+    tool_bytes: int = 0
+    """Bytes of tool declarations and of schemas: they are input tokens too."""
+    json_schema: bool = False
+    json_object: bool = False
+    logprobs: bool = False
+    reasoning: str | None = None
+    """The reasoning effort asked for, in the caller's word."""
+    max_output: int | None = None
+    answers: int = 1
+    """How many alternatives are asked for (`n`)."""
+
+
+class View(Protocol):
+    """What a dialect lets the others read of a body. Computed on first use, then kept."""
+
+    def shape(self) -> Shape: ...
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """(role, text) of every text part, in order."""
+        ...
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, and what their key allows. None means "no restriction"."""
+
+    name: str
+    tenant: str = "default"
+    role: str = "caller"
+    policy: str | None = None
+    models: frozenset[str] | None = None
+    providers: frozenset[str] | None = None
+    regions: frozenset[str] | None = None
+    sensitive: bool = False
+    """Everything this key sends stays on self-hosted models."""
+
+
+class Wishes(msgspec.Struct, frozen=True):
+    """What the caller declared with the request: it can narrow a choice, never widen it."""
+
+    quality_floor: float | None = None
+    max_cost: int | None = None
+    """Nano-units of USD."""
+    max_latency_ms: int | None = None
+    sensitive: bool = False
+    session: str = ""
+    task: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What the shell looked up for the decision, so that the decision itself stays pure."""
+
+    at: int
+    """Epoch seconds: which price rows hold."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    id: str
+    operation: Operation
+    dialect: str
+    model: str
+    """As the caller wrote it: a name, an alias, `name@channel`, `auto`, `auto:cheap`..."""
+    stream: bool
+    body: bytes
+    view: View
+    caller: Caller
+    wishes: Wishes
+    facts: Facts
+    signals: tuple[Signal, ...] = ()
+    purpose: Purpose = "answer"
+    parent: str | None = None
+    depth: int = 0
+
+    @property
+    def sensitive(self) -> bool:
+        return self.caller.sensitive or self.wishes.sensitive
+
+
+def child(parent: Call, call_id: str, purpose: Purpose, operation: Operation, model: str, body: bytes, view: View) -> Call:
+    """A side call (judge, classifier, embedding, shadow copy): same pipeline, holds, deadline and ledger.
+
+    It inherits who asks and how sensitive the matter is, and may have no children of its own.
+    """
+    if parent.depth >= MAX_DEPTH:
+        raise ValueError(f"call {parent.id} is itself a side call and may not make another")
+    return msgspec.structs.replace(
+        parent,
+        id=call_id,
+        operation=operation,
+        model=model,
+        stream=False,
+        body=body,
+        view=view,
+        signals=(),
+        purpose=purpose,
+        parent=parent.id,
+        depth=parent.depth + 1,
+    )

@@ -1,0 +1,74 @@
+"""What the `model` string of a request means.
+
+    auto             the policy in force decides
+    auto:cheap       the cheapest that is good enough
+    auto:best        the best
+    auto:<policy>    the named policy decides
+    <model>          that model or alias, on whichever of its channels is eligible
+    <model>@<channel>  that model on that channel only
+"""
+
+from __future__ import annotations
+
+import difflib
+
+import msgspec
+
+from fairlead.core.model import Model, Snapshot
+from fairlead.core.policy import Policy
+from fairlead.errors import NotFound
+
+AUTO = "auto"
+SUFFIXES = {"cheap": "cost_first", "best": "quality_first"}
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """`model` is None when the policy is to choose."""
+
+    model: Model | None
+    channel: str
+    policy: Policy
+
+
+def read_choice(asked: str, policy: Policy, policies: dict[str, Policy], snapshot: Snapshot) -> Choice:
+    """`policy` is the one in force for the caller; a suffix replaces it."""
+    if asked == AUTO:
+        return Choice(None, "", policy)
+    if asked.startswith("auto:"):
+        suffix = asked[5:]
+        named = policies.get(SUFFIXES.get(suffix, suffix))
+        if named is None:
+            known = [f"auto:{name}" for name in (*SUFFIXES, *policies)]
+            raise NotFound(
+                f"model {asked!r} names no policy.{nearest(asked, known)} The policies are: {', '.join(sorted(policies))}.",
+                param="model",
+                code="model_not_found",
+            )
+        return Choice(None, "", named)
+    model = snapshot.resolve(asked)
+    if model is not None:
+        return Choice(model, "", policy)
+    name, at, channel = asked.rpartition("@")
+    if at:
+        model = snapshot.resolve(name)
+        if model is not None:
+            for one in model.channels:
+                if one.name == channel:
+                    return Choice(model, channel, policy)
+            names = ", ".join(one.name for one in model.channels)
+            raise NotFound(
+                f"model {model.name!r} has no channel {channel!r}; it has: {names}.",
+                param="model",
+                code="model_not_found",
+            )
+    raise NotFound(
+        f"model {asked!r} is not known here.{nearest(asked, [AUTO, *snapshot.models, *snapshot.aliases])} "
+        "GET /v1/models lists what this key may use; 'auto' lets the policy choose.",
+        param="model",
+        code="model_not_found",
+    )
+
+
+def nearest(word: str, known: list[str]) -> str:
+    found = difflib.get_close_matches(word[:200].lower(), known, n=1, cutoff=0.6)
+    return f" Did you mean {found[0]!r}?" if found else ""

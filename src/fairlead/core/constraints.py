@@ -1,0 +1,201 @@
+"""What a model, or one of its channels, must fulfil for a request. One function a rule, one line in a table.
+
+Each function answers in words why the candidate is out, or None. The table's `named` says whether the rule also
+holds for a model the caller named: access, availability and size always do; taste (quality, speed, flags) does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from fairlead.core import egress
+from fairlead.core.call import Call
+from fairlead.core.cost import expected_cost, plain
+from fairlead.core.model import Channel, Conditions, Model, capability_names
+from fairlead.core.plan import Rejection
+from fairlead.core.policy import Policy
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """What is asked of every candidate: the request's needs, the caller's wishes and the policy, added up."""
+
+    call: Call
+    policy: Policy
+    conditions: Conditions
+    capabilities: int
+    input_tokens: int
+    output_tokens: int
+    """What the answer is expected to take."""
+    output_room: int
+    """What the answer may take at most, as far as the caller said; the expectation otherwise."""
+    min_quality: float
+    max_cost: int | None
+    max_latency_ms: int | None
+
+
+def disabled(ask: Ask, model: Model) -> str | None:
+    if not model.enabled:
+        return "it is switched off in the configuration"
+    if model.name in ask.conditions.disabled:
+        return "it is switched off just now"
+    return None
+
+
+def outside_policy(ask: Ask, model: Model) -> str | None:
+    if ask.policy.models is not None and model.name not in ask.policy.models:
+        return f"policy {ask.policy.name} does not list it"
+    return None
+
+
+def capability(ask: Ask, model: Model) -> str | None:
+    missing = ask.capabilities & ~model.capabilities
+    if missing:
+        return f"it cannot do {', '.join(capability_names(missing))}"
+    return None
+
+
+def context(ask: Ask, model: Model) -> str | None:
+    if model.context and ask.input_tokens + ask.output_room > model.context:
+        room = f" and room for {ask.output_room:,} of output" if ask.output_room else ""
+        return f"about {ask.input_tokens:,} tokens of input{room} exceed its context of {model.context:,}"
+    return None
+
+
+def max_output(ask: Ask, model: Model) -> str | None:
+    if model.max_output and ask.output_room > model.max_output:
+        return f"{ask.output_room:,} tokens of output are asked for, it gives at most {model.max_output:,}"
+    return None
+
+
+def quality(ask: Ask, model: Model) -> str | None:
+    if ask.min_quality <= 0:
+        return None
+    if model.quality is None:
+        return f"its quality is unknown and at least {ask.min_quality:g} is required (declare models.{model.name}.quality)"
+    if model.quality < ask.min_quality:
+        return f"its quality {model.quality:g} is below the required {ask.min_quality:g}"
+    return None
+
+
+def flags(ask: Ask, model: Model) -> str | None:
+    """Model flags only; a required flag may also sit on a channel, which `channel_flags` looks at."""
+    barred = ask.policy.exclude_flags & model.flags
+    if barred:
+        return f"policy {ask.policy.name} excludes {', '.join(sorted(barred))}"
+    return None
+
+
+def channel_disabled(ask: Ask, model: Model, channel: Channel) -> str | None:
+    if not channel.enabled:
+        return "it is switched off in the configuration"
+    if channel.id in ask.conditions.disabled:
+        return "it is switched off just now"
+    return None
+
+
+def policy_region(ask: Ask, model: Model, channel: Channel) -> str | None:
+    regions = ask.policy.regions
+    if regions is not None and channel.region not in regions:
+        return f"policy {ask.policy.name} allows the regions {', '.join(sorted(regions))}; this is {channel.region or 'undeclared'}"
+    return None
+
+
+def channel_flags(ask: Ask, model: Model, channel: Channel) -> str | None:
+    barred = ask.policy.exclude_flags & channel.flags
+    if barred:
+        return f"policy {ask.policy.name} excludes {', '.join(sorted(barred))}"
+    missing = ask.policy.require_flags - channel.flags - model.flags
+    if missing:
+        return f"policy {ask.policy.name} requires {', '.join(sorted(missing))}"
+    return None
+
+
+def latency(ask: Ask, model: Model, channel: Channel) -> str | None:
+    if ask.max_latency_ms is None:
+        return None
+    expected = expected_latency(ask, model, channel)
+    if expected is None:
+        return f"its latency is unknown and at most {ask.max_latency_ms} ms are allowed (declare models.{model.name}.latency_ms)"
+    if expected > ask.max_latency_ms:
+        return f"it takes about {expected} ms, at most {ask.max_latency_ms} ms are allowed"
+    return None
+
+
+def cost(ask: Ask, model: Model, channel: Channel) -> str | None:
+    if ask.max_cost is None:
+        return None
+    price = channel.price_at(ask.call.facts.at)
+    if price is None:
+        return f"its price is unknown and at most ${plain(ask.max_cost)} is allowed (declare models.{model.name}.price)"
+    expected = expected_cost(price, ask.input_tokens, ask.output_tokens)
+    if expected > ask.max_cost:
+        return f"it would cost about ${plain(expected)}, at most ${plain(ask.max_cost)} is allowed"
+    return None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    reason: str
+    check: Callable[[Ask, Model], str | None]
+    named: bool
+
+
+class ChannelRule(msgspec.Struct, frozen=True):
+    reason: str
+    check: Callable[[Ask, Model, Channel], str | None]
+    named: bool
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("disabled", disabled, True),
+    Rule("outside_policy", outside_policy, False),
+    Rule("capability", capability, False),
+    Rule("context", context, True),
+    Rule("max_output", max_output, False),
+    Rule("quality", quality, False),
+    Rule("flags", flags, False),
+)
+
+CHANNEL_RULES: tuple[ChannelRule, ...] = (
+    ChannelRule("disabled", channel_disabled, True),
+    ChannelRule("policy_region", policy_region, True),
+    ChannelRule("flags", channel_flags, False),
+    ChannelRule("latency", latency, False),
+    ChannelRule("cost", cost, True),
+)
+
+NAMED_RULES = tuple(rule for rule in RULES if rule.named)
+NAMED_CHANNEL_RULES = tuple(rule for rule in CHANNEL_RULES if rule.named)
+
+
+def expected_latency(ask: Ask, model: Model, channel: Channel) -> int | None:
+    """Measured where there is a measurement, the declared SLA otherwise."""
+    measured = ask.conditions.latency_ms.get(channel.id)
+    return model.latency_ms if measured is None else measured
+
+
+def eligible(ask: Ask, model: Model, named: bool, only: str, rejected: list[Rejection]) -> tuple[Channel, ...]:
+    """The channels of `model` that may serve; every one that may not is added to `rejected` with its reason."""
+    for rule in NAMED_RULES if named else RULES:
+        words = rule.check(ask, model)
+        if words is not None:
+            rejected.append(Rejection(model.name, "", rule.reason, words))
+            return ()
+    channel_rules = NAMED_CHANNEL_RULES if named else CHANNEL_RULES
+    kept = []
+    for channel in model.channels:
+        if only and channel.name != only:
+            continue
+        refused = egress.refusal(ask.call, channel)
+        if refused is None:
+            for channel_rule in channel_rules:
+                words = channel_rule.check(ask, model, channel)
+                if words is not None:
+                    refused = (channel_rule.reason, words)
+                    break
+        if refused is None:
+            kept.append(channel)
+        else:
+            rejected.append(Rejection(model.name, channel.name, *refused))
+    return tuple(kept)

@@ -1,0 +1,94 @@
+"""Money: integer nano-units all the way, rounded half-even once per cost line.
+
+A rate is nano-units per million tokens, so a line is `quantity * rate / 1_000_000`: one integer division,
+as exact as decimal arithmetic and a tenth of its price. Sums of lines are then exact.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from fairlead.core.model import Price, Rates
+from fairlead.core.record import CostLine, Usage
+
+MILLION = 1_000_000
+NANO = 1_000_000_000
+
+
+def rounded(quantity: int, rate: int) -> int:
+    """quantity x rate per million, half-even."""
+    whole, rest = divmod(quantity * rate, MILLION)
+    if rest > 500_000 or (rest == 500_000 and whole & 1):
+        return whole + 1
+    return whole
+
+
+def rates_for(price: Price, prompt_tokens: int) -> Rates:
+    """The rates of the highest tier the prompt reaches; they hold for all tokens of the request."""
+    rates = price.rates
+    for above, tier in price.tiers:
+        if prompt_tokens <= above:
+            break
+        rates = tier
+    return rates
+
+
+def expected_cost(price: Price, input_tokens: int, output_tokens: int) -> int:
+    rates = price.rates if not price.tiers else rates_for(price, input_tokens)
+    return rounded(input_tokens, rates.input) + rounded(output_tokens, rates.output) + price.per_request
+
+
+def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
+    """One line per kind of token that was used and per request fee; cached and cache-write tokens are part of
+    `usage.input` and billed apart, reasoning is part of `usage.output` and billed apart only if priced apart."""
+    rates = rates_for(price, usage.input) if price.tiers else price.rates
+    row, currency = price.id, price.currency
+    plain_input, plain_output = usage.input, usage.output
+    lines: list[CostLine] = []
+    if usage.cached_input:
+        plain_input -= usage.cached_input
+        rate = rates.input if rates.cached_input is None else rates.cached_input
+        amount = rounded(usage.cached_input, rate)
+        lines.append(CostLine("cached_input", usage.cached_input, "token", row, amount, currency))
+    if usage.cache_write:
+        plain_input -= usage.cache_write
+        rate = rates.input if rates.cache_write is None else rates.cache_write
+        amount = rounded(usage.cache_write, rate)
+        lines.append(CostLine("cache_write", usage.cache_write, "token", row, amount, currency))
+    if usage.cache_write_1h:
+        plain_input -= usage.cache_write_1h
+        rate = rates.input if rates.cache_write_1h is None else rates.cache_write_1h
+        amount = rounded(usage.cache_write_1h, rate)
+        lines.append(CostLine("cache_write_1h", usage.cache_write_1h, "token", row, amount, currency))
+    if usage.reasoning and rates.reasoning is not None:
+        plain_output -= usage.reasoning
+        amount = rounded(usage.reasoning, rates.reasoning)
+        lines.append(CostLine("reasoning", usage.reasoning, "token", row, amount, currency))
+    if plain_input > 0:
+        lines.append(CostLine("input", plain_input, "token", row, rounded(plain_input, rates.input), currency))
+    if plain_output > 0:
+        lines.append(CostLine("output", plain_output, "token", row, rounded(plain_output, rates.output), currency))
+    if price.per_request:
+        lines.append(CostLine("request", 1, "request", row, price.per_request, currency))
+    return tuple(lines)
+
+
+def total(lines: tuple[CostLine, ...]) -> int:
+    return sum(line.amount for line in lines)
+
+
+def plain(nano: int) -> str:
+    """Nano-units as a plain decimal, no exponent, no trailing zeros: 12_500_000 -> "0.0125"."""
+    sign = "-" if nano < 0 else ""
+    whole, rest = divmod(abs(nano), NANO)
+    if not rest:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{rest:09d}".rstrip("0")
+
+
+def nano(amount: Decimal) -> int:
+    """An amount of whole units in nano-units; refuses what cannot be held exactly."""
+    scaled = amount * NANO
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"{amount} has more than nine decimals")
+    return int(scaled)

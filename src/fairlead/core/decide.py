@@ -1,0 +1,149 @@
+"""decide(call, choice, snapshot, seed) -> Plan: which models may serve a request, in which order, and why not the others.
+
+Pure: the same arguments give the same plan on any machine, on any day. Everything it knows of the world comes
+in with the snapshot, everything it knows of the request with the call and its signals.
+"""
+
+from __future__ import annotations
+
+from fairlead.core.call import Call
+from fairlead.core.choice import Choice
+from fairlead.core.constraints import Ask, eligible, expected_latency
+from fairlead.core.cost import expected_cost
+from fairlead.core.model import CAPABILITIES, Channel, Model, Snapshot
+from fairlead.core.plan import Expected, Plan, Rejection, Step, Target
+from fairlead.core.policies import STRATEGIES
+from fairlead.core.policy import Policy
+
+PINNED = STRATEGIES["pinned"]
+FAILOVERS = 3
+"""Further models a plan holds ready behind the first."""
+
+
+def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int) -> Plan:
+    policy = choice.policy
+    named = choice.model is not None or policy.strategy == "pinned"
+    ask = requirements(call, policy, snapshot, named)
+    rejected: list[Rejection] = []
+    targets: list[Target] = []
+    for model in _pool(choice, snapshot, rejected):
+        only = choice.channel if model is choice.model else ""
+        channels = eligible(ask, model, named, only, rejected)
+        if channels:
+            targets.append(_target(ask, model, channels))
+    strategy = "pinned" if named else policy.strategy
+    if len(targets) > 1 and not named:
+        targets = STRATEGIES[strategy].rank(targets, policy)
+    if policy.fallbacks and not named:
+        targets = _with_fallbacks(targets, policy, snapshot, ask, rejected)
+    return Plan(
+        steps=_steps(targets),
+        rejected=tuple(rejected),
+        policy=policy.name,
+        strategy=strategy,
+        policy_hash=policy.hash,
+        snapshot_hash=snapshot.hash,
+        conditions=snapshot.conditions.version,
+        seed=seed,
+    )
+
+
+def requirements(call: Call, policy: Policy, snapshot: Snapshot, named: bool) -> Ask:
+    """Adds up what the request needs (its signals), what the caller wants and what the policy demands."""
+    capabilities = input_tokens = output_tokens = output_room = 0
+    for signal in call.signals:
+        kind = signal.kind
+        if kind == "tokens":
+            value = int(signal.value)
+            if signal.name == "input":
+                input_tokens = value
+            elif signal.name == "output":
+                output_tokens = value
+            elif signal.name == "output_room":
+                output_room = value
+        elif kind == "needs" and signal.value:
+            capabilities |= CAPABILITIES[signal.name]
+    wishes = call.wishes
+    floor = policy.min_quality
+    if floor is None:
+        floor = PINNED.min_quality if named else STRATEGIES[policy.strategy].min_quality
+    if wishes.quality_floor is not None:
+        floor = max(floor, wishes.quality_floor)
+    return Ask(
+        call,
+        policy,
+        snapshot.conditions,
+        capabilities,
+        input_tokens,
+        output_tokens,
+        output_room,
+        floor,
+        _least(policy.max_cost, wishes.max_cost),
+        _least(policy.max_latency_ms, wishes.max_latency_ms),
+    )
+
+
+def _least(a: int | None, b: int | None) -> int | None:
+    if a is None:
+        return b
+    return a if b is None else min(a, b)
+
+
+def _pool(choice: Choice, snapshot: Snapshot, rejected: list[Rejection]) -> list[Model]:
+    """The models to look at: the named one and the policy's fallbacks, or all there are."""
+    policy = choice.policy
+    if choice.model is not None:
+        # A channel named by the caller is a wish for exactly that one.
+        return [choice.model] if choice.channel else [choice.model, *_others(policy, snapshot, choice.model)]
+    if policy.strategy == "pinned":
+        first = snapshot.resolve(policy.model)
+        if first is None:
+            rejected.append(Rejection(policy.model, "", "unknown", f"policy {policy.name} pins a model that is not configured"))
+            return _others(policy, snapshot, None)
+        return [first, *_others(policy, snapshot, first)]
+    return list(snapshot.models.values())
+
+
+def _others(policy: Policy, snapshot: Snapshot, first: Model | None) -> list[Model]:
+    found = (snapshot.resolve(name) for name in policy.fallbacks)
+    return [model for model in found if model is not None and model is not first]
+
+
+def _target(ask: Ask, model: Model, channels: tuple[Channel, ...]) -> Target:
+    """Channels stay in the order they are declared; what is expected is what the first of them would take."""
+    first = channels[0]
+    price = first.price_at(ask.call.facts.at)
+    cost = None if price is None else expected_cost(price, ask.input_tokens, ask.output_tokens)
+    return Target(
+        model,
+        channels,
+        Expected(ask.input_tokens, ask.output_tokens, cost, expected_latency(ask, model, first), model.quality),
+    )
+
+
+def _with_fallbacks(
+    targets: list[Target], policy: Policy, snapshot: Snapshot, ask: Ask, rejected: list[Rejection]
+) -> list[Target]:
+    """The policy's own chain takes the place of the ranking behind the first: availability, in the order given."""
+    by_name = {target.model.name: target for target in targets}
+    chain = targets[:1]
+    for model in _others(policy, snapshot, chain[0].model if chain else None):
+        target = by_name.get(model.name)
+        if target is None:
+            seen = len(rejected)
+            channels = eligible(ask, model, True, "", rejected)
+            del rejected[seen:]
+            if channels:
+                target = _target(ask, model, channels)
+        if target is not None:
+            chain.append(target)
+    return chain
+
+
+def _steps(targets: list[Target]) -> tuple[Step, ...]:
+    if not targets:
+        return ()
+    first = Step("first", (targets[0],))
+    if len(targets) == 1:
+        return (first,)
+    return first, Step("failover", tuple(targets[1 : 1 + FAILOVERS]))

@@ -1,0 +1,131 @@
+"""What fairlead knows of a model: the types of a registry entry and of the snapshot `decide` reads.
+
+Money is integer nano-units (1e-9) of the row's currency; a token price is nano-units per million tokens.
+Capabilities are bits, so that "can it do all of this" is one operation however many are asked.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+TOOLS = 1
+JSON_SCHEMA = 2
+VISION = 4
+AUDIO = 8
+DOCUMENTS = 16
+THINKING = 32
+LOGPROBS = 64
+EMBEDDINGS = 128
+IMAGE_OUTPUT = 256
+AUDIO_OUTPUT = 512
+
+CAPABILITIES: dict[str, int] = {
+    "tools": TOOLS,
+    "json_schema": JSON_SCHEMA,
+    "vision": VISION,
+    "audio": AUDIO,
+    "documents": DOCUMENTS,
+    "thinking": THINKING,
+    "logprobs": LOGPROBS,
+    "embeddings": EMBEDDINGS,
+    "image_output": IMAGE_OUTPUT,
+    "audio_output": AUDIO_OUTPUT,
+}
+
+
+def capability_names(bits: int) -> tuple[str, ...]:
+    return tuple(name for name, bit in CAPABILITIES.items() if bits & bit)
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """Nano-units per million tokens; None means "billed like plain input" (or, for reasoning, like output)."""
+
+    input: int
+    output: int
+    cached_input: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    reasoning: int | None = None
+
+
+class Price(msgspec.Struct, frozen=True):
+    """One dated price row. `tiers` are (prompt tokens above which they hold, rates), ascending; all tokens
+    of a request are billed at the tier its prompt reaches."""
+
+    id: str
+    rates: Rates
+    currency: str = "USD"
+    tiers: tuple[tuple[int, Rates], ...] = ()
+    per_request: int = 0
+    since: int = 0
+    """Epoch seconds from which the row holds."""
+    source: str = ""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """One way to reach a model: a provider's endpoint with its own price, region and upstream name."""
+
+    id: str
+    """`model@name`, unique over the snapshot."""
+    name: str
+    model: str
+    provider: str
+    upstream: str
+    """The model's name at that provider."""
+    prices: tuple[Price, ...] = ()
+    """Ascending by `since`; empty means unpriced."""
+    region: str = ""
+    self_hosted: bool = False
+    flags: frozenset[str] = frozenset()
+    enabled: bool = True
+
+    def price_at(self, at: int) -> Price | None:
+        for row in reversed(self.prices):
+            if row.since <= at:
+                return row
+        return None
+
+
+class Model(msgspec.Struct, frozen=True):
+    name: str
+    channels: tuple[Channel, ...]
+    aliases: tuple[str, ...] = ()
+    context: int = 0
+    """Tokens of prompt and answer together; 0 means unknown, and is then not checked."""
+    max_output: int = 0
+    capabilities: int = 0
+    quality: float | None = None
+    """0 to 1, from the user's configuration or derived from the benchmarks."""
+    benchmarks: dict[str, float] = {}
+    latency_ms: int | None = None
+    """The latency SLA: what a typical request takes, until measurements say otherwise."""
+    flags: frozenset[str] = frozenset()
+    enabled: bool = True
+
+
+class Conditions(msgspec.Struct, frozen=True):
+    """The part of a snapshot that moves: at most renewed once a second."""
+
+    version: int = 0
+    disabled: frozenset[str] = frozenset()
+    """Models and channel ids that are switched off just now."""
+    latency_ms: dict[str, int] = {}
+    """Measured median latency by channel id."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything `decide` may know of the world."""
+
+    hash: str
+    models: dict[str, Model]
+    aliases: dict[str, str]
+    """Lower-case alias or name -> name."""
+    conditions: Conditions = Conditions()
+
+    def resolve(self, name: str) -> Model | None:
+        model = self.models.get(name)
+        if model is None:
+            canonical = self.aliases.get(name.lower())
+            if canonical is not None:
+                model = self.models[canonical]
+        return model

@@ -1,0 +1,60 @@
+"""Plan: what `decide` wants done, in order, and why everything else was left out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from fairlead.core.model import Channel, Model
+
+Move = Literal["first", "failover", "escalate", "downgrade"]
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """What a target is expected to take and give. Cost in nano-units of USD, None where unpriced."""
+
+    input_tokens: int
+    output_tokens: int
+    cost: int | None
+    latency_ms: int | None
+    quality: float | None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A model and the channels that may serve it, best first."""
+
+    model: Model
+    channels: tuple[Channel, ...]
+    expected: Expected
+    score: float = 0.0
+    parts: tuple[tuple[str, float], ...] = ()
+    """What the score is made of, for the explanation."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    move: Move
+    targets: tuple[Target, ...]
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """One candidate that was left out. `channel` is empty when the model as a whole was."""
+
+    model: str
+    channel: str
+    reason: str
+    """A code of `core.constraints`."""
+    detail: str
+    """The same in words a person reads."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    steps: tuple[Step, ...]
+    rejected: tuple[Rejection, ...]
+    policy: str
+    strategy: str
+    policy_hash: str
+    snapshot_hash: str
+    conditions: int
+    """Version of the moving part of the snapshot."""
+    seed: int

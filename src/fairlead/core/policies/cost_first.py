@@ -1,0 +1,19 @@
+"""The cheapest model that is good enough; the better one where two cost the same. Unpriced ones come last."""
+
+from __future__ import annotations
+
+from fairlead.core.plan import Target
+from fairlead.core.policy import Policy
+
+MIN_QUALITY = 0.6
+UNPRICED = 1 << 62
+
+
+def rank(targets: list[Target], policy: Policy) -> list[Target]:
+    return sorted(targets, key=_key)
+
+
+def _key(target: Target) -> tuple[int, float, str]:
+    expected = target.expected
+    cost = UNPRICED if expected.cost is None else expected.cost
+    return cost, -(expected.quality or 0.0), target.model.name

@@ -1,0 +1,144 @@
+"""Record: what really happened to a call, attempt by attempt, to the last nano-dollar.
+
+These structs are also what the spool stores, so a field may be added (with a default) but never renamed
+or given another meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["ok", "failed", "cancelled", "lost"]
+"""`lost`: the process died before the attempt ended; its figures are estimates."""
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    """Tokens on one base: `input` includes cached and cache-write tokens, `output` includes reasoning."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    reasoning: int = 0
+    estimated: bool = False
+
+
+class CostLine(msgspec.Struct, frozen=True, array_like=True):
+    kind: str
+    """input, output, cached_input, cache_write, cache_write_1h, reasoning, request"""
+    quantity: int
+    unit: str
+    """token or request"""
+    price_row: str
+    amount: int
+    """Nano-units of `currency`, rounded half-even once."""
+    currency: str
+
+
+class Intent(msgspec.Struct, frozen=True, array_like=True, tag="i"):
+    """Written before an attempt's first byte leaves, so that a crash cannot hide it."""
+
+    attempt: str
+    """`<request id>.<number>`"""
+    request: str
+    number: int
+    at_ms: int
+    """Epoch milliseconds."""
+    key: str
+    tenant: str
+    model: str
+    channel: str
+    provider: str
+    region: str
+    price_row: str
+    currency: str
+    hold: int
+    """What the attempt may cost at most by estimate, in nano-units."""
+    input_tokens: int
+    output_tokens: int
+    purpose: str = "answer"
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    id: str
+    number: int
+    model: str
+    channel: str
+    provider: str
+    region: str
+    outcome: Outcome
+    status: int
+    """The provider's HTTP status, 0 when none came."""
+    error: str
+    started_ms: int
+    """Epoch milliseconds."""
+    first_ms: int
+    """Milliseconds from the start to the first content, -1 when none came."""
+    total_ms: int
+    usage: Usage
+    lines: tuple[CostLine, ...]
+    cost: int
+    currency: str
+    move: str = "first"
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+    """One finished request. Everything the ledger, the report and a later replay need."""
+
+    request: str
+    at_ms: int
+    key: str
+    tenant: str
+    operation: str
+    dialect: str
+    asked: str
+    """The model as the caller wrote it."""
+    stream: bool
+    purpose: str
+    parent: str
+    outcome: Outcome
+    status: int
+    """The HTTP status the client saw."""
+    error: str
+    policy: str
+    strategy: str
+    policy_hash: str
+    snapshot: str
+    conditions: int
+    seed: int
+    model: str
+    """The model that answered; empty when none did."""
+    channel: str
+    attempts: tuple[Attempt, ...]
+    cost: int
+    """Sum over the attempts, nano-units of USD."""
+    baseline_cost: int | None
+    """What the baseline model would have cost for the same tokens; None when there is none."""
+    baseline: str
+    overhead_us: int
+    """Our own share of the time until the upstream request left."""
+    total_ms: int
+    tags: tuple[str, ...] = ()
+    task: str = ""
+    session: str = ""
+    signals: tuple[tuple[str, str, float | int | str | bool, float], ...] = ()
+    version: str = ""
+
+
+class Audit(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """Something that concerns access or money and reached no provider: a refusal, a start, a change."""
+
+    at_ms: int
+    kind: str
+    """unauthenticated, forbidden, rate_limited, infeasible, unpriced, started, recovered, stopped..."""
+    key: str
+    tenant: str
+    request: str
+    detail: str
+    """Never a secret, never prompt text."""
+
+
+Entry = Intent | Record | Audit
