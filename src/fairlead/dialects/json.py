@@ -1,0 +1,96 @@
+"""JSON bodies: decoded once, and changed by splicing so that what the caller wrote stays byte for byte.
+
+A splice is allowed only where it is certain what it changes: `spans` walks the top level of the body and yields
+the exact place of every value. It refuses duplicate keys, which parsers resolve silently and differently.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from fairlead.errors import BadRequest
+
+_KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
+_NEXT = re.compile(rb"[ \t\r\n]*([,}])")
+_OPEN = re.compile(rb"[ \t\r\n]*\{")
+_CLOSED = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*\}[ \t\r\n]*")
+_TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
+
+
+def spans(body: bytes) -> dict[str, tuple[int, int, int]]:
+    """Top-level key -> (start of the key, start of its value, end of the value).
+
+    Valid JSON with an object on top is assumed (decode first). The decoder keeps the last of two equal keys at
+    the place of the first, so any duplicate makes the walk meet a value or key it does not expect.
+    """
+    values = _TOP.decode(body)
+    found: dict[str, tuple[int, int, int]] = {}
+    opened = _OPEN.match(body)
+    if opened is None or _CLOSED.fullmatch(body):
+        return found
+    at = opened.end()
+    for key, raw in values.items():
+        match = _KEY.match(body, at)
+        if match is None or _STRING.decode(match.group(1)) != key:
+            raise _duplicate(body, at)
+        value = bytes(raw)
+        start = match.end()
+        end = start + len(value)
+        if not body.startswith(value, start):
+            raise _duplicate(body, at)
+        found[key] = (match.start(1), start, end)
+        closing = _NEXT.match(body, end)
+        if closing is None:
+            raise _duplicate(body, at)
+        at = closing.end()
+    if body[at - 1 : at] != b"}":
+        raise _duplicate(body, at)
+    return found
+
+
+def _duplicate(body: bytes, at: int) -> BadRequest:
+    match = _KEY.match(body, at)
+    key = match.group(1)[:80].decode("utf-8", "replace") if match else "a key"
+    return BadRequest(f"{key} stands twice in the body; each field may be given once.", code="duplicate_field")
+
+
+def splice(body: bytes, changes: dict[str, bytes]) -> bytes:
+    """Set top-level keys to the given JSON values: in place where the key is there, at the front where it is not."""
+    places = spans(body)
+    edits = []
+    fresh = []
+    for key, value in changes.items():
+        place = places.get(key)
+        if place is None:
+            fresh.append(b'"' + key.encode() + b'":' + value)
+        else:
+            edits.append((place[1], place[2], value))
+    pieces = []
+    at = 0
+    if fresh:
+        opened = body.index(b"{") + 1
+        pieces += [body[:opened], b",".join(fresh), b"," if places else b""]
+        at = opened
+    for start, end, value in sorted(edits):
+        pieces += [body[at:start], value]
+        at = end
+    pieces.append(body[at:])
+    return b"".join(pieces)
+
+
+def without(body: bytes, key: str) -> bytes:
+    """The body with one top-level key taken out."""
+    places = spans(body)
+    place = places.get(key)
+    if place is None:
+        return body
+    keys = sorted(places.values())
+    where = keys.index(place)
+    if where + 1 < len(keys):
+        return body[: place[0]] + body[keys[where + 1][0] :]
+    if where:
+        return body[: keys[where - 1][2]] + body[place[2] :]
+    return body[: place[0]] + body[place[2] :]
