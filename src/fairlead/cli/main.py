@@ -1,0 +1,84 @@
+"""`fairlead`: the table of commands. A command's module is imported only when it runs, so help comes at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from fairlead.errors import FairleadError
+from fairlead.version import __version__
+
+COMMANDS = {
+    "serve": "Run the gateway.",
+    "demo": "One minute of mixed work through simulated models, and what routing saved.",
+    "route": "Say which model a request would go to, without sending it.",
+    "explain": "Say in words why a request would go, or went, where it goes.",
+    "models": "List the models, their prices and what they can do.",
+    "report": "What was asked, what it cost, what it would have cost elsewhere.",
+    "config": "Check a configuration file, or show what it comes to.",
+    "simulate": "Run simulated models as an HTTP server.",
+    "version": "Print the version.",
+}
+
+
+class Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"fairlead.cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx) from None
+
+
+EPILOG = """\b
+Examples:
+  fairlead serve                         simulated models, or those whose keys are in the environment
+  fairlead serve --config fairlead.yaml  what the file says
+  fairlead route "Translate this to French: good morning"
+  fairlead report
+"""
+
+
+@click.command(
+    cls=Lazy,
+    epilog=EPILOG,
+    invoke_without_command=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="fairlead %(version)s")
+def cli() -> None:
+    """A router and gateway for language models: each request to the model that is good enough, cheapest, fast enough."""
+
+
+def main() -> None:
+    try:
+        cli()
+    except FairleadError as error:
+        print(f"fairlead: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

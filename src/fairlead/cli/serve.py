@@ -1,0 +1,103 @@
+"""`fairlead serve`: from a file, or from what the environment holds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from fairlead.config.schema import Config
+
+
+@click.command("serve")
+@click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
+@click.option("--host", help="Address to listen on, instead of server.host.")
+@click.option("--port", "-p", type=click.IntRange(0, 65535), help="Port to listen on, instead of server.port; 0: a free one.")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Directory of the ledger, instead of server.state_dir.")
+def command(path: Path | None, host: str | None, port: int | None, state_dir: Path | None) -> None:
+    """Run the gateway.
+
+    Without --config it uses the providers whose keys are in the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY,
+    GEMINI_API_KEY, DEEPSEEK_API_KEY and others), and simulated models when there are none.
+
+    \b
+    Examples:
+      fairlead serve
+      fairlead serve --config fairlead.yaml --port 8080
+    """
+    from fairlead.config.environment import from_environment
+    from fairlead.config.load import load
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    config = load(path) if path is not None else from_environment(os.environ)
+    for warning in config.warnings:
+        say(f"warning: {warning}")
+    config = with_options(config, host, port, state_dir)
+    run_loop(serve(config, own_key=path is None))
+
+
+def with_options(config: Config, host: str | None, port: int | None, state_dir: Path | None) -> Config:
+    changes: dict[str, object] = {}
+    if host is not None:
+        changes["host"] = host
+    if port is not None:
+        changes["port"] = port
+    if state_dir is not None:
+        changes["state_dir"] = str(state_dir)
+    return config.model_copy(update={"server": config.server.model_copy(update=changes)})
+
+
+async def serve(config: Config, own_key: bool) -> None:
+    from fairlead.config.schema import Key
+    from fairlead.config.secret import Secret
+    from fairlead.server.serve import start, stored_secret, until_stopped
+
+    key = ""
+    if own_key:
+        state_dir = Path(config.server.state_dir)
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = stored_secret(state_dir / "key", "fl_")
+        config = config.model_copy(update={"keys": (Key(name="local", key=Secret(key)),)})
+    running = await start(config)
+    announce(config, running.host, running.port, key)
+    await until_stopped(running, say)
+
+
+def announce(config: Config, host: str, port: int, key: str) -> None:
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    kinds = {provider.kind for provider in config.providers.values()}
+    say(f"fairlead answers at {address}/v1  ({len(config.models)} models; state in {config.server.state_dir})")
+    if kinds == {"simulated"}:
+        say("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine")
+    if not config.keys:
+        say("no keys are configured: answering programs on this machine only, without authentication")
+    shown = key or ("YOUR_KEY" if config.keys else "")
+    if key:
+        say(f"key: {key}")
+    header = f" \\\n    -H 'Authorization: Bearer {shown}'" if shown else ""
+    say("try:")
+    say(f"  curl {address}/v1/chat/completions{header} \\")
+    say("    -H 'Content-Type: application/json' \\")
+    say("""    -d '{"model": "auto", "messages": [{"role": "user", "content": "Say hello in French."}]}'""")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def run_loop(main: object) -> None:
+    """uvloop where it can be had; the loop belongs to this run, no policy is set."""
+    import inspect
+
+    assert inspect.iscoroutine(main)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+        return
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)

@@ -1,0 +1,418 @@
+"""Carries out a plan: performs the actions of `core.execution` on real connections, and puts every attempt on the books.
+
+The state machine decides, this file acts: one method an action, each giving back the event it led to. The record is
+in the ledger's spool before the client's last byte leaves, so whatever a client got whole is on the books whatever
+happens next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fairlead.core import execution as machine
+from fairlead.core.call import Call
+from fairlead.core.cost import expected_cost, plain
+from fairlead.core.egress import grant
+from fairlead.core.execution import Candidate
+from fairlead.core.plan import Plan
+from fairlead.core.record import Attempt, Intent, Outcome, Record, Usage
+from fairlead.dialects import openai_chat
+from fairlead.errors import DeadlineExceeded, Forbidden, Overloaded, RateLimited, RequestError, UpstreamFailed
+from fairlead.gateway.account import baseline_cost, charge
+from fairlead.gateway.request import Outlet
+from fairlead.providers.openai_compatible import wants_usage
+from fairlead.providers.wire import Reply, UpstreamBroken
+from fairlead.version import __version__
+
+if TYPE_CHECKING:
+    from fairlead.gateway.runtime import Runtime
+
+CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
+"""A provider's answer that says the request itself is wrong: another provider would say the same."""
+PASSED_ON = (b"content-type", b"retry-after")
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why an attempt gave no answer."""
+
+    candidate: Candidate
+    status: int
+    words: str
+    body: bytes = b""
+    retry_after: str = ""
+
+
+class Run:
+    """One call being carried out."""
+
+    __slots__ = (
+        "attempts", "began", "body", "call", "candidate", "failures", "first_at", "intent", "late", "outlet", "overhead", "plan",
+        "reader", "received", "reply", "runtime", "sent_at", "settled", "state", "status", "task", "usage", "world",
+    )  # fmt: skip
+
+    def __init__(self, runtime: Runtime, call: Call, plan: Plan, outlet: Outlet, received: float) -> None:
+        self.runtime = runtime
+        self.world = runtime.world
+        self.call = call
+        self.plan = plan
+        self.outlet = outlet
+        self.received = received
+        self.state = machine.begin(plan)
+        self.attempts: list[Attempt] = []
+        self.failures: list[Failure] = []
+        self.candidate: Candidate | None = None
+        self.intent: Intent | None = None
+        self.reply: Reply | None = None
+        self.reader: openai_chat.StreamReader | None = None
+        self.body = b""
+        self.usage: Usage | None = None
+        self.status = 0
+        self.sent_at = self.first_at = 0.0
+        self.overhead = 0.0
+        self.late = False
+        self.settled = False
+        self.task: asyncio.Task[object] | None = None
+        self.began = 0
+
+    async def go(self) -> None:
+        loop = self.runtime.loop
+        self.task = asyncio.current_task()
+        self.began = time.time_ns() // 1_000_000
+        deadline = loop.call_at(self.received + self.world.request_timeout, self._deadline)
+        event: machine.Event | None = machine.BEGIN
+        try:
+            while event is not None:
+                try:
+                    event = await self._advance(event)
+                except asyncio.CancelledError:
+                    if self.late and self.task is not None:
+                        self.task.uncancel()
+                        event = machine.DEADLINE_PASSED
+                    else:
+                        await self._advance(machine.CLIENT_LEFT)
+                        self._close_attempt("cancelled", "the client left")
+                        self._settle("cancelled", 499, "the client left")
+                        raise
+        finally:
+            deadline.cancel()
+
+    def _deadline(self) -> None:
+        if not self.settled and self.task is not None:
+            self.late = True
+            self.task.cancel()
+
+    async def _advance(self, event: machine.Event) -> machine.Event | None:
+        self.state, actions = machine.step(self.state, event)
+        following: machine.Event | None = None
+        for action in actions:
+            kind = type(action)
+            if kind is machine.Dispatch:
+                following = await self._dispatch(action)  # type: ignore[arg-type]  # narrowed by `kind`
+            elif kind is machine.Deliver:
+                following = await self._deliver()
+            elif kind is machine.Complete:
+                self._complete()
+            elif kind is machine.Abort:
+                self._abort()
+            elif kind is machine.Cut:
+                await self._cut()
+            elif kind is machine.GiveUp:
+                self._give_up(action)  # type: ignore[arg-type]  # narrowed by `kind`
+        return following
+
+    # ---- one attempt
+
+    async def _dispatch(self, action: machine.Dispatch) -> machine.Event:
+        call, world = self.call, self.world
+        candidate = self.candidate = action.candidate
+        channel, expected = candidate.channel, candidate.target.expected
+        endpoint, wire = world.endpoints[channel.provider], world.wires[channel.provider]
+        self.reader = None
+        self.usage = None
+        self.status = 0
+        self.first_at = 0.0
+        try:
+            permit = grant(call, channel)
+        except Forbidden as refused:
+            return self._failed(0, refused.message)
+        outbound = wire.outbound(call, channel, endpoint, None)
+        price = channel.price_at(call.facts.at)
+        self.intent = Intent(
+            f"{call.id}.{action.number}",
+            call.id,
+            action.number,
+            time.time_ns() // 1_000_000,
+            call.caller.name,
+            call.caller.tenant,
+            channel.model,
+            channel.id,
+            channel.provider,
+            channel.region,
+            "" if price is None else price.id,
+            "USD" if price is None else price.currency,
+            0 if price is None else expected_cost(price, expected.input_tokens, expected.output_tokens),
+            expected.input_tokens,
+            expected.output_tokens,
+            call.purpose,
+        )
+        self.runtime.ledger.intend(self.intent)
+        now = self.runtime.loop.time
+        self.sent_at = now()
+        if action.number == 1:
+            self.overhead = self.sent_at - self.received
+        try:
+            reply = self.reply = await self.runtime.upstream_for(endpoint).send(permit, endpoint, outbound)
+            self.status = reply.status
+            if reply.status != 200:
+                return self._refused(reply, await reply.body())
+            if call.stream:
+                return await self._first_content(reply)
+            body = self.body = await reply.body()
+        except UpstreamBroken as broken:
+            return self._failed(self.status, str(broken))
+        answer = wire.answer(body)
+        self.first_at = now()
+        self.usage = answer.usage
+        if answer.error:
+            return self._failed(200, answer.error, body)
+        return machine.COMMITTED
+
+    async def _first_content(self, reply: Reply) -> machine.Event:
+        """Reads on until there is something worth giving to the client; nothing is given before."""
+        assert self.candidate is not None
+        endpoint = self.world.endpoints[self.candidate.channel.provider]
+        view = self.call.view
+        assert isinstance(view, openai_chat.ChatView)
+        reader = self.reader = openai_chat.StreamReader(wants_usage(view, endpoint))
+        while True:
+            piece = await reply.read()
+            self.body = reader.feed(piece) if piece else reader.end()
+            if reader.error:
+                reply.abort()
+                return self._failed(200, reader.error)
+            if reader.committed:
+                self.first_at = self.runtime.loop.time()
+                return machine.COMMITTED
+            if not piece:
+                return self._failed(200, "the provider's stream ended without content")
+
+    def _refused(self, reply: Reply, body: bytes) -> machine.Event:
+        """The provider answered with an error status."""
+        status = reply.status
+        words = f"HTTP {status}: {body[:300].decode('utf-8', 'replace')}"
+        retry_after = reply.headers.get(b"retry-after", b"").decode("latin-1")
+        return self._failed(status, words, body, retry_after, final=status in CALLERS_FAULT)
+
+    def _failed(
+        self, status: int, words: str, body: bytes = b"", retry_after: str = "", final: bool = False
+    ) -> machine.Event:
+        assert self.candidate is not None
+        self.failures.append(Failure(self.candidate, status, words, body, retry_after))
+        self._close_attempt("failed", words)
+        return machine.FAILED_FINALLY if final else machine.FAILED
+
+    def _abort(self) -> None:
+        if self.reply is not None:
+            self.reply.abort()
+
+    # ---- the client's side
+
+    async def _deliver(self) -> machine.Event:
+        if not self.call.stream:
+            return machine.FINISHED
+        outlet, reader, reply = self.outlet, self.reader, self.reply
+        assert reader is not None and reply is not None
+        outlet.start(200, self._headers(b"text/event-stream; charset=utf-8", None))
+        await outlet.write(self.body)
+        try:
+            while piece := await reply.read():
+                await outlet.write(reader.feed(piece))
+                if reader.error:
+                    break
+        except UpstreamBroken as broken:
+            return self._failed(200, str(broken))
+        rest = reader.end()
+        self.usage = reader.usage
+        if reader.error:
+            reply.abort()
+            return self._failed(200, reader.error)
+        if not reader.done:
+            return self._failed(200, "the provider's stream broke off without its end")
+        await outlet.write(rest)
+        return machine.FINISHED
+
+    def _complete(self) -> None:
+        attempt = self._close_attempt("ok", "")
+        self._settle("ok", 200, "")
+        assert attempt is not None
+        self.runtime.vitals.observe(attempt.channel, attempt.total_ms)
+        if self.call.stream:
+            self.outlet.end()
+        else:
+            self.outlet.send(200, self._headers(b"application/json", attempt), self.body)
+
+    async def _cut(self) -> None:
+        error: RequestError
+        if self.late:
+            self._close_attempt("failed", "the deadline passed")
+            error = self._too_late()
+        else:
+            error = UpstreamFailed(
+                f"The answer broke off: {self.failures[-1].words}. What came before this event is not whole.", code="stream_broken"
+            )
+        self._settle("failed", 200, error.code)
+        await self.outlet.write(openai_chat.error_event(error, self.call.id))
+        self.outlet.end()
+
+    def _give_up(self, action: machine.GiveUp) -> None:
+        """The client has nothing yet: an error, or the provider's own word where the request is at fault."""
+        if action.why == "final":
+            failure = self.failures[-1]
+            self._settle("failed", failure.status, "rejected_by_provider")
+            self.outlet.send(failure.status, self._headers(b"application/json", None), self._providers_error(failure))
+            return
+        if action.why == "deadline":
+            self._close_attempt("failed", "the deadline passed")
+            error: RequestError = self._too_late()
+        else:
+            error = self._all_failed()
+        self._settle("failed", error.status, error.code)
+        raise error
+
+    def _too_late(self) -> RequestError:
+        return DeadlineExceeded(f"No whole answer within {self.world.request_timeout:g} s (server.request_timeout).")
+
+    def _all_failed(self) -> RequestError:
+        """Every attempt failed: name each. A shortage everywhere stays a shortage, so that clients wait and retry."""
+        told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in self.failures)
+        statuses = {failure.status for failure in self.failures}
+        waits = [float(f.retry_after) for f in self.failures if f.retry_after.replace(".", "", 1).isdigit()]
+        message = f"No provider answered after {len(self.failures)} attempt(s): {told}"
+        retry_after = min(waits) if waits else None
+        if statuses == {429}:
+            return RateLimited(message, code="upstream_rate_limited", retry_after=retry_after)
+        if statuses <= {429, 503, 529}:
+            return Overloaded(message, code="upstream_overloaded", retry_after=retry_after)
+        return UpstreamFailed(message, retry_after=retry_after)
+
+    def _providers_error(self, failure: Failure) -> bytes:
+        if failure.body.lstrip()[:1] == b"{":
+            return failure.body
+        error = UpstreamFailed(f"{failure.candidate.channel.id} refused the request: {failure.words}", code="rejected_by_provider")
+        return openai_chat.error_body(error, self.call.id)
+
+    def _headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
+        """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
+        candidate = self.candidate
+        assert candidate is not None
+        expected = candidate.target.expected
+        cost = expected.cost if attempt is None else attempt.cost
+        now = self.runtime.loop.time()
+        if attempt is None:
+            ours = self.overhead
+            baseline = None
+        else:
+            ours = self.overhead + now - self.first_at
+            baseline = self._baseline(attempt.usage)
+        lines = (
+            f"x-fairlead-request-id: {self.call.id}\r\n"
+            f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
+            f"x-fairlead-attempts: {max(len(self.attempts), self.state.tried)}\r\n"
+            f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n"
+        )
+        if baseline is not None:
+            lines += f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
+        return b"Content-Type: %b\r\n%b%b" % (content_type, self.runtime.target_headers(self.call, self.plan, candidate), lines.encode())
+
+    # ---- the books
+
+    def _close_attempt(self, outcome: Outcome, error: str) -> Attempt | None:
+        """The attempt under way is over: what it used and cost. None when there is none."""
+        intent, candidate = self.intent, self.candidate
+        if intent is None or candidate is None:
+            return None
+        self.intent = None
+        ended = self.runtime.loop.time()
+        usage = self.usage
+        if usage is None:
+            usage = self._estimated_usage(intent, outcome)
+        lines, cost = charge(candidate.channel.price_at(self.call.facts.at), usage)
+        attempt = Attempt(
+            intent.attempt,
+            intent.number,
+            intent.model,
+            intent.channel,
+            intent.provider,
+            intent.region,
+            outcome,
+            self.status,
+            error[:500],
+            intent.at_ms,
+            int((self.first_at - self.sent_at) * 1000) if self.first_at else -1,
+            int((ended - self.sent_at) * 1000),
+            usage,
+            lines,
+            cost,
+            intent.currency,
+            candidate.move,
+        )
+        self.attempts.append(attempt)
+        return attempt
+
+    def _estimated_usage(self, intent: Intent, outcome: Outcome) -> Usage:
+        """No usage came. A refusal costs nothing; what was delivered, or left running at the provider, is estimated."""
+        reader = self.reader
+        if reader is not None and (reader.committed or outcome == "cancelled"):
+            return Usage(intent.input_tokens, reader.events, estimated=True)
+        if outcome == "ok" or (outcome == "cancelled" and not self.status):
+            return Usage(intent.input_tokens, intent.output_tokens, estimated=True)
+        return Usage()
+
+    def _baseline(self, usage: Usage) -> int | None:
+        return baseline_cost(self.world.snapshot, self.world.baseline, usage, self.call.facts.at)
+
+    def _settle(self, outcome: Outcome, status: int, error: str) -> None:
+        call, plan, attempts = self.call, self.plan, tuple(self.attempts)
+        self.settled = True
+        answered = attempts[-1] if outcome == "ok" and attempts else None
+        self.runtime.settle(
+            Record(
+                call.id,
+                self.began,
+                call.caller.name,
+                call.caller.tenant,
+                call.operation,
+                call.dialect,
+                call.model,
+                call.stream,
+                call.purpose,
+                call.parent or "",
+                outcome,
+                status,
+                error,
+                plan.policy,
+                plan.strategy,
+                plan.policy_hash,
+                plan.snapshot_hash,
+                plan.conditions,
+                plan.seed,
+                "" if answered is None else answered.model,
+                "" if answered is None else answered.channel,
+                attempts,
+                attempts[0].cost if len(attempts) == 1 else sum(attempt.cost for attempt in attempts),
+                None if answered is None else self._baseline(answered.usage),
+                self.world.baseline,
+                int(self.overhead * 1e6),
+                int((self.runtime.loop.time() - self.received) * 1000),
+                call.wishes.tags,
+                call.wishes.task,
+                call.wishes.session,
+                tuple((s.kind, s.name, s.value, s.confidence) for s in call.signals),
+                __version__,
+            ),
+            call,
+        )

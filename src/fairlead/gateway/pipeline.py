@@ -1,0 +1,143 @@
+"""The way of every request, on one page.
+
+    1. read      bytes -> Call: decode, check, the caller's wishes             gateway/admit.py, dialects/
+    2. admit     the key's limits; which policy is in force                    gateway/admit.py, core/limits.py
+    3. classify  signals, as far as the policy needs any                       classify/
+    4. decide    Call -> Plan: who may answer, in which order, why not others  core/decide.py
+    5. execute   Plan -> attempts: failover, streams, cancellation             gateway/execute.py, core/execution.py
+    6. account   attempts -> Record: usage, cost lines, the ledger             gateway/account.py, store/
+
+`answer` takes a request all the way; `explain` stops after step 4 and says what it would have done. Whatever goes
+wrong ends here, as an error in the caller's dialect and, where access or money is concerned, a line in the audit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+
+import msgspec
+
+from fairlead.core.call import Call, Caller
+from fairlead.core.choice import Choice
+from fairlead.core.decide import decide
+from fairlead.core.plan import Plan, Rejection
+from fairlead.dialects import openai_chat
+from fairlead.errors import BadRequest, Forbidden, Infeasible, Internal, Overloaded, PaymentRequired, RequestError
+from fairlead.gateway.admit import admit, new_id
+from fairlead.gateway.execute import Run
+from fairlead.gateway.request import Incoming, Outlet
+from fairlead.gateway.runtime import Runtime
+
+log = logging.getLogger("fairlead.gateway")
+
+AUDITED = frozenset((401, 402, 403, 422, 429))
+
+
+async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
+    request_id = new_id()
+    meter = None
+    try:
+        meter = runtime.meter(incoming.caller)
+        admitted = False
+        call, choice = admit(runtime.world, meter, incoming, request_id)
+        admitted = True
+        plan = plan_for(runtime, call, choice)
+        await Run(runtime, call, plan, outlet, incoming.received).go()
+    except RequestError as error:
+        refuse(runtime, incoming.caller, outlet, error, request_id)
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("request %s failed", request_id)
+        refuse(runtime, incoming.caller, outlet, Internal(f"fairlead failed here; the log has {request_id}."), request_id)
+    finally:
+        if meter is not None and admitted:
+            meter.release()
+
+
+def explain(runtime: Runtime, incoming: Incoming) -> tuple[Call, Plan]:
+    """Steps 1 to 4, nothing sent, nothing counted."""
+    call, choice = admit(runtime.world, None, incoming, new_id())
+    return call, decide(call, choice, runtime.snapshot(), seed_of(call.id))
+
+
+def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
+    plan = decide(call, choice, runtime.snapshot(), seed_of(call.id))
+    if not plan.steps:
+        raise infeasible(call, choice, plan)
+    return plan
+
+
+def seed_of(request_id: str) -> int:
+    return zlib.crc32(request_id.encode())
+
+
+def infeasible(call: Call, choice: Choice, plan: Plan) -> RequestError:
+    """Nobody may answer: the error says what stood in the way, and for a named model it is that model's own reason."""
+    reasons = {rejection.reason for rejection in plan.rejected}
+    told = "; ".join(words(rejection) for rejection in plan.rejected[:12])
+    if not plan.rejected:
+        return Infeasible("No model is configured.", code="no_models")
+    if reasons == {"context"}:
+        return BadRequest(f"The input is too long: {told}.", param="messages", code="context_length_exceeded")
+    if choice.model is not None or len(reasons) == 1:
+        reason = plan.rejected[0].reason
+        if reason in ("model_not_allowed", "provider_not_allowed", "region", "sensitive"):
+            return Forbidden(f"{told}.", param="model", code=reason)
+        if reason == "disabled":
+            return Overloaded(f"{told}.", code="model_disabled")
+        if reason == "cost" and "unknown" in plan.rejected[0].detail:
+            return PaymentRequired(f"{told}.", code="unpriced")
+    return Infeasible(f"No model satisfies this request: {told}.", param="model")
+
+
+def words(rejection: Rejection) -> str:
+    channel = f"@{rejection.channel}" if rejection.channel else ""
+    return f"{rejection.model}{channel}: {rejection.detail}"
+
+
+def refuse(runtime: Runtime, caller: Caller, outlet: Outlet, error: RequestError, request_id: str) -> None:
+    """An error as the client's dialect spells it, unless part of an answer is out already."""
+    if error.status in AUDITED:
+        runtime.audit(error.code, caller, request_id, error.message if error.status != 422 else error.code)
+    if outlet.started:
+        log.error("request %s failed after its answer had begun: %s", request_id, error.message)
+        return
+    outlet.send(error.status, error_headers(error, request_id), openai_chat.error_body(error, request_id))
+
+
+def error_headers(error: RequestError, request_id: str) -> bytes:
+    lines = [f"Content-Type: application/json\r\nx-fairlead-request-id: {request_id}\r\n"]
+    if error.retry_after is not None:
+        lines.append(f"retry-after: {max(1, round(error.retry_after + 0.499))}\r\n")
+    if not error.retry:
+        lines.append("x-should-retry: false\r\n")
+    return "".join(lines).encode()
+
+
+def described(call: Call, plan: Plan) -> dict[str, object]:
+    """A plan as plain data, for `/v1/route` and `fairlead explain`."""
+    return {
+        "request_id": call.id,
+        "asked": call.model,
+        "policy": plan.policy,
+        "strategy": plan.strategy,
+        "policy_hash": plan.policy_hash,
+        "snapshot": plan.snapshot_hash,
+        "signals": [msgspec.structs.asdict(signal) for signal in call.signals],
+        "steps": [
+            {
+                "move": step.move,
+                "model": target.model.name,
+                "channels": [channel.name for channel in target.channels],
+                "score": round(target.score, 4) if target.parts else None,
+                "parts": {name: round(value, 4) for name, value in target.parts},
+                "expected": msgspec.structs.asdict(target.expected),
+            }
+            for step in plan.steps
+            for target in step.targets
+        ],
+        "rejected": [msgspec.structs.asdict(rejection) for rejection in plan.rejected],
+    }

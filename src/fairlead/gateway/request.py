@@ -1,0 +1,35 @@
+"""What a surface hands to the pipeline, and what it takes back. The listener's exchange is an `Outlet`; the
+library's collector is another; the pipeline knows neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from fairlead.core.call import Caller, Operation
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    operation: Operation
+    caller: Caller
+    headers: Mapping[bytes, bytes]
+    """Lower-case names."""
+    body: bytes
+    received: float
+    """The loop's time at which the request was complete."""
+
+
+class Outlet(Protocol):
+    """Where the answer goes."""
+
+    started: bool
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None: ...
+
+    def start(self, status: int, headers: bytes) -> None: ...
+
+    async def write(self, piece: bytes) -> None: ...
+
+    def end(self) -> None: ...

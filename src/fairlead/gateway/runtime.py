@@ -1,0 +1,106 @@
+"""Runtime: one running gateway. The world it serves, the ledger it writes, the ways out, the meters of its keys.
+
+There is no global state: a process may hold several. Whoever builds a runtime calls `open` and `close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from fairlead.core.call import Call, Caller
+from fairlead.core.execution import Candidate
+from fairlead.core.limits import Meter
+from fairlead.core.model import Snapshot
+from fairlead.core.plan import Plan
+from fairlead.core.policy import Limits
+from fairlead.core.record import Audit, Record
+from fairlead.gateway.conditions import Vitals
+from fairlead.gateway.transport import HttpUpstream
+from fairlead.gateway.world import World
+from fairlead.providers.wire import Endpoint, Upstream
+from fairlead.store.ledger import Ledger
+
+Hook = Callable[[Record, Call], None]
+HEADERS_KEPT = 4096
+
+
+class Runtime:
+    def __init__(self, world: World, ledger: Ledger, simulated: Upstream | None = None, hooks: tuple[Hook, ...] = ()) -> None:
+        self.world = world
+        self.ledger = ledger
+        self.loop = asyncio.get_running_loop()
+        self.vitals = Vitals()
+        self.http = HttpUpstream({name: one for name, one in world.endpoints.items() if not one.simulated})
+        self.hooks = hooks
+        """Called with every finished request: the demo's ticker, logs, metrics."""
+        self._simulated = simulated
+        self._meters = {holder.caller.name: _meter(holder.limits) for holder in world.keys.values()}
+        self._snapshot = world.snapshot
+        self._headers: dict[tuple[str, str, str], bytes] = {}
+
+    async def open(self) -> None:
+        await self.ledger.open()
+        self.ledger.note(Audit(_now_ms(), "started", "", "", "", f"snapshot {self.world.snapshot.hash}"))
+
+    async def close(self) -> None:
+        await self.http.close()
+        self.ledger.note(Audit(_now_ms(), "stopped", "", "", "", ""))
+        await self.ledger.close()
+
+    def meter(self, caller: Caller) -> Meter | None:
+        """The key's meter; None where nothing is limited."""
+        return self._meters.get(caller.name)
+
+    def snapshot(self) -> Snapshot:
+        """The world with its present conditions."""
+        conditions = self.vitals.at(self.loop.time())
+        if conditions is not self._snapshot.conditions:
+            self._snapshot = msgspec.structs.replace(self._snapshot, conditions=conditions)
+        return self._snapshot
+
+    def upstream_for(self, endpoint: Endpoint) -> Upstream:
+        if endpoint.simulated:
+            assert self._simulated is not None
+            return self._simulated
+        return self.http
+
+    def settle(self, record: Record, call: Call) -> None:
+        self.ledger.settle(record)
+        for hook in self.hooks:
+            hook(record, call)
+
+    def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
+        self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))
+
+    def target_headers(self, call: Call, plan: Plan, candidate: Candidate) -> bytes:
+        """The header lines that depend only on the choice; rendered once per choice."""
+        key = (candidate.channel.id, plan.policy, call.wishes.task)
+        lines = self._headers.get(key)
+        if lines is None:
+            task = f"x-fairlead-task: {_header(call.wishes.task)}\r\n" if call.wishes.task else ""
+            lines = (
+                f"x-fairlead-model: {_header(candidate.channel.model)}\r\n"
+                f"x-fairlead-channel: {_header(candidate.channel.name)}\r\n"
+                f"x-fairlead-policy: {_header(plan.policy)}\r\n"
+                f"{task}x-fairlead-downgraded: false\r\nx-fairlead-escalated: false\r\nx-fairlead-cache: bypass\r\n"
+            ).encode("latin-1")
+            if len(self._headers) < HEADERS_KEPT:
+                self._headers[key] = lines
+        return lines
+
+
+def _meter(limits: Limits) -> Meter | None:
+    return None if limits == Limits() else Meter(limits)
+
+
+def _header(text: str) -> str:
+    """Text as a header value: no line ends, nothing outside Latin-1."""
+    return "".join(char if 32 <= ord(char) < 256 and ord(char) != 127 else "?" for char in text)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,388 @@
+"""HTTP/1.1 to the providers: kept-alive connections straight on asyncio.Protocol and httptools.
+
+One `HttpUpstream` holds a pool for every endpoint. A reply wakes its reader once for the head and then as pieces
+come; nothing is copied that need not be, nothing is held that the reader could have. Time limits are kept by one
+sweep over the replies under way, not by a timer each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from typing import cast
+
+import httptools
+
+from fairlead.core.egress import EgressPermit
+from fairlead.providers.wire import Endpoint, Outbound, UpstreamBroken
+
+HIGH_WATER = 256 * 1024
+"""Bytes a reply may buffer before its connection stops reading."""
+MAX_BODY = 64 * 1024 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+SWEEP = 0.1
+IDLE_SECONDS = 55.0
+"""A connection idle for longer is not used again: most servers close theirs after a minute."""
+
+
+class HttpReply:
+    """A provider's answer while it arrives."""
+
+    __slots__ = ("_bare", "_connection", "_error", "_pieces", "_size", "_waiter", "complete", "expires", "headed", "headers", "status")
+
+    def __init__(self, connection: Connection, expires: float) -> None:
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.headed = False
+        self.complete = False
+        self.expires = expires
+        self._connection: Connection | None = connection
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: UpstreamBroken | None = None
+        self._bare = False
+
+    async def head(self) -> None:
+        while not self.headed:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    async def read(self) -> bytes:
+        while not self._pieces:
+            if self._error is not None:
+                raise self._error
+            if self.complete:
+                return b""
+            await self._wait()
+        pieces = self._pieces
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._size = 0
+        if self._connection is not None:
+            self._connection.resume()
+        return piece
+
+    async def body(self) -> bytes:
+        if self.complete and self._error is None:
+            return await self.read()
+        pieces = []
+        size = 0
+        while piece := await self.read():
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BODY:
+                self.abort()
+                raise UpstreamBroken("too_large", f"the answer exceeds {MAX_BODY >> 20} MB")
+        return b"".join(pieces)
+
+    def abort(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.drop()
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # What the connection reports.
+
+    def begin(self, status: int, expires: float) -> None:
+        self.status = status
+        self.headed = True
+        self.expires = expires
+        headers = self.headers
+        self._bare = b"content-length" not in headers and b"chunked" not in headers.get(b"transfer-encoding", b"")
+        self._wake()
+
+    def add(self, piece: bytes) -> bool:
+        """Takes a piece; true when the connection should stop reading for now."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self._wake()
+        return self._size > HIGH_WATER
+
+    def finish(self) -> None:
+        self.complete = True
+        self._connection = None
+        self._wake()
+
+    def fail(self, reason: str, detail: str) -> None:
+        if self.complete:
+            return
+        self._connection = None
+        if self.headed and self._bare and reason == "cut":
+            self.complete = True
+        else:
+            self._error = UpstreamBroken(reason, detail)
+        self._wake()
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing at all has come: the connection may have been closed before it saw the request."""
+        return not self.headed and not self.headers
+
+
+class Connection(asyncio.Protocol):
+    """One connection to a provider; one request at a time."""
+
+    __slots__ = ("_header_bytes", "_paused", "_status", "idle_since", "parser", "pool", "reply", "transport", "used")
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.reply: HttpReply | None = None
+        self.transport: asyncio.Transport | None = None
+        self.parser = httptools.HttpResponseParser(self)
+        self.used = False
+        self.idle_since = 0.0
+        self._paused = False
+        self._header_bytes = 0
+        self._status = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self.pool.lost(self)
+        reply, self.reply = self.reply, None
+        if reply is not None:
+            reply.fail("cut", "the provider closed the connection" if exc is None else f"the connection broke: {exc}")
+
+    @property
+    def usable(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def send(self, data: bytes, expires: float) -> HttpReply:
+        self.reply = reply = HttpReply(self, expires)
+        assert self.transport is not None
+        self.transport.write(data)
+        return reply
+
+    def data_received(self, data: bytes) -> None:
+        if self.reply is None:
+            # Bytes nobody asked for: such a connection must never carry another request.
+            self.drop()
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as problem:
+            reply, self.reply = self.reply, None
+            if reply is not None:
+                reply.fail("protocol", f"the provider's answer is not proper HTTP: {problem}")
+            self.drop()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        reply = self.reply
+        if reply is not None:
+            self._header_bytes += len(name) + len(value)
+            if self._header_bytes > MAX_HEADER_BYTES:
+                raise ValueError("the answer's header block is too large")
+            reply.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        self._status = self.parser.get_status_code()
+        reply = self.reply
+        if reply is not None and self._status >= 200:
+            reply.begin(self._status, self.pool.now() + self.pool.endpoint.idle_timeout)
+        elif reply is not None:
+            reply.headers.clear()
+
+    def on_body(self, body: bytes) -> None:
+        reply = self.reply
+        if reply is not None:
+            reply.expires = self.pool.now() + self.pool.endpoint.idle_timeout
+            if reply.add(body) and not self._paused and self.transport is not None:
+                self._paused = True
+                self.transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._status < 200:
+            return
+        self._header_bytes = 0
+        reply, self.reply = self.reply, None
+        if self.parser.should_keep_alive():
+            self.pool.give_back(self)
+        else:
+            self.drop()
+        if reply is not None:
+            reply.finish()
+
+    def resume(self) -> None:
+        if self._paused and self.transport is not None:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def drop(self) -> None:
+        self.reply = None
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Pool:
+    """The connections to one endpoint; the most recently used one is taken first."""
+
+    def __init__(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> None:
+        self.endpoint = endpoint
+        self.loop = loop
+        self.now = loop.time
+        self.idle: list[Connection] = []
+        self.open: set[Connection] = set()
+        self.connecting = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.tls = tls_context(endpoint)
+
+    def ready(self) -> Connection | None:
+        """An idle connection that can be used at once."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable:
+                if self.now() - connection.idle_since <= IDLE_SECONDS:
+                    return connection
+                connection.drop()
+        return None
+
+    async def acquire(self) -> Connection:
+        while True:
+            connection = self.ready()
+            if connection is not None:
+                return connection
+            if len(self.open) + self.connecting < self.endpoint.max_connections:
+                return await self.connect()
+            turn = self.loop.create_future()
+            self.waiting.append(turn)
+            try:
+                await asyncio.wait_for(turn, self.endpoint.connect_timeout)
+            except TimeoutError:
+                raise UpstreamBroken("connect_timeout", f"all {self.endpoint.max_connections} connections are busy") from None
+            finally:
+                if turn in self.waiting:
+                    self.waiting.remove(turn)
+
+    async def connect(self) -> Connection:
+        endpoint = self.endpoint
+        self.connecting += 1
+        try:
+            _, connection = await asyncio.wait_for(
+                self.loop.create_connection(
+                    lambda: Connection(self),
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=self.tls,
+                    server_hostname=endpoint.host if self.tls else None,
+                ),
+                endpoint.connect_timeout,
+            )
+        except TimeoutError:
+            raise UpstreamBroken(
+                "connect_timeout", f"no connection to {endpoint.host}:{endpoint.port} in {endpoint.connect_timeout:g} s"
+            ) from None
+        except ssl.SSLError as problem:
+            raise UpstreamBroken("tls", f"{endpoint.host}:{endpoint.port}: {problem.reason or problem}") from None
+        except OSError as problem:
+            raise UpstreamBroken("connect", f"{endpoint.host}:{endpoint.port}: {problem.strerror or problem}") from None
+        finally:
+            self.connecting -= 1
+        self.open.add(connection)
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        connection.used = True
+        connection.idle_since = self.now()
+        self.idle.append(connection)
+        self._next_turn()
+
+    def lost(self, connection: Connection) -> None:
+        self.open.discard(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+        self._next_turn()
+
+    def _next_turn(self) -> None:
+        while self.waiting:
+            turn = self.waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def sweep(self, now: float) -> None:
+        for connection in list(self.open):
+            reply = connection.reply
+            if reply is not None and reply.expires < now:
+                reason = "idle_timeout" if reply.headed else "first_byte_timeout"
+                limit = self.endpoint.idle_timeout if reply.headed else self.endpoint.first_byte_timeout
+                connection.drop()
+                reply.fail(reason, f"nothing came for {limit:g} s")
+
+    def close(self) -> None:
+        for connection in list(self.open):
+            connection.drop()
+
+
+def tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    if not endpoint.tls:
+        return None
+    context = ssl.create_default_context(cafile=endpoint.ca_file or None)
+    if not endpoint.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class HttpUpstream:
+    """Carries requests to providers over HTTP. See `providers.wire.Upstream`."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.pools = {name: Pool(endpoint, self.loop) for name, endpoint in endpoints.items()}
+        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+
+    async def send(self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound) -> HttpReply:
+        if type(permit) is not EgressPermit or permit.provider != endpoint.name:
+            raise TypeError(f"no permit for {endpoint.name}")
+        pool = self.pools[endpoint.name]
+        data = b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (
+            outbound.method.encode(),
+            outbound.path.encode(),
+            outbound.headers,
+            len(outbound.body),
+            outbound.body,
+        )
+        connection = pool.ready() or await pool.acquire()
+        while True:
+            used = connection.used
+            reply = connection.send(data, pool.now() + endpoint.first_byte_timeout)
+            try:
+                await reply.head()
+            except UpstreamBroken as broken:
+                # A kept connection that the provider closed as we wrote: it never saw the request.
+                if not used or broken.reason != "cut" or not reply.untouched:
+                    raise
+                connection = await pool.connect()
+                continue
+            except asyncio.CancelledError:
+                reply.abort()
+                raise
+            return reply
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for pool in self.pools.values():
+            pool.sweep(now)
+        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+
+    async def close(self) -> None:
+        self._sweeping.cancel()
+        for pool in self.pools.values():
+            pool.close()

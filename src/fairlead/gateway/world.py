@@ -1,0 +1,171 @@
+"""World: everything a configuration comes to, worked out once when it loads and never changed.
+
+A reload builds a new world beside the old one and swaps them; requests under way end in the one they began in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from fairlead.config.schema import Config, Key, Provider
+from fairlead.core.call import Caller
+from fairlead.core.model import Snapshot
+from fairlead.core.policy import Limits, Policy
+from fairlead.dialects import openai_chat
+from fairlead.errors import ConfigError
+from fairlead.providers.deltas import DELTAS
+from fairlead.providers.openai_compatible import OpenAICompatible
+from fairlead.providers.wire import Endpoint, Wire
+from fairlead.registry import snapshot as registry
+from fairlead.registry.catalogue import Catalogue
+from fairlead.version import __version__
+
+WIRES: dict[str, Wire] = {openai_chat.DIALECT: OpenAICompatible()}
+
+
+class Keyholder(msgspec.Struct, frozen=True):
+    caller: Caller
+    limits: Limits
+
+
+class World(msgspec.Struct, frozen=True):
+    snapshot: Snapshot
+    policies: Mapping[str, Policy]
+    default_policy: str
+    endpoints: Mapping[str, Endpoint]
+    wires: Mapping[str, Wire]
+    """By provider name."""
+    keys: Mapping[bytes, Keyholder]
+    """By digest; empty means that nobody has to show one."""
+    pepper: bytes
+    baseline: str
+    """The model that savings are measured against."""
+    request_timeout: float
+
+    def holder_of(self, key: bytes) -> Keyholder | None:
+        return self.keys.get(digest(self.pepper, key))
+
+
+def digest(pepper: bytes, key: bytes) -> bytes:
+    return hmac.digest(pepper, key, "sha256")
+
+
+def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
+    snapshot = registry.build(config, catalogue)
+    policies = registry.policies(config)
+    endpoints = {name: endpoint(name, provider) for name, provider in config.providers.items()}
+    return World(
+        snapshot=snapshot,
+        policies=policies,
+        default_policy=config.policy.default,
+        endpoints=endpoints,
+        wires={name: WIRES[one.dialect] for name, one in endpoints.items()},
+        keys={digest(pepper, key.key.reveal().encode()): _holder(key, snapshot) for key in config.keys},
+        pepper=pepper,
+        baseline=_baseline(config, snapshot),
+        request_timeout=config.server.request_timeout,
+    )
+
+
+def _holder(key: Key, snapshot: Snapshot) -> Keyholder:
+    models = None
+    if key.models is not None:
+        found = (snapshot.resolve(name) for name in key.models)
+        models = frozenset(model.name for model in found if model is not None)
+    return Keyholder(
+        Caller(
+            key.name,
+            key.tenant,
+            key.role,
+            key.policy,
+            models,
+            None if key.providers is None else frozenset(key.providers),
+            None if key.regions is None else frozenset(key.regions),
+            key.sensitive,
+        ),
+        Limits(key.limits.rpm, key.limits.tpm, key.limits.concurrency),
+    )
+
+
+def _baseline(config: Config, snapshot: Snapshot) -> str:
+    """The declared one, else the priced model of best quality."""
+    if config.report.baseline is not None:
+        model = snapshot.resolve(config.report.baseline)
+        return "" if model is None else model.name
+    priced = [model for model in snapshot.models.values() if model.channels[0].prices]
+    best = max(priced, key=lambda model: (model.quality or 0.0, model.name), default=None)
+    return "" if best is None else best.name
+
+
+def endpoint(name: str, provider: Provider) -> Endpoint:
+    """One provider, with all that can be known of its requests before there is one."""
+    if provider.kind == "simulated":
+        return Endpoint(name, provider.kind, openai_chat.DIALECT, self_hosted=provider.is_self_hosted, simulated=True)
+    delta = DELTAS[provider.kind]
+    address = provider.base_url or delta.base_url
+    if not address:
+        raise ConfigError([f"providers.{name}: kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"])
+    url = urlsplit(address)
+    tls = url.scheme == "https"
+    host = url.hostname or ""
+    port = url.port or (443 if tls else 80)
+    usual = port == (443 if tls else 80)
+    shown = f"[{host}]" if ":" in host else host
+    headers = {
+        "Host": shown if usual else f"{shown}:{port}",
+        "User-Agent": f"fairlead/{__version__}",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+    }
+    if provider.api_key is not None:
+        headers["Authorization"] = f"Bearer {provider.api_key.reveal()}"
+    for header, value in provider.headers.items():
+        headers = {key: kept for key, kept in headers.items() if key.lower() != header.lower()}
+        headers[header] = value.reveal()
+    _check_tls(name, provider)
+    return Endpoint(
+        name=name,
+        kind=provider.kind,
+        dialect=openai_chat.DIALECT,
+        host=host,
+        port=port,
+        tls=tls,
+        prefix=url.path.rstrip("/"),
+        headers=_rendered(name, headers),
+        self_hosted=provider.is_self_hosted,
+        ca_file=provider.ca_file or "",
+        verify=provider.verify,
+        max_tokens_field=provider.max_tokens_field or delta.max_tokens_field,
+        stream_usage=delta.stream_usage if provider.stream_usage is None else provider.stream_usage,
+        connect_timeout=provider.connect_timeout,
+        first_byte_timeout=provider.first_byte_timeout,
+        idle_timeout=provider.idle_timeout,
+        max_connections=provider.max_connections,
+    )
+
+
+def _check_tls(name: str, provider: Provider) -> None:
+    if provider.ca_file:
+        try:
+            ssl.create_default_context(cafile=provider.ca_file)
+        except (OSError, ssl.SSLError) as problem:
+            raise ConfigError([f"providers.{name}.ca_file: cannot be used as a PEM file of authorities ({problem})"]) from None
+
+
+def _rendered(name: str, headers: dict[str, str]) -> bytes:
+    lines = []
+    for header, value in headers.items():
+        if any(ord(char) < 32 or ord(char) == 127 for char in value):
+            raise ConfigError([f"providers.{name}: the header {header} (or the key in it) holds a control character"])
+        try:
+            lines.append(f"{header}: {value}\r\n".encode("latin-1"))
+        except UnicodeEncodeError:
+            raise ConfigError([f"providers.{name}: the header {header} (or the key in it) holds a character HTTP cannot carry"]) from None
+    return b"".join(lines)

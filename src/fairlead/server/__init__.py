@@ -1,0 +1,1 @@
+"""The listener, and one file for each surface it serves."""

@@ -1,0 +1,56 @@
+"""Who asks: the key in the request, looked up by its digest, never by itself.
+
+Where no keys are configured everyone on this machine is `anonymous`. Then web pages are kept out too: a request whose
+Host or Origin is not a loopback name is a browser's doing, not the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from fairlead.core.call import Caller
+from fairlead.errors import Forbidden, Unauthenticated
+from fairlead.gateway.admit import anonymous
+from fairlead.gateway.world import World
+
+LOOPBACK = frozenset((b"localhost", b"127.0.0.1", b"[::1]", b"::1", b""))
+ANYONE = anonymous()
+
+
+def identify(world: World, headers: Mapping[bytes, bytes]) -> Caller:
+    if not world.keys:
+        return _local(headers)
+    key = headers.get(b"x-api-key")
+    if key is None:
+        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+        if not key or scheme.lower() != b"bearer":
+            raise Unauthenticated(
+                "No API key came with the request; send it as 'Authorization: Bearer KEY'. "
+                "The keys are listed under `keys` in fairlead's configuration.",
+                code="missing_api_key",
+            )
+    holder = world.holder_of(key.strip())
+    if holder is None:
+        raise Unauthenticated("This API key is not known here; the keys are listed under `keys` in fairlead's configuration.")
+    return holder.caller
+
+
+def _local(headers: Mapping[bytes, bytes]) -> Caller:
+    host = headers.get(b"host", b"")
+    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
+    origin = headers.get(b"origin")
+    if name.lower() not in LOOPBACK or (origin is not None and _origin_name(origin) not in LOOPBACK):
+        raise Forbidden(
+            "Without configured keys fairlead answers only programs on this machine. Add `keys` to its configuration "
+            "to call it from web pages or under another host name.",
+            code="loopback_only",
+        )
+    return ANYONE
+
+
+def _origin_name(origin: bytes) -> bytes:
+    try:
+        return (urlsplit(origin).hostname or b"?").lower()
+    except ValueError:
+        return b"?"

@@ -1,0 +1,408 @@
+"""HTTP/1.1 for clients: a strict listener straight on asyncio.Protocol and httptools.
+
+A handler sees an `Exchange` and nothing of the server. It runs in a task of its own, which is cancelled when the
+client leaves: whatever it awaits ends there, upstream connections included. Requests of one connection are answered
+in turn. Anything ambiguous about where a request ends (two lengths, two hosts, a folded line) closes the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import httptools
+import msgspec
+
+from fairlead.errors import BadRequest, HeadersTooLarge, Internal, RequestError, RequestTimeout, TooLarge
+
+log = logging.getLogger("fairlead.server")
+
+MAX_QUEUED = 16
+SWEEP = 1.0
+REASONS = {
+    200: b"OK",
+    204: b"No Content",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    402: b"Payment Required",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    409: b"Conflict",
+    413: b"Content Too Large",
+    415: b"Unsupported Media Type",
+    422: b"Unprocessable Content",
+    426: b"Upgrade Required",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
+STATUS_LINES = {
+    status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Status")) for status in range(200, 600)
+}
+ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much and how slowly a client may send."""
+
+    body_bytes: int = 32 * 1024 * 1024
+    header_bytes: int = 64 * 1024
+    header_count: int = 200
+    receive_seconds: float = 10.0
+    """For the header block, and again for every further piece of the body."""
+    idle_seconds: float = 75.0
+
+
+class Exchange:
+    """One request and the way to answer it. Answer with `send`, or with `start`, `write`..., `end`."""
+
+    __slots__ = ("_chunked", "_connection", "_keep_alive", "body", "finished", "headers", "method", "path", "query", "received", "started")
+
+    def __init__(self, connection: Connection, received: float) -> None:
+        self._connection = connection
+        self._keep_alive = True
+        self._chunked = True
+        self.method = ""
+        self.path = ""
+        self.query = ""
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+        self.received = received
+        """The loop's time at which the request was complete."""
+        self.started = False
+        self.finished = False
+
+    @property
+    def peer(self) -> str:
+        return self._connection.peer
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None:
+        """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
+        self.started = True
+        keep = b"" if self._keep_alive else b"Connection: close\r\n"
+        sent = b"" if self.method == "HEAD" else body
+        self._connection.write(b"%b%b%bContent-Length: %d\r\n\r\n%b" % (STATUS_LINES[status], headers, keep, len(body), sent))
+        self.end_of_answer()
+
+    def start(self, status: int, headers: bytes) -> None:
+        """Begin an answer of unknown length."""
+        self.started = True
+        if self._chunked:
+            framing = b"Transfer-Encoding: chunked\r\n" if self._keep_alive else b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
+        else:
+            self._keep_alive = False
+            framing = b"Connection: close\r\n"
+        self._connection.write(b"%b%b%b\r\n" % (STATUS_LINES[status], headers, framing))
+
+    async def write(self, piece: bytes) -> None:
+        """One piece; waits while the client is slow."""
+        if piece:
+            self._connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+            if self._connection.choked:
+                await self._connection.drain()
+
+    def end(self) -> None:
+        if self._chunked:
+            self._connection.write(b"0\r\n\r\n")
+        self.end_of_answer()
+
+    def abort(self) -> None:
+        """Break off so that nobody can take the answer for a whole one."""
+        self.finished = True
+        self._connection.drop()
+
+    def end_of_answer(self) -> None:
+        self.finished = True
+        self._connection.answered(self._keep_alive)
+
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+class Connection(asyncio.Protocol):
+    """One client connection."""
+
+    __slots__ = (
+        "_drained", "_header_bytes", "_pieces", "_queue", "_size", "_target", "busy", "choked", "closing", "exchange", "idle_since", "listener",
+        "parser", "peer", "receiving_since", "task", "transport",
+    )  # fmt: skip
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.transport: asyncio.Transport | None = None
+        self.parser = httptools.HttpRequestParser(self)
+        self.task: asyncio.Task[None] | None = None
+        self.peer = ""
+        self.busy = False
+        self.choked = False
+        self.closing = False
+        self.exchange: Exchange | None = None
+        self.receiving_since = 0.0
+        self.idle_since = 0.0
+        self._queue: deque[Exchange] = deque()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._target = b""
+        self._header_bytes = 0
+        self._drained: asyncio.Future[None] | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if isinstance(peer, tuple) else "local"
+        self.receiving_since = self.listener.now()
+        self.listener.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.listener.connections.discard(self)
+        self.transport = None
+        self.closing = True
+        self._queue.clear()
+        self.resume_writing()
+        if self.task is not None:
+            self.task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        if self.exchange is None and not self.busy:
+            self.receiving_since = self.receiving_since or self.listener.now()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._reject(BadRequest("This server does not upgrade connections.", code="no_upgrade"))
+        except httptools.HttpParserCallbackError as problem:
+            cause = problem.__context__
+            self._reject(cause if isinstance(cause, RequestError) else BadRequest("This is not proper HTTP/1.1.", code="bad_http"))
+        except httptools.HttpParserError as problem:
+            self._reject(BadRequest(f"This is not proper HTTP/1.1: {problem}.", code="bad_http"))
+
+    def pause_writing(self) -> None:
+        self.choked = True
+
+    def resume_writing(self) -> None:
+        self.choked = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        self.exchange = Exchange(self, 0.0)
+        self._target = b""
+        self._header_bytes = 0
+        self._pieces.clear()
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        if len(self._target) > self.listener.bounds.header_bytes:
+            raise HeadersTooLarge("The request target is too long.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        exchange = self.exchange
+        assert exchange is not None
+        name = name.lower()
+        headers = exchange.headers
+        self._header_bytes += len(name) + len(value)
+        bounds = self.listener.bounds
+        if self._header_bytes > bounds.header_bytes or len(headers) >= bounds.header_count:
+            raise HeadersTooLarge(f"The header block exceeds {bounds.header_bytes >> 10} KB or {bounds.header_count} lines.")
+        if name in headers:
+            if name in ONCE:
+                raise BadRequest(f"The header {name.decode('latin-1')} stands twice.", code="bad_http")
+            value = headers[name] + b", " + value
+        headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        exchange = self.exchange
+        assert exchange is not None
+        headers = exchange.headers
+        version = self.parser.get_http_version()
+        if b"host" not in headers and version == "1.1":
+            raise BadRequest("The header Host is missing.", code="bad_http")
+        length = headers.get(b"content-length")
+        if length is not None:
+            if b"transfer-encoding" in headers:
+                raise BadRequest("Content-Length and Transfer-Encoding exclude each other.", code="bad_http")
+            if int(length) > self.listener.bounds.body_bytes:
+                raise self._too_large()
+        elif b"transfer-encoding" in headers and headers[b"transfer-encoding"].lower() != b"chunked":
+            raise BadRequest("The only transfer coding accepted is chunked.", code="bad_http")
+        exchange.method = self.parser.get_method().decode("latin-1")
+        exchange._keep_alive = self.parser.should_keep_alive()
+        exchange._chunked = version == "1.1"
+        path, _, query = self._target.partition(b"?")
+        exchange.path = path.decode("latin-1")
+        exchange.query = query.decode("latin-1")
+        if headers.get(b"expect", b"").lower() == b"100-continue" and not self.busy:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > self.listener.bounds.body_bytes:
+            raise self._too_large()
+        self._pieces.append(body)
+        self.receiving_since = self.listener.now()
+
+    def on_message_complete(self) -> None:
+        exchange = self.exchange
+        assert exchange is not None
+        self.exchange = None
+        pieces = self._pieces
+        exchange.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        exchange.received = self.listener.now()
+        self.receiving_since = 0.0
+        if self.busy:
+            self._queue.append(exchange)
+            if len(self._queue) >= MAX_QUEUED and self.transport is not None:
+                self.transport.pause_reading()
+        else:
+            self._run(exchange)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body exceeds {self.listener.bounds.body_bytes:,} bytes (server.max_body_mb).")
+
+    # answering
+
+    def _run(self, exchange: Exchange) -> None:
+        self.busy = True
+        self.task = self.listener.loop.create_task(self._handle(exchange))
+
+    async def _handle(self, exchange: Exchange) -> None:
+        try:
+            await self.listener.handler(exchange)
+        except asyncio.CancelledError:
+            if not self.closing:
+                raise
+        except Exception:
+            log.exception("a handler failed at %s %s", exchange.method, exchange.path)
+            if not exchange.started:
+                self.refuse(Internal("fairlead failed here; this is a defect on our side, the log has the details."))
+            elif not exchange.finished:
+                exchange.abort()
+
+    def answered(self, keep_alive: bool) -> None:
+        """The answer is written; on to the next request, if there is to be one."""
+        self.busy = False
+        self.task = None
+        if self.transport is None:
+            return
+        if not keep_alive or self.closing or self.listener.closing:
+            self.closing = True
+            self.transport.close()
+        elif self._queue:
+            if len(self._queue) == MAX_QUEUED:
+                self.transport.resume_reading()
+            self._run(self._queue.popleft())
+        elif self.exchange is not None:
+            self.receiving_since = self.listener.now()
+        else:
+            self.idle_since = self.listener.now()
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    async def drain(self) -> None:
+        if self.choked:
+            self._drained = self.listener.loop.create_future()
+            try:
+                await self._drained
+            finally:
+                self._drained = None
+
+    def _reject(self, error: RequestError) -> None:
+        """What came is no proper request. Answers still owed are given first; then the connection closes."""
+        self.closing = True
+        self._queue.clear()
+        if not self.busy:
+            self.refuse(error)
+        elif self.transport is not None:
+            self.transport.pause_reading()
+
+    def refuse(self, error: RequestError) -> None:
+        """Say what is wrong and close."""
+        self.closing = True
+        body = self.listener.refusal(error)
+        self.write(
+            b"%bContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+            % (STATUS_LINES[error.status], len(body), body)
+        )
+        if self.transport is not None:
+            self.transport.close()
+
+    def drop(self) -> None:
+        self.closing = True
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Listener:
+    """Accepts connections and hands their requests to one handler."""
+
+    def __init__(self, handler: Handler, refusal: Callable[[RequestError], bytes], bounds: Bounds = Bounds()) -> None:
+        self.handler = handler
+        self.refusal = refusal
+        """How an error that no handler saw is spelled."""
+        self.bounds = bounds
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time
+        self.connections: set[Connection] = set()
+        self.closing = False
+        self.servers: list[asyncio.Server] = []
+        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=2048)
+        self.servers.append(server)
+        address = server.sockets[0].getsockname()
+        return address[0], address[1]
+
+    async def listen_unix(self, path: str) -> None:
+        self.servers.append(await self.loop.create_unix_server(lambda: Connection(self), path))
+
+    async def close(self, grace: float = 10.0) -> None:
+        """Stop accepting, let what is under way finish for so long, then break it off."""
+        self.closing = True
+        self._sweeping.cancel()
+        for server in self.servers:
+            server.close()
+        for connection in list(self.connections):
+            if not connection.busy and connection.transport is not None:
+                connection.transport.close()
+        until = self.now() + grace
+        while self.connections and self.now() < until:
+            await asyncio.sleep(0.02)
+        tasks = [connection.task for connection in self.connections if connection.task is not None]
+        for connection in list(self.connections):
+            connection.drop()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
+
+    def _sweep(self) -> None:
+        now = self.now()
+        bounds = self.bounds
+        for connection in list(self.connections):
+            if connection.busy:
+                continue
+            since = connection.receiving_since
+            if not since:
+                if now - connection.idle_since > bounds.idle_seconds and connection.transport is not None:
+                    connection.transport.close()
+            elif now - since > bounds.receive_seconds:
+                if connection.exchange is None:
+                    connection.drop()
+                else:
+                    connection.refuse(RequestTimeout(f"The request was not complete within {bounds.receive_seconds:g} s."))
+        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
