@@ -1,0 +1,277 @@
+"""What no single setting can tell: names that lead nowhere, names given twice, figures that look like mistakes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from fairlead.config.document import Node, NodePath
+from fairlead.config.offers import Catalogue, priced
+from fairlead.config.schema import STRATEGY_NAMES, Config, Key, Model, Policy, Price
+
+SUSPICIOUS = 300
+"""A price this many times the catalogue's, or this small a part of it, is probably per another unit."""
+NANO = Decimal(10) ** 9
+DEAREST = Decimal(2_000)
+CHEAPEST = Decimal("0.0001")
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    path: NodePath
+    message: str
+    wrong: bool = True
+    """False for what is allowed but looks like a mistake."""
+
+
+class Declared:
+    """The names a file declares, also of things that are themselves wrong: those get no second complaint."""
+
+    def __init__(self, root: Node) -> None:
+        self.providers = _keys(root, "providers")
+        self.models = _keys(root, "models")
+        self.policies = _keys(root, "policies")
+
+
+def _keys(root: Node, name: str) -> tuple[str, ...]:
+    entry = root.entries.get(name) if root.entries else None
+    return tuple(entry.node.entries) if entry is not None and entry.node.entries else ()
+
+
+def nearest(name: str, options: Iterable[str], offer: bool = False) -> str:
+    """The end of a message about an unknown name: the nearest spelling, or what there is."""
+    known = tuple(options)
+    lower = {option.lower(): option for option in reversed(known)}
+    close = difflib.get_close_matches(name.lower()[:100], lower, n=1, cutoff=0.6)
+    if close:
+        return f", did you mean {lower[close[0]]!r}?"
+    if not known or (not offer and len(known) > 12):
+        return ""
+    return f"; known: {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}"
+
+
+def alias_table(config: Config, catalogue: Catalogue) -> dict[str, str]:
+    """Lower-case name or alias -> model. The file's own names win over the catalogue's aliases."""
+    table = {name.lower(): name for name in config.models}
+    for name, model in config.models.items():
+        for alias in model.aliases:
+            table.setdefault(alias.lower(), name)
+    for name in config.models:
+        entry = catalogue.find(name)
+        for alias in (entry.name, *entry.aliases) if entry is not None else ():
+            table.setdefault(alias.lower(), name)
+    return table
+
+
+def canonical(config: Config, catalogue: Catalogue) -> Config:
+    """The same configuration with models called by their names wherever an alias stood."""
+    table = alias_table(config, catalogue)
+
+    def one(name: str | None) -> str | None:
+        return None if name is None else table.get(name.lower(), name)
+
+    def all_of(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if names is None else tuple(table.get(name.lower(), name) for name in names)
+
+    policies = {
+        name: policy.model_copy(
+            update={"model": one(policy.model), "fallbacks": all_of(policy.fallbacks), "models": all_of(policy.models)}
+        )
+        for name, policy in config.policies.items()
+    }
+    keys = tuple(key.model_copy(update={"models": all_of(key.models)}) for key in config.keys)
+    report = config.report.model_copy(update={"baseline": one(config.report.baseline)})
+    return config.model_copy(update={"policies": policies, "keys": keys, "report": report})
+
+
+def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Finding]:
+    known = alias_table(config, catalogue)
+    known.update({name.lower(): name for name in declared.models})
+    return [
+        *_names(config),
+        *_providers(config),
+        *_channels(config, declared),
+        *_references(config, declared, known),
+        *_keys_twice(config),
+        *_unpriced(config, catalogue),
+        *_strange_prices(config, catalogue),
+        *_open_door(config),
+    ]
+
+
+def _names(config: Config) -> Iterator[Finding]:
+    owner: dict[str, str] = {}
+    for name in config.models:
+        if name.lower() in owner:
+            yield Finding(("models", name), f"differs from {owner[name.lower()]!r} only in case")
+        owner.setdefault(name.lower(), name)
+    for name, model in config.models.items():
+        for index, alias in enumerate(model.aliases):
+            other = owner.setdefault(alias.lower(), name)
+            if other != name:
+                yield Finding(("models", name, "aliases", index), f"{alias!r} already stands for {other!r}")
+
+
+def _providers(config: Config) -> Iterator[Finding]:
+    for name, provider in config.providers.items():
+        if provider.models and provider.kind != "simulated":
+            yield Finding(("providers", name, "models"), "only for kind simulated; models stand under `models`")
+        if provider.kind == "simulated" and provider.base_url is not None:
+            yield Finding(("providers", name, "base_url"), "kind simulated runs inside; use kind openai for an address")
+        if not provider.verify:
+            yield Finding(("providers", name, "verify"), "its certificate is not checked", wrong=False)
+
+
+def _channels(config: Config, declared: Declared) -> Iterator[Finding]:
+    for name, model in config.models.items():
+        taken: set[str] = set()
+        for index, channel in enumerate(model.channels):
+            path: NodePath = ("models", name, "channels", index)
+            if channel.provider not in declared.providers:
+                hint = nearest(channel.provider, declared.providers, offer=True)
+                yield Finding(
+                    (*path, "provider"), f"unknown provider {channel.provider!r}{hint or '; none is declared'}"
+                )
+            own = channel.name or channel.provider
+            if own in taken:
+                yield Finding(path, f"a second channel named {own!r}; give each channel of a model its own `name`")
+            taken.add(own)
+            provider = config.providers.get(channel.provider)
+            if provider is not None and provider.models and (upstream := channel.model or name) not in provider.models:
+                hint = nearest(upstream, provider.models, offer=True)
+                message = f"provider {channel.provider!r} simulates no model {upstream!r}{hint}"
+                yield Finding((*path, "model") if channel.model else path, message)
+
+
+def _references(config: Config, declared: Declared, known: Mapping[str, str]) -> Iterator[Finding]:
+    choices = (*declared.policies, *STRATEGY_NAMES)
+
+    def model(path: NodePath, name: str) -> Iterator[Finding]:
+        if name.lower() not in known:
+            yield Finding(path, f"unknown model {name!r}{nearest(name, known.values()) or '; declare it under models'}")
+
+    def choice(path: NodePath, name: str) -> Iterator[Finding]:
+        if name not in choices:
+            yield Finding(path, f"unknown policy {name!r}{nearest(name, choices, offer=True)}")
+
+    for path, name in _model_names(config):
+        yield from model(path, name)
+    yield from choice(("policy", "default"), config.policy.default)
+    for name, policy in config.policies.items():
+        yield from _policy(("policies", name), policy)
+    if "default" in config.policies and config.policy.default != "default":
+        yield Finding(
+            ("policies", "default"), "a policy of this name must be the default: write `policy: {default: default}`"
+        )
+    for index, key in enumerate(config.keys):
+        if key.policy is not None:
+            yield from choice(("keys", index, "policy"), key.policy)
+        for position, provider in enumerate(key.providers or ()):
+            if provider not in declared.providers:
+                hint = nearest(provider, declared.providers, offer=True)
+                yield Finding(("keys", index, "providers", position), f"unknown provider {provider!r}{hint}")
+
+
+def _model_names(config: Config) -> Iterator[tuple[NodePath, str]]:
+    for name, policy in config.policies.items():
+        if policy.model is not None:
+            yield ("policies", name, "model"), policy.model
+        for field, names in (("fallbacks", policy.fallbacks), ("models", policy.models or ())):
+            for index, model in enumerate(names):
+                yield ("policies", name, field, index), model
+    for index, key in enumerate(config.keys):
+        for position, model in enumerate(key.models or ()):
+            yield ("keys", index, "models", position), model
+    if config.report.baseline is not None:
+        yield ("report", "baseline"), config.report.baseline
+
+
+def _policy(path: NodePath, policy: Policy) -> Iterator[Finding]:
+    weights = policy.weights
+    if weights is not None and weights.quality + weights.cost + weights.latency <= 0:
+        yield Finding((*path, "weights"), "at least one weight must be above 0")
+    if weights is not None and policy.strategy != "balanced":
+        yield Finding((*path, "weights"), f"strategy {policy.strategy} does not weigh; only balanced does", wrong=False)
+    if policy.model is not None and policy.strategy != "pinned":
+        yield Finding(
+            (*path, "model"), f"strategy {policy.strategy} chooses by itself; only pinned reads it", wrong=False
+        )
+    for index, flag in enumerate(policy.require_flags):
+        if flag in policy.exclude_flags:
+            yield Finding((*path, "require_flags", index), f"{flag!r} is both required and excluded: nothing can pass")
+
+
+def _keys_twice(config: Config) -> Iterator[Finding]:
+    names: set[str] = set()
+    seen: dict[str, Key] = {}
+    for index, key in enumerate(config.keys):
+        if key.name in names:
+            yield Finding(("keys", index, "name"), f"a second key named {key.name!r}")
+        names.add(key.name)
+        other = seen.setdefault(key.key.reveal(), key)
+        if other is not key:
+            yield Finding(("keys", index, "key"), f"the same key as that of {other.name!r}")
+
+
+def _unpriced(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
+    for name, model in config.models.items():
+        entry = catalogue.find(name)
+        for index, channel in enumerate(model.channels):
+            provider = config.providers.get(channel.provider)
+            if provider is None or channel.price is not None or model.price is not None:
+                continue
+            if entry is None or priced(entry, provider) is None:
+                why = "self-hosted" if provider.is_self_hosted else "not in the catalogue"
+                message = f"unpriced ({why}): add `price: {{input: ..., output: ...}}`, zeros if it is free"
+                yield Finding(("models", name, "channels", index), message, wrong=False)
+
+
+def _strange_prices(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
+    for name, model in config.models.items():
+        listed = _listed(name, catalogue)
+        for path, price in _prices(name, model):
+            for field, amount, usual in (
+                ("input", price.input, listed[0] if listed else None),
+                ("output", price.output, listed[1] if listed else None),
+            ):
+                hint = _strange(amount, usual)
+                if hint:
+                    message = f"{amount:f} looks wrong: {hint}; prices are USD per million tokens"
+                    yield Finding((*path, field), message, wrong=False)
+
+
+def _prices(name: str, model: Model) -> Iterator[tuple[NodePath, Price]]:
+    if model.price is not None:
+        yield ("models", name, "price"), model.price
+    for index, channel in enumerate(model.channels):
+        if channel.price is not None:
+            yield ("models", name, "channels", index, "price"), channel.price
+
+
+def _listed(name: str, catalogue: Catalogue) -> tuple[Decimal, Decimal] | None:
+    entry = catalogue.find(name)
+    rows = [offer.prices[-1] for offer in entry.offers.values() if offer.prices] if entry is not None else []
+    return (rows[0].rates.input / NANO, rows[0].rates.output / NANO) if rows else None
+
+
+def _strange(amount: Decimal, usual: Decimal | None) -> str:
+    if not amount:
+        return ""
+    if usual:
+        if amount >= usual * SUSPICIOUS or amount * SUSPICIOUS <= usual:
+            return f"the catalogue says {usual.normalize():f}"
+    elif amount >= DEAREST:
+        return "no model is that dear"
+    elif amount <= CHEAPEST:
+        return "no paid model is that cheap"
+    return ""
+
+
+def _open_door(config: Config) -> Iterator[Finding]:
+    if not config.keys and not config.server.host.startswith(LOOPBACK):
+        yield Finding(("server", "host"), "there are no keys, so only loopback will be answered", wrong=False)
+    if not config.models:
+        yield Finding(("models",), "no model is declared, so nothing can be answered", wrong=False)

@@ -1,0 +1,262 @@
+"""The configuration as types: every setting with its type, default and meaning, in one place.
+
+The reference in docs/ is generated from the descriptions here. Unknown settings are errors; a setting with nothing
+after the colon counts as left out. What depends on several settings at once is checked in `checks`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+
+from fairlead.config.secret import Secret
+from fairlead.config.values import (
+    Address,
+    Count,
+    Day,
+    Discount,
+    HeaderName,
+    ModelName,
+    Money,
+    Name,
+    Number,
+    OptionalSecret,
+    Path,
+    RequiredSecret,
+    Seconds,
+    Share,
+    Switch,
+    Text,
+    Whole,
+    Word,
+    choice_of,
+)
+from fairlead.core.model import CAPABILITIES
+from fairlead.core.policies import STRATEGIES
+
+KINDS: tuple[str, ...] = (
+    "openai",
+    "anthropic",
+    "gemini",
+    "deepseek",
+    "moonshot",
+    "dashscope",
+    "zhipu",
+    "volcengine",
+    "groq",
+    "together",
+    "openrouter",
+    "mistral",
+    "xai",
+    "fireworks",
+    "siliconflow",
+    "cerebras",
+    "vllm",
+    "ollama",
+    "simulated",
+)
+SELF_HOSTED_KINDS = frozenset({"vllm", "ollama"})
+ROLES = ("caller", "viewer", "operator", "admin")
+CURRENCIES = ("USD",)
+STRATEGY_NAMES = tuple(STRATEGIES)
+
+Kind = Annotated[str, BeforeValidator(lambda value: choice_of(value, KINDS)), Word("kind")]
+Role = Annotated[str, BeforeValidator(lambda value: choice_of(value, ROLES)), Word(" / ".join(ROLES))]
+Currency = Annotated[str, BeforeValidator(lambda value: choice_of(value, CURRENCIES)), Word(" / ".join(CURRENCIES))]
+StrategyName = Annotated[
+    str, BeforeValidator(lambda value: choice_of(value, STRATEGY_NAMES)), Word(" / ".join(STRATEGY_NAMES))
+]
+Capability = Annotated[
+    str, BeforeValidator(lambda value: choice_of(value, tuple(CAPABILITIES))), Word(" / ".join(CAPABILITIES))
+]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_left_out(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+class Server(Section):
+    host: Text = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: Whole = Field(4000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    state_dir: Path = Field("./state", description="Directory of the ledger, the spool and the counters; one owner.")
+    pepper: OptionalSecret = Field(
+        Secret(""), description="Secret mixed into the digests of issued keys; empty: one is generated in `state_dir`."
+    )
+    max_body_mb: Number = Field(32, gt=0, le=1024, description="Largest request body, in MiB; more is a 413.")
+    header_timeout: Seconds = Field(10, description="How long a client may take to send its request head.")
+    body_timeout: Seconds = Field(10, description="How long a client may pause while it sends its body.")
+    request_timeout: Seconds = Field(600, description="Deadline of a whole request, all attempts together.")
+
+
+class SimulatedModel(Section):
+    latency_ms: Number = Field(200, description="Time to the first token.")
+    tokens_per_second: Number = Field(200, gt=0, description="Speed after the first token.")
+    output_tokens: Count = Field(120, description="Typical length of an answer.")
+    quality: dict[Name, Share] = Field({}, description="Chance of a right answer, by task.")
+    error_rate: Share = Field(0, description="Share of requests answered with `error_status`.")
+    error_status: Whole = Field(500, ge=400, le=599, description="Status of a simulated error.")
+    stall_rate: Share = Field(0, description="Share of requests that stop in the middle.")
+    reply: Text = Field("", description="The text of every answer; empty: a made-up one.")
+
+
+class Provider(Section):
+    kind: Kind = Field("openai", description=f"What it speaks and where it is: {', '.join(KINDS)}.")
+    base_url: Address | None = Field(None, description="Its address; by default the kind's own.")
+    api_key: RequiredSecret | None = Field(None, description="Sent to this provider only.")
+    region: Name | None = Field(None, description="Where it processes requests; channels may say otherwise.")
+    self_hosted: Switch | None = Field(
+        None, description="Sensitive requests may go there. By default only kinds vllm and ollama are."
+    )
+    headers: dict[HeaderName, RequiredSecret] = Field({}, description="Headers added to every request; masked in logs.")
+    flags: tuple[Name, ...] = Field((), description="Feature flags of all its channels.")
+    ca_file: Path | None = Field(None, description="PEM file of the authorities to trust instead of the system's.")
+    verify: Switch = Field(True, description="Check its TLS certificate.")
+    connect_timeout: Seconds = Field(5, description="How long connecting may take.")
+    first_byte_timeout: Seconds = Field(120, description="How long the first byte of an answer may take.")
+    idle_timeout: Seconds = Field(120, description="How long an answer may pause.")
+    max_connections: Count = Field(1000, description="Most connections held open to it.")
+    stream_usage: Switch | None = Field(
+        None, description="Whether it accepts `stream_options.include_usage`; by default as its kind does."
+    )
+    max_tokens_field: Name | None = Field(
+        None, description="The name it wants for the output limit; by default as its kind does."
+    )
+    models: dict[Name, SimulatedModel] = Field({}, description="Kind simulated only: how each upstream model behaves.")
+
+    @property
+    def is_self_hosted(self) -> bool:
+        return self.kind in SELF_HOSTED_KINDS if self.self_hosted is None else self.self_hosted
+
+
+class Rates(Section):
+    input: Money = Field(description="Per million input tokens.")
+    output: Money = Field(description="Per million output tokens.")
+    cached_input: Money | None = Field(None, description="Per million input tokens read from its cache; else as input.")
+    cache_write: Money | None = Field(None, description="Per million tokens written to its cache; else as input.")
+    cache_write_1h: Money | None = Field(None, description="The same for one-hour entries; else as input.")
+    reasoning: Money | None = Field(None, description="Per million reasoning tokens; else as output.")
+
+
+class Tier(Rates):
+    above: Count = Field(description="Prompt tokens above which these rates hold for the whole request.")
+
+
+class Price(Rates):
+    per_request: Money = Field(0, validate_default=True, description="Per request, added to the tokens.")
+    currency: Currency = Field("USD", description="Currency of every amount here.")
+    since: Day | None = Field(None, description="First day (UTC) it holds; before it the next source's price does.")
+    tiers: tuple[Tier, ...] = Field((), description="Other rates for long prompts, by prompt length.")
+
+
+class Channel(Section):
+    provider: Name = Field(description="A name under `providers`.")
+    model: Text | None = Field(
+        None,
+        min_length=1,
+        description="Its name there; by default the catalogue's for that kind, else the model's own.",
+    )
+    name: Name | None = Field(None, description="Name of the channel, for `model@name`; by default the provider's.")
+    price: Price | None = Field(None, description="Price on this channel; goes before the model's and the catalogue's.")
+    discount: Discount = Field(
+        0, validate_default=True, description="Share taken off the price that holds: 0.2 is 20 % off."
+    )
+    region: Name | None = Field(None, description="Where it processes requests; by default the provider's.")
+    flags: tuple[Name, ...] = Field((), description="Feature flags of this channel, added to the provider's.")
+    enabled: Switch = Field(True, description="Whether it may be chosen.")
+
+
+class Model(Section):
+    channels: tuple[Channel, ...] = Field(min_length=1, description="Ways to reach it.")
+    aliases: tuple[ModelName, ...] = Field((), description="Other names for it, added to the catalogue's.")
+    price: Price | None = Field(None, description="Price on every channel that has none of its own.")
+    context: Count | None = Field(None, description="Tokens of prompt and answer together.")
+    max_output: Count | None = Field(None, description="Most tokens of an answer.")
+    capabilities: tuple[Capability, ...] | None = Field(
+        None, description="What it can do; by default the catalogue's, for models it lacks tools and json_schema."
+    )
+    quality: Share | None = Field(None, description="How good it is; by default from the catalogue.")
+    benchmarks: dict[Name, Number] = Field({}, description="Scores by benchmark, over the catalogue's.")
+    latency_ms: Count | None = Field(None, description="What a typical request takes, until it is measured.")
+    flags: tuple[Name, ...] = Field((), description="Feature flags, added to the catalogue's.")
+    enabled: Switch = Field(True, description="Whether it may be chosen.")
+
+
+class KeyLimits(Section):
+    rpm: Count | None = Field(None, description="Requests a minute.")
+    tpm: Count | None = Field(None, description="Tokens a minute.")
+    concurrency: Count | None = Field(None, description="Requests at once.")
+
+
+class Key(Section):
+    name: Name = Field(description="How reports and logs call it.")
+    key: RequiredSecret = Field(description="What the client sends as its API key.")
+    tenant: Name = Field("default", description="Whose requests these are.")
+    role: Role = Field("caller", description="What it may do beyond asking models.")
+    policy: Name | None = Field(None, description="Policy or strategy for its requests; by default `policy.default`.")
+    models: tuple[Name, ...] | None = Field(None, description="Only these models; by default all.")
+    providers: tuple[Name, ...] | None = Field(None, description="Only these providers; by default all.")
+    regions: tuple[Name, ...] | None = Field(None, description="Only these regions; by default all.")
+    sensitive: Switch = Field(False, description="Everything it sends stays on self-hosted providers.")
+    limits: KeyLimits = Field(KeyLimits(), description="What it may do at most; by default unlimited.")
+
+
+class Weights(Section):
+    quality: Number = Field(0, description="Share of quality.")
+    cost: Number = Field(0, description="Share of cost.")
+    latency: Number = Field(0, description="Share of latency.")
+
+
+class Policy(Section):
+    strategy: StrategyName = Field("balanced", description="How candidates are ordered.")
+    min_quality: Share | None = Field(None, description="Least quality; by default the strategy's own; 0 is honoured.")
+    weights: Weights | None = Field(
+        None, description="For balanced; renormalised, a share left out is 0. By default 0.5, 0.3 and 0.2."
+    )
+    model: Name | None = Field(None, description="For pinned: the model when the caller names none.")
+    fallbacks: tuple[Name, ...] = Field((), description="Models to fail over to, in order.")
+    models: tuple[Name, ...] | None = Field(None, description="Only these are candidates; by default all.")
+    regions: tuple[Name, ...] | None = Field(None, description="Only channels in these regions; by default all.")
+    max_cost: Money | None = Field(None, description="Most a request may be expected to cost.")
+    max_latency_ms: Count | None = Field(None, description="Longest a request may be expected to take.")
+    require_flags: tuple[Name, ...] = Field((), description="Flags a candidate must have.")
+    exclude_flags: tuple[Name, ...] = Field((), description="Flags a candidate must not have.")
+
+
+class PolicyChoice(Section):
+    default: Name = Field("balanced", description="Name of a policy, or of a strategy with its own defaults.")
+
+
+class Report(Section):
+    baseline: Name | None = Field(
+        None, description="Model that savings are measured against; by default the one of best quality."
+    )
+
+
+class Config(Section):
+    server: Server = Field(Server(), description="The listener and its state.")
+    providers: dict[Name, Provider] = Field({}, description="Where models are reached, by name.")
+    models: dict[ModelName, Model] = Field({}, description="Models that may be used, by name.")
+    keys: tuple[Key, ...] = Field((), description="Who may ask. Without keys only loopback is answered.")
+    policies: dict[Name, Policy] = Field({}, description="Ways to choose, by name.")
+    policy: PolicyChoice = Field(PolicyChoice(), description="Which policy holds.")
+    report: Report = Field(Report(), description="How savings are reported.")
+
+    _warnings: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed but looks like a mistake, each as `FILE:LINE: path: message`."""
+        return self._warnings
+
+    def warned(self, warnings: tuple[str, ...]) -> Config:
+        copy = self.model_copy()
+        copy._warnings = warnings
+        return copy
