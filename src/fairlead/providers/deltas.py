@@ -18,6 +18,8 @@ class Delta(msgspec.Struct, frozen=True):
     self_hosted: bool = False
 
 
+PLAIN = Delta()
+
 DELTAS: dict[str, Delta] = {
     "openai": Delta("https://api.openai.com/v1", "OPENAI_API_KEY", max_tokens_field="max_completion_tokens"),
     "anthropic": Delta("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
