@@ -95,6 +95,12 @@ def channel_disabled(ask: Ask, model: Model, channel: Channel) -> str | None:
     return None
 
 
+def channel_context(ask: Ask, model: Model, channel: Channel) -> str | None:
+    if channel.context and ask.input_tokens + ask.output_room > channel.context:
+        return f"about {ask.input_tokens + ask.output_room:,} tokens exceed the {channel.context:,} that {channel.provider} serves"
+    return None
+
+
 def policy_region(ask: Ask, model: Model, channel: Channel) -> str | None:
     regions = ask.policy.regions
     if regions is not None and channel.region not in regions:
@@ -159,6 +165,7 @@ RULES: tuple[Rule, ...] = (
 
 CHANNEL_RULES: tuple[ChannelRule, ...] = (
     ChannelRule("disabled", channel_disabled, True),
+    ChannelRule("context", channel_context, True),
     ChannelRule("policy_region", policy_region, True),
     ChannelRule("flags", channel_flags, False),
     ChannelRule("latency", latency, False),

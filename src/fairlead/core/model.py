@@ -75,6 +75,8 @@ class Channel(msgspec.Struct, frozen=True):
     prices: tuple[Price, ...] = ()
     """Ascending by `since`; empty means unpriced."""
     region: str = ""
+    context: int = 0
+    """Tokens this provider serves at most, where that is less than the model's own; 0 otherwise."""
     self_hosted: bool = False
     flags: frozenset[str] = frozenset()
     enabled: bool = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -79,10 +80,10 @@ class Run:
         self.began = 0
 
     async def go(self) -> None:
-        loop = self.runtime.loop
         self.task = asyncio.current_task()
         self.began = time.time_ns() // 1_000_000
-        deadline = loop.call_at(self.received + self.world.request_timeout, self._deadline)
+        left = self.received + self.world.request_timeout - monotonic()
+        deadline = self.runtime.loop.call_later(left, self._deadline)
         event: machine.Event | None = machine.BEGIN
         try:
             while event is not None:
@@ -160,8 +161,7 @@ class Run:
             call.purpose,
         )
         self.runtime.ledger.intend(self.intent)
-        now = self.runtime.loop.time
-        self.sent_at = now()
+        self.sent_at = monotonic()
         if action.number == 1:
             self.overhead = self.sent_at - self.received
         try:
@@ -175,7 +175,7 @@ class Run:
         except UpstreamBroken as broken:
             return self._failed(self.status, str(broken))
         answer = wire.answer(body)
-        self.first_at = now()
+        self.first_at = monotonic()
         self.usage = answer.usage
         if answer.error:
             return self._failed(200, answer.error, body)
@@ -195,7 +195,7 @@ class Run:
                 reply.abort()
                 return self._failed(200, reader.error)
             if reader.committed:
-                self.first_at = self.runtime.loop.time()
+                self.first_at = monotonic()
                 return machine.COMMITTED
             if not piece:
                 return self._failed(200, "the provider's stream ended without content")
@@ -311,12 +311,11 @@ class Run:
         assert candidate is not None
         expected = candidate.target.expected
         cost = expected.cost if attempt is None else attempt.cost
-        now = self.runtime.loop.time()
         if attempt is None:
             ours = self.overhead
             baseline = None
         else:
-            ours = self.overhead + now - self.first_at
+            ours = self.overhead + monotonic() - self.first_at
             baseline = self._baseline(attempt.usage)
         lines = (
             f"x-fairlead-request-id: {self.call.id}\r\n"
@@ -336,7 +335,7 @@ class Run:
         if intent is None or candidate is None:
             return None
         self.intent = None
-        ended = self.runtime.loop.time()
+        ended = monotonic()
         usage = self.usage
         if usage is None:
             usage = self._estimated_usage(intent, outcome)
@@ -407,7 +406,7 @@ class Run:
                 None if answered is None else self._baseline(answered.usage),
                 self.world.baseline,
                 int(self.overhead * 1e6),
-                int((self.runtime.loop.time() - self.received) * 1000),
+                int((monotonic() - self.received) * 1000),
                 call.wishes.tags,
                 call.wishes.task,
                 call.wishes.session,

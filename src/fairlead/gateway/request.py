@@ -18,7 +18,7 @@ class Incoming(msgspec.Struct, frozen=True):
     """Lower-case names."""
     body: bytes
     received: float
-    """The loop's time at which the request was complete."""
+    """Monotonic time at which the request was complete."""
 
 
 class Outlet(Protocol):

@@ -57,7 +57,7 @@ class Runtime:
 
     def snapshot(self) -> Snapshot:
         """The world with its present conditions."""
-        conditions = self.vitals.at(self.loop.time())
+        conditions = self.vitals.at(time.monotonic())
         if conditions is not self._snapshot.conditions:
             self._snapshot = msgspec.structs.replace(self._snapshot, conditions=conditions)
         return self._snapshot

@@ -19,7 +19,7 @@ from fairlead.core.model import Snapshot
 from fairlead.core.policy import Limits, Policy
 from fairlead.dialects import openai_chat
 from fairlead.errors import ConfigError
-from fairlead.providers.deltas import DELTAS
+from fairlead.providers.deltas import DELTAS, PLAIN
 from fairlead.providers.openai_compatible import OpenAICompatible
 from fairlead.providers.wire import Endpoint, Wire
 from fairlead.registry import snapshot as registry
@@ -107,7 +107,9 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
     """One provider, with all that can be known of its requests before there is one."""
     if provider.kind == "simulated":
         return Endpoint(name, provider.kind, openai_chat.DIALECT, self_hosted=provider.is_self_hosted, simulated=True)
-    delta = DELTAS[provider.kind]
+    # Behind an address of one's own anything may speak the plain wire; only the provider itself has its ways.
+    own = provider.kind == "openai" and provider.base_url is not None
+    delta = PLAIN if own else DELTAS[provider.kind]
     address = provider.base_url or delta.base_url
     if not address:
         raise ConfigError([f"providers.{name}: kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"])

@@ -11,6 +11,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from time import monotonic
 from typing import cast
 
 import httptools
@@ -47,6 +49,7 @@ REASONS = {
 STATUS_LINES = {
     status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Status")) for status in range(200, 600)
 }
+VERSIONS = ("1.1", "1.0")
 ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
 
 
@@ -76,7 +79,7 @@ class Exchange:
         self.headers: dict[bytes, bytes] = {}
         self.body = b""
         self.received = received
-        """The loop's time at which the request was complete."""
+        """Monotonic time at which the request was complete."""
         self.started = False
         self.finished = False
 
@@ -89,7 +92,10 @@ class Exchange:
         self.started = True
         keep = b"" if self._keep_alive else b"Connection: close\r\n"
         sent = b"" if self.method == "HEAD" else body
-        self._connection.write(b"%b%b%bContent-Length: %d\r\n\r\n%b" % (STATUS_LINES[status], headers, keep, len(body), sent))
+        self._connection.write(
+            b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
+            % (STATUS_LINES[status], self._connection.listener.date, headers, keep, len(body), sent)
+        )
         self.end_of_answer()
 
     def start(self, status: int, headers: bytes) -> None:
@@ -100,7 +106,7 @@ class Exchange:
         else:
             self._keep_alive = False
             framing = b"Connection: close\r\n"
-        self._connection.write(b"%b%b%b\r\n" % (STATUS_LINES[status], headers, framing))
+        self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], self._connection.listener.date, headers, framing))
 
     async def write(self, piece: bytes) -> None:
         """One piece; waits while the client is slow."""
@@ -131,7 +137,7 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_drained", "_header_bytes", "_pieces", "_queue", "_size", "_target", "busy", "choked", "closing", "exchange", "idle_since", "listener",
+        "_drained", "_header_bytes", "_header_count", "_pieces", "_queue", "_size", "_target", "busy", "choked", "closing", "exchange", "idle_since", "listener",
         "parser", "peer", "receiving_since", "task", "transport",
     )  # fmt: skip
 
@@ -152,6 +158,7 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self._target = b""
         self._header_bytes = 0
+        self._header_count = 0
         self._drained: asyncio.Future[None] | None = None
 
     # asyncio.Protocol
@@ -201,6 +208,7 @@ class Connection(asyncio.Protocol):
         self.exchange = Exchange(self, 0.0)
         self._target = b""
         self._header_bytes = 0
+        self._header_count = 0
         self._pieces.clear()
         self._size = 0
 
@@ -215,8 +223,9 @@ class Connection(asyncio.Protocol):
         name = name.lower()
         headers = exchange.headers
         self._header_bytes += len(name) + len(value)
+        self._header_count += 1
         bounds = self.listener.bounds
-        if self._header_bytes > bounds.header_bytes or len(headers) >= bounds.header_count:
+        if self._header_bytes > bounds.header_bytes or self._header_count > bounds.header_count:
             raise HeadersTooLarge(f"The header block exceeds {bounds.header_bytes >> 10} KB or {bounds.header_count} lines.")
         if name in headers:
             if name in ONCE:
@@ -229,6 +238,8 @@ class Connection(asyncio.Protocol):
         assert exchange is not None
         headers = exchange.headers
         version = self.parser.get_http_version()
+        if version not in VERSIONS:
+            raise BadRequest(f"HTTP/{version} is not spoken here; use HTTP/1.1.", code="bad_http")
         if b"host" not in headers and version == "1.1":
             raise BadRequest("The header Host is missing.", code="bad_http")
         length = headers.get(b"content-length")
@@ -348,6 +359,11 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
 
+def date_line() -> bytes:
+    """The Date header, renewed by the sweep: its resolution is a second anyway."""
+    return b"Date: %b\r\n" % formatdate(usegmt=True).encode()
+
+
 class Listener:
     """Accepts connections and hands their requests to one handler."""
 
@@ -357,10 +373,11 @@ class Listener:
         """How an error that no handler saw is spelled."""
         self.bounds = bounds
         self.loop = asyncio.get_running_loop()
-        self.now = self.loop.time
+        self.now = monotonic  # the loop's own clock has only milliseconds under uvloop
         self.connections: set[Connection] = set()
         self.closing = False
         self.servers: list[asyncio.Server] = []
+        self.date = date_line()
         self._sweeping = self.loop.call_later(SWEEP, self._sweep)
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
@@ -392,6 +409,7 @@ class Listener:
 
     def _sweep(self) -> None:
         now = self.now()
+        self.date = date_line()
         bounds = self.bounds
         for connection in list(self.connections):
             if connection.busy:
