@@ -1,0 +1,443 @@
+"""Ledger: every intent, every outcome, every refusal, kept so that the sums are exact whatever dies.
+
+    intend ─┐                        every 200 ms, one thread
+    settle ─┼─> spool (one write) ─> waiting ─────────────────> SQLite (rows and checkpoint in one transaction)
+    note   ─┘
+
+- `intend` raises SpoolFailed when the intent cannot be written: the attempt must not be made.
+- `settle` and `note` concern what has happened already, so they never fail: what cannot be written is kept in
+  memory and written as soon as it can be. Until then no new intent is taken.
+- `decision` sees a record from the moment it is settled.
+- Of two records of one request the first stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from fairlead.core.record import Audit, Intent, Record
+from fairlead.errors import StateError
+from fairlead.store.flood import Flood
+from fairlead.store.owner import Owner
+from fairlead.store.recovery import Recovered, Replay, lost
+from fairlead.store.reports import EVERYTHING, Totals, Window, totals
+from fairlead.store.spool import SEGMENT_BYTES, Damage, EntryTooLarge, Spool, SpoolFailed, offset_of, segment_of
+from fairlead.store.sqlite import CHUNKS, Note, Projection, Row
+
+TICK = 0.2
+WAKE = 2_000
+"""Waiting entries that are handed over without waiting for the tick."""
+BATCH = 10_000
+"""Entries per transaction at most."""
+IN_MEMORY = 50_000
+"""Waiting records kept whole; of the ones beyond, only the place in the spool is kept."""
+TEXT = 500
+"""Characters kept of a text in an entry that is too large."""
+KEPT_AUDITS = 1_000
+"""Unwritten audits that are kept; records are always kept, there are no more of them than open requests."""
+DATABASE = "ledger.db"
+SPOOL = "spool"
+
+T = TypeVar("T")
+log = logging.getLogger("fairlead.ledger")
+_encode = msgspec.msgpack.Encoder().encode
+_record = msgspec.msgpack.Decoder(Record).decode
+
+Waiting = dict[str, tuple[int, Record, bytes] | int]
+"""By request: the row, or only its position."""
+
+
+class Ledger(Protocol):
+    """What the gateway needs of a ledger. `intend`, `settle` and `note` are called on the loop's thread."""
+
+    async def open(self) -> None: ...
+
+    def intend(self, intent: Intent) -> None: ...
+
+    def settle(self, record: Record) -> None: ...
+
+    def note(self, audit: Audit) -> None: ...
+
+    async def flush(self) -> None:
+        """Everything settled and noted so far can be queried when this returns."""
+        ...
+
+    async def close(self) -> None: ...
+
+    @property
+    def lag(self) -> int:
+        """Entries appended that cannot be queried yet."""
+        ...
+
+    async def decision(self, request: str, tenant: str | None) -> Record | None:
+        """The record of a request; None if there is none or it is another tenant's. Tenant None sees all."""
+        ...
+
+    async def totals(self, window: Window = EVERYTHING) -> Totals: ...
+
+
+class MemoryLedger:
+    """A ledger without files, for a library without a state directory. It grows by about 1 kB a request."""
+
+    def __init__(self) -> None:
+        self._projection: Projection | None = None
+        self._flood = Flood()
+        self._rows: list[Row] = []
+        self._notes: list[Note] = []
+        self._position = 0
+
+    async def open(self) -> None:
+        self._projection = Projection(None)
+
+    def intend(self, intent: Intent) -> None:
+        pass
+
+    def settle(self, record: Record) -> None:
+        payload = _encode(record)
+        self._rows.append((self._position, record, payload))
+        self._position += len(payload)
+        if len(self._rows) >= CHUNKS[0]:
+            self._ingest()
+
+    def note(self, audit: Audit) -> None:
+        self._hold(self._flood.admit(audit))
+
+    async def flush(self) -> None:
+        self._hold(self._flood.release())
+        self._ingest()
+
+    async def close(self) -> None:
+        if self._projection is not None:
+            self._projection.close()
+            self._projection = None
+
+    @property
+    def lag(self) -> int:
+        return len(self._rows) + len(self._notes)
+
+    async def decision(self, request: str, tenant: str | None) -> Record | None:
+        return self._ingest().decision(request, tenant)
+
+    async def totals(self, window: Window = EVERYTHING) -> Totals:
+        return totals(self._ingest().connection, window)
+
+    def _hold(self, audits: Iterator[Audit]) -> None:
+        for audit in audits:
+            self._notes.append((self._position, audit))
+            self._position += 1
+
+    def _ingest(self) -> Projection:
+        if self._projection is None:
+            raise StateError("the ledger is not open")
+        self._projection.ingest(self._rows, self._notes, 0, 0)
+        self._rows, self._notes = [], []
+        return self._projection
+
+
+class EmbeddedLedger:
+    """The ledger in a state directory: spool, SQLite and the one thread that writes to it.
+
+    `owner` is passed by whoever holds the directory already; otherwise the ledger takes it and gives it back.
+    """
+
+    def __init__(
+        self, state_dir: Path, *, owner: Owner | None = None, version: str = "", segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self.path = state_dir / DATABASE
+        self.recovered: Recovered | None = None
+        self._state_dir = state_dir
+        self._owner = owner
+        self._owns = owner is None
+        self._version = version
+        self._segment_bytes = segment_bytes
+        self._spool: Spool | None = None
+        self._projection: Projection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fairlead-ledger")
+        self._flood = Flood()
+        self._open: dict[str, list[Intent]] = {}
+        self._unwritten: deque[Record | Audit] = deque()
+        self._waiting: Waiting = {}
+        self._moving: Waiting = {}
+        self._waiting_notes: list[Note] = []
+        self._moving_notes: list[Note] = []
+        self._reached = 0
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._ticker: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Takes the directory, recovers what the last process left, and begins to ingest."""
+        if self._owner is None:
+            self._owner = Owner.acquire(self._state_dir)
+        try:
+            await self._on_thread(self._recover)
+        except BaseException:
+            self._release()
+            raise
+        self._ticker = asyncio.create_task(self._tick(), name="fairlead-ledger")
+
+    def intend(self, intent: Intent) -> None:
+        """Durable when it returns. Raises SpoolFailed if that cannot be: then the attempt must not be made."""
+        if self._unwritten:
+            self._write_unwritten()
+        self._spool_open().append(intent)
+        attempts = self._open.get(intent.request)
+        if attempts is None:
+            self._open[intent.request] = [intent]
+        else:
+            attempts.append(intent)
+
+    def settle(self, record: Record) -> None:
+        request = record.request
+        if request in self._waiting or request in self._moving:
+            log.error("request %s was settled twice; the first record stays", request)
+            return
+        try:
+            if self._unwritten:
+                self._write_unwritten()
+            self._append_record(record)
+        except SpoolFailed as error:
+            self._keep(record, error)
+
+    def note(self, audit: Audit) -> None:
+        for admitted in self._flood.admit(audit):
+            self._note(admitted)
+
+    async def flush(self) -> None:
+        for audit in self._flood.release():
+            self._note(audit)
+        if self._unwritten:
+            self._write_unwritten()
+        while self._waiting or self._moving or self._waiting_notes or self._moving_notes:
+            await self._ingest()
+
+    async def close(self) -> None:
+        """Ingests what waits and gives the directory back. What could not be ingested is in the spool."""
+        self._closing = True
+        self._wake.set()
+        try:
+            if self._ticker is not None:
+                await self._ticker
+                self._ticker = None
+            if self._spool is not None:
+                await self.flush()
+                if not self._open:
+                    await self._on_thread(self._finish)
+        except (SpoolFailed, sqlite3.Error) as error:
+            log.error("the ledger closes with %d entries still to be taken in: %s", self.lag, error)
+        finally:
+            self._release()
+
+    @property
+    def lag(self) -> int:
+        waiting = len(self._waiting) + len(self._moving)
+        return waiting + len(self._waiting_notes) + len(self._moving_notes) + len(self._unwritten)
+
+    async def decision(self, request: str, tenant: str | None) -> Record | None:
+        for entry in self._unwritten:
+            if isinstance(entry, Record) and entry.request == request:
+                return entry if tenant is None or entry.tenant == tenant else None
+        row = self._waiting.get(request) or self._moving.get(request)
+        if row is not None:
+            if isinstance(row, int):
+                row = await self._on_thread(self._row_at, self._spool_open(), row)
+            record = row[1]
+            return record if tenant is None or record.tenant == tenant else None
+        return await self._on_thread(self._projection_open().decision, request, tenant)
+
+    async def totals(self, window: Window = EVERYTHING) -> Totals:
+        await self.flush()
+        return await self._on_thread(totals, self._projection_open().connection, window)
+
+    def _append_record(self, record: Record) -> None:
+        spool = self._spool_open()
+        try:
+            at, payload = spool.append(record)
+        except EntryTooLarge:
+            record = _slim(record)
+            at, payload = spool.append(record)
+        self._open.pop(record.request, None)
+        waiting = self._waiting
+        waiting[record.request] = (at, record, payload) if len(waiting) < IN_MEMORY else at
+        if len(waiting) == WAKE:
+            self._wake.set()
+
+    def _append_note(self, audit: Audit) -> None:
+        try:
+            at, _ = self._spool_open().append(audit)
+        except EntryTooLarge:
+            audit = msgspec.structs.replace(audit, detail=audit.detail[:TEXT], request=audit.request[:TEXT])
+            at, _ = self._spool_open().append(audit)
+        self._waiting_notes.append((at, audit))
+
+    def _note(self, audit: Audit) -> None:
+        try:
+            if self._unwritten:
+                self._write_unwritten()
+            self._append_note(audit)
+        except SpoolFailed as error:
+            self._keep(audit, error)
+
+    def _keep(self, entry: Record | Audit, error: SpoolFailed) -> None:
+        if not self._unwritten:
+            log.error("the ledger refuses new attempts: %s", error)
+        if isinstance(entry, Record) or len(self._unwritten) < KEPT_AUDITS:
+            self._unwritten.append(entry)
+
+    def _write_unwritten(self) -> None:
+        while self._unwritten:
+            entry = self._unwritten[0]
+            if isinstance(entry, Record):
+                self._append_record(entry)
+            else:
+                self._append_note(entry)
+            self._unwritten.popleft()
+
+    async def _tick(self) -> None:
+        failing = False
+        while not self._closing:
+            try:
+                async with asyncio.timeout(TICK):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                if time.time() > self._flood.second + 1:
+                    for audit in self._flood.release():
+                        self._note(audit)
+                if self._unwritten:
+                    self._write_unwritten()
+                await self._ingest()
+                failing = False
+            except (SpoolFailed, sqlite3.Error, OSError) as error:
+                if not failing:
+                    log.error("the ledger cannot take in %d entries yet: %s", self.lag, error)
+                failing = True
+                await asyncio.sleep(TICK)
+
+    async def _ingest(self) -> None:
+        """Takes in one batch; after a failure the same batch again."""
+        async with self._turn:
+            if not self._moving and not self._moving_notes:
+                self._take()
+            if not self._moving and not self._moving_notes:
+                return
+            await self._on_thread(self._commit)
+            self._moving, self._moving_notes = {}, []
+
+    def _take(self) -> None:
+        self._moving_notes, self._waiting_notes = self._waiting_notes, []
+        self._reached = self._spool_open().position
+        if len(self._waiting) <= BATCH:
+            self._moving, self._waiting = self._waiting, {}
+            return
+        items = list(self._waiting.items())
+        self._moving, self._waiting = dict(items[:BATCH]), dict(items[BATCH:])
+        following = items[BATCH][1]
+        self._reached = following if isinstance(following, int) else following[0]
+
+    def _commit(self) -> None:
+        """On the ledger's thread: the moving batch and the checkpoint in one transaction, then old segments go."""
+        spool = self._spool_open()
+        rows = [row if isinstance(row, tuple) else self._row_at(spool, row) for row in self._moving.values()]
+        before, _ = self._projection_open().checkpoint()
+        segment, offset = segment_of(self._reached), offset_of(self._reached)
+        self._projection_open().ingest(rows, self._moving_notes, segment, offset)
+        if segment > before:
+            spool.drop_before(segment)
+
+    def _row_at(self, spool: Spool, at: int) -> Row:
+        payload = spool.read_at(at)
+        return at, _record(payload), payload
+
+    def _recover(self) -> None:
+        projection = self._projection = Projection(self.path)
+        replay = Replay(self._state_dir / SPOOL, projection)
+        replay.ingest()
+        spool = Spool(self._state_dir / SPOOL, replay.next_segment, self._open_intents, self._segment_bytes)
+        self._spool = spool
+        rows: list[Row] = []
+        notes: list[Note] = []
+        now_ms = time.time_ns() // 1_000_000
+        for intents in replay.unsettled.values():
+            record, audit = lost(list(intents.values()), now_ms, self._version)
+            at, payload = spool.append(record)
+            rows.append((at, record, payload))
+            notes.append((spool.append(audit)[0], audit))
+        for damage in replay.damage:
+            notes.extend(self._report(spool, damage, now_ms))
+        projection.ingest(rows, notes, spool.segment, spool.offset)
+        spool.drop_before(spool.segment)
+        self.recovered = Recovered(replay.rows, len(rows), tuple(replay.damage))
+        if rows:
+            log.warning("%d requests were in flight when the last process ended: flagged as estimates", len(rows))
+
+    def _report(self, spool: Spool, damage: Damage, now_ms: int) -> Iterator[Note]:
+        place = f"segment {damage.segment}, offset {damage.offset}, {damage.size} bytes"
+        if damage.torn:
+            log.warning("the last entry of the spool was cut short (%s)", place)
+            return
+        log.error("THE SPOOL IS DAMAGED (%s): what stood there is lost, everything after it was read", place)
+        audit = Audit(now_ms, "damaged", "", "", "", f"spool {place}")
+        yield spool.append(audit)[0], audit
+
+    def _open_intents(self) -> Iterator[Intent]:
+        for intents in self._open.values():
+            yield from intents
+
+    def _finish(self) -> None:
+        spool = self._spool_open()
+        spool.close()
+        spool.drop_before(spool.segment + 1)
+
+    def _release(self) -> None:
+        self._thread.shutdown(wait=True)
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+        if self._projection is not None:
+            self._projection.close()
+            self._projection = None
+        if self._owner is not None and self._owns:
+            self._owner.release()
+            self._owner = None
+
+    def _spool_open(self) -> Spool:
+        if self._spool is None:
+            raise StateError("the ledger is not open")
+        return self._spool
+
+    def _projection_open(self) -> Projection:
+        if self._projection is None:
+            raise StateError("the ledger is not open")
+        return self._projection
+
+    async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+
+def _slim(record: Record) -> Record:
+    """A record without what can grow without bound; identities and figures stay."""
+    attempts = tuple(msgspec.structs.replace(attempt, error=attempt.error[:TEXT]) for attempt in record.attempts)
+    return msgspec.structs.replace(
+        record,
+        asked=record.asked[:TEXT],
+        error=record.error[:TEXT],
+        task=record.task[:TEXT],
+        session=record.session[:TEXT],
+        attempts=attempts,
+        tags=(),
+        signals=(),
+    )

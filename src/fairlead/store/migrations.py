@@ -1,0 +1,75 @@
+"""Migrations of the ledger's database: a list of functions, the n-th takes a database from version n to n + 1.
+
+A function that was released never changes. The version is SQLite's `user_version`; the day each step was taken
+is in `meta`.
+
+A request's `seq` is the position of its record in the spool, so taking a record in twice changes nothing; its
+attempts follow as `seq`, `seq + 1`, ... which cannot reach the next record: an attempt takes more than one byte.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from fairlead.errors import StateError
+
+PAGE_SIZE = 16384
+
+
+def _first(connection: sqlite3.Connection) -> None:
+    for statement in (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE checkpoint (only INTEGER PRIMARY KEY CHECK (only = 1), segment INTEGER, offset INTEGER)",
+        "INSERT INTO checkpoint VALUES (1, 0, 0)",
+        """CREATE TABLE requests (
+            seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL, key TEXT, tenant TEXT, model TEXT,
+            task TEXT, purpose TEXT, operation TEXT, outcome TEXT, cost INTEGER NOT NULL, baseline_cost INTEGER,
+            total_ms INTEGER, record BLOB NOT NULL)""",
+        "CREATE INDEX requests_at ON requests (at_ms)",
+        """CREATE TABLE attempts (
+            seq INTEGER PRIMARY KEY, request INTEGER NOT NULL, number INTEGER, model TEXT, channel TEXT, provider TEXT,
+            outcome TEXT, currency TEXT, cost INTEGER NOT NULL, input INTEGER, output INTEGER, cached_input INTEGER,
+            cache_write INTEGER, cache_write_1h INTEGER, reasoning INTEGER, estimated INTEGER, lines TEXT)""",
+        """CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT, tenant TEXT, request TEXT,
+            detail TEXT)""",
+        """CREATE VIEW cost_lines AS
+            SELECT requests.id || '.' || attempts.number AS attempt,
+                json_extract(line.value, '$[0]') AS kind, json_extract(line.value, '$[1]') AS quantity,
+                json_extract(line.value, '$[2]') AS unit, json_extract(line.value, '$[3]') AS price_row,
+                json_extract(line.value, '$[4]') AS amount, json_extract(line.value, '$[5]') AS currency
+            FROM attempts JOIN requests ON requests.seq = attempts.request, json_each(attempts.lines) AS line""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first]
+
+
+def version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_newer(connection: sqlite3.Connection, where: str) -> None:
+    found = version(connection)
+    if found > len(MIGRATIONS):
+        raise StateError(
+            f"{where} was written by a newer fairlead (database version {found}, this one knows up to "
+            f"{len(MIGRATIONS)}); upgrade fairlead, or set server.state_dir to a fresh directory"
+        )
+
+
+def migrate(connection: sqlite3.Connection, where: str) -> None:
+    """Brings the database up to date, each step in a transaction of its own."""
+    refuse_newer(connection, where)
+    for number in range(version(connection), len(MIGRATIONS)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            MIGRATIONS[number](connection)
+            connection.execute("INSERT INTO meta VALUES (?, datetime('now'))", (f"version {number + 1} since",))
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")

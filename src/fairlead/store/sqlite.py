@@ -1,0 +1,199 @@
+"""The ledger's projection in SQLite: what the spool says, in a form that answers questions.
+
+Rules:
+- One connection writes, and one thread at a time uses it.
+- A batch and the checkpoint it reaches are one transaction; every row has a unique id, so a batch taken in
+  twice changes nothing, and of two records of one request the first one stays.
+- CPython gives up the GIL around every SQLite step and may wait 5 ms to have it back, so rows go in by large
+  statements of fixed sizes, each prepared once.
+- The whole record lies beside its columns as the spool's own bytes: nothing is encoded twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from fairlead.core.record import Attempt, Audit, Record
+from fairlead.errors import StateError
+from fairlead.store.migrations import PAGE_SIZE, migrate
+
+Row = tuple[int, Record, bytes]
+"""Position, record and its payload."""
+Note = tuple[int, Audit]
+
+T = TypeVar("T")
+
+CHUNKS = (250, 25, 1)
+"""Rows per statement, largest first."""
+WAL_BYTES = 16 << 20
+BUSY_MS = 5_000
+REQUEST_COLUMNS = 14
+ATTEMPT_COLUMNS = 17
+AUDIT_COLUMNS = 7
+
+ABSURD = 10**16
+"""What stands for a figure beyond 64 bits, small enough that sums still hold."""
+
+log = logging.getLogger("fairlead.ledger")
+_tuple = msgspec.structs.astuple
+_json = msgspec.json.Encoder().encode
+_record = msgspec.msgpack.Decoder(Record).decode
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that can neither change nor checkpoint the database. StateError if there is none."""
+    if not path.exists():
+        raise StateError(f"there is no ledger at {path}; it appears with the first start of the gateway")
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+class Projection:
+    """The writing connection. `path` None keeps everything in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        where = ":memory:" if path is None else str(path)
+        try:
+            self.connection = sqlite3.connect(
+                where,
+                timeout=BUSY_MS / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=32,
+            )
+        except sqlite3.Error as error:
+            raise StateError(f"cannot open the ledger {where}: {error}") from error
+        ready = False
+        try:
+            self._prepare(where)
+            ready = True
+        except sqlite3.Error as error:
+            raise StateError(
+                f"cannot open the ledger {where}: {error}; if it is damaged, move it away: "
+                "what the spool still holds is taken in again"
+            ) from error
+        finally:
+            if not ready:
+                self.connection.close()
+        variables = self.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        self._chunks = tuple(size for size in CHUNKS if size * ATTEMPT_COLUMNS <= variables)
+
+    def _prepare(self, where: str) -> None:
+        self.connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self.connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // PAGE_SIZE}")
+        self.connection.execute("PRAGMA cache_size = -16000")
+        migrate(self.connection, where)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def checkpoint(self) -> tuple[int, int]:
+        """(segment, offset) up to which the spool is taken in."""
+        segment, offset = self.connection.execute("SELECT segment, offset FROM checkpoint").fetchone()
+        return segment, offset
+
+    def ingest(self, rows: Sequence[Row], notes: Sequence[Note], segment: int, offset: int) -> None:
+        """Takes a batch in and moves the checkpoint, or does neither and raises sqlite3.Error."""
+        execute = self.connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            for chunk in self._cut(rows):
+                self._requests(chunk)
+            for part in self._cut(notes):
+                values = [value for at, note in part for value in (at, *_tuple(note))]
+                execute(_insert("audit", AUDIT_COLUMNS, len(part)), values)
+            execute("UPDATE checkpoint SET segment = ?, offset = ?", (segment, offset))
+            execute("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                execute("ROLLBACK")
+
+    def decision(self, request: str, tenant: str | None) -> Record | None:
+        sql = "SELECT record FROM requests WHERE id = ?1 AND (?2 IS NULL OR tenant = ?2)"
+        row = self.connection.execute(sql, (request, tenant)).fetchone()
+        return None if row is None else _record(row[0])
+
+    def _cut(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
+        """The items in runs of the fixed sizes, as large as possible."""
+        done, total = 0, len(items)
+        for size in self._chunks:
+            while total - done >= size:
+                yield items[done : done + size]
+                done += size
+
+    def _requests(self, chunk: Sequence[Row]) -> None:
+        values = list(chain.from_iterable([_request_values(*row) for row in chunk]))
+        added = self._run(_insert("requests", REQUEST_COLUMNS, len(chunk)), values)
+        if added < len(chunk):
+            present = "SELECT 1 FROM requests WHERE seq = ? AND id = ?"
+            chunk = [row for row in chunk if self.connection.execute(present, (row[0], row[1].request)).fetchone()]
+        attempts = [
+            _attempt_values(at + index, at, attempt)
+            for at, record, _ in chunk
+            for index, attempt in enumerate(record.attempts)
+        ]
+        for part in self._cut(attempts):
+            self._run(_insert("attempts", ATTEMPT_COLUMNS, len(part)), list(chain.from_iterable(part)))
+
+    def _run(self, statement: str, values: list[object]) -> int:
+        """The number of rows added. A figure that SQLite cannot hold must not keep every later row out."""
+        try:
+            return self.connection.execute(statement, values).rowcount
+        except OverflowError:
+            log.error("a request reports figures beyond 64 bits: they are cut down in the tables, its record has them")
+            return self.connection.execute(statement, [_cut_down(value) for value in values]).rowcount
+
+
+def _cut_down(value: object) -> object:
+    return min(value, ABSURD) if isinstance(value, int) and value.bit_length() > 63 else value
+
+
+@cache
+def _insert(table: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT OR IGNORE INTO {table} VALUES {', '.join([row] * rows)}"
+
+
+def _request_values(at: int, record: Record, payload: bytes) -> tuple[object, ...]:
+    return (
+        at,
+        record.request,
+        record.at_ms,
+        record.key,
+        record.tenant,
+        record.model,
+        record.task,
+        record.purpose,
+        record.operation,
+        record.outcome,
+        record.cost,
+        record.baseline_cost,
+        record.total_ms,
+        payload,
+    )
+
+
+def _attempt_values(seq: int, request: int, attempt: Attempt) -> tuple[object, ...]:
+    """The fields of Usage stand in the order of the columns `input` to `estimated`."""
+    return (
+        seq,
+        request,
+        attempt.number,
+        attempt.model,
+        attempt.channel,
+        attempt.provider,
+        attempt.outcome,
+        attempt.currency,
+        attempt.cost,
+        *_tuple(attempt.usage),
+        _json(attempt.lines).decode(),
+    )

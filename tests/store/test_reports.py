@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.core.record import Record, Usage
+from fairlead.store.reports import Window, counterfactuals, groups, report, totals
+from fairlead.store.sqlite import Projection
+from tests.store.entries import AT, attempt, record
+
+DAY = 86_400_000
+
+
+def filled(path: Path | None, *records: Record) -> Projection:
+    projection = Projection(path)
+    projection.ingest([(n * 10_000, one, msgspec.msgpack.encode(one)) for n, one in enumerate(records)], [], 1, 1)
+    return projection
+
+
+@pytest.fixture
+def projection() -> Iterator[Projection]:
+    guess = Usage(10, 5, estimated=True)
+    made = filled(
+        None,
+        record("r1", attempt("r1", cost=300), key="a", task="code", baseline_cost=900),
+        record(
+            "r2",
+            attempt("r2", cost=100, outcome="failed"),
+            attempt("r2", 2, cost=50, model="n"),
+            key="b",
+            at_ms=AT + DAY,
+        ),
+        record("r3", attempt("r3", cost=7, usage=guess), purpose="judge", key="a"),
+        record("r4", attempt("r4", cost=9, outcome="failed"), outcome="failed", key="b", baseline_cost=100),
+    )
+    yield made
+    made.close()
+
+
+def test_totals_count_side_calls_in_the_cost_but_not_as_requests(projection: Projection) -> None:
+    found = totals(projection.connection)
+    assert (found.requests, found.side_calls, found.errors, found.attempts, found.estimated) == (3, 1, 1, 5, 1)
+    assert (found.input_tokens, found.output_tokens, found.cached_tokens, found.cost) == (410, 85, 40, 466)
+    assert found.usd == Decimal("0.000000466")
+    assert found.usd_per_thousand == found.usd / 3 * 1000
+    assert found.saving == 1 - 309 / 1000
+
+
+def test_a_group_by_model_follows_the_attempts_and_counts_who_answered(projection: Projection) -> None:
+    found = {
+        group.name: (group.requests, group.attempts, group.cost) for group in groups(projection.connection, "model")
+    }
+    assert found == {"m": (1, 4, 416), "n": (1, 1, 50)}
+
+
+def test_every_other_group_adds_up_to_the_totals(projection: Projection) -> None:
+    whole = totals(projection.connection)
+    found = report(projection.connection)
+    for parts in (found.keys, found.tenants, found.tasks, found.days):
+        assert sum(group.cost for group in parts) == whole.cost
+        assert sum(group.requests for group in parts) == whole.requests
+        assert sum(group.attempts for group in parts) == whole.attempts
+        assert sum(group.input_tokens for group in parts) == whole.input_tokens
+    assert [(group.name, group.cost) for group in found.keys] == [("a", 307), ("b", 159)]
+    assert [group.name for group in found.days] == ["2027-01-15", "2027-01-16"]
+
+
+def test_groups_respect_the_window(projection: Projection) -> None:
+    window = Window(since_ms=AT + 1)
+    assert [(group.name, group.attempts) for group in groups(projection.connection, "key", window)] == [("b", 2)]
+    assert sum(group.attempts for group in groups(projection.connection, "model", window)) == 2
+
+
+def test_a_counterfactual_prices_what_was_answered_against_all_that_was_spent(projection: Projection) -> None:
+    prices = {"big": 10, "small": 1}
+    big, small, unknown = counterfactuals(
+        projection.connection,
+        ("big", "small", "unknown"),
+        lambda model, usage: prices[model] * usage.input if model in prices else None,
+    )
+    assert (big.requests, big.cost, big.actual, big.saving) == (2, 2_000, 466, 1 - 466 / 2_000)
+    assert small.cost == 200
+    assert (unknown.requests, unknown.cost, unknown.saving) == (0, 0, None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 50)), max_size=30))
+def test_a_counterfactual_keeps_tiers_by_prompt_size_exact(tokens: list[tuple[int, int]]) -> None:
+    def tiered(_model: str, usage: Usage) -> int:
+        return usage.input * (7 if usage.input > 200 else 3) + usage.output * 11
+
+    usages = [Usage(read, written) for read, written in tokens]
+    made = filled(None, *(record(f"r{n}", attempt(f"r{n}", usage=usage)) for n, usage in enumerate(usages)))
+    (found,) = counterfactuals(made.connection, ["big"], tiered)
+    assert found.cost == sum(tiered("big", usage) for usage in usages)
+    made.close()
+
+
+def test_an_empty_ledger_reports_nothing_and_does_not_fail(tmp_path: Path) -> None:
+    made = filled(tmp_path / "ledger.db")
+    found = report(made.connection, models=["big"], price=lambda _model, _usage: 1)
+    assert found.totals.requests == 0
+    assert (found.models, found.days) == ((), ())
+    assert (found.counterfactuals[0].cost, found.counterfactuals[0].saving) == (0, None)
+    made.close()
+
+
+def test_sums_beyond_a_float_stay_exact() -> None:
+    costs = [2**53 + 1, 1, 2]
+    made = filled(None, *(record(f"r{n}", attempt(f"r{n}", cost=cost)) for n, cost in enumerate(costs)))
+    assert totals(made.connection).cost == sum(costs)
+    assert totals(made.connection).usd == Decimal(sum(costs)) / 10**9
+    made.close()
