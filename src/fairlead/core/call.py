@@ -12,7 +12,7 @@ Purpose = Literal["answer", "classify", "judge", "embed", "shadow", "extract"]
 MAX_DEPTH = 1
 
 
-class Signal(msgspec.Struct, frozen=True):
+class Signal(msgspec.Struct, frozen=True, array_like=True):
     """One thing found out about a request. New signals need no new field anywhere."""
 
     kind: str

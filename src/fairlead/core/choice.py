@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 import msgspec
 
@@ -30,7 +31,7 @@ class Choice(msgspec.Struct, frozen=True):
     policy: Policy
 
 
-def read_choice(asked: str, policy: Policy, policies: dict[str, Policy], snapshot: Snapshot) -> Choice:
+def read_choice(asked: str, policy: Policy, policies: Mapping[str, Policy], snapshot: Snapshot) -> Choice:
     """`policy` is the one in force for the caller; a suffix replaces it."""
     if asked == AUTO:
         return Choice(None, "", policy)

@@ -73,6 +73,13 @@ def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
     return tuple(lines)
 
 
+def usage_cost(price: Price, usage: Usage) -> int:
+    """What `cost_lines` add up to, without making them where plain input and output are all there is."""
+    if usage.cached_input or usage.cache_write or usage.cache_write_1h or usage.reasoning:
+        return total(cost_lines(price, usage))
+    return expected_cost(price, usage.input, usage.output)
+
+
 def total(lines: tuple[CostLine, ...]) -> int:
     return sum(line.amount for line in lines)
 

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from fairlead.core.call import Signal
+
 Outcome = Literal["ok", "failed", "cancelled", "lost"]
 """`lost`: the process died before the attempt ended; its figures are estimates."""
 
@@ -124,7 +126,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     tags: tuple[str, ...] = ()
     task: str = ""
     session: str = ""
-    signals: tuple[tuple[str, str, float | int | str | bool, float], ...] = ()
+    signals: tuple[Signal, ...] = ()
     version: str = ""
 
 

@@ -173,12 +173,20 @@ def read_request(body: bytes) -> ChatView:
         raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
     if not request.messages:
         raise BadRequest("messages is empty; send at least one message.", param="messages")
-    for field in ("max_tokens", "max_completion_tokens", "n"):
-        value = getattr(request, field)
+    for field, value in (
+        ("max_tokens", request.max_tokens),
+        ("max_completion_tokens", request.max_completion_tokens),
+        ("n", request.n),
+    ):
         if value is not None and value < 1:
             raise BadRequest(f"{field} is {value}; it has to be at least 1.", param=field)
-    if len(body) > SMALL or b"\\u00" in body or any(body.count(key) > 1 for key in INTERPRETED):
+    if len(body) > SMALL or b"\\u00" in body:
         json.spans(body)
+    else:
+        for key in INTERPRETED:
+            if body.count(key) > 1:
+                json.spans(body)
+                break
     return ChatView(request)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fairlead.core.cost import cost_lines, total
-from fairlead.core.model import Price, Snapshot
+from fairlead.core.cost import cost_lines, total, usage_cost
+from fairlead.core.model import Price
 from fairlead.core.record import CostLine, Usage
+from fairlead.gateway.world import World
 
 
 def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int]:
@@ -15,10 +16,8 @@ def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int
     return lines, total(lines)
 
 
-def baseline_cost(snapshot: Snapshot, baseline: str, usage: Usage, at: int) -> int | None:
+def baseline_cost(world: World, usage: Usage, at: int) -> int | None:
     """What the same tokens would have cost on the baseline model's first channel."""
-    model = snapshot.models.get(baseline)
-    if model is None:
-        return None
-    price = model.channels[0].price_at(at)
-    return None if price is None else total(cost_lines(price, usage))
+    channel = world.baseline_channel
+    price = None if channel is None else channel.price_at(at)
+    return None if price is None else usage_cost(price, usage)

@@ -100,9 +100,8 @@ def read_wishes(headers: Mapping[bytes, bytes], options: openai_chat.Options | N
         if name.startswith(b"x-fairlead-"):
             stated[name[11:].decode("latin-1")] = value.decode("latin-1").strip()
     if options is not None:
-        given = msgspec.structs.asdict(options)
-        for name, wish in given.items():
-            key = name.replace("_", "-")
+        for field, wish in msgspec.structs.asdict(options).items():
+            key = field.replace("_", "-")
             if wish is not None and key not in stated:
                 stated[key] = ",".join(wish) if isinstance(wish, list) else str(wish)
     if not stated:

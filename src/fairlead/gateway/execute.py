@@ -51,7 +51,7 @@ class Run:
     """One call being carried out."""
 
     __slots__ = (
-        "attempts", "began", "body", "call", "candidate", "failures", "first_at", "intent", "late", "outlet", "overhead", "plan",
+        "attempts", "baseline", "began", "body", "call", "candidate", "failures", "first_at", "intent", "late", "outlet", "overhead", "plan",
         "reader", "received", "reply", "runtime", "sent_at", "settled", "state", "status", "task", "usage", "world",
     )  # fmt: skip
 
@@ -76,6 +76,7 @@ class Run:
         self.overhead = 0.0
         self.late = False
         self.settled = False
+        self.baseline: int | None = None
         self.task: asyncio.Task[object] | None = None
         self.began = 0
 
@@ -146,7 +147,7 @@ class Run:
             f"{call.id}.{action.number}",
             call.id,
             action.number,
-            time.time_ns() // 1_000_000,
+            self.began if action.number == 1 else time.time_ns() // 1_000_000,
             call.caller.name,
             call.caller.tenant,
             channel.model,
@@ -316,7 +317,7 @@ class Run:
             baseline = None
         else:
             ours = self.overhead + monotonic() - self.first_at
-            baseline = self._baseline(attempt.usage)
+            baseline = self.baseline
         lines = (
             f"x-fairlead-request-id: {self.call.id}\r\n"
             f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
@@ -371,13 +372,12 @@ class Run:
             return Usage(intent.input_tokens, intent.output_tokens, estimated=True)
         return Usage()
 
-    def _baseline(self, usage: Usage) -> int | None:
-        return baseline_cost(self.world.snapshot, self.world.baseline, usage, self.call.facts.at)
-
     def _settle(self, outcome: Outcome, status: int, error: str) -> None:
         call, plan, attempts = self.call, self.plan, tuple(self.attempts)
         self.settled = True
         answered = attempts[-1] if outcome == "ok" and attempts else None
+        if answered is not None:
+            self.baseline = baseline_cost(self.world, answered.usage, call.facts.at)
         self.runtime.settle(
             Record(
                 call.id,
@@ -403,14 +403,14 @@ class Run:
                 "" if answered is None else answered.channel,
                 attempts,
                 attempts[0].cost if len(attempts) == 1 else sum(attempt.cost for attempt in attempts),
-                None if answered is None else self._baseline(answered.usage),
+                self.baseline,
                 self.world.baseline,
                 int(self.overhead * 1e6),
                 int((monotonic() - self.received) * 1000),
                 call.wishes.tags,
                 call.wishes.task,
                 call.wishes.session,
-                tuple((s.kind, s.name, s.value, s.confidence) for s in call.signals),
+                call.signals,
                 __version__,
             ),
             call,

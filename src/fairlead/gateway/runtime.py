@@ -63,8 +63,7 @@ class Runtime:
         return self._snapshot
 
     def upstream_for(self, endpoint: Endpoint) -> Upstream:
-        if endpoint.simulated:
-            assert self._simulated is not None
+        if endpoint.simulated and self._simulated is not None:
             return self._simulated
         return self.http
 

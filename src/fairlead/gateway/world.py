@@ -5,7 +5,6 @@ A reload builds a new world beside the old one and swaps them; requests under wa
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ssl
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ import msgspec
 
 from fairlead.config.schema import Config, Key, Provider
 from fairlead.core.call import Caller
-from fairlead.core.model import Snapshot
+from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
 from fairlead.dialects import openai_chat
 from fairlead.errors import ConfigError
@@ -46,6 +45,7 @@ class World(msgspec.Struct, frozen=True):
     pepper: bytes
     baseline: str
     """The model that savings are measured against."""
+    baseline_channel: Channel | None
     request_timeout: float
 
     def holder_of(self, key: bytes) -> Keyholder | None:
@@ -59,6 +59,7 @@ def digest(pepper: bytes, key: bytes) -> bytes:
 def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
     snapshot = registry.build(config, catalogue)
     policies = registry.policies(config)
+    baseline = _baseline(config, snapshot)
     endpoints = {name: endpoint(name, provider) for name, provider in config.providers.items()}
     return World(
         snapshot=snapshot,
@@ -68,7 +69,8 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         wires={name: WIRES[one.dialect] for name, one in endpoints.items()},
         keys={digest(pepper, key.key.reveal().encode()): _holder(key, snapshot) for key in config.keys},
         pepper=pepper,
-        baseline=_baseline(config, snapshot),
+        baseline=baseline,
+        baseline_channel=snapshot.models[baseline].channels[0] if baseline else None,
         request_timeout=config.server.request_timeout,
     )
 

@@ -61,9 +61,13 @@ class Outbound(msgspec.Struct, frozen=True):
 class Reply(Protocol):
     """A provider's answer while it arrives. Whoever holds it reads to the end or aborts."""
 
-    status: int
-    headers: Mapping[bytes, bytes]
-    """Lower-case names."""
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """Lower-case names."""
+        ...
 
     async def read(self) -> bytes:
         """The next piece of the body as it came; empty at the end. Raises UpstreamBroken when it was cut."""
