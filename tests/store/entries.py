@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fairlead.core.call import Signal
 from fairlead.core.record import Attempt, Audit, CostLine, Intent, Outcome, Record, Usage
 
 AT = 1_800_000_000_000
@@ -90,7 +91,11 @@ def record(
         tags=("a", "b"),
         task=task,
         session="s",
-        signals=(("structure", "chars", 12, 1.0), ("language", "name", "de", 0.75), ("task", "code", True, 0.5)),
+        signals=(
+            Signal("structure", "chars", 12),
+            Signal("language", "name", "de", 0.75),
+            Signal("task", "code", True, 0.5),
+        ),
         version="1",
     )
 

@@ -205,7 +205,7 @@ from fairlead.store.spool import SpoolFailed
 from tests.store.entries import attempt, audit, intent, record
 
 async def main():
-    ledger = EmbeddedLedger(Path(sys.argv[1]))
+    ledger = EmbeddedLedger(Path(sys.argv[1]), segment_bytes=1)
     await ledger.open()
     for name in ("r1", "r2"):
         ledger.intend(intent(name))

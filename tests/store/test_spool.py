@@ -58,7 +58,9 @@ def test_a_last_entry_torn_at_any_byte_is_dropped_and_reported(tmp_path: Path) -
         path.write_bytes(whole[:end])
         found, damaged = entries(tmp_path)
         assert found == WRITTEN[:-1]
-        assert damaged == [Damage(1, offsets[-2], end - offsets[-2], torn=True)]
+        # Zeros at the end are taken for space that was set aside.
+        seen = len(whole[:end].rstrip(b"\0"))
+        assert damaged == [Damage(1, offsets[-2], seen - offsets[-2], torn=True)]
 
 
 def test_a_flipped_bit_costs_one_entry_and_is_reported(tmp_path: Path) -> None:
@@ -111,14 +113,28 @@ def test_an_entry_beyond_the_limit_is_refused_and_leaves_no_trace(tmp_path: Path
     log.close()
 
 
+def test_a_mapped_segment_reads_back_while_it_is_written_and_gives_back_its_spare_space(tmp_path: Path) -> None:
+    log = spool(tmp_path, segment_bytes=8 << 20)
+    path = segment_path(tmp_path, 1)
+    ends_in_zero = [audit("e" * 4000 + "\0") for _ in range(1200)]
+    for entry in ends_in_zero:
+        log.append(entry)
+    assert path.stat().st_size > log.offset > 4 << 20
+    assert entries(tmp_path) == (ends_in_zero, [])
+    end = log.offset
+    log.close()
+    assert path.stat().st_size == end
+    assert entries(tmp_path) == (ends_in_zero, [])
+
+
 FULL = """
 import resource, sys
 from pathlib import Path
 from fairlead.core.record import Audit
 from fairlead.store.spool import Spool, SpoolFailed
 
-log = Spool(Path(sys.argv[1]), 1, lambda: ())
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+log = Spool(Path(sys.argv[1]), 1, lambda: ())
 written = refused = 0
 while refused < 3:
     try:

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from fairlead.cli.messages import tr
 from fairlead.errors import FairleadError
 from fairlead.version import __version__
 
@@ -36,8 +37,13 @@ class Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section(tr("Commands")):
+            formatter.write_dl([(name, tr(words)) for name, words in COMMANDS.items()])
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(tr(PURPOSE))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -52,10 +58,12 @@ class Lazy(click.Group):
             raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx) from None
 
 
+PURPOSE = "A router and gateway for language models: each request to the model that is good enough, cheapest, fast enough."
 EPILOG = """\b
 Examples:
   fairlead serve                         simulated models, or those whose keys are in the environment
   fairlead serve --config fairlead.yaml  what the file says
+  fairlead demo                          a minute of simulated work, and what routing saved
   fairlead route "Translate this to French: good morning"
   fairlead report
 """
@@ -64,17 +72,17 @@ Examples:
 @click.command(
     cls=Lazy,
     epilog=EPILOG,
-    invoke_without_command=False,
+    help=PURPOSE,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="fairlead %(version)s")
 def cli() -> None:
-    """A router and gateway for language models: each request to the model that is good enough, cheapest, fast enough."""
+    pass
 
 
 def main() -> None:
     try:
-        cli()
+        cli(prog_name="fairlead")
     except FairleadError as error:
         print(f"fairlead: {error}", file=sys.stderr)
         sys.exit(1)

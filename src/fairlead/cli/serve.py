@@ -7,10 +7,14 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.config.schema import Config
+from fairlead.cli.messages import tr
+
+if TYPE_CHECKING:
+    from fairlead.config.schema import Config
 
 
 @click.command("serve")
@@ -64,25 +68,31 @@ async def serve(config: Config, own_key: bool) -> None:
         config = config.model_copy(update={"keys": (Key(name="local", key=Secret(key)),)})
     running = await start(config)
     announce(config, running.host, running.port, key)
-    await until_stopped(running, say)
+    await until_stopped(running, lambda words: say(tr(words)))
 
 
 def announce(config: Config, host: str, port: int, key: str) -> None:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     kinds = {provider.kind for provider in config.providers.values()}
-    say(f"fairlead answers at {address}/v1  ({len(config.models)} models; state in {config.server.state_dir})")
+    ready = tr("fairlead answers at {address}/v1  ({models} models; state in {state})")
+    say(ready.format(address=address, models=len(config.models), state=config.server.state_dir))
     if kinds == {"simulated"}:
-        say("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine")
+        say(tr("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine"))
     if not config.keys:
-        say("no keys are configured: answering programs on this machine only, without authentication")
+        say(tr("no keys are configured: answering programs on this machine only, without authentication"))
     shown = key or ("YOUR_KEY" if config.keys else "")
     if key:
-        say(f"key: {key}")
-    header = f" \\\n    -H 'Authorization: Bearer {shown}'" if shown else ""
-    say("try:")
-    say(f"  curl {address}/v1/chat/completions{header} \\")
-    say("    -H 'Content-Type: application/json' \\")
-    say("""    -d '{"model": "auto", "messages": [{"role": "user", "content": "Say hello in French."}]}'""")
+        say(tr("key: {key}").format(key=key))
+    say(tr("try:"))
+    say(curl(address, "auto", shown))
+
+
+def curl(address: str, model: str, key: str = "") -> str:
+    header = f" \\\n    -H 'Authorization: Bearer {key}'" if key else ""
+    return (
+        f"  curl {address}/v1/chat/completions{header} \\\n    -H 'Content-Type: application/json' \\\n"
+        f"""    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Say hello in French."}}]}}'"""
+    )
 
 
 def say(text: str) -> None:

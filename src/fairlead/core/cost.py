@@ -6,13 +6,16 @@ as exact as decimal arithmetic and a tenth of its price. Sums of lines are then 
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import CostLine, Usage
 
 MILLION = 1_000_000
 NANO = 1_000_000_000
+MOST = 1_000_000_000
+"""Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
+_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 
 
 def rounded(quantity: int, rate: int) -> int:
@@ -95,7 +98,13 @@ def plain(nano: int) -> str:
 
 def nano(amount: Decimal) -> int:
     """An amount of whole units in nano-units; refuses what cannot be held exactly."""
-    scaled = amount * NANO
-    if scaled != scaled.to_integral_value():
+    if not amount.is_finite() or amount.copy_abs() > MOST:
+        raise ValueError(f"{amount} is no amount up to {MOST:,}")
+    try:
+        scaled = _EXACT.multiply(amount, NANO)
+        whole = int(scaled)
+    except DecimalException:
+        raise ValueError(f"{amount} has more than nine decimals") from None
+    if scaled != whole:
         raise ValueError(f"{amount} has more than nine decimals")
-    return int(scaled)
+    return whole

@@ -105,8 +105,12 @@ def _pool(choice: Choice, snapshot: Snapshot, rejected: list[Rejection]) -> list
 
 
 def _others(policy: Policy, snapshot: Snapshot, first: Model | None) -> list[Model]:
-    found = (snapshot.resolve(name) for name in policy.fallbacks)
-    return [model for model in found if model is not None and model is not first]
+    found: list[Model] = []
+    for name in policy.fallbacks:
+        model = snapshot.resolve(name)
+        if model is not None and model is not first and model not in found:
+            found.append(model)
+    return found
 
 
 def _target(ask: Ask, model: Model, channels: tuple[Channel, ...]) -> Target:

@@ -5,6 +5,7 @@ Only fields that fairlead acts on are typed here; a field unknown today reaches 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -13,13 +14,16 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.dialects import json, sse
+from fairlead.dialects import json
 from fairlead.errors import BadRequest, RequestError
 
 DIALECT = "openai_chat"
 CONTENT_TYPE = b"application/json"
-INTERPRETED = (b'"model"', b'"messages"', b'"stream"', b'"stream_options"', b'"max_tokens"', b'"fairlead"')
-SMALL = 8192
+NAME_LIMIT = 256
+MOST_OUTPUT = 2**31 - 1
+MOST_ANSWERS = 1024
+LONG_NUMBER = re.compile(rb"[0-9]{5}")
+STRIDE = 64
 
 
 # ---- requests
@@ -173,21 +177,29 @@ def read_request(body: bytes) -> ChatView:
         raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
     if not request.messages:
         raise BadRequest("messages is empty; send at least one message.", param="messages")
-    for field, value in (
-        ("max_tokens", request.max_tokens),
-        ("max_completion_tokens", request.max_completion_tokens),
-        ("n", request.n),
+    if len(request.model) > NAME_LIMIT:
+        raise BadRequest(f"model is longer than {NAME_LIMIT} characters; no model has such a name.", param="model")
+    for field, value, most in (
+        ("max_tokens", request.max_tokens, MOST_OUTPUT),
+        ("max_completion_tokens", request.max_completion_tokens, MOST_OUTPUT),
+        ("n", request.n, MOST_ANSWERS),
     ):
-        if value is not None and value < 1:
-            raise BadRequest(f"{field} is {value}; it has to be at least 1.", param=field)
-    if len(body) > SMALL or b"\\u00" in body:
+        if value is not None and not 1 <= value <= most:
+            raise BadRequest(f"{field} is {value}; it has to be from 1 to {most}.", param=field)
+    if not json.compact(body):
         json.spans(body)
-    else:
-        for key in INTERPRETED:
-            if body.count(key) > 1:
-                json.spans(body)
-                break
+    # A number of hundreds of digits shows in every 64th byte; the decoder does not look at numbers it skips.
+    if LONG_NUMBER.search(body[::STRIDE]):
+        _check_numbers(body)
     return ChatView(request)
+
+
+def _check_numbers(body: bytes) -> None:
+    """Refuse numbers that no receiver can hold, wherever they stand."""
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError as problem:
+        raise BadRequest(f"The body is not valid JSON: {problem}.", code="invalid_json") from None
 
 
 _NAMES = {
@@ -238,43 +250,54 @@ class _CompletionDetails(Struct):
 class _Usage(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
     prompt_cache_hit_tokens: int | None = None
     cached_tokens: int | None = None
+    num_cached_tokens: int | None = None
 
 
 class _Answer(Struct):
-    usage: _Usage | None = None
+    usage: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
     choices: Raw | UnsetType = UNSET
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
-_EMPTY = (b"", b"null", b"[]", b'""', b"{}")
+_USAGE = msgspec.json.Decoder(_Usage)
+EMPTY = (b"", b"null", b"[]", b'""', b"{}")
+"""Values that say nothing."""
+MOST_TOKENS = 10**12
+"""A provider that reports more has miscounted."""
 
 
-def usage_of(raw: _Usage | None) -> Usage | None:
-    if raw is None or raw.prompt_tokens is None or raw.completion_tokens is None:
+def read_usage(raw: Raw | UnsetType) -> Usage | None:
+    """None where nothing usable was reported. A provider's odd figures never make its answer a bad one."""
+    if raw is UNSET or bytes(raw) in EMPTY:
         return None
-    if raw.prompt_tokens < 0 or raw.completion_tokens < 0:
+    try:
+        found = _USAGE.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    cached, written = raw.prompt_cache_hit_tokens or raw.cached_tokens or 0, 0
-    if raw.prompt_tokens_details is not None:
-        cached = raw.prompt_tokens_details.cached_tokens or cached
-        written = raw.prompt_tokens_details.cache_write_tokens or 0
+    prompt, completion = found.prompt_tokens, found.completion_tokens
+    if prompt is None or completion is None or min(prompt, completion) < 0 or not 0 < prompt + completion < MOST_TOKENS:
+        return None
+    cached, written = found.prompt_cache_hit_tokens or found.cached_tokens or found.num_cached_tokens or 0, 0
+    if found.prompt_tokens_details is not None:
+        cached = found.prompt_tokens_details.cached_tokens or cached
+        written = found.prompt_tokens_details.cache_write_tokens or 0
     reasoning = 0
-    if raw.completion_tokens_details is not None:
-        reasoning = raw.completion_tokens_details.reasoning_tokens or 0
-    cached = min(max(cached, 0), raw.prompt_tokens)
-    return Usage(
-        raw.prompt_tokens,
-        raw.completion_tokens,
-        cached,
-        min(max(written, 0), raw.prompt_tokens - cached),
-        0,
-        min(max(reasoning, 0), raw.completion_tokens),
-    )
+    if found.completion_tokens_details is not None:
+        reasoning = found.completion_tokens_details.reasoning_tokens or 0
+    # Some count reasoning beside the completion instead of in it; only their total tells.
+    beside = (found.total_tokens or 0) - prompt - completion
+    if 0 < beside < MOST_TOKENS:
+        completion += beside
+        reasoning = max(reasoning, beside)
+    cached = min(max(cached, 0), prompt)
+    written = min(max(written, 0), prompt - cached)
+    return Usage(prompt, completion, cached, written, 0, min(max(reasoning, 0), completion))
 
 
 def read_answer(body: bytes) -> tuple[Usage | None, str]:
@@ -283,178 +306,11 @@ def read_answer(body: bytes) -> tuple[Usage | None, str]:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
-    if answer.error is not UNSET and bytes(answer.error) not in _EMPTY:
+    if answer.error is not UNSET and bytes(answer.error) not in EMPTY:
         return None, "the provider sent an error with status 200"
-    if answer.choices is UNSET or bytes(answer.choices) in _EMPTY:
-        return usage_of(answer.usage), "the provider's answer holds no choices"
-    return usage_of(answer.usage), ""
-
-
-class _Delta(Struct):
-    content: Raw | UnsetType = UNSET
-    reasoning_content: Raw | UnsetType = UNSET
-    reasoning: Raw | UnsetType = UNSET
-    refusal: Raw | UnsetType = UNSET
-    tool_calls: Raw | UnsetType = UNSET
-    audio: Raw | UnsetType = UNSET
-    function_call: Raw | UnsetType = UNSET
-
-
-class _Choice(Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _Chunk(Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: Raw | UnsetType = UNSET
-
-
-_CHUNK = msgspec.json.Decoder(_Chunk)
-_USAGE_NULL = (b',"usage":null', b', "usage": null', b',"usage": null')
-TAIL = 16384
-
-
-class StreamReader:
-    """Reads a stream while it passes: holds it back until there is content, then lets it through untouched,
-    keeping only the tail, where usage, the end mark and late errors stand.
-
-    With `strip` the client did not ask for usage but the provider was asked: then whole events are looked at,
-    the usage chunk is taken out and so are the `usage: null`s.
-    """
-
-    __slots__ = ("_held", "_splitter", "_tail", "_tail_size", "committed", "done", "error", "events", "strip", "usage")
-
-    def __init__(self, strip: bool) -> None:
-        self.strip = strip
-        self.committed = False
-        self.done = False
-        self.error = ""
-        self.usage: Usage | None = None
-        self.events = 0
-        """Events passed on: about the tokens delivered, for the estimate when usage never comes."""
-        self._splitter = sse.Splitter()
-        self._held: list[bytes] = []
-        self._tail: list[bytes] = []
-        self._tail_size = 0
-
-    def feed(self, piece: bytes) -> bytes:
-        """What may go on to the client now; empty while held back."""
-        if self.committed and not self.strip:
-            self._keep(piece)
-            self.events += piece.count(b"data:")
-            return piece
-        out = []
-        for event in self._splitter.feed(piece):
-            passed = self._event(event)
-            if passed:
-                out.append(passed)
-        if self.committed and not self.strip:
-            # From here on pieces pass unsplit; what was cut off behind the last whole event goes first.
-            out.append(self._splitter.rest)
-            self._keep(self._splitter.rest)
-            self._splitter.rest = b""
-        return b"".join(out)
-
-    def _event(self, event: bytes) -> bytes:
-        self._read(event)
-        if self.strip and b'"usage"' in event:
-            event = _without_usage(event)
-        if not self.committed:
-            self._held.append(event)
-            return b""
-        self.events += 1
-        if self._held:
-            event = b"".join(self._held) + event
-            self._held.clear()
-        return event
-
-    def _read(self, event: bytes) -> None:
-        """Look into one event for content, usage, an error, the end."""
-        data = sse.data(event)
-        if data is None:
-            return
-        if data.strip() == b"[DONE]":
-            self.done = True
-            return
-        if self.committed and b'"usage"' not in data and b'"error"' not in data and b'"finish_reason"' not in data:
-            return
-        try:
-            chunk = _CHUNK.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self.error = self.error or "the provider sent an event that is not the JSON it should be"
-            return
-        if chunk.error is not UNSET and bytes(chunk.error) not in _EMPTY:
-            self.error = "the provider reported an error in the stream"
-            return
-        if chunk.usage is not None:
-            self.usage = usage_of(chunk.usage) or self.usage
-        for choice in chunk.choices or ():
-            if choice.finish_reason is not None:
-                self.done = self.committed = True
-            elif choice.delta is not None and not self.committed and _has_content(choice.delta):
-                self.committed = True
-
-    def _keep(self, piece: bytes) -> None:
-        self._tail.append(piece)
-        self._tail_size += len(piece)
-        while self._tail_size - len(self._tail[0]) > TAIL:
-            self._tail_size -= len(self._tail.pop(0))
-
-    def end(self) -> bytes:
-        """The stream is over: reads the tail, and gives up what is still held back."""
-        if self._tail:
-            self.committed = True
-            for event in _events(b"".join(self._tail)):
-                self._read(event)
-            self._tail.clear()
-        rest = self._splitter.rest
-        if rest:
-            self._splitter.rest = b""
-            return self._event(rest)
-        return b""
-
-
-def _events(tail: bytes) -> list[bytes]:
-    """Whole events at the end of a stream; the first may be torn at its front and is then left out."""
-    splitter = sse.Splitter()
-    events = splitter.feed(tail)
-    if splitter.rest:
-        events.append(splitter.rest)
-    return events[1:] if events and not events[0].lstrip().startswith((b"data:", b":", b"event:")) else events
-
-
-def _has_content(delta: _Delta) -> bool:
-    for value in (
-        delta.content,
-        delta.reasoning_content,
-        delta.tool_calls,
-        delta.reasoning,
-        delta.refusal,
-        delta.audio,
-        delta.function_call,
-    ):
-        if value is not UNSET and bytes(value) not in _EMPTY:
-            return True
-    return False
-
-
-def _without_usage(event: bytes) -> bytes:
-    """The event as the client would have got it without asking for usage; empty for the usage chunk itself."""
-    for spelling in _USAGE_NULL:
-        if spelling in event:
-            return event.replace(spelling, b"", 1)
-    data = sse.data(event)
-    if data is None:
-        return event
-    try:
-        chunk = _CHUNK.decode(data)
-        if chunk.usage is not None and not chunk.choices:
-            return b""
-        return b"data: " + json.without(data, "usage") + b"\n\n"
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RequestError):
-        return event
+    if answer.choices is UNSET or bytes(answer.choices) in EMPTY:
+        return read_usage(answer.usage), "the provider's answer holds no choices"
+    return read_usage(answer.usage), ""
 
 
 # ---- errors

@@ -24,7 +24,8 @@ class Splitter:
         data = self.rest + piece if self.rest else piece
         events = []
         at = 0
-        for end in _END.finditer(data):
+        # Nothing but the last three bytes of the rest can be part of a blank line: a long event is not searched again.
+        for end in _END.finditer(data, max(len(self.rest) - 3, 0)):
             events.append(data[at : end.end()])
             at = end.end()
         self.rest = data[at:]
@@ -33,8 +34,8 @@ class Splitter:
 
 def data(event: bytes) -> bytes | None:
     """The joined `data:` lines of one event; None for comments and other events without data."""
-    if event.startswith(b"data:") and event.count(b"\n") <= 2 and b"\r" not in event:
-        return event[5:].strip(b"\n").removeprefix(b" ")
+    if event.startswith(b"data:") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and b"\r" not in event:
+        return event[5:-2].removeprefix(b" ")
     lines = [line[5:].removeprefix(b" ") for line in _lines(event) if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None
 

@@ -22,6 +22,7 @@ from fairlead.core.execution import Candidate
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Intent, Outcome, Record, Usage
 from fairlead.dialects import openai_chat
+from fairlead.dialects.openai_stream import StreamReader
 from fairlead.errors import DeadlineExceeded, Forbidden, Overloaded, RateLimited, RequestError, UpstreamFailed
 from fairlead.gateway.account import baseline_cost, charge
 from fairlead.gateway.request import Outlet
@@ -68,7 +69,7 @@ class Run:
         self.candidate: Candidate | None = None
         self.intent: Intent | None = None
         self.reply: Reply | None = None
-        self.reader: openai_chat.StreamReader | None = None
+        self.reader: StreamReader | None = None
         self.body = b""
         self.usage: Usage | None = None
         self.status = 0
@@ -81,7 +82,7 @@ class Run:
         self.began = 0
 
     async def go(self) -> None:
-        self.task = asyncio.current_task()
+        self.task = asyncio.current_task(self.runtime.loop)
         self.began = time.time_ns() // 1_000_000
         left = self.received + self.world.request_timeout - monotonic()
         deadline = self.runtime.loop.call_later(left, self._deadline)
@@ -188,7 +189,7 @@ class Run:
         endpoint = self.world.endpoints[self.candidate.channel.provider]
         view = self.call.view
         assert isinstance(view, openai_chat.ChatView)
-        reader = self.reader = openai_chat.StreamReader(wants_usage(view, endpoint))
+        reader = self.reader = StreamReader(wants_usage(view, endpoint))
         while True:
             piece = await reply.read()
             self.body = reader.feed(piece) if piece else reader.end()

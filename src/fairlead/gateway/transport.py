@@ -23,6 +23,8 @@ HIGH_WATER = 256 * 1024
 MAX_BODY = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 SWEEP = 0.1
+RACE_SECONDS = 1.0
+"""A connection idle for longer may have been closed just as we wrote; a busy one that breaks has seen the request."""
 IDLE_SECONDS = 55.0
 """A connection idle for longer is not used again: most servers close theirs after a minute."""
 
@@ -30,7 +32,7 @@ IDLE_SECONDS = 55.0
 class HttpReply:
     """A provider's answer while it arrives."""
 
-    __slots__ = ("_bare", "_connection", "_error", "_pieces", "_size", "_waiter", "complete", "expires", "headed", "headers", "status")
+    __slots__ = ("_bare", "_connection", "_error", "_loop", "_pieces", "_size", "_waiter", "complete", "expires", "headed", "headers", "status")
 
     def __init__(self, connection: Connection, expires: float) -> None:
         self.status = 0
@@ -39,6 +41,7 @@ class HttpReply:
         self.complete = False
         self.expires = expires
         self._connection: Connection | None = connection
+        self._loop = connection.pool.loop
         self._pieces: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -85,7 +88,7 @@ class HttpReply:
             connection.drop()
 
     async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
@@ -118,11 +121,11 @@ class HttpReply:
         self._connection = None
         self._wake()
 
-    def fail(self, reason: str, detail: str) -> None:
+    def fail(self, reason: str, detail: str, proper_end: bool = False) -> None:
         if self.complete:
             return
         self._connection = None
-        if self.headed and self._bare and reason == "cut":
+        if proper_end and self.headed and self._bare:
             self.complete = True
         else:
             self._error = UpstreamBroken(reason, detail)
@@ -152,13 +155,15 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self.pool.open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self.pool.lost(self)
         reply, self.reply = self.reply, None
         if reply is not None:
-            reply.fail("cut", "the provider closed the connection" if exc is None else f"the connection broke: {exc}")
+            told = "the provider closed the connection" if exc is None else f"the connection broke: {exc}"
+            reply.fail("cut", told, proper_end=exc is None)
 
     @property
     def usable(self) -> bool:
@@ -181,6 +186,11 @@ class Connection(asyncio.Protocol):
             reply, self.reply = self.reply, None
             if reply is not None:
                 reply.fail("protocol", f"the provider's answer is not proper HTTP: {problem}")
+            self.drop()
+
+    def on_message_begin(self) -> None:
+        if self.reply is None:
+            # A second answer to one request.
             self.drop()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -208,16 +218,17 @@ class Connection(asyncio.Protocol):
                 self.transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        if self._status < 200:
+        reply = self.reply
+        if reply is None or self._status < 200:
             return
+        self.reply = None
         self._header_bytes = 0
-        reply, self.reply = self.reply, None
+        self.resume()
         if self.parser.should_keep_alive():
             self.pool.give_back(self)
         else:
             self.drop()
-        if reply is not None:
-            reply.finish()
+        reply.finish()
 
     def resume(self) -> None:
         if self._paused and self.transport is not None:
@@ -263,27 +274,31 @@ class Pool:
             turn = self.loop.create_future()
             self.waiting.append(turn)
             try:
-                await asyncio.wait_for(turn, self.endpoint.connect_timeout)
+                async with asyncio.timeout(self.endpoint.connect_timeout):
+                    await turn
             except TimeoutError:
                 raise UpstreamBroken("connect_timeout", f"all {self.endpoint.max_connections} connections are busy") from None
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._next_turn()
+                raise
             finally:
                 if turn in self.waiting:
                     self.waiting.remove(turn)
 
     async def connect(self) -> Connection:
         endpoint = self.endpoint
+        connection: Connection | None = None
         self.connecting += 1
         try:
-            _, connection = await asyncio.wait_for(
-                self.loop.create_connection(
+            async with asyncio.timeout(endpoint.connect_timeout):
+                _, connection = await self.loop.create_connection(
                     lambda: Connection(self),
                     endpoint.host,
                     endpoint.port,
                     ssl=self.tls,
                     server_hostname=endpoint.host if self.tls else None,
-                ),
-                endpoint.connect_timeout,
-            )
+                )
         except TimeoutError:
             raise UpstreamBroken(
                 "connect_timeout", f"no connection to {endpoint.host}:{endpoint.port} in {endpoint.connect_timeout:g} s"
@@ -294,7 +309,10 @@ class Pool:
             raise UpstreamBroken("connect", f"{endpoint.host}:{endpoint.port}: {problem.strerror or problem}") from None
         finally:
             self.connecting -= 1
-        self.open.add(connection)
+            if connection is None:
+                self._next_turn()
+        if not connection.usable:
+            raise UpstreamBroken("cut", f"{endpoint.host}:{endpoint.port} closed the connection at once")
         return connection
 
     def give_back(self, connection: Connection) -> None:
@@ -367,7 +385,8 @@ class HttpUpstream:
                 await reply.head()
             except UpstreamBroken as broken:
                 # A kept connection that the provider closed as we wrote: it never saw the request.
-                if not used or broken.reason != "cut" or not reply.untouched:
+                idled = reply.expires - endpoint.first_byte_timeout - connection.idle_since
+                if not used or idled < RACE_SECONDS or broken.reason != "cut" or not reply.untouched:
                     raise
                 connection = await pool.connect()
                 continue

@@ -5,9 +5,9 @@ A reload builds a new world beside the old one and swaps them; requests under wa
 
 from __future__ import annotations
 
-import hmac
 import ssl
 from collections.abc import Mapping
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,7 +25,15 @@ from fairlead.registry import snapshot as registry
 from fairlead.registry.catalogue import Catalogue
 from fairlead.version import __version__
 
+BLOCK = 64
 WIRES: dict[str, Wire] = {openai_chat.DIALECT: OpenAICompatible()}
+
+
+class Pads(msgspec.Struct, frozen=True):
+    """The pepper as HMAC uses it, prepared once."""
+
+    inner: bytes
+    outer: bytes
 
 
 class Keyholder(msgspec.Struct, frozen=True):
@@ -42,24 +50,31 @@ class World(msgspec.Struct, frozen=True):
     """By provider name."""
     keys: Mapping[bytes, Keyholder]
     """By digest; empty means that nobody has to show one."""
-    pepper: bytes
+    pads: Pads
     baseline: str
     """The model that savings are measured against."""
     baseline_channel: Channel | None
     request_timeout: float
 
     def holder_of(self, key: bytes) -> Keyholder | None:
-        return self.keys.get(digest(self.pepper, key))
+        return self.keys.get(digest(self.pads, key))
 
 
-def digest(pepper: bytes, key: bytes) -> bytes:
-    return hmac.digest(pepper, key, "sha256")
+def digest(pads: Pads, key: bytes) -> bytes:
+    """HMAC-SHA-256. Written out because OpenSSL's own asks the system for the process id on every call."""
+    return sha256(pads.outer + sha256(pads.inner + key).digest()).digest()
+
+
+def pads_of(pepper: bytes) -> Pads:
+    block = (sha256(pepper).digest() if len(pepper) > BLOCK else pepper).ljust(BLOCK, b"\0")
+    return Pads(bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block))
 
 
 def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
     snapshot = registry.build(config, catalogue)
     policies = registry.policies(config)
     baseline = _baseline(config, snapshot)
+    pads = pads_of(pepper)
     endpoints = {name: endpoint(name, provider) for name, provider in config.providers.items()}
     return World(
         snapshot=snapshot,
@@ -67,8 +82,8 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         default_policy=config.policy.default,
         endpoints=endpoints,
         wires={name: WIRES[one.dialect] for name, one in endpoints.items()},
-        keys={digest(pepper, key.key.reveal().encode()): _holder(key, snapshot) for key in config.keys},
-        pepper=pepper,
+        keys={digest(pads, key.key.reveal().encode()): _holder(key, snapshot) for key in config.keys},
+        pads=pads,
         baseline=baseline,
         baseline_channel=snapshot.models[baseline].channels[0] if baseline else None,
         request_timeout=config.server.request_timeout,

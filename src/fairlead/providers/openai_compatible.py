@@ -39,7 +39,7 @@ def body_for(body: bytes, view: ChatView, channel: Channel, endpoint: Endpoint, 
     if request.model != channel.upstream:
         changes["model"] = orjson.dumps(channel.upstream)
     if wants_usage(view, endpoint):
-        changes["stream_options"] = INCLUDE_USAGE
+        changes["stream_options"] = INCLUDE_USAGE if request.stream_options is None else _asking_usage(body)
     if request.fairlead is not None:
         body = json.without(body, "fairlead")
     theirs = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
@@ -57,6 +57,12 @@ def body_for(body: bytes, view: ChatView, channel: Channel, endpoint: Endpoint, 
         if at is not None:
             return body[: at.start(1)] + changes["model"] + body[at.end(1) :]
     return json.splice(body, changes)
+
+
+def _asking_usage(body: bytes) -> bytes:
+    """The caller's own stream options, with usage asked for beside what else they say."""
+    _, start, end = json.spans(body)["stream_options"]
+    return json.splice(body[start:end], {"include_usage": b"true"})
 
 
 def wants_usage(view: ChatView, endpoint: Endpoint) -> bool:

@@ -5,17 +5,22 @@ The socket's mode (0600, in a directory of mode 0700) is what guards it; there i
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 import orjson
 
+from fairlead.core.record import Record
 from fairlead.errors import NotFound, RequestError, StateError
 from fairlead.gateway.runtime import Runtime
+from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.server.app import refusal
 from fairlead.server.health import JSON
 from fairlead.server.listener import Exchange, Listener
-from fairlead.store.reports import Window
+from fairlead.server.reporting import report_of
+from fairlead.store.reports import Report, Window
 from fairlead.version import __version__
 
 SOCKET = "admin.sock"
@@ -48,10 +53,26 @@ class AdminSocket:
                     "models": len(self.runtime.world.snapshot.models),
                 }
             elif exchange.path == "/report":
-                told = msgspec.to_builtins(await self.runtime.ledger.totals(Window()))
+                told = msgspec.to_builtins(await self._report(parse_qs(exchange.query)))
+            elif exchange.path.startswith("/decision/"):
+                told = msgspec.to_builtins(await self._decision(unquote(exchange.path.removeprefix("/decision/"))))
             else:
                 raise NotFound(f"there is nothing at {exchange.path}")
         except RequestError as error:
             exchange.send(error.status, JSON, refusal(error))
         else:
             exchange.send(200, JSON, orjson.dumps(told, default=str))
+
+    async def _report(self, query: dict[str, list[str]]) -> Report:
+        """Of everything answered so far; read beside the writer, so that a long report holds nothing up."""
+        await self.runtime.ledger.flush()
+        since = query.get("since_ms", ["0"])[0]
+        window = Window(since_ms=int(since) if since.isdecimal() else 0)
+        snapshot, baselines = self.runtime.world.snapshot, query.get("baseline", [])
+        return await asyncio.to_thread(report_of, self.path.parent, window, snapshot, load_catalogue(), baselines)
+
+    async def _decision(self, request_id: str) -> Record:
+        record = await self.runtime.ledger.decision(request_id, None)
+        if record is None:
+            raise NotFound(f"there is no request {request_id[:100]!r}")
+        return record

@@ -3,12 +3,15 @@
 A handler sees an `Exchange` and nothing of the server. It runs in a task of its own, which is cancelled when the
 client leaves: whatever it awaits ends there, upstream connections included. Requests of one connection are answered
 in turn. Anything ambiguous about where a request ends (two lengths, two hosts, a folded line) closes the connection.
+A client that closes its sending half has left.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -24,6 +27,8 @@ log = logging.getLogger("fairlead.server")
 
 MAX_QUEUED = 16
 SWEEP = 1.0
+LINGER = 2.0
+"""Seconds a refused client may go on sending, so that its kernel does not throw the refusal away unread."""
 REASONS = {
     200: b"OK",
     204: b"No Content",
@@ -62,6 +67,7 @@ class Bounds(msgspec.Struct, frozen=True):
     receive_seconds: float = 10.0
     """For the header block, and again for every further piece of the body."""
     idle_seconds: float = 75.0
+    """Without a request; as long may a client leave an answer unread."""
 
 
 class Exchange:
@@ -98,10 +104,13 @@ class Exchange:
         )
         self.end_of_answer()
 
-    def start(self, status: int, headers: bytes) -> None:
-        """Begin an answer of unknown length."""
+    def start(self, status: int, headers: bytes, length: int | None = None) -> None:
+        """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
         self.started = True
-        if self._chunked:
+        if length is not None:
+            self._chunked = False
+            framing = b"Content-Length: %d\r\n%b" % (length, b"" if self._keep_alive else b"Connection: close\r\n")
+        elif self._chunked:
             framing = b"Transfer-Encoding: chunked\r\n" if self._keep_alive else b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
         else:
             self._keep_alive = False
@@ -125,6 +134,11 @@ class Exchange:
         self.finished = True
         self._connection.drop()
 
+    def hang_up(self, rst: bool = False) -> None:
+        """Close after what was written, the answer unfinished: for a server that plays a broken one."""
+        self.finished = True
+        self._connection.hang_up(rst)
+
     def end_of_answer(self) -> None:
         self.finished = True
         self._connection.answered(self._keep_alive)
@@ -137,8 +151,8 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_drained", "_header_bytes", "_header_count", "_pieces", "_queue", "_size", "_target", "busy", "choked", "closing", "exchange", "idle_since", "listener",
-        "parser", "peer", "receiving_since", "task", "transport",
+        "_body", "_drained", "_header_bytes", "_header_count", "_queue", "_rejected", "_target", "busy", "choked", "choked_since", "closing", "exchange",
+        "idle_since", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -149,13 +163,16 @@ class Connection(asyncio.Protocol):
         self.peer = ""
         self.busy = False
         self.choked = False
+        self.choked_since = 0.0
         self.closing = False
+        self.leave_at = 0.0
+        """When a connection that was told to close is broken off; 0 while it was not."""
         self.exchange: Exchange | None = None
         self.receiving_since = 0.0
         self.idle_since = 0.0
         self._queue: deque[Exchange] = deque()
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._rejected: RequestError | None = None
+        self._body: bytes | bytearray = b""
         self._target = b""
         self._header_bytes = 0
         self._header_count = 0
@@ -196,6 +213,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.choked = True
+        self.choked_since = self.listener.now()
 
     def resume_writing(self) -> None:
         self.choked = False
@@ -209,8 +227,7 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._header_bytes = 0
         self._header_count = 0
-        self._pieces.clear()
-        self._size = 0
+        self._body = b""
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -227,6 +244,8 @@ class Connection(asyncio.Protocol):
         bounds = self.listener.bounds
         if self._header_bytes > bounds.header_bytes or self._header_count > bounds.header_count:
             raise HeadersTooLarge(f"The header block exceeds {bounds.header_bytes >> 10} KB or {bounds.header_count} lines.")
+        if exchange.method:
+            return  # a trailer: nothing a proxy in front has seen as a header, so nothing we act on
         if name in headers:
             if name in ONCE:
                 raise BadRequest(f"The header {name.decode('latin-1')} stands twice.", code="bad_http")
@@ -248,30 +267,34 @@ class Connection(asyncio.Protocol):
                 raise BadRequest("Content-Length and Transfer-Encoding exclude each other.", code="bad_http")
             if int(length) > self.listener.bounds.body_bytes:
                 raise self._too_large()
-        elif b"transfer-encoding" in headers and headers[b"transfer-encoding"].lower() != b"chunked":
-            raise BadRequest("The only transfer coding accepted is chunked.", code="bad_http")
+        elif b"transfer-encoding" in headers and (headers[b"transfer-encoding"].lower() != b"chunked" or version == "1.0"):
+            raise BadRequest("The only transfer coding accepted is chunked, in HTTP/1.1.", code="bad_http")
         exchange.method = self.parser.get_method().decode("latin-1")
-        exchange._keep_alive = self.parser.should_keep_alive()
         exchange._chunked = version == "1.1"
+        exchange._keep_alive = exchange._chunked and self.parser.should_keep_alive()
         path, _, query = self._target.partition(b"?")
         exchange.path = path.decode("latin-1")
         exchange.query = query.decode("latin-1")
-        if headers.get(b"expect", b"").lower() == b"100-continue" and not self.busy:
+        if headers.get(b"expect", b"").lower() == b"100-continue" and exchange._chunked and not self.busy:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > self.listener.bounds.body_bytes:
+        if not self._body:
+            self._body = body
+        else:
+            if type(self._body) is bytes:
+                self._body = bytearray(self._body)
+            self._body += body
+        if len(self._body) > self.listener.bounds.body_bytes:
             raise self._too_large()
-        self._pieces.append(body)
         self.receiving_since = self.listener.now()
 
     def on_message_complete(self) -> None:
         exchange = self.exchange
         assert exchange is not None
         self.exchange = None
-        pieces = self._pieces
-        exchange.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        exchange.body = bytes(self._body)
+        self._body = b""
         exchange.received = self.listener.now()
         self.receiving_since = 0.0
         if self.busy:
@@ -300,8 +323,8 @@ class Connection(asyncio.Protocol):
             log.exception("a handler failed at %s %s", exchange.method, exchange.path)
             if not exchange.started:
                 self.refuse(Internal("fairlead failed here; this is a defect on our side, the log has the details."))
-            elif not exchange.finished:
-                exchange.abort()
+        if not exchange.finished and not self.leave_at and self.transport is not None:
+            exchange.abort()
 
     def answered(self, keep_alive: bool) -> None:
         """The answer is written; on to the next request, if there is to be one."""
@@ -309,13 +332,16 @@ class Connection(asyncio.Protocol):
         self.task = None
         if self.transport is None:
             return
-        if not keep_alive or self.closing or self.listener.closing:
-            self.closing = True
-            self.transport.close()
+        if not keep_alive or self.listener.closing:
+            self._leave()
         elif self._queue:
             if len(self._queue) == MAX_QUEUED:
                 self.transport.resume_reading()
             self._run(self._queue.popleft())
+        elif self._rejected is not None:
+            self.refuse(self._rejected)
+        elif self.closing:
+            self._leave()
         elif self.exchange is not None:
             self.receiving_since = self.listener.now()
         else:
@@ -336,11 +362,10 @@ class Connection(asyncio.Protocol):
     def _reject(self, error: RequestError) -> None:
         """What came is no proper request. Answers still owed are given first; then the connection closes."""
         self.closing = True
-        self._queue.clear()
-        if not self.busy:
+        if self.busy:
+            self._rejected = error
+        else:
             self.refuse(error)
-        elif self.transport is not None:
-            self.transport.pause_reading()
 
     def refuse(self, error: RequestError) -> None:
         """Say what is wrong and close."""
@@ -351,12 +376,30 @@ class Connection(asyncio.Protocol):
             % (STATUS_LINES[error.status], len(body), body)
         )
         if self.transport is not None:
+            self.leave_at = self.listener.now() + LINGER
+            if not self.transport.is_closing():
+                self.transport.write_eof()
+
+    def _leave(self) -> None:
+        """Close once all is written; the sweep breaks it off if the client never reads it."""
+        self.closing = True
+        self.leave_at = self.listener.now() + self.listener.bounds.idle_seconds
+        if self.transport is not None:
             self.transport.close()
 
     def drop(self) -> None:
         self.closing = True
         if self.transport is not None:
             self.transport.abort()
+
+    def hang_up(self, rst: bool) -> None:
+        """What was written still goes out; then FIN, or RST."""
+        self.closing = True
+        if self.transport is not None:
+            if rst:
+                sock = self.transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.close()
 
 
 def date_line() -> bytes:
@@ -412,12 +455,18 @@ class Listener:
         self.date = date_line()
         bounds = self.bounds
         for connection in list(self.connections):
-            if connection.busy:
+            if connection.leave_at:
+                if now > connection.leave_at:
+                    connection.drop()
+                continue
+            if connection.choked and now - connection.choked_since > bounds.idle_seconds:
+                connection.drop()
+            if connection.busy or connection.closing:
                 continue
             since = connection.receiving_since
             if not since:
-                if now - connection.idle_since > bounds.idle_seconds and connection.transport is not None:
-                    connection.transport.close()
+                if now - connection.idle_since > bounds.idle_seconds:
+                    connection._leave()
             elif now - since > bounds.receive_seconds:
                 if connection.exchange is None:
                     connection.drop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import orjson
 
 from fairlead.core.call import Caller
@@ -24,7 +26,7 @@ def incoming(exchange: Exchange, caller: Caller) -> Incoming:
     """The request as the pipeline takes it. Other content types are refused: a web page may send those unasked."""
     headers = exchange.headers
     kind = headers.get(b"content-type", b"")
-    if not kind.startswith(b"application/json"):
+    if not kind.startswith(b"application/json") and not kind.lower().startswith(b"application/json"):
         shown = kind.decode("latin-1")[:100] or "nothing"
         raise UnsupportedMedia(f"Content-Type has to be application/json; this request says {shown}.")
     coding = headers.get(b"content-encoding", b"identity")
@@ -41,7 +43,7 @@ async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
 
 
 async def one_model(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    name = exchange.path.removeprefix("/v1/models/")
+    name = unquote(exchange.path.removeprefix("/v1/models/"))
     world = runtime.world
     model = world.snapshot.resolve(name)
     if model is not None and usable(model, caller):

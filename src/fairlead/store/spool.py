@@ -1,6 +1,7 @@
 """Spool: the log an entry is in before anything irreversible happens.
 
-An entry is one `write` into the page cache: it survives the death of the process, not the loss of power.
+An entry goes into the page cache: it survives the death of the process, not the loss of power. Where the file
+system can set a segment's space aside it is mapped, and an entry is a copy in memory; elsewhere it is one `write`.
 
     entry    = length (u32) | crc (u32) | payload (msgpack, tagged arrays)
     crc      = crc32 of the payload, started with the entry's offset, so that no payload can pose as an entry
@@ -8,7 +9,8 @@ An entry is one `write` into the page cache: it survives the death of the proces
 
 Rules:
 - A segment is `NNNNNN.log`. A process never writes to a segment it did not create: a torn end stays where it is.
-- A write that fails or falls short is taken back with `ftruncate`; where even that fails, a new segment begins.
+- Space for a mapped segment is taken when it begins, so that no entry can meet a full disk; zeros follow the last
+  entry. A write that fails or falls short is taken back with `ftruncate`, or else a new segment begins.
 - At a rotation the open intents are written again into the new segment, so a segment whose records and audits
   are ingested can go, however long a request takes. An intent may therefore be read twice; its attempt id tells.
 - A reader skips what has no good checksum up to the next entry that has one, and reports it. It is `torn` if
@@ -17,6 +19,7 @@ Rules:
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +31,9 @@ import msgspec
 from fairlead.core.record import Entry, Intent
 from fairlead.errors import StateError
 
-SEGMENT_BYTES = 64 << 20
+SEGMENT_BYTES = 16 << 20
 ENTRY_LIMIT = 1 << 20
+RESIDENT = 4 << 20
 HEADER = struct.Struct("<II")
 
 _pack = HEADER.pack
@@ -91,10 +95,9 @@ class Spool:
         self.offset = 0
         self._open_intents = open_intents
         self._segment_bytes = segment_bytes
-        self._unclean = False
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = self._create(segment)
+            self._file: Mapped | Appended | None = begin(segment_path(folder, segment), segment_bytes, b"")
         except OSError as error:
             raise SpoolFailed(f"cannot write to {folder}: {error.strerror}") from error
 
@@ -105,20 +108,17 @@ class Spool:
 
     def append(self, entry: Entry) -> tuple[int, bytes]:
         """Writes one entry; returns its position and its payload. Raises SpoolFailed, leaving the log as it was."""
-        if self.offset >= self._segment_bytes or self._unclean:
+        if self._file is None or self._file.unclean or self.offset >= self._segment_bytes:
             self._rotate()
         payload = _encode(entry)
         size = len(payload)
         if size > ENTRY_LIMIT:
             raise EntryTooLarge(f"an entry of {size} bytes exceeds the limit of {ENTRY_LIMIT}")
         offset = self.offset
-        data = _pack(size, crc32(payload, offset)) + payload
         try:
-            written = os.write(self._fd, data)
+            self._file.put(offset, _pack(size, crc32(payload, offset)) + payload)  # type: ignore[union-attr]  # rotated
         except OSError as error:
-            self._take_back(error)
-        if written != size + 8:
-            self._finish(data[written:])
+            raise SpoolFailed(f"cannot write to {self.folder}: {error.strerror}; is the disk full?") from error
         self.offset = offset + size + 8
         return self.segment << 32 | offset, payload
 
@@ -136,13 +136,9 @@ class Spool:
                 segment_path(self.folder, number).unlink(missing_ok=True)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def _create(self, segment: int) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        return os.open(segment_path(self.folder, segment), flags, 0o600)
+        file, self._file = self._file, None
+        if file is not None:
+            file.close(self.offset)
 
     def _rotate(self) -> None:
         number = self.segment + 1
@@ -153,30 +149,79 @@ class Spool:
             framed.append(_pack(len(payload), crc32(payload, offset)) + payload)
             offset += len(framed[-1])
         try:
-            fd = self._create(number)
-            try:
-                _write_all(fd, b"".join(framed))
-            except OSError:
-                os.close(fd)
-                segment_path(self.folder, number).unlink(missing_ok=True)
-                raise
+            file = begin(segment_path(self.folder, number), self._segment_bytes, b"".join(framed))
         except OSError as error:
             raise SpoolFailed(f"cannot begin a new segment in {self.folder}: {error.strerror}") from error
+        if self._file is not None:
+            self._file.close(self.offset)
+        self._file, self.segment, self.offset = file, number, offset
+
+
+def begin(path: Path, size: int, first: bytes) -> Mapped | Appended:
+    """A new segment holding `first`; nothing of it stays if that fails."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            file: Mapped | Appended = Mapped(fd, size + len(first) + ENTRY_LIMIT + HEADER.size)
+        except (OSError, AttributeError):
+            # No such call here, or no room for a whole segment: entries then go in one by one, as far as they fit.
+            os.ftruncate(fd, 0)
+            file = Appended(fd)
+        file.put(0, first)
+    except OSError:
+        os.close(fd)
+        path.unlink(missing_ok=True)
+        raise
+    return file
+
+
+class Mapped:
+    """A segment whose space is set aside, written as memory."""
+
+    __slots__ = ("_fd", "_kept", "_map", "unclean")
+
+    def __init__(self, fd: int, capacity: int) -> None:
+        os.posix_fallocate(fd, 0, capacity)
+        self._fd = fd
+        self._map = mmap.mmap(fd, capacity)
+        self._kept = 0
+        self.unclean = False
+
+    def put(self, offset: int, data: bytes) -> None:
+        self._map[offset : offset + len(data)] = data
+        if offset - self._kept >= RESIDENT:
+            # What is written belongs to the page cache; it need not count as memory of this process.
+            self._map.madvise(mmap.MADV_DONTNEED, self._kept, RESIDENT)
+            self._kept += RESIDENT
+
+    def close(self, end: int) -> None:
+        self._map.close()
+        os.ftruncate(self._fd, end)
         os.close(self._fd)
-        self._fd, self.segment, self.offset, self._unclean = fd, number, offset, False
 
-    def _finish(self, rest: bytes) -> None:
-        try:
-            _write_all(self._fd, rest)
-        except OSError as error:
-            self._take_back(error)
 
-    def _take_back(self, error: OSError) -> None:
+class Appended:
+    """A segment that grows with every entry."""
+
+    __slots__ = ("_fd", "unclean")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.unclean = False
+
+    def put(self, offset: int, data: bytes) -> None:
         try:
-            os.ftruncate(self._fd, self.offset)
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            _write_all(self._fd, data)
         except OSError:
-            self._unclean = True
-        raise SpoolFailed(f"cannot write to {self.folder}: {error.strerror}; is the disk full?") from error
+            try:
+                os.ftruncate(self._fd, offset)
+            except OSError:
+                self.unclean = True
+            raise
+
+    def close(self, end: int) -> None:
+        os.close(self._fd)
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -188,7 +233,8 @@ def _write_all(fd: int, data: bytes) -> None:
 def read_segment(folder: Path, segment: int, damaged: list[Damage]) -> Iterator[tuple[int, Entry, bytes]]:
     """(position, entry, payload) of every good entry, in order; what is not good is appended to `damaged`."""
     data = segment_path(folder, segment).read_bytes()
-    offset, end = 0, len(data)
+    # Zeros after the last entry are space set aside; an entry that itself ends in zeros reaches past `end`.
+    offset, end = 0, len(data.rstrip(b"\0"))
     while offset < end:
         found = _entry(data, offset)
         if found is None:

@@ -1,0 +1,117 @@
+"""The ledger of a state directory: through its owner where a server runs, so that what was answered a moment ago
+counts too; else from the database, read-only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from fairlead.core.record import Record
+from fairlead.errors import FairleadError, StateError
+from fairlead.store.ledger import DATABASE, SPOOL
+from fairlead.store.owner import is_owned
+from fairlead.store.reports import Report, Window, open_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fairlead.config.schema import Config
+
+SOCKET = "admin.sock"
+PATIENCE = 30.0
+T = TypeVar("T")
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(str(self._path))
+
+
+def ask_owner(state_dir: Path, target: str) -> bytes | None:
+    """What the owning server answers; None when there is none, or nothing of that name."""
+    if not (state_dir / SOCKET).exists() or not is_owned(state_dir):
+        return None
+    connection = _Connection(state_dir / SOCKET)
+    try:
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException) as problem:
+        raise StateError(f"the server that owns {state_dir} does not answer: {problem or type(problem).__name__}") from None
+    finally:
+        connection.close()
+    if answer.status == 404:
+        raise Missing(_message(body))
+    if answer.status != 200:
+        raise StateError(f"the server that owns {state_dir} refused: {_message(body)}")
+    return body
+
+
+class Missing(FairleadError):
+    """The owner knows nothing of that name."""
+
+
+def decision(state_dir: Path, request_id: str) -> Record | None:
+    try:
+        found = ask_owner(state_dir, f"/decision/{quote(request_id, safe='')}")
+    except Missing:
+        return None
+    if found is not None:
+        return msgspec.json.decode(found, type=Record)
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        row = _reading(
+            state_dir,
+            lambda: connection.execute("SELECT record FROM requests WHERE id = ?", (request_id,)).fetchone(),
+        )
+    return None if row is None else msgspec.msgpack.decode(row[0], type=Record)
+
+
+def report(state_dir: Path, config: Callable[[], Config], window: Window, baselines: tuple[str, ...]) -> Report:
+    """A running server compares with its own models; else those of `config` are compared with."""
+    query = [("since_ms", str(window.since_ms)), *(("baseline", name) for name in baselines)]
+    found = ask_owner(state_dir, f"/report?{urlencode(query)}")
+    if found is not None:
+        return msgspec.json.decode(found, type=Report)
+    from fairlead.registry import snapshot
+    from fairlead.registry.catalogue import load
+    from fairlead.server.reporting import report_of
+
+    catalogue = load()
+    if any((state_dir / SPOOL).glob("*")):
+        print(
+            "note: the gateway did not stop in order; its last requests join the report when it starts again",
+            file=sys.stderr,
+        )
+    built = snapshot.build(config(), catalogue)
+    return _reading(state_dir, lambda: report_of(state_dir, window, built, catalogue, baselines))
+
+
+def _reading(state_dir: Path, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except sqlite3.Error as problem:
+        raise StateError(f"cannot read the ledger in {state_dir}: {problem}") from None
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return body[:200].decode("utf-8", "replace")

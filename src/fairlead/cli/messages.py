@@ -1,0 +1,102 @@
+"""The messages people meet first, in Chinese where the environment's language is Chinese. One table, English as key.
+
+Data, errors and logs stay English everywhere: programs read them and search engines know them.
+"""
+
+from __future__ import annotations
+
+import os
+
+CHINESE: dict[str, str] = {
+    # help
+    "A router and gateway for language models: each request to the model that is good enough, cheapest, fast enough.": (
+        "大语言模型的路由器与网关:每个请求交给质量够好、成本最低、速度够快的模型。"
+    ),
+    "Commands": "命令",
+    "Run the gateway.": "启动网关。",
+    "One minute of mixed work through simulated models, and what routing saved.": (
+        "用模拟模型跑一分钟混合负载,看路由省了多少。"
+    ),
+    "Say which model a request would go to, without sending it.": "说明某个请求会交给哪个模型,但不发送。",
+    "Say in words why a request would go, or went, where it goes.": "用文字解释某个请求为什么交给(或曾交给)这个模型。",
+    "List the models, their prices and what they can do.": "列出模型、价格与能力。",
+    "What was asked, what it cost, what it would have cost elsewhere.": "请求了多少、花了多少、换别的模型要花多少。",
+    "Check a configuration file, or show what it comes to.": "检查配置文件,或显示最终生效的配置。",
+    "Run simulated models as an HTTP server.": "把模拟模型作为 HTTP 服务运行。",
+    "Print the version.": "显示版本号。",
+    # serve
+    "fairlead answers at {address}/v1  ({models} models; state in {state})": (
+        "fairlead 已就绪:{address}/v1 (模型 {models} 个;状态目录 {state})"
+    ),
+    "no provider key is in the environment: the models are SIMULATED, nothing leaves this machine": (
+        "环境变量中没有任何服务商密钥:现在用的是【模拟】模型,数据不会离开本机"
+    ),
+    "no keys are configured: answering programs on this machine only, without authentication": (
+        "没有配置密钥:只应答本机程序,不做身份验证"
+    ),
+    "key: {key}": "密钥:{key}",
+    "try:": "试一试:",
+    "stopping; requests under way may finish": "正在停止;进行中的请求会先完成",
+    # demo
+    "{count} requests of mixed work go through {models} SIMULATED models in about {seconds} s.": (
+        "约 {seconds} 秒内,{count} 个混合请求将经过 {models} 个【模拟】模型。"
+    ),
+    "Each caller names the policy of its task; all take the cheapest model that is good enough.": (
+        "每个调用方按任务指定策略;各策略都选质量够好的模型中最便宜的。"
+    ),
+    "What routing saved (simulated)": "路由节省了多少(模拟数据)",
+    "sent to": "交给",
+    "answered (simulated)": "可应答(模拟)",
+    "cost (simulated)": "成本(模拟)",
+    "quality (simulated)": "预期质量(模拟)",
+    "right (simulated)": "预期答对(模拟)",
+    "routing saves (simulated)": "路由节省(模拟)",
+    "fairlead, routed": "fairlead 路由",
+    "all to {model}": "全部交给 {model}",
+    "costs {times} x": "是其 {times} 倍",
+    "Every figure of this table is simulated: invented models, prices and qualities. Costs are for the same tokens.": (
+        "表中所有数字均为模拟:模型、价格与质量都是虚构的。成本按相同的 token 数计算。"
+    ),
+    "Where the {count} requests went (simulated): {shares}": "{count} 个请求的去向(模拟):{shares}",
+    "Answers that counted as right (simulated): {right} of {judged}": "判为正确的回答(模拟):{judged} 个中有 {right} 个",
+    "Measured on this machine, not simulated: fairlead itself took {p50} ms per request (median; p99 {p99} ms).": (
+        "本机实测(非模拟):fairlead 自身每个请求用时 {p50} 毫秒(中位数;p99 为 {p99} 毫秒)。"
+    ),
+    # report
+    "Totals": "总计",
+    "requests": "请求数",
+    "not answered": "未应答",
+    "side calls": "附带调用",
+    "attempts": "尝试次数",
+    "tokens in": "输入 token",
+    "tokens out": "输出 token",
+    "cost": "成本",
+    "cost per request": "每个请求的成本",
+    "cost per 1,000 requests": "每千个请求的成本",
+    "attempts with estimated figures": "数字为估算的尝试",
+    "against the recorded baseline": "与记录的基准相比",
+    "By model": "按模型",
+    "By key": "按密钥",
+    "By tenant": "按租户",
+    "By task": "按任务",
+    "By day": "按日期",
+    "share of requests": "请求占比",
+    "share of cost": "成本占比",
+    "Had every answered request gone to one model (same tokens, today's prices)": (
+        "如果所有已应答请求都交给同一个模型(相同 token 数,当前价格)"
+    ),
+    "would have cost": "成本会是",
+    "saved": "节省",
+    "priced requests": "有价格的请求",
+    "The ledger in {state} is empty{window}: there is nothing to add up yet.": "{state} 中的账本是空的{window}:还没有可统计的内容。",
+}
+
+
+def chinese() -> bool:
+    language = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return language.lower().startswith("zh")
+
+
+def tr(message: str) -> str:
+    """The message in the user's language; placeholders are still to be filled."""
+    return CHINESE.get(message, message) if chinese() else message

@@ -1,0 +1,221 @@
+"""`fairlead report`: what was asked, what it cost, and what one model for everything would have cost."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from fairlead.cli.asking import put_json, settings
+from fairlead.cli.messages import tr
+
+if TYPE_CHECKING:
+    from fairlead.config.schema import Config
+    from fairlead.store.reports import Group, Report, Totals
+
+By = Literal["model", "key", "tenant", "task", "day"]
+DIMENSIONS: dict[str, str] = {
+    "model": "By model",
+    "key": "By key",
+    "tenant": "By tenant",
+    "task": "By task",
+    "day": "By day",
+}
+UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+class Since(click.ParamType):
+    """A time: `7d` or `90m` back from now, or a day such as 2026-11-01 (UTC). In epoch milliseconds."""
+
+    name = "since"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        span = re.fullmatch(r"(\d{1,6})([mhdw])", value)
+        if span:
+            return int((time.time() - int(span[1]) * UNITS[span[2]]) * 1000)
+        from datetime import UTC, datetime
+
+        try:
+            day = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; give 90m, 24h, 7d, 4w, or a day such as 2026-11-01", param, ctx)
+        return int((day if day.tzinfo else day.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+@click.command("report")
+@click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Where the ledger is, instead of server.state_dir.")
+@click.option("--since", type=Since(), default=0, metavar="TIME", help="Only from then on: 90m, 24h, 7d, 4w, 2026-11-01.")
+@click.option("--by", type=click.Choice(list(DIMENSIONS)), default="model", help="What to break the sums down by.")
+@click.option("--baseline", metavar="MODEL", help="Compare with this model only, not with every configured one.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="The breakdown alone as CSV.")
+def command(
+    path: Path | None, state_dir: Path | None, since: int, by: By, baseline: str | None, as_json: bool, as_csv: bool
+) -> None:
+    """What was asked, what it cost, what it would have cost elsewhere.
+
+    Beside a running server the report comes from it and holds everything answered so far, compared with that
+    server's models; otherwise it is read from the database.
+
+    \b
+    Examples:
+      fairlead report
+      fairlead report --config fairlead.yaml --since 7d --by task
+      fairlead report --baseline claude-opus-4.7 --json
+    """
+    from fairlead.cli import books
+    from fairlead.store.reports import Window
+
+    if as_json and as_csv:
+        raise click.UsageError("choose one of --json and --csv")
+    config: list[Config] = []
+
+    def configured() -> Config:
+        if not config:
+            config.append(settings(path))
+        return config[0]
+
+    where = state_dir or Path(configured().server.state_dir)
+    found = books.report(where, configured, Window(since_ms=since), (baseline,) if baseline else ())
+    if as_json:
+        put_json(plain_report(found, by, since))
+    elif as_csv:
+        put_csv(groups_of(found, by), by)
+    elif not found.totals.requests and not found.totals.side_calls:
+        from fairlead.cli.serve import say
+
+        window = f" since {_moment(since)}" if since else ""
+        say(tr("The ledger in {state} is empty{window}: there is nothing to add up yet.").format(state=where, window=window))
+    else:
+        show(found, by)
+
+
+def groups_of(found: Report, by: By) -> tuple[Group, ...]:
+    match by:
+        case "model":
+            return found.models
+        case "key":
+            return found.keys
+        case "tenant":
+            return found.tenants
+        case "task":
+            return found.tasks
+        case "day":
+            return found.days
+
+
+def show(found: Report, by: By) -> None:
+    from fairlead.cli.tables import count, money, percent, table
+
+    totals = found.totals
+    table(("", ">"), _totals(totals), title=tr("Totals"))
+    groups = groups_of(found, by)
+    answered = sum(group.requests for group in groups)
+    spent = sum(group.cost for group in groups)
+    rows = [
+        (
+            group.name or "-",
+            f"{group.requests:,}",
+            percent(group.requests / answered if answered else None),
+            count(group.input_tokens),
+            count(group.output_tokens),
+            money(group.cost) if group.currency == "USD" else f"{money(group.cost)[1:]} {group.currency}",
+            percent(group.cost / spent if spent else None),
+        )
+        for group in groups
+    ]
+    headings = (
+        by,
+        f">{tr('requests')}",
+        f">{tr('share of requests')}",
+        f">{tr('tokens in')}",
+        f">{tr('tokens out')}",
+        f">{tr('cost')}",
+        f">{tr('share of cost')}",
+    )
+    table(headings, rows, title=tr(DIMENSIONS[by]))
+    if found.counterfactuals:
+        others = [
+            (
+                row.model,
+                f"{row.requests:,}",
+                money(row.cost) if row.requests else "unknown",
+                percent(row.saving if row.requests else None),
+            )
+            for row in sorted(found.counterfactuals, key=lambda row: (-row.cost, row.model))
+        ]
+        table(
+            ("model", f">{tr('priced requests')}", f">{tr('would have cost')}", f">{tr('saved')}"),
+            others,
+            title=tr("Had every answered request gone to one model (same tokens, today's prices)"),
+        )
+
+
+def _totals(totals: Totals) -> list[tuple[str, str]]:
+    from fairlead.cli.tables import money, percent
+
+    rows = [
+        ("requests", f"{totals.requests:,}"),
+        ("not answered", f"{totals.errors:,}"),
+        ("attempts", f"{totals.attempts:,}"),
+        ("tokens in", f"{totals.input_tokens:,}"),
+        ("tokens out", f"{totals.output_tokens:,}"),
+        ("cost", money(totals.cost)),
+    ]
+    if totals.side_calls:
+        rows.insert(2, ("side calls", f"{totals.side_calls:,}"))
+    if totals.requests:
+        rows.append(("cost per request", money(round(totals.cost / totals.requests))))
+        rows.append(("cost per 1,000 requests", money(round(totals.cost * 1000 / totals.requests))))
+    rows.append(("attempts with estimated figures", percent(totals.estimated_share)))
+    if totals.saving is not None:
+        against = f"{money(totals.compared_cost)} / {money(totals.baseline_cost)} ({percent(totals.saving)} saved)"
+        rows.append(("against the recorded baseline", against))
+    return [(tr(name), value) for name, value in rows]
+
+
+def plain_report(found: Report, by: By, since: int) -> dict[str, object]:
+    """Amounts in nano-units of USD, and again as plain decimals; shares from 0 to 1."""
+    import msgspec
+
+    from fairlead.core.cost import plain
+
+    totals = found.totals
+    sums: dict[str, object] = {**msgspec.structs.asdict(totals), "cost_usd": plain(totals.cost)}
+    sums["cost_usd_per_request"] = str(totals.usd_per_request)
+    sums["cost_usd_per_1000"] = str(totals.usd_per_thousand)
+    sums["baseline_cost_usd"] = plain(totals.baseline_cost)
+    sums["estimated_share"] = totals.estimated_share
+    sums["saving"] = totals.saving
+    return {
+        "since_ms": since,
+        "totals": sums,
+        "by": by,
+        "groups": [{**msgspec.structs.asdict(one), "cost_usd": plain(one.cost)} for one in groups_of(found, by)],
+        "baselines": [
+            {**msgspec.structs.asdict(one), "cost_usd": plain(one.cost), "saving": one.saving}
+            for one in found.counterfactuals
+        ],
+    }
+
+
+def put_csv(groups: tuple[Group, ...], by: By) -> None:
+    from fairlead.core.cost import plain
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    figures = ("requests", "attempts", "estimated", "input_tokens", "output_tokens", "cached_tokens")
+    writer.writerow((by, *figures, "cost", "currency"))
+    for group in groups:
+        writer.writerow((group.name, *(getattr(group, name) for name in figures), plain(group.cost), group.currency))
+
+
+def _moment(since_ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since_ms / 1000))

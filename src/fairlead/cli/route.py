@@ -1,0 +1,44 @@
+"""`fairlead route`: one line, the model a request would go to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from fairlead.cli.asking import body_of, planned, put_json, settings, shared_options
+
+
+@click.command("route")
+@click.argument("given", metavar="TEXT|-|FILE.json")
+@shared_options
+def command(given: str, path: Path | None, model: str | None, policy: str | None, as_json: bool) -> None:
+    """Say which model a request would go to, without sending it.
+
+    Prints one line: the model, its channel and the expected cost. FILE.json holds a Chat Completions request; with -
+    text or a request comes from standard input. Latencies a running gateway has measured are not known here.
+
+    \b
+    Examples:
+      fairlead route "Translate this to French: good morning"
+      fairlead route request.json --config fairlead.yaml --policy cost_first
+      echo "Prove that 7 is prime" | fairlead route - --model auto:best --json
+    """
+    from fairlead.cli.tables import money
+    from fairlead.gateway import pipeline
+    from fairlead.gateway.explanation import paragraphs
+
+    call, plan = planned(settings(path), body_of(given, model, policy))
+    if as_json:
+        put_json({**pipeline.described(call, plan), "explanation": paragraphs(call, plan)})
+    elif plan.steps:
+        target = plan.steps[0].targets[0]
+        cost = target.expected.cost
+        told = "at an unknown price" if cost is None else f"about {money(cost)}"
+        print(f"{target.model.name}  via {target.channels[0].name}  {told}")
+    if not plan.steps:
+        print("fairlead: no model may answer this request:", file=sys.stderr)
+        for rejection in plan.rejected:
+            print(f"  {pipeline.words(rejection)} [{rejection.reason}]", file=sys.stderr)
+        sys.exit(1)

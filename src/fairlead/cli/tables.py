@@ -1,0 +1,121 @@
+"""Tables and words on a terminal, and the same through a pipe: there nothing is coloured, wrapped or cut off.
+
+rich is imported when something is printed, never for help.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from fairlead.core.cost import NANO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPED = 10_000
+"""Columns of a line nobody looks at through a window."""
+NAME = 24
+"""Columns a name in front may take without being broken."""
+
+
+def console(plain: bool = False) -> Console:
+    from rich.console import Console
+
+    wide = not sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        width=PIPED if wide else None,
+        no_color=plain or None,
+        color_system=None if plain else "auto",
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str = "",
+    caption: str = "",
+    plain: bool = False,
+    first_bold: bool = False,
+) -> None:
+    """A heading that starts with ">" is of a column of figures: to the right, never broken over lines."""
+    from rich import box
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    cells = [list(row) for row in rows]
+    for place, heading in enumerate(columns):
+        figures = heading.startswith(">")
+        longest = max((cell_len(row[place]) for row in cells), default=0)
+        shown.add_column(
+            heading.removeprefix(">"),
+            justify="right" if figures else "left",
+            overflow="fold",
+            min_width=longest if figures or (place == 0 and longest <= NAME) else None,
+        )
+    for number, row in enumerate(cells):
+        shown.add_row(*(Text(cell) for cell in row), style="bold" if first_bold and number == 0 else "")
+    target = console(plain)
+    with target.capture() as drawn:
+        if title:
+            target.print(Text(title, "bold"))
+        target.print(shown)
+        if caption:
+            target.print(Text(caption))
+    lines = [line.rstrip() for line in drawn.get().splitlines()]
+    print("\n".join(line for line in lines if line), end="\n\n")
+
+
+def line(text: str = "", style: str = "", plain: bool = False) -> None:
+    from rich.text import Text
+
+    console(plain).print(Text(text, style))
+
+
+def money(nano: int | None, places: int = 0) -> str:
+    """USD with as many decimals as say something, or `places` of them."""
+    if nano is None:
+        return "unknown"
+    if nano == 0:
+        return "$0"
+    amount = abs(nano) / NANO
+    digits = places or (2 if amount >= 100 else 4 if amount >= 0.1 else 6 if amount >= 0.00001 else 9)
+    sign = "-" if nano < 0 else ""
+    return f"{sign}${amount:,.{digits}f}"
+
+
+def rate(nano: int | None) -> str:
+    """A price per million tokens: no decimals that say nothing."""
+    if nano is None:
+        return "-"
+    text = f"{nano / NANO:,.9f}".rstrip("0").rstrip(".")
+    return f"${text}"
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:.1f} %"
+
+
+def count(value: int | None) -> str:
+    return "-" if not value else f"{value:,}"
+
+
+def size(tokens: int) -> str:
+    """Tokens of a context as people say them: 128k, 1M."""
+    if tokens <= 0:
+        return "-"
+    if tokens >= 1_000_000:
+        return f"{tokens / 1_000_000:.3g}M"
+    return f"{tokens / 1000:.4g}k"
+
+
+def figure(value: float | int | None) -> str:
+    return "-" if value is None else f"{value:g}"
