@@ -1,27 +1,66 @@
-"""Write docs/configuration.md from the schema; with --check only say whether it is current (exit 1 when not)."""
+"""Write the generated pages and tables of docs/; with --check only say whether they are current (exit 1 when not).
+
+docs/configuration.md   the whole page, from the schema
+docs/providers.md       the table between its markers, from the providers' deltas
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from fairlead.config.environment import KNOWN, LOCAL
 from fairlead.config.reference import render
+from fairlead.config.schema import SELF_HOSTED_KINDS
+from fairlead.providers.deltas import DELTAS
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+BEGIN, END = "<!-- kinds:begin -->\n", "<!-- kinds:end -->"
+
+
+def kinds() -> str:
+    """One row for each kind of provider."""
+    variables = {known.kind: " or ".join(f"`{name}`" for name in known.variables) for known in KNOWN}
+    variables |= {local.kind: " or ".join(f"`{name}`" for name in local.addresses) for local in LOCAL}
+    models = {known.kind: ", ".join(known.models) for known in KNOWN}
+    rows = [
+        "| kind | address | from the environment | models then | output limit | usage on streams |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, delta in DELTAS.items():
+        cells = (
+            f"`{kind}`" + (" (self-hosted)" if kind in SELF_HOSTED_KINDS else ""),
+            f"`{delta.base_url}`" if delta.base_url else "yours: `base_url`",
+            variables.get(kind, "-"),
+            models.get(kind, "-"),
+            f"`{delta.max_tokens_field}`" if delta.max_tokens_field else "-",
+            "asked for" if delta.stream_usage else "not asked for",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page as it should be."""
+    providers = DOCS / "providers.md"
+    before, _, rest = providers.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"{providers.name} has no place for its table: {BEGIN.strip()} ... {END}")
+    return {DOCS / "configuration.md": render(), providers: f"{before}{BEGIN}{kinds()}{END}{after}"}
 
 
 def main(arguments: list[str]) -> int:
-    text = render()
-    if arguments == ["--check"]:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{PAGE.name} is stale: run scripts/build_docs.py", file=sys.stderr)
-        return 1
-    if arguments:
+    if arguments not in ([], ["--check"]):
         print("usage: build_docs.py [--check]", file=sys.stderr)
         return 2
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(text, encoding="utf-8")
+    stale = [page for page, text in pages().items() if not page.exists() or page.read_text(encoding="utf-8") != text]
+    if arguments:
+        for page in stale:
+            print(f"{page.name} is stale: run scripts/build_docs.py", file=sys.stderr)
+        return 1 if stale else 0
+    for page in stale:
+        page.write_text(pages()[page], encoding="utf-8")
     return 0
 
 
