@@ -77,7 +77,7 @@ def parse(whole: str, given: str) -> dict[str, object]:
         name = "standard input" if given == "-" else given
         raise FairleadError(f"{name}:{problem.lineno}: this is not JSON: {problem.msg}") from None
     if not isinstance(body, dict):
-        raise FairleadError(f"{given}: expected a request such as {{\"messages\": [...]}}")
+        raise FairleadError(f'{given}: expected a request such as {{"messages": [...]}}')
     return body
 
 
@@ -109,7 +109,9 @@ def shared_options(command: click.decorators.FC) -> click.decorators.FC:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="All of it as JSON."),
         click.option("--policy", "-P", metavar="NAME", help="A policy or strategy, instead of the default one."),
-        click.option("--model", "-m", metavar="NAME", help="The model to ask for; by default auto, or what the file says."),
+        click.option(
+            "--model", "-m", metavar="NAME", help="The model to ask for; by default auto, or what the file says."
+        ),
         click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML)."),
     ):
         command = option(command)

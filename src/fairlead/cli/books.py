@@ -54,7 +54,9 @@ def ask_owner(state_dir: Path, target: str) -> bytes | None:
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as problem:
-        raise StateError(f"the server that owns {state_dir} does not answer: {problem or type(problem).__name__}") from None
+        raise StateError(
+            f"the server that owns {state_dir} does not answer: {str(problem) or type(problem).__name__}"
+        ) from None
     finally:
         connection.close()
     if answer.status == 404:
@@ -94,7 +96,11 @@ def report(state_dir: Path, config: Callable[[], Config], window: Window, baseli
     from fairlead.server.reporting import report_of
 
     catalogue = load()
-    if any((state_dir / SPOOL).glob("*")):
+    if is_owned(state_dir):
+        print(
+            "note: a program that uses the library owns this ledger; its last moments are missing here", file=sys.stderr
+        )
+    elif any((state_dir / SPOOL).glob("*")):
         print(
             "note: the gateway did not stop in order; its last requests join the report when it starts again",
             file=sys.stderr,

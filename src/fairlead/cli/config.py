@@ -39,7 +39,7 @@ def command() -> None:
     """
 
 
-@command.command("check")
+@command.command("check", short_help="Print every problem of a file with its line.")
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Print everything that is wrong with FILE as FILE:LINE: ..., and exit with 1 if anything is.
@@ -64,7 +64,11 @@ def check(file: Path) -> None:
         sys.exit(1)
     parts = [
         f"{count} {name if count != 1 else name[:-1]}"
-        for name, count in (("models", len(config.models)), ("providers", len(config.providers)), ("keys", len(config.keys)))
+        for name, count in (
+            ("models", len(config.models)),
+            ("providers", len(config.providers)),
+            ("keys", len(config.keys)),
+        )
     ]
     print(f"{file}: ok ({', '.join(parts)})", file=sys.stderr)
 
@@ -95,7 +99,7 @@ def located(file: Path, problem: str) -> tuple[int, str]:
     return root.line_of(tuple(problem.split(" ", 1)[0].rstrip(":").split("."))), problem
 
 
-@command.command("effective")
+@command.command("effective", short_help="Show every setting and where it is from.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="A list of {path, value, origin}.")
 def effective(file: Path, as_json: bool) -> None:
@@ -186,10 +190,13 @@ def _channel_values(path: str, channel: Channel, said: object) -> list[Value]:
 
     fields = {"provider": channel.provider, "name": channel.name, "model": channel.upstream, "enabled": channel.enabled}
     found: list[Value] = [
-        (f"{path}.{field}", value, "default" if _part(said, field) is None else "file") for field, value in fields.items()
+        (f"{path}.{field}", value, "default" if _part(said, field) is None else "file")
+        for field, value in fields.items()
     ]
     if channel.region:
-        found.append((f"{path}.region", channel.region, "provider or catalogue" if _part(said, "region") is None else "file"))
+        found.append(
+            (f"{path}.region", channel.region, "provider or catalogue" if _part(said, "region") is None else "file")
+        )
     if not channel.prices:
         found.append((f"{path}.price", None, "unknown"))
     for row in channel.prices:

@@ -20,7 +20,7 @@ from fairlead.cli.asking import put_json
 from fairlead.cli.messages import tr
 
 if TYPE_CHECKING:
-    from fairlead.cli.demo_workload import Baseline, Line, Prompt, Savings, Served
+    from fairlead.cli.demo_workload import Baseline, Prompt, Savings, Served
     from fairlead.core.call import Call
     from fairlead.core.plan import Plan
     from fairlead.core.record import Record
@@ -231,7 +231,7 @@ def reason(record: Record, plan: Plan) -> str:
     """Why this model, in a few words: all policies of the demo take the cheapest that is left."""
     first = record.attempts[0]
     if first.outcome != "ok":
-        return f"{first.status} at {first.model}, so the next"
+        return f"{first.status} at {first.model}, next"
     counts = Counter(rejection.reason for rejection in plan.rejected)
     out = ", ".join(f"{counts[code]} {told}" for code, told in REASONS.items() if counts[code])
     return f"{record.policy}: {out or 'cheapest of all'}"
@@ -245,7 +245,11 @@ def ticker(decided: Decided, count: int, plain: bool) -> None:
         f"{decided.number:>{width}}  {decided.task:<16} {decided.model or decided.outcome:<10} "
         f"{money(decided.cost, 6):>9} {decided.ms:>6,} ms  {decided.why}"
     )
-    line(told, "" if plain else "yellow" if "so the next" in decided.why else "dim" if decided.policy == "everyday" else "", plain)
+    line(
+        told,
+        "" if plain else "yellow" if decided.why.endswith("next") else "dim" if decided.policy == "everyday" else "",
+        plain,
+    )
 
 
 @click.command("demo")
@@ -257,7 +261,11 @@ def ticker(decided: Decided, count: int, plain: bool) -> None:
     help="Length of the script at speed 1.",
 )
 @click.option(
-    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, help="How many times faster."
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times faster.",
 )
 @click.option("--plain", is_flag=True, help="No colours and no lines but ASCII ones.")
 @click.option("--json", "as_json", is_flag=True, help="Only the result, as JSON.")
@@ -286,7 +294,10 @@ async def run(seconds: float, speed: float, plain: bool, as_json: bool) -> None:
     if not as_json:
         opening = tr("{count} requests of mixed work go through {models} SIMULATED models in about {seconds} s.")
         line(opening.format(count=count, models=len(DEFAULT_MODELS), seconds=f"{seconds / speed:.3g}"), "bold", plain)
-        line(tr("Each caller names the policy of its task; all take the cheapest model that is good enough."), plain=plain)
+        line(
+            tr("Each caller names the policy of its task; all take the cheapest model that is good enough."),
+            plain=plain,
+        )
         line(plain=plain)
     played = await Script(count, seconds, speed, plain, as_json).play()
     if as_json:
@@ -296,7 +307,7 @@ async def run(seconds: float, speed: float, plain: bool, as_json: bool) -> None:
 
 
 def show(played: Played, plain: bool) -> None:
-    from fairlead.cli.tables import line, money, table
+    from fairlead.cli.tables import line, money, saved, table
 
     savings = played.savings
     rows = []
@@ -304,43 +315,39 @@ def show(played: Played, plain: bool) -> None:
         routed = row is savings.routed
         rows.append(
             (
-                tr("fairlead, routed") if routed else tr("all to {model}").format(model=row.name),
+                "fairlead" if routed else row.name,
                 f"{savings.requests if routed else played.can[row.name]:,}",
                 money(row.cost, 4),
                 "-" if row.quality is None else f"{row.quality:.3f}",
                 "-" if row.right is None else f"{row.right:.1f}",
-                saved(savings.routed.cost, row),
+                saved(savings.routed.cost, row.cost, row.saving),
             )
         )
     headings = (
-        tr("sent to"),
+        tr("everything to"),
         f">{tr('answered (simulated)')}",
         f">{tr('cost (simulated)')}",
         f">{tr('quality (simulated)')}",
         f">{tr('right (simulated)')}",
         f">{tr('routing saves (simulated)')}",
     )
-    note = tr("Every figure of this table is simulated: invented models, prices and qualities. Costs are for the same tokens.")
+    note = tr(
+        "Every figure of this table is simulated: invented models, prices and qualities. A model's row is for all the same requests and tokens, also those it could not have answered."
+    )
     line(plain=plain)
     table(headings, rows, title=tr("What routing saved (simulated)"), caption=note, plain=plain, first_bold=True)
     shares = ", ".join(f"{name} {number}" for name, number in savings.shares)
-    line(tr("Where the {count} requests went (simulated): {shares}").format(count=savings.requests, shares=shares), plain=plain)
+    line(
+        tr("Where the {count} requests went (simulated): {shares}").format(count=savings.requests, shares=shares),
+        plain=plain,
+    )
     judged = tr("Answers that counted as right (simulated): {right} of {judged}")
     line(judged.format(right=savings.observed_right, judged=savings.observed), plain=plain)
     p50, p99 = overhead(played.overhead_us)
     measured = tr(
-        "Measured on this machine, not simulated: fairlead itself took {p50} ms per request (median; p99 {p99} ms)."
+        "Measured here, not simulated: fairlead took {p50} ms (p99 {p99} ms) from a request coming in to sending it on."
     )
     line(measured.format(p50=f"{p50 / 1000:.2f}", p99=f"{p99 / 1000:.2f}"), plain=plain)
-
-
-def saved(routed: int, row: Line) -> str:
-    """The share saved; where routing cost more, how many times as much."""
-    from fairlead.cli.tables import percent
-
-    if row.saving is None or row.saving >= 0:
-        return percent(row.saving)
-    return tr("costs {times} x").format(times=f"{routed / row.cost:.1f}")
 
 
 def overhead(times: list[int]) -> tuple[float, float]:

@@ -83,7 +83,8 @@ def show_plan(call: Call, plan: Plan) -> None:
         table(headings, rows, title="Candidates, first choice first")
     if plan.rejected:
         rejected = [
-            (f"{one.model}@{one.channel}" if one.channel else one.model, one.reason, one.detail) for one in plan.rejected
+            (f"{one.model}@{one.channel}" if one.channel else one.model, one.reason, one.detail)
+            for one in plan.rejected
         ]
         table(("left out", "reason", "because"), rejected, title="Left out")
     line(f"policy {plan.policy} ({plan.strategy}), version {plan.policy_hash}; snapshot {plan.snapshot_hash}")
@@ -127,7 +128,9 @@ def tell(record: Record) -> None:
     if record.baseline_cost is not None:
         against = f"; {record.baseline} would have cost {money(record.baseline_cost)} for the same tokens"
     line(f"Cost {money(record.cost)}{against}.", "bold")
-    line(f"{record.total_ms:,} ms in all, of which fairlead took {record.overhead_us / 1000:.2f} ms before it was sent.")
+    line(
+        f"{record.total_ms:,} ms in all, of which fairlead took {record.overhead_us / 1000:.2f} ms before it was sent."
+    )
     line()
     table(
         (">", "model", "channel", "outcome", ">HTTP", ">first ms", ">ms", ">in", ">out", ">cost"),
@@ -187,4 +190,10 @@ def _attempt(attempt: Attempt) -> tuple[str, ...]:
 
 
 def _value(value: float | int | str | bool) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        ("yes" if value else "no")
+        if isinstance(value, bool)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )

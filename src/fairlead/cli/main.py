@@ -58,7 +58,9 @@ class Lazy(click.Group):
             raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx) from None
 
 
-PURPOSE = "A router and gateway for language models: each request to the model that is good enough, cheapest, fast enough."
+PURPOSE = (
+    "A router and gateway for language models: each request to the model that is good enough, cheapest, fast enough."
+)
 EPILOG = """\b
 Examples:
   fairlead serve                         simulated models, or those whose keys are in the environment

@@ -31,6 +31,7 @@ CHINESE: dict[str, str] = {
     "no provider key is in the environment: the models are SIMULATED, nothing leaves this machine": (
         "环境变量中没有任何服务商密钥:现在用的是【模拟】模型,数据不会离开本机"
     ),
+    "the models are SIMULATED, nothing leaves this machine": "模型均为【模拟】,数据不会离开本机",
     "no keys are configured: answering programs on this machine only, without authentication": (
         "没有配置密钥:只应答本机程序,不做身份验证"
     ),
@@ -45,22 +46,20 @@ CHINESE: dict[str, str] = {
         "每个调用方按任务指定策略;各策略都选质量够好的模型中最便宜的。"
     ),
     "What routing saved (simulated)": "路由节省了多少(模拟数据)",
-    "sent to": "交给",
-    "answered (simulated)": "可应答(模拟)",
-    "cost (simulated)": "成本(模拟)",
-    "quality (simulated)": "预期质量(模拟)",
-    "right (simulated)": "预期答对(模拟)",
-    "routing saves (simulated)": "路由节省(模拟)",
-    "fairlead, routed": "fairlead 路由",
-    "all to {model}": "全部交给 {model}",
+    "everything to": "全部交给",
+    "answered (simulated)": "可应答 (模拟)",
+    "cost (simulated)": "成本 (模拟)",
+    "quality (simulated)": "预期质量 (模拟)",
+    "right (simulated)": "预期答对 (模拟)",
+    "routing saves (simulated)": "路由节省 (模拟)",
     "costs {times} x": "是其 {times} 倍",
-    "Every figure of this table is simulated: invented models, prices and qualities. Costs are for the same tokens.": (
-        "表中所有数字均为模拟:模型、价格与质量都是虚构的。成本按相同的 token 数计算。"
+    "Every figure of this table is simulated: invented models, prices and qualities. A model's row is for all the same requests and tokens, also those it could not have answered.": (
+        "表中所有数字均为模拟:模型、价格与质量都是虚构的。每个模型一行都按相同的全部请求与 token 数计算,包括它无法应答的请求。"
     ),
     "Where the {count} requests went (simulated): {shares}": "{count} 个请求的去向(模拟):{shares}",
     "Answers that counted as right (simulated): {right} of {judged}": "判为正确的回答(模拟):{judged} 个中有 {right} 个",
-    "Measured on this machine, not simulated: fairlead itself took {p50} ms per request (median; p99 {p99} ms).": (
-        "本机实测(非模拟):fairlead 自身每个请求用时 {p50} 毫秒(中位数;p99 为 {p99} 毫秒)。"
+    "Measured here, not simulated: fairlead took {p50} ms (p99 {p99} ms) from a request coming in to sending it on.": (
+        "本机实测(非模拟):从收到请求到发出,fairlead 用时 {p50} 毫秒(p99 为 {p99} 毫秒)。"
     ),
     # report
     "Totals": "总计",
@@ -87,6 +86,7 @@ CHINESE: dict[str, str] = {
     ),
     "would have cost": "成本会是",
     "saved": "节省",
+    "{saving} saved": "节省 {saving}",
     "priced requests": "有价格的请求",
     "The ledger in {state} is empty{window}: there is nothing to add up yet.": "{state} 中的账本是空的{window}:还没有可统计的内容。",
 }

@@ -30,7 +30,9 @@ class Fact(msgspec.Struct, frozen=True):
 @click.command("models")
 @click.argument("name", required=False)
 @click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
-@click.option("--catalogue", "shipped", is_flag=True, help="All models fairlead knows of, not only the configured ones.")
+@click.option(
+    "--catalogue", "shipped", is_flag=True, help="All models fairlead knows of, not only the configured ones."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def command(name: str | None, path: Path | None, shipped: bool, as_json: bool) -> None:
     """List the models, their prices and what they can do.
@@ -95,7 +97,9 @@ def put_catalogue(catalogue: Catalogue, as_json: bool) -> None:
     at = int(time.time())
     entries = sorted(catalogue.entries.values(), key=lambda entry: (entry.vendor, entry.name))
     if as_json:
-        put_json([{**msgspec.to_builtins(entry), "capabilities": capability_names(entry.capabilities)} for entry in entries])
+        put_json(
+            [{**msgspec.to_builtins(entry), "capabilities": capability_names(entry.capabilities)} for entry in entries]
+        )
         return
     from fairlead.cli.tables import figure, size, table
 

@@ -29,7 +29,7 @@ DIMENSIONS: dict[str, str] = {
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
-class Since(click.ParamType):
+class Since(click.ParamType[int]):
     """A time: `7d` or `90m` back from now, or a day such as 2026-11-01 (UTC). In epoch milliseconds."""
 
     name = "since"
@@ -52,7 +52,9 @@ class Since(click.ParamType):
 @click.command("report")
 @click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the ledger is, instead of server.state_dir.")
-@click.option("--since", type=Since(), default=0, metavar="TIME", help="Only from then on: 90m, 24h, 7d, 4w, 2026-11-01.")
+@click.option(
+    "--since", type=Since(), default=0, metavar="TIME", help="Only from then on: 90m, 24h, 7d, 4w, 2026-11-01."
+)
 @click.option("--by", type=click.Choice(list(DIMENSIONS)), default="model", help="What to break the sums down by.")
 @click.option("--baseline", metavar="MODEL", help="Compare with this model only, not with every configured one.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
@@ -93,7 +95,11 @@ def command(
         from fairlead.cli.serve import say
 
         window = f" since {_moment(since)}" if since else ""
-        say(tr("The ledger in {state} is empty{window}: there is nothing to add up yet.").format(state=where, window=window))
+        say(
+            tr("The ledger in {state} is empty{window}: there is nothing to add up yet.").format(
+                state=where, window=window
+            )
+        )
     else:
         show(found, by)
 
@@ -113,7 +119,7 @@ def groups_of(found: Report, by: By) -> tuple[Group, ...]:
 
 
 def show(found: Report, by: By) -> None:
-    from fairlead.cli.tables import count, money, percent, table
+    from fairlead.cli.tables import count, money, percent, saved, table
 
     totals = found.totals
     table(("", ">"), _totals(totals), title=tr("Totals"))
@@ -148,7 +154,7 @@ def show(found: Report, by: By) -> None:
                 row.model,
                 f"{row.requests:,}",
                 money(row.cost) if row.requests else "unknown",
-                percent(row.saving if row.requests else None),
+                saved(row.actual, row.cost, row.saving if row.requests else None),
             )
             for row in sorted(found.counterfactuals, key=lambda row: (-row.cost, row.model))
         ]
@@ -160,7 +166,7 @@ def show(found: Report, by: By) -> None:
 
 
 def _totals(totals: Totals) -> list[tuple[str, str]]:
-    from fairlead.cli.tables import money, percent
+    from fairlead.cli.tables import money, percent, saved
 
     rows = [
         ("requests", f"{totals.requests:,}"),
@@ -177,7 +183,9 @@ def _totals(totals: Totals) -> list[tuple[str, str]]:
         rows.append(("cost per 1,000 requests", money(round(totals.cost * 1000 / totals.requests))))
     rows.append(("attempts with estimated figures", percent(totals.estimated_share)))
     if totals.saving is not None:
-        against = f"{money(totals.compared_cost)} / {money(totals.baseline_cost)} ({percent(totals.saving)} saved)"
+        share = saved(totals.compared_cost, totals.baseline_cost, totals.saving)
+        share = tr("{saving} saved").format(saving=share) if totals.saving >= 0 else share
+        against = f"{money(totals.compared_cost)} / {money(totals.baseline_cost)} ({share})"
         rows.append(("against the recorded baseline", against))
     return [(tr(name), value) for name, value in rows]
 

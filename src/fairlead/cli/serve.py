@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 @click.command("serve")
 @click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
 @click.option("--host", help="Address to listen on, instead of server.host.")
-@click.option("--port", "-p", type=click.IntRange(0, 65535), help="Port to listen on, instead of server.port; 0: a free one.")
-@click.option("--state-dir", type=click.Path(path_type=Path), help="Directory of the ledger, instead of server.state_dir.")
+@click.option(
+    "--port", "-p", type=click.IntRange(0, 65535), help="Port to listen on, instead of server.port; 0: a free one."
+)
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path), help="Directory of the ledger, instead of server.state_dir."
+)
 def command(path: Path | None, host: str | None, port: int | None, state_dir: Path | None) -> None:
     """Run the gateway.
 
@@ -67,7 +71,8 @@ async def serve(config: Config, own_key: bool) -> None:
         key = stored_secret(state_dir / "key", "fl_")
         config = config.model_copy(update={"keys": (Key(name="local", key=Secret(key)),)})
     running = await start(config)
-    announce(config, running.host, running.port, key)
+    # Said once the signal handlers stand: who reads the address may send a signal at once.
+    asyncio.get_running_loop().call_soon(announce, config, running.host, running.port, key)
     await until_stopped(running, lambda words: say(tr(words)))
 
 
@@ -77,7 +82,10 @@ def announce(config: Config, host: str, port: int, key: str) -> None:
     ready = tr("fairlead answers at {address}/v1  ({models} models; state in {state})")
     say(ready.format(address=address, models=len(config.models), state=config.server.state_dir))
     if kinds == {"simulated"}:
-        say(tr("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine"))
+        if key:
+            say(tr("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine"))
+        else:
+            say(tr("the models are SIMULATED, nothing leaves this machine"))
     if not config.keys:
         say(tr("no keys are configured: answering programs on this machine only, without authentication"))
     shown = key or ("YOUR_KEY" if config.keys else "")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from fairlead.cli.messages import tr
 from fairlead.core.cost import NANO
 
 if TYPE_CHECKING:
@@ -102,6 +103,13 @@ def rate(nano: int | None) -> str:
 
 def percent(share: float | None) -> str:
     return "-" if share is None else f"{share * 100:.1f} %"
+
+
+def saved(spent: int, instead: int, saving: float | None) -> str:
+    """The share saved against what it would have cost instead; where more was spent, how many times as much."""
+    if saving is None or saving >= 0:
+        return percent(saving)
+    return tr("costs {times} x").format(times=f"{spent / instead:.1f}")
 
 
 def count(value: int | None) -> str:

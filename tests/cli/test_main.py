@@ -1,0 +1,60 @@
+"""The group: help comes at once and in two languages, mistakes are pointed at, exit codes mean something."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import click
+import pytest
+
+from fairlead.cli.main import COMMANDS
+from tests.cli.command import environment, run
+
+HEAVY = {"pydantic", "rich", "asyncio", "uvloop", "httptools", "yaml", "orjson", "sqlite3", "ssl"}
+
+
+def test_help_imports_what_only_a_command_needs() -> None:
+    script = (
+        "import sys\nfrom fairlead.cli.main import cli\n"
+        "try:\n    cli(['--help'], prog_name='fairlead')\nexcept SystemExit:\n    pass\n"
+        "print(','.join(name for name in sys.modules if '.' not in name), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True, timeout=30
+    )
+    assert not HEAVY & set(done.stderr.strip().split(","))
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_of_the_table_is_missing_or_shows_no_example(name: str) -> None:
+    command = importlib.import_module(f"fairlead.cli.{name}").command
+    assert isinstance(command, click.Command)
+    assert command.name == name
+    assert command.help
+    assert name == "version" or "Example" in command.help
+    shown = command.get_help(click.Context(command, info_name=f"fairlead {name}"))
+    assert "\b" not in shown
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest_one() -> None:
+    done = run("modles")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Did you mean 'models'?" in done.stderr
+
+
+def test_an_error_ends_in_a_traceback_or_on_stdout() -> None:
+    done = run("models", "--config", "nowhere.yaml")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "fairlead: nowhere.yaml:1: there is no such file\n"
+
+
+def test_chinese_help_is_for_chinese_environments_only() -> None:
+    assert "启动网关" in run("--help", LC_ALL="zh_CN.UTF-8").stdout
+    assert "启动网关" in run("--help", LANG="zh_TW.UTF-8").stdout
+    assert "启动网关" not in run("--help", LC_ALL="C.UTF-8", LANG="zh_CN.UTF-8").stdout
+    assert "Run the gateway." in run("--help").stdout

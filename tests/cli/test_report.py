@@ -1,0 +1,144 @@
+"""`report` and `explain ID` beside a running server, and after it: the same figures both times."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import address_in, run, running
+
+CONFIG = """\
+server: {port: 0, state_dir: ./st}
+providers:
+  sim: {kind: simulated, models: {sim-nano: {latency_ms: 0, tokens_per_second: 100000}, sim-large: {latency_ms: 0, tokens_per_second: 100000}}}
+models:
+  sim-nano: {channels: [{provider: sim}], price: {input: 0.1, output: 0.4}, quality: 0.62, context: 128000}
+  sim-large: {channels: [{provider: sim}], price: {input: 15, output: 75}, quality: 0.95, context: 1000000}
+"""
+
+
+def ask(address: str, model: str, task: str) -> str:
+    body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "fairlead": {"task": task}}
+    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        answer.read()
+        return str(answer.headers["x-fairlead-request-id"])
+
+
+class Kept:
+    """What was said beside the server, and where its ledger is now that it has stopped."""
+
+    def __init__(self, cwd: Path, ids: list[str], live: dict, explained: str, empty: str) -> None:  # type: ignore[type-arg]
+        self.cwd, self.ids, self.live, self.explained, self.empty = cwd, ids, live, explained, empty
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    cwd = tmp_path_factory.mktemp("report")
+    (cwd / "f.yaml").write_text(CONFIG)
+    with running("serve", "--config", "f.yaml", cwd=cwd, until="Say hello") as (server, said):
+        empty = run("report", "--state-dir", "st", cwd=cwd)
+        assert (empty.returncode, empty.stdout) == (0, "")
+        address = address_in(said)
+        ids = [ask(address, "sim-nano", "chat"), ask(address, "sim-nano", "chat"), ask(address, "sim-large", "law")]
+        live = run("report", "--state-dir", "st", "--json", cwd=cwd)
+        assert live.returncode == 0, live.stderr
+        explained = run("explain", ids[2], "--state-dir", "st", cwd=cwd)
+        assert explained.returncode == 0, explained.stderr
+        assert run("report", "--state-dir", "st", "--baseline", "nope", cwd=cwd).returncode == 1
+        assert run("explain", "req_nope", "--state-dir", "st", cwd=cwd).returncode == 1
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    return Kept(cwd, ids, json.loads(live.stdout), explained.stdout, empty.stderr)
+
+
+def test_a_request_just_answered_is_not_in_the_report_of_its_server(kept: Kept) -> None:
+    """The server is asked at once, before its ledger's next batch; it also knows the models nobody configured here."""
+    assert kept.live["totals"]["requests"] == 3
+    assert {row["model"] for row in kept.live["baselines"]} == {"sim-nano", "sim-large"}
+    assert "is empty" in kept.empty
+
+
+def test_a_figure_does_not_add_up(kept: Kept) -> None:
+    totals = kept.live["totals"]
+    groups = kept.live["groups"]
+    assert sum(group["cost"] for group in groups) == totals["cost"] > 0
+    assert {group["name"]: group["requests"] for group in groups} == {"sim-nano": 2, "sim-large": 1}
+    by_model = {group["name"]: group for group in groups}
+    for name, read, written in (("sim-nano", 100, 400), ("sim-large", 15_000, 75_000)):
+        group = by_model[name]
+        assert group["cost"] == group["input_tokens"] * read + group["output_tokens"] * written
+    large = next(row for row in kept.live["baselines"] if row["model"] == "sim-large")
+    assert (
+        large["cost"] == totals["baseline_cost"] == totals["input_tokens"] * 15_000 + totals["output_tokens"] * 75_000
+    )
+    assert large["saving"] == pytest.approx(1 - totals["cost"] / large["cost"])
+
+
+def test_the_database_tells_another_story_than_the_server(kept: Kept) -> None:
+    later = json.loads(run("report", "--config", "f.yaml", "--json", cwd=kept.cwd).stdout)
+    assert later == kept.live
+    assert not any((kept.cwd / "st" / "spool").iterdir())
+
+
+def test_a_breakdown_is_by_something_else(kept: Kept) -> None:
+    done = run("report", "-c", "f.yaml", "--by", "task", "--csv", cwd=kept.cwd)
+    rows = {row["task"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert {name: row["requests"] for name, row in rows.items()} == {"chat": "2", "law": "1"}
+    shown = run("report", "-c", "f.yaml", "--baseline", "sim-large", cwd=kept.cwd).stdout
+    assert "cost per 1,000 requests" in shown
+    after = shown[shown.index("Had every answered request") :]
+    assert "sim-large" in after
+    assert "sim-nano" not in after
+    assert "按模型" in run("report", "-c", "f.yaml", cwd=kept.cwd, LANG="zh_CN.UTF-8").stdout
+
+
+def test_the_window_is_not_heeded(kept: Kept) -> None:
+    assert (
+        json.loads(run("report", "-c", "f.yaml", "--since", "1h", "--json", cwd=kept.cwd).stdout)["totals"]["requests"]
+        == 3
+    )
+    later = run("report", "-c", "f.yaml", "--since", "2999-01-01", cwd=kept.cwd)
+    assert (later.returncode, later.stdout) == (0, "")
+    assert "is empty since 2999-01-01" in later.stderr
+    assert run("report", "-c", "f.yaml", "--since", "yesterday", cwd=kept.cwd).returncode == 2
+
+
+def test_a_finished_request_is_explained_differently_once_the_server_is_gone(kept: Kept) -> None:
+    assert "sim-large answered via sim-large@sim" in kept.explained
+    assert "config/sim-large/" in kept.explained
+    assert run("explain", kept.ids[2], "-c", "f.yaml", cwd=kept.cwd).stdout == kept.explained
+    record = json.loads(run("explain", kept.ids[0], "-c", "f.yaml", "--json", cwd=kept.cwd).stdout)
+    assert record["request"] == kept.ids[0]
+    assert record["attempts"][0]["lines"][0]["amount_usd"]
+
+
+def test_a_directory_without_a_ledger_is_made_into_one(tmp_path: Path) -> None:
+    done = run("report", "--state-dir", "none", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "there is no ledger" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_requests_that_only_the_spool_holds_are_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(CONFIG)
+    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, said):
+        ask(address_in(said), "sim-nano", "chat")
+        server.kill()
+        server.wait(20)
+    killed = run("report", "-c", "f.yaml", "--json", cwd=tmp_path)
+    assert killed.returncode == 0, killed.stderr
+    assert "did not stop in order" in killed.stderr
+    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, _):
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    again = run("report", "-c", "f.yaml", "--json", cwd=tmp_path)
+    assert again.stderr == ""
+    assert json.loads(again.stdout)["totals"]["requests"] == 1
