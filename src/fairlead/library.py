@@ -80,6 +80,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.started = False
+        self.ended = False
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = b""
@@ -89,7 +90,7 @@ class Collector:
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         self.start(status, headers)
         self.body = body
-        self.pieces.put_nowait(None)
+        self.end()
 
     def start(self, status: int, headers: bytes) -> None:
         self.started = True
@@ -104,6 +105,15 @@ class Collector:
             await self.pieces.put(piece)
 
     def end(self) -> None:
+        self.ended = True
+        self._close()
+
+    def abandoned(self, _: object) -> None:
+        """Whoever wrote the answer is gone; its reader must not wait for more."""
+        if not self.ended:
+            self._close()
+
+    def _close(self) -> None:
         try:
             self.pieces.put_nowait(None)
         except asyncio.QueueFull:
@@ -118,6 +128,7 @@ class Gateway:
         self._speed = speed
         self._caller = caller or Caller("library")
         self._runtime: Runtime | None = None
+        self._running: set[asyncio.Future[None]] = set()
 
     @classmethod
     def from_config(
@@ -150,8 +161,13 @@ class Gateway:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         runtime, self._runtime = self._runtime, None
-        if runtime is not None:
-            await runtime.close()
+        if runtime is None:
+            return
+        for running in self._running:
+            running.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+        await runtime.close()
 
     @overload
     async def chat(
@@ -188,7 +204,10 @@ class Gateway:
         incoming = self._incoming(messages, model, stream, params, fairlead)
         collector = Collector()
         running = asyncio.ensure_future(pipeline.answer(self._open(), incoming, collector))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
         if stream:
+            running.add_done_callback(collector.abandoned)
             return await _events(running, collector)
         try:
             await running
@@ -281,6 +300,8 @@ async def _stream(running: asyncio.Future[None], collector: Collector) -> AsyncI
                     raise CallFailed(collector.status, body)
                 yield Event(_text(body, "delta"), body)
         await running
+        if not collector.ended:
+            raise UpstreamFailed("the answer broke off; what came before is not whole", code="stream_broken")
     finally:
         running.cancel()
 
@@ -377,9 +398,21 @@ class SyncGateway:
     def _stop(self) -> None:
         loop, self._loop = self._loop, None
         if loop is not None and self._thread is not None:
+            asyncio.run_coroutine_threadsafe(_wind_up(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join()
             loop.close()
+
+
+async def _wind_up() -> None:
+    """What `asyncio.run` does before it closes its loop."""
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
 
 
 async def _following(events: AsyncIterator[Event]) -> Event:

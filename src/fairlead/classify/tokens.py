@@ -2,7 +2,7 @@
 
 Text in the Latin script runs at about four characters a token; scripts that need more bytes a character run at
 fewer characters a token. Bytes beyond one a character therefore count extra: two of them (one Chinese or
-Japanese character) come to about three quarters of a token. JSON of tool declarations is denser than prose.
+Japanese character) come to about two thirds of a token. JSON of tool declarations is denser than prose.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from fairlead.core.call import Shape, Signal
 
 CHARS_PER_TOKEN = 4.0
-EXTRA_BYTES_PER_TOKEN = 3.6
+EXTRA_BYTES_PER_TOKEN = 3.0
 TOOL_BYTES_PER_TOKEN = 3.5
 BYTES_PER_TOKEN = 3.5
 """For a body nobody has looked into, JSON framing included."""

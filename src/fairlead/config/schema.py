@@ -244,7 +244,7 @@ class Config(Section):
     server: Server = Field(Server(), description="The listener and its state.")
     providers: dict[Name, Provider] = Field({}, description="Where models are reached, by name.")
     models: dict[ModelName, Model] = Field({}, description="Models that may be used, by name.")
-    keys: tuple[Key, ...] = Field((), description="Who may ask. Without keys only loopback is answered.")
+    keys: tuple[Key, ...] = Field((), description="Who may ask. Without keys the server listens on loopback only.")
     policies: dict[Name, Policy] = Field({}, description="Ways to choose, by name.")
     policy: PolicyChoice = Field(PolicyChoice(), description="Which policy holds.")
     report: Report = Field(Report(), description="How savings are reported.")

@@ -84,7 +84,10 @@ def usage_cost(price: Price, usage: Usage) -> int:
 
 
 def total(lines: tuple[CostLine, ...]) -> int:
-    return sum(line.amount for line in lines)
+    amount = 0
+    for line in lines:
+        amount += line.amount
+    return amount
 
 
 def plain(nano: int) -> str:

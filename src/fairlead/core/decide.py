@@ -18,6 +18,7 @@ from fairlead.core.policy import Policy
 PINNED = STRATEGIES["pinned"]
 FAILOVERS = 3
 """Further models a plan holds ready behind the first."""
+OUTRANKED = f"it would do, but {1 + FAILOVERS} others rank before it"
 
 
 def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int) -> Plan:
@@ -36,6 +37,8 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int) -> Plan:
         targets = STRATEGIES[strategy].rank(targets, policy)
     if policy.fallbacks and not named:
         targets = _with_fallbacks(targets, policy, snapshot, ask, rejected)
+    for target in targets[1 + FAILOVERS :]:
+        rejected.append(Rejection(target.model.name, "", "outranked", OUTRANKED))
     return Plan(
         steps=_steps(targets),
         rejected=tuple(rejected),

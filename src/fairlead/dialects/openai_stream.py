@@ -43,8 +43,10 @@ class _Chunk(Struct):
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
 _USAGE_NULL = (b',"usage":null', b', "usage": null', b',"usage": null')
-_TELLING = (b'"usage"', b'"error"', b'"finish_reason":"', b'"finish_reason": "')
-"""What a chunk holds that has to be looked into although content has begun."""
+_MARKS = (b'"finish_reason":"', b'"finish_reason": "', b'"usage":{', b'"usage": {', b'"error"')
+"""What the last events of a stream hold, as it is usually spelled."""
+WINDOW = 4096
+"""Bytes at the end in which those marks are looked for before all of the tail is read."""
 TAIL = 16384
 HELD_LIMIT = 16 * 2**20
 """What one event, or all before the first content, may come to."""
@@ -59,7 +61,7 @@ class StreamReader:
     """
 
     __slots__ = (
-        "_held", "_held_size", "_splitter", "_tail", "_tail_size", "_torn", "committed", "done", "error", "events", "strip", "usage",
+        "_held", "_held_size", "_splitter", "_tail", "_tail_size", "committed", "done", "error", "events", "strip", "usage",
     )  # fmt: skip
 
     def __init__(self, strip: bool) -> None:
@@ -75,34 +77,42 @@ class StreamReader:
         self._held_size = 0
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
-        self._torn = False
-        """Whether the tail's front was dropped, so that it begins in the midst of an event."""
 
     def feed(self, piece: bytes) -> bytes:
-        """What may go on to the client now; empty while held back."""
-        if self.committed and not self.strip:
-            self._keep(piece)
-            self.events += piece.count(b"data:")
-            return piece
-        out = []
-        for event in self._splitter.feed(piece):
-            passed = self._event(event)
-            if passed:
-                out.append(passed)
-        if self.committed and not self.strip:
-            # From here on pieces pass unsplit; what was cut off behind the last whole event goes first.
-            rest = self._splitter.rest
-            out.append(rest)
-            self._keep(rest)
-            self.events += rest.count(b"data:")
-            self._splitter.rest = b""
-        elif self._held_size + len(self._splitter.rest) > HELD_LIMIT:
+        """What may go on to the client now, in whole events; empty while held back."""
+        if self.committed:
+            return self._behind(piece)
+        splitter = self._splitter
+        events = splitter.feed(piece)
+        for number, event in enumerate(events, 1):
+            opening = self._event(event)
+            if opening:
+                # Behind the first content nothing needs to be looked at one by one.
+                rest = b"".join((*events[number:], splitter.rest))
+                splitter.rest = b""
+                return opening + self._behind(rest)
+        self._bound(self._held_size)
+        return b""
+
+    def _behind(self, piece: bytes) -> bytes:
+        """The whole events that are there by now; the rest waits for its end, so that nothing is ever cut in two."""
+        splitter = self._splitter
+        block = splitter.feed_block(piece)
+        self._bound(0)
+        if self.strip and b'"usage"' in block:
+            for spelling in _USAGE_NULL:
+                block = block.replace(spelling, b"")
+            if b'"usage"' in block:
+                return b"".join([self._event(event) for event in sse.Splitter().feed(block)])
+        self._keep(block)
+        self.events += block.count(b"data:")
+        return block
+
+    def _bound(self, held: int) -> None:
+        if held + len(self._splitter.rest) > HELD_LIMIT:
             self.error = self.error or f"the provider sent {HELD_LIMIT >> 20} MiB without one whole event of content"
-        return b"".join(out)
 
     def _event(self, event: bytes) -> bytes:
-        if self.strip:
-            event = _without_null(event)
         self._read(event)
         if self.strip and b'"usage"' in event:
             event = _without_usage(event)
@@ -125,46 +135,55 @@ class StreamReader:
         if data.strip() == b"[DONE]":
             self.done = True
             return
-        if self.committed and not any(mark in data for mark in _TELLING):
-            return
         try:
             chunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.error = self.error or "the provider sent an event that is not the JSON it should be"
             return
-        if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY:
-            self.error = "the provider reported an error in the stream"
-            return
         usage = read_usage(chunk.usage)
         if usage is None and chunk.x_groq is not None:
             usage = read_usage(chunk.x_groq.usage)
         self.usage = usage or self.usage
+        if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY:
+            self.error = "the provider reported an error in the stream"
+            return
         for choice in chunk.choices or ():
             if choice.finish_reason is not None:
                 self.done = self.committed = True
             elif choice.delta is not None and not self.committed and _has_content(choice.delta):
                 self.committed = True
 
-    def _keep(self, piece: bytes) -> None:
-        self._tail.append(piece)
-        self._tail_size += len(piece)
+    def _keep(self, block: bytes) -> None:
+        self._tail.append(block)
+        self._tail_size += len(block)
         while self._tail_size - len(self._tail[0]) > TAIL:
             self._tail_size -= len(self._tail.popleft())
-            self._torn = True
 
     def end(self) -> bytes:
         """The stream is over: reads the tail, and gives up what is still held back."""
         if self._tail:
-            splitter = sse.Splitter()
-            events = splitter.feed(b"".join(self._tail))
+            tail = b"".join(self._tail)
             self._tail.clear()
-            for event in (*events, splitter.rest)[1 if self._torn else 0 :]:
+            begin = _telling(tail)
+            splitter = sse.Splitter()
+            events = splitter.feed(tail[begin:] if begin else tail)
+            for event in (*events, splitter.rest):
                 self._read(event)
         rest = self._splitter.rest
         if rest:
             self._splitter.rest = b""
             return self._event(rest)
         return b""
+
+
+def _telling(tail: bytes) -> int:
+    """Where the first event begins that tells how the stream ended; 0 if it is not known and all has to be read."""
+    window = max(len(tail) - WINDOW, 0)
+    found = [at for mark in _MARKS if (at := tail.find(mark, window)) >= 0]
+    if not found:
+        return 0
+    lines = tail.rfind(b"\n\n", 0, min(found)), tail.rfind(b"\n\r\n", 0, min(found))
+    return max(lines[0] + 2 if lines[0] >= 0 else 0, lines[1] + 3 if lines[1] >= 0 else 0)
 
 
 def _has_content(delta: _Delta) -> bool:
@@ -184,17 +203,12 @@ def _has_content(delta: _Delta) -> bool:
     return False
 
 
-def _without_null(event: bytes) -> bytes:
-    """The event without the `usage: null` that every chunk carries once usage is asked for."""
+def _without_usage(event: bytes) -> bytes:
+    """The event as the client would have got it without asking for usage; empty for the usage chunk itself."""
     if event.count(b'"usage"') == 1:
         for spelling in _USAGE_NULL:
             if spelling in event:
                 return event.replace(spelling, b"", 1)
-    return event
-
-
-def _without_usage(event: bytes) -> bytes:
-    """The event as the client would have got it without asking for usage; empty for the usage chunk itself."""
     data = sse.data(event)
     if data is None:
         return event

@@ -22,6 +22,9 @@ class Splitter:
     def feed(self, piece: bytes) -> list[bytes]:
         """The whole events, each with its blank line, that this piece completes."""
         data = self.rest + piece if self.rest else piece
+        if b"\r" not in data:
+            *events, self.rest = data.split(b"\n\n")
+            return [event + b"\n\n" for event in events]
         events = []
         at = 0
         # Nothing but the last three bytes of the rest can be part of a blank line: a long event is not searched again.
@@ -30,6 +33,16 @@ class Splitter:
             at = end.end()
         self.rest = data[at:]
         return events
+
+    def feed_block(self, piece: bytes) -> bytes:
+        """The whole events that this piece completes, in one."""
+        data = self.rest + piece if self.rest else piece
+        end = data.rfind(b"\n\n") + 2
+        if end < 2 or b"\r" in data:
+            ends = [found.end() for found in _END.finditer(data, max(len(self.rest) - 3, 0))]
+            end = ends[-1] if ends else 0
+        self.rest = data[end:]
+        return data[:end]
 
 
 def data(event: bytes) -> bytes | None:

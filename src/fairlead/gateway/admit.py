@@ -110,7 +110,7 @@ def read_wishes(headers: Mapping[bytes, bytes], options: openai_chat.Options | N
         quality_floor=_number(stated, "quality-floor", 0.0, 1.0),
         max_cost=_money(stated, "max-cost"),
         max_latency_ms=_milliseconds(stated, "max-latency"),
-        sensitive=_sensitivity(stated),
+        sensitive=_sensitivity(stated.get("sensitivity")) or _sensitivity(None if options is None else options.sensitivity),
         session=stated.get("session", "")[:200],
         task=stated.get("task", "")[:100],
         tags=tuple(tag.strip()[:100] for tag in stated.get("tags", "").split(",") if tag.strip())[:20],
@@ -152,11 +152,13 @@ def _milliseconds(stated: dict[str, str], name: str) -> int | None:
     return int(text[:12])
 
 
-def _sensitivity(stated: dict[str, str]) -> bool:
-    text = stated.get("sensitivity", "normal").lower()
-    if text not in SENSITIVITIES:
+def _sensitivity(text: str | None) -> bool:
+    """Header and body are read apart: sensitivity only goes up."""
+    if text is None:
+        return False
+    if text.lower() not in SENSITIVITIES:
         raise BadRequest(f"x-fairlead-sensitivity is {text!r}; it has to be normal or sensitive.", param="sensitivity")
-    return SENSITIVITIES[text]
+    return SENSITIVITIES[text.lower()]
 
 
 def anonymous() -> Caller:

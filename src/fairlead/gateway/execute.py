@@ -97,11 +97,22 @@ class Run:
                         event = machine.DEADLINE_PASSED
                     else:
                         await self._advance(machine.CLIENT_LEFT)
-                        self._close_attempt("cancelled", "the client left")
-                        self._settle("cancelled", 499, "the client left")
+                        if not self.settled:
+                            self._close_attempt("cancelled", "the client left")
+                            self._settle("cancelled", 499, "the client left")
                         raise
+        except BaseException as error:
+            if not self.settled:
+                self._break_off(error.status if isinstance(error, RequestError) else 500)
+            raise
         finally:
             deadline.cancel()
+
+    def _break_off(self, status: int) -> None:
+        """Something unforeseen: nothing stays open, here or at the provider."""
+        self._abort()
+        self._close_attempt("failed", "fairlead failed")
+        self._settle("failed", status, "internal_error")
 
     def _deadline(self) -> None:
         if not self.settled and self.task is not None:
@@ -144,7 +155,7 @@ class Run:
             return self._failed(0, refused.message)
         outbound = wire.outbound(call, channel, endpoint, None)
         price = channel.price_at(call.facts.at)
-        self.intent = Intent(
+        intent = Intent(
             f"{call.id}.{action.number}",
             call.id,
             action.number,
@@ -162,7 +173,8 @@ class Run:
             expected.output_tokens,
             call.purpose,
         )
-        self.runtime.ledger.intend(self.intent)
+        self.runtime.ledger.intend(intent)
+        self.intent = intent
         self.sent_at = monotonic()
         if action.number == 1:
             self.overhead = self.sent_at - self.received
@@ -236,6 +248,8 @@ class Run:
                 if reader.error:
                     break
         except UpstreamBroken as broken:
+            reader.end()
+            self.usage = reader.usage
             return self._failed(200, str(broken))
         rest = reader.end()
         self.usage = reader.usage
@@ -275,7 +289,8 @@ class Run:
         if action.why == "final":
             failure = self.failures[-1]
             self._settle("failed", failure.status, "rejected_by_provider")
-            self.outlet.send(failure.status, self._headers(b"application/json", None), self._providers_error(failure))
+            headers = self._headers(b"application/json", None) + b"x-should-retry: false\r\n"
+            self.outlet.send(failure.status, headers, self._providers_error(failure))
             return
         if action.why == "deadline":
             self._close_attempt("failed", "the deadline passed")
@@ -292,7 +307,7 @@ class Run:
         """Every attempt failed: name each. A shortage everywhere stays a shortage, so that clients wait and retry."""
         told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in self.failures)
         statuses = {failure.status for failure in self.failures}
-        waits = [float(f.retry_after) for f in self.failures if f.retry_after.replace(".", "", 1).isdigit()]
+        waits = [float(f.retry_after) for f in self.failures if f.retry_after.isascii() and f.retry_after.replace(".", "", 1).isdigit()]
         message = f"No provider answered after {len(self.failures)} attempt(s): {told}"
         retry_after = min(waits) if waits else None
         if statuses == {429}:
@@ -369,7 +384,7 @@ class Run:
         reader = self.reader
         if reader is not None and (reader.committed or outcome == "cancelled"):
             return Usage(intent.input_tokens, reader.events, estimated=True)
-        if outcome == "ok" or (outcome == "cancelled" and not self.status):
+        if outcome == "ok" or (outcome == "cancelled" and self.status in (0, 200)):
             return Usage(intent.input_tokens, intent.output_tokens, estimated=True)
         return Usage()
 

@@ -24,7 +24,16 @@ from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
 from fairlead.core.plan import Plan, Rejection
 from fairlead.dialects import openai_chat
-from fairlead.errors import BadRequest, Forbidden, Infeasible, Internal, Overloaded, PaymentRequired, RequestError
+from fairlead.errors import (
+    BadRequest,
+    Forbidden,
+    Infeasible,
+    Internal,
+    Overloaded,
+    PaymentRequired,
+    RequestError,
+    StateError,
+)
 from fairlead.gateway.admit import admit, new_id
 from fairlead.gateway.execute import Run
 from fairlead.gateway.request import Incoming, Outlet
@@ -49,6 +58,10 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
         refuse(runtime, incoming.caller, outlet, error, request_id)
     except asyncio.CancelledError:
         raise
+    except StateError as error:
+        log.error("request %s was not sent: %s", request_id, error)
+        shed = Overloaded("What is spent cannot be written down just now, so nothing is sent; try again later.", code="ledger_unwritable")
+        refuse(runtime, incoming.caller, outlet, shed, request_id)
     except Exception:
         log.exception("request %s failed", request_id)
         refuse(runtime, incoming.caller, outlet, Internal(f"fairlead failed here; the log has {request_id}."), request_id)

@@ -140,12 +140,15 @@ class HttpReply:
 class Connection(asyncio.Protocol):
     """One connection to a provider; one request at a time."""
 
-    __slots__ = ("_header_bytes", "_paused", "_status", "idle_since", "parser", "pool", "reply", "transport", "used")
+    __slots__ = ("_arrived", "_header_bytes", "_paused", "_status", "idle_since", "on_body", "parser", "pool", "reply", "transport", "used")
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.reply: HttpReply | None = None
         self.transport: asyncio.Transport | None = None
+        self._arrived: list[bytes] = []
+        self.on_body = self._arrived.append
+        """What httptools calls for every chunk: the cheapest there is."""
         self.parser = httptools.HttpResponseParser(self)
         self.used = False
         self.idle_since = 0.0
@@ -182,6 +185,8 @@ class Connection(asyncio.Protocol):
             return
         try:
             self.parser.feed_data(data)
+            if self._arrived and self.reply is not None:
+                self._hand_over(self.reply)
         except httptools.HttpParserError as problem:
             reply, self.reply = self.reply, None
             if reply is not None:
@@ -209,18 +214,22 @@ class Connection(asyncio.Protocol):
         elif reply is not None:
             reply.headers.clear()
 
-    def on_body(self, body: bytes) -> None:
-        reply = self.reply
-        if reply is not None:
-            reply.expires = self.pool.now() + self.pool.endpoint.idle_timeout
-            if reply.add(body) and not self._paused and self.transport is not None:
-                self._paused = True
-                self.transport.pause_reading()
+    def _hand_over(self, reply: HttpReply) -> None:
+        """What has arrived goes to the reply: once per read, however many chunks there were."""
+        arrived = self._arrived
+        reply.expires = self.pool.now() + self.pool.endpoint.idle_timeout
+        full = reply.add(arrived[0] if len(arrived) == 1 else b"".join(arrived))
+        arrived.clear()
+        if full and not self._paused and self.transport is not None:
+            self._paused = True
+            self.transport.pause_reading()
 
     def on_message_complete(self) -> None:
         reply = self.reply
         if reply is None or self._status < 200:
             return
+        if self._arrived:
+            self._hand_over(reply)
         self.reply = None
         self._header_bytes = 0
         self.resume()
@@ -237,6 +246,7 @@ class Connection(asyncio.Protocol):
 
     def drop(self) -> None:
         self.reply = None
+        self._arrived.clear()
         if self.transport is not None:
             self.transport.abort()
 

@@ -26,7 +26,12 @@ class OpenAICompatible:
     def outbound(self, call: Call, channel: Channel, endpoint: Endpoint, max_output: int | None) -> Outbound:
         view = call.view
         assert isinstance(view, ChatView)
-        return Outbound("POST", f"{endpoint.prefix}/chat/completions", endpoint.headers, body_for(call.body, view, channel, endpoint, max_output))
+        return Outbound(
+            "POST",
+            f"{endpoint.prefix}/chat/completions",
+            endpoint.headers,
+            body_for(call.body, view, channel, endpoint, max_output),
+        )
 
     def answer(self, body: bytes) -> Answer:
         usage, error = openai_chat.read_answer(body)

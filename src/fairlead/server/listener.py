@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._reject(BadRequest("This server does not upgrade connections.", code="no_upgrade"))
+            self.closing = True  # the request itself is answered in HTTP/1.1; what follows it is in no protocol we speak
         except httptools.HttpParserCallbackError as problem:
             cause = problem.__context__
             self._reject(cause if isinstance(cause, RequestError) else BadRequest("This is not proper HTTP/1.1.", code="bad_http"))
@@ -269,6 +269,8 @@ class Connection(asyncio.Protocol):
                 raise self._too_large()
         elif b"transfer-encoding" in headers and (headers[b"transfer-encoding"].lower() != b"chunked" or version == "1.0"):
             raise BadRequest("The only transfer coding accepted is chunked, in HTTP/1.1.", code="bad_http")
+        if b"upgrade" in headers and self.parser.should_upgrade() and (b"transfer-encoding" in headers or length not in (None, b"0")):
+            raise BadRequest("This server does not upgrade connections; send the body without asking for it.", code="no_upgrade")
         exchange.method = self.parser.get_method().decode("latin-1")
         exchange._chunked = version == "1.1"
         exchange._keep_alive = exchange._chunked and self.parser.should_keep_alive()

@@ -36,14 +36,18 @@ class Running(msgspec.Struct):
     app: App
     listener: Listener
     admin: AdminSocket
+    owner: Owner
     host: str
     port: int
 
     async def stop(self) -> None:
         self.app.ready = False
-        await self.listener.close(GRACE)
-        await self.admin.close()
-        await self.runtime.close()
+        try:
+            await self.listener.close(GRACE)
+            await self.admin.close()
+            await self.runtime.close()
+        finally:
+            self.owner.release()
 
 
 async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0) -> Running:
@@ -70,17 +74,19 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
     try:
         host, port = await listener.listen(server.host, server.port)
         await admin.open()
-    except OSError as problem:
+    except (OSError, StateError) as problem:
         await listener.close(0)
         await runtime.close()
         owner.release()
+        if isinstance(problem, StateError):
+            raise
         raise StateError(
             f"cannot listen on {server.host}:{server.port}: {problem.strerror or problem}; "
             "choose another with --port, or server.port"
         ) from None
     app.ready = True
     spare_collector()
-    return Running(runtime, app, listener, admin, host, port)
+    return Running(runtime, app, listener, admin, owner, host, port)
 
 
 def spare_collector() -> None:

@@ -1,0 +1,135 @@
+"""What a key may do in a minute holds in every minute, wherever one begins to count."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.core.limits import SLOT, WINDOW, Meter
+from fairlead.core.policy import Limits
+
+STEPS = st.lists(st.tuples(st.floats(0, 30), st.integers(1, 60)), max_size=60)
+
+
+@given(st.integers(1, 8), STEPS)
+def test_no_window_anywhere_holds_more_requests_than_the_limit(
+    rpm: int, steps: list[tuple[float, int]]
+) -> None:  # FAULTS 45
+    meter, now, admitted = Meter(Limits(rpm=rpm)), 1000.0, []
+    for pause, tries in steps:
+        now += pause
+        for _ in range(tries):
+            if meter.admit(now, 1) is None:
+                admitted.append(now)
+    for at in admitted:
+        assert sum(at <= other < at + WINDOW for other in admitted) <= rpm
+    assert meter.in_flight == len(admitted)
+
+
+@given(st.integers(50, 300), STEPS)
+def test_no_window_anywhere_holds_more_tokens_than_the_limit(
+    tpm: int, steps: list[tuple[float, int]]
+) -> None:  # FAULTS 45
+    meter, now, admitted = Meter(Limits(tpm=tpm)), 1000.0, []
+    for pause, tokens in steps:
+        now += pause
+        if meter.admit(now, min(tokens, tpm)) is None:
+            admitted.append((now, min(tokens, tpm)))
+    for at, _ in admitted:
+        assert sum(tokens for other, tokens in admitted if at <= other < at + WINDOW) <= tpm
+
+
+def test_a_whole_minutes_worth_may_come_at_once_and_again_a_minute_later() -> None:
+    meter = Meter(Limits(rpm=3))
+    for start in (0.0, 60.3, 120.6):
+        assert [meter.admit(start, 1) is None for _ in range(5)] == [True, True, True, False, False]
+    assert meter.admit(150, 1) is not None
+
+
+@pytest.mark.parametrize("start", [1000.0, 1000.1, 1000.2499, 1000.25])
+def test_what_came_late_in_its_slot_counts_the_whole_window(start: float) -> None:
+    for limits in (Limits(rpm=1), Limits(tpm=1)):
+        meter = Meter(limits)
+        assert meter.admit(start, 1) is None
+        assert meter.admit(start + WINDOW - 0.001, 1) is not None
+        assert meter.admit(start + WINDOW + SLOT, 1) is None
+
+
+@given(st.floats(0, 10**6), st.lists(st.floats(0, 5), min_size=1, max_size=10), st.integers(1, 100))
+def test_who_comes_back_when_told_is_admitted(start: float, pauses: list[float], tokens: int) -> None:
+    for limits in (Limits(rpm=len(pauses)), Limits(tpm=len(pauses) * tokens)):
+        meter, now = Meter(limits), start
+        for pause in pauses:
+            now += pause
+            assert meter.admit(now, tokens) is None
+        refused = meter.admit(now, tokens)
+        assert refused is not None
+        assert 0 < refused.retry_after <= WINDOW + SLOT
+        assert meter.admit(now + refused.retry_after + 1e-6, tokens) is None
+
+
+def test_a_refusal_takes_nothing() -> None:
+    meter = Meter(Limits(rpm=2, tpm=100))
+    assert meter.admit(0, 90) is None
+    for _ in range(50):
+        refused = meter.admit(1, 20)
+        assert refused is not None
+        assert (refused.what, refused.limit) == ("tokens a minute", 100)
+    assert meter.admit(1, 10) is None
+    assert meter.in_flight == 2
+    refused = meter.admit(1, 0)
+    assert refused is not None
+    assert (refused.what, refused.limit) == ("requests a minute", 2)
+
+
+def test_requests_at_once_are_given_back_to_nought() -> None:  # FAULTS 48
+    meter, chance = Meter(Limits(concurrency=3)), Random(1)
+    under_way = 0
+    for at in range(2000):
+        if under_way and chance.random() < 0.5:
+            meter.release()
+            under_way -= 1
+        elif meter.admit(at, 1) is None:
+            under_way += 1
+        assert meter.in_flight == under_way <= 3
+    for _ in range(under_way):
+        meter.release()
+    assert meter.in_flight == 0
+
+
+def test_a_request_larger_than_the_limit_goes_alone() -> None:
+    meter = Meter(Limits(tpm=100))
+    assert meter.admit(0, 5000) is None
+    refused = meter.admit(1, 1)
+    assert refused is not None
+    assert meter.admit(refused.retry_after + 1.001, 5000) is None
+    assert meter.admit(70, 1) is not None
+
+
+@pytest.mark.parametrize("used", [-40, -80, -500, 0, 30])
+def test_what_was_really_used_counts(used: int) -> None:
+    meter = Meter(Limits(tpm=100))
+    assert meter.admit(0, 80) is None
+    meter.correct(used)
+    expected = {-40: 60, -80: 100, -500: 100, 0: 20, 30: 0}[used]
+    assert (meter.admit(1, expected + 1) is None) == (used in (-80, -500))
+    if expected and used not in (-80, -500):
+        assert meter.admit(1, expected) is None
+
+
+def test_no_limit_is_no_limit() -> None:
+    meter = Meter(Limits())
+    assert all(meter.admit(0, 10**9) is None for _ in range(1000))
+    meter.correct(10**9)
+    assert meter.admit(0, 1) is None
+
+
+def test_a_clock_that_steps_back_neither_frees_nor_locks() -> None:
+    meter = Meter(Limits(rpm=2))
+    assert meter.admit(100, 1) is None
+    assert meter.admit(40, 1) is None
+    assert meter.admit(40, 1) is not None
+    assert meter.admit(161, 1) is None

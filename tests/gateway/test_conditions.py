@@ -1,0 +1,56 @@
+"""Measured latencies move the conditions only when they moved enough, and not more than once a second."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.gateway.conditions import RENEW_SECONDS, Vitals, quantised
+
+
+@pytest.mark.parametrize(
+    ("ms", "expected"),
+    [(0, 0), (0.4, 0), (7, 7), (99, 99), (100, 100), (104, 100), (987, 980), (1234, 1200), (99_999, 99_000)],
+)
+def test_two_digits_count(ms: float, expected: int) -> None:
+    assert quantised(ms) == expected
+
+
+@given(st.floats(0, 10**7))
+def test_rounding_keeps_within_a_tenth_and_is_stable(ms: float) -> None:
+    assert round(ms) * 0.9 <= quantised(ms) <= round(ms)
+    assert quantised(quantised(ms)) == quantised(ms)
+
+
+def test_a_measurement_shows_after_a_second_and_the_version_says_so() -> None:  # M3.6
+    vitals = Vitals()
+    assert vitals.at(100) is vitals.conditions
+    vitals.observe("m@a", 1000)
+    first = vitals.at(100)
+    assert (first.version, first.latency_ms) == (1, {"m@a": 1000})
+    vitals.observe("m@a", 3000)
+    assert vitals.at(100 + RENEW_SECONDS / 2) is first
+    second = vitals.at(100 + RENEW_SECONDS)
+    assert (second.version, second.latency_ms) == (2, {"m@a": 1200})
+
+
+def test_noise_makes_no_new_version() -> None:
+    vitals = Vitals()
+    vitals.observe("m@a", 1000)
+    first = vitals.at(100)
+    for at in range(1, 20):
+        vitals.observe("m@a", 1000 + at % 3)
+        assert vitals.at(100 + at) is first
+
+
+def test_channels_are_measured_apart_and_follow_a_lasting_change() -> None:
+    vitals = Vitals()
+    vitals.observe("m@b", 50)
+    for _ in range(100):
+        vitals.observe("m@a", 200)
+    for _ in range(100):
+        vitals.observe("m@a", 900)
+    found = vitals.at(100).latency_ms
+    assert found["m@b"] == 50
+    assert 880 <= found["m@a"] <= 900
