@@ -162,8 +162,10 @@ def test_a_rejected_model_says_which_of_its_channels_and_why_each() -> None:
 
 def test_a_model_the_caller_named_is_spared_taste_but_not_access_or_size() -> None:
     poor = model("a", 100, quality=0.01, latency_ms=10**6, max_output=5, flags=frozenset({"beta"}))
-    force = policy(min_quality=0.9, max_latency_ms=1, exclude_flags=frozenset({"beta"}), models=frozenset())
+    force = policy(min_quality=0.9, max_latency_ms=1, exclude_flags=frozenset({"beta"}))
     assert order(plan(call(model="a"), world(poor), force)) == ["a"]
+    elsewhere = policy(models=frozenset({"b"}))
+    assert reasons(plan(call(model="a"), world(poor), elsewhere)) == {"a": "outside_policy"}
     assert reasons(plan(call(model="a", signals=tokens(10**6)), world(poor), force)) == {"a": "context"}
     assert reasons(plan(call(model="a"), world(poor, disabled=frozenset({"a"})), force)) == {"a": "disabled"}
     private = call(model="a", wishes=Wishes(sensitive=True))

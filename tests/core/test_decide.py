@@ -214,11 +214,18 @@ def test_a_fallback_named_twice_is_tried_once() -> None:
     ]
 
 
-def test_a_fallback_is_spared_taste_but_never_access() -> None:
-    force = policy("cost_first", min_quality=0.9, fallbacks=("cheap",))
-    assert order(plan(call(), THREE, force)) == ["best", "cheap"]
+def test_a_fallback_is_held_to_the_same_demands_as_the_first() -> None:
+    force = policy("cost_first", fallbacks=("cheap",), min_quality=0.0)
+    assert order(plan(call(), THREE, policy("quality_first", fallbacks=("cheap",)))) == ["best", "cheap"]
+    assert order(plan(call(wishes=Wishes(quality_floor=0.9)), THREE, force)) == ["best"]
     assert order(plan(call(caller=Caller("k", models=frozenset({"best"}))), THREE, force)) == ["best"]
     assert order(plan(call(wishes=Wishes(sensitive=True)), THREE, force)) == []
+
+
+def test_a_stand_in_for_a_named_model_has_to_be_good_enough() -> None:
+    force = policy("pinned", fallbacks=("cheap", "best"))
+    assert order(plan(call(model="middle"), THREE, force)) == ["middle", "cheap", "best"]
+    assert order(plan(call(model="middle", wishes=Wishes(quality_floor=0.9)), THREE, force)) == ["middle", "best"]
 
 
 def test_a_fallback_that_is_out_is_listed_once() -> None:  # M3.4

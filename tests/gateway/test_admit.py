@@ -112,7 +112,7 @@ def test_each_wish_is_read_from_a_header(name: str, value: str, field: str, expe
         *(("quality-floor", text) for text in ("high", "1.1", "-0.1", "nan", "inf", "")),
         *(
             ("max-cost", text)
-            for text in ("$1", "-1", "nan", "Infinity", "1e999999", "1e500000", "-1e999999", "0.0000000001", "", "1,5")
+            for text in ("$1", "-1", "nan", "Infinity", "1e999999", "1e500000", "-1e999999", "", "1,5")
         ),
         *(("max-latency", text) for text in ("0", "-5", "2s", "1.5", "", "٣", "²")),
         *(("sensitivity", text) for text in ("secret", "")),

@@ -68,7 +68,11 @@ STREAMED = {
 }
 
 
-async def check_one_clean_answer(server: Served, response: Response, streamed: bool) -> Record:
+LEFT_RUNNING = frozenset(("hanging", "endless header", "body stalls", "stalls before content"))
+"""Here it is fairlead that gives up: the provider may go on, and bill what it generates."""
+
+
+async def check_one_clean_answer(server: Served, response: Response, streamed: bool, name: str) -> Record:
     assert response.status == 200
     assert response.headers["x-fairlead-model"] == "m-two"
     assert response.headers["x-fairlead-attempts"] == "2"
@@ -77,7 +81,10 @@ async def check_one_clean_answer(server: Served, response: Response, streamed: b
     assert server.upstream.seats == ["one", "two"]
     assert [(attempt.model, attempt.outcome) for attempt in record.attempts] == [("m-one", "failed"), ("m-two", "ok")]
     assert [attempt.move for attempt in record.attempts] == ["first", "failover"]
-    assert record.cost == record.attempts[1].cost == USAGE[0] * 100 + USAGE[1] * 400
+    first, second = record.attempts
+    assert second.cost == USAGE[0] * 100 + USAGE[1] * 400
+    assert record.cost == first.cost + second.cost
+    assert (first.cost > 0) == first.usage.estimated == (name in LEFT_RUNNING)
     return record
 
 
@@ -87,7 +94,7 @@ async def test_an_answer_that_fails_comes_from_the_next_model(tmp_path: Path, na
         play = {**BEFORE, **PLAIN}[name]
         server.upstream.push("one", play)
         response = await server.chat(model="auto")
-        record = await check_one_clean_answer(server, response, streamed=False)
+        record = await check_one_clean_answer(server, response, False, name)
         assert record.attempts[0].error
         if play.status != 200:
             assert record.attempts[0].status == play.status
@@ -100,7 +107,7 @@ async def test_a_stream_that_fails_before_its_content_comes_from_the_next_model(
 ) -> None:  # F16
     async with serving(tmp_path / "s", provider=QUICK) as server:
         server.upstream.push("one", {**BEFORE, **STREAMED}[name])
-        await check_one_clean_answer(server, await server.chat(model="auto", stream=True), streamed=True)
+        await check_one_clean_answer(server, await server.chat(model="auto", stream=True), True, name)
 
 
 async def test_a_refused_connection_leads_to_the_next_channel(tmp_path: Path) -> None:  # F1 M1.3

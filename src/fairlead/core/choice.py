@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fairlead.core.model import Model, Snapshot
-from fairlead.core.policy import Policy
+from fairlead.core.policy import Policy, narrowed
 from fairlead.errors import NotFound
 
 AUTO = "auto"
@@ -31,8 +31,10 @@ class Choice(msgspec.Struct, frozen=True):
     policy: Policy
 
 
-def read_choice(asked: str, policy: Policy, policies: Mapping[str, Policy], snapshot: Snapshot) -> Choice:
-    """`policy` is the one in force for the caller; a suffix replaces it."""
+def read_choice(
+    asked: str, policy: Policy, policies: Mapping[str, Policy], snapshot: Snapshot, bounds: Policy | None = None
+) -> Choice:
+    """`policy` is the one in force for the caller; a suffix replaces it, within the `bounds` of the key's own."""
     if asked == AUTO:
         return Choice(None, "", policy)
     if asked.startswith("auto:"):
@@ -45,7 +47,7 @@ def read_choice(asked: str, policy: Policy, policies: Mapping[str, Policy], snap
                 param="model",
                 code="model_not_found",
             )
-        return Choice(None, "", named)
+        return Choice(None, "", narrowed(named, bounds) if bounds is not None else named)
     model = snapshot.resolve(asked)
     if model is not None:
         return Choice(model, "", policy)

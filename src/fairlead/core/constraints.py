@@ -44,8 +44,9 @@ def disabled(ask: Ask, model: Model) -> str | None:
 
 
 def outside_policy(ask: Ask, model: Model) -> str | None:
-    if ask.policy.models is not None and model.name not in ask.policy.models:
-        return f"policy {ask.policy.name} does not list it"
+    policy = ask.policy
+    if policy.models is not None and model.name not in policy.models and model.name not in policy.fallbacks:
+        return f"policy {policy.name} does not list it"
     return None
 
 
@@ -155,7 +156,7 @@ class ChannelRule(msgspec.Struct, frozen=True):
 
 RULES: tuple[Rule, ...] = (
     Rule("disabled", disabled, True),
-    Rule("outside_policy", outside_policy, False),
+    Rule("outside_policy", outside_policy, True),
     Rule("capability", capability, False),
     Rule("context", context, True),
     Rule("max_output", max_output, False),

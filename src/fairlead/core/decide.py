@@ -13,7 +13,7 @@ from fairlead.core.cost import expected_cost
 from fairlead.core.model import CAPABILITIES, Channel, Model, Snapshot
 from fairlead.core.plan import Expected, Plan, Rejection, Step, Target
 from fairlead.core.policies import STRATEGIES
-from fairlead.core.policy import Policy
+from fairlead.core.policy import Policy, least
 
 PINNED = STRATEGIES["pinned"]
 FAILOVERS = 3
@@ -27,16 +27,17 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int) -> Plan:
     ask = requirements(call, policy, snapshot, named)
     rejected: list[Rejection] = []
     targets: list[Target] = []
-    for model in _pool(choice, snapshot, rejected):
-        only = choice.channel if model is choice.model else ""
-        channels = eligible(ask, model, named, only, rejected)
+    for place, model in enumerate(_pool(choice, snapshot, rejected)):
+        # Only the model that was named is spared the questions of taste; what stands in for it is chosen.
+        spared = named and place == 0
+        channels = eligible(ask, model, spared, choice.channel if spared else "", rejected)
         if channels:
             targets.append(_target(ask, model, channels))
     strategy = "pinned" if named else policy.strategy
-    if len(targets) > 1 and not named:
+    if targets and not named:
         targets = STRATEGIES[strategy].rank(targets, policy)
-    if policy.fallbacks and not named:
-        targets = _with_fallbacks(targets, policy, snapshot, ask, rejected)
+        if policy.fallbacks:
+            targets = _with_fallbacks(targets, policy, snapshot, rejected)
     for target in targets[1 + FAILOVERS :]:
         rejected.append(Rejection(target.model.name, "", "outranked", OUTRANKED))
     return Plan(
@@ -81,15 +82,9 @@ def requirements(call: Call, policy: Policy, snapshot: Snapshot, named: bool) ->
         output_tokens,
         output_room,
         floor,
-        _least(policy.max_cost, wishes.max_cost),
-        _least(policy.max_latency_ms, wishes.max_latency_ms),
+        least(policy.max_cost, wishes.max_cost),
+        least(policy.max_latency_ms, wishes.max_latency_ms),
     )
-
-
-def _least(a: int | None, b: int | None) -> int | None:
-    if a is None:
-        return b
-    return a if b is None else min(a, b)
 
 
 def _pool(choice: Choice, snapshot: Snapshot, rejected: list[Rejection]) -> list[Model]:
@@ -129,21 +124,15 @@ def _target(ask: Ask, model: Model, channels: tuple[Channel, ...]) -> Target:
 
 
 def _with_fallbacks(
-    targets: list[Target], policy: Policy, snapshot: Snapshot, ask: Ask, rejected: list[Rejection]
+    targets: list[Target], policy: Policy, snapshot: Snapshot, rejected: list[Rejection]
 ) -> list[Target]:
     """The policy's own chain takes the place of the ranking behind the first: availability, in the order given."""
     by_name = {target.model.name: target for target in targets}
-    chain = targets[:1]
-    for model in _others(policy, snapshot, chain[0].model if chain else None):
-        target = by_name.get(model.name)
-        if target is None:
-            seen = len(rejected)
-            channels = eligible(ask, model, True, "", rejected)
-            del rejected[seen:]
-            if channels:
-                target = _target(ask, model, channels)
-        if target is not None:
-            chain.append(target)
+    others = (by_name.get(model.name) for model in _others(policy, snapshot, targets[0].model))
+    chain = [targets[0], *(target for target in others if target is not None)]
+    for target in targets:
+        if target not in chain:
+            rejected.append(Rejection(target.model.name, "", "outranked", f"policy {policy.name} lists other fallbacks"))
     return chain
 
 

@@ -35,6 +35,35 @@ class Policy(msgspec.Struct, frozen=True):
     hash: str = ""
 
 
+def narrowed(policy: Policy, bounds: Policy) -> Policy:
+    """`policy` within the bounds of another: a caller may choose how to choose, never what its key rules out."""
+    if policy is bounds:
+        return policy
+    return msgspec.structs.replace(
+        policy,
+        models=_both(policy.models, bounds.models),
+        regions=_both(policy.regions, bounds.regions),
+        max_cost=least(policy.max_cost, bounds.max_cost),
+        max_latency_ms=least(policy.max_latency_ms, bounds.max_latency_ms),
+        require_flags=policy.require_flags | bounds.require_flags,
+        exclude_flags=policy.exclude_flags | bounds.exclude_flags,
+        min_quality=bounds.min_quality if policy.min_quality is None else max(policy.min_quality, bounds.min_quality or 0.0),
+        hash=f"{policy.hash}+{bounds.hash}",
+    )
+
+
+def _both(a: frozenset[str] | None, b: frozenset[str] | None) -> frozenset[str] | None:
+    if a is None:
+        return b
+    return a if b is None else a & b
+
+
+def least(a: int | None, b: int | None) -> int | None:
+    if a is None:
+        return b
+    return a if b is None else min(a, b)
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What one key may do at most; None means unlimited."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 
 import msgspec
 
@@ -15,7 +15,7 @@ from fairlead.core.call import Call, Caller, Facts, Signal, Wishes
 from fairlead.core.choice import Choice, read_choice
 from fairlead.core.cost import nano
 from fairlead.core.limits import Meter
-from fairlead.core.policy import Policy
+from fairlead.core.policy import Policy, narrowed
 from fairlead.dialects import openai_chat
 from fairlead.errors import BadRequest, RateLimited
 from fairlead.gateway.request import Incoming
@@ -24,6 +24,7 @@ from fairlead.gateway.world import World
 SENSITIVITIES = {"normal": False, "sensitive": True}
 CLOSE_TO_CONTEXT = 0.5
 """Above this share of a model's context the size of the body is no longer estimate enough."""
+NINE_DECIMALS = Decimal("1e-9")
 _NOTHING = Wishes()
 _random = random.SystemRandom()
 _PREFIX = f"{_random.getrandbits(40):010x}"
@@ -43,17 +44,20 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
     request = view.request
     wishes = read_wishes(incoming.headers, request.fairlead)
     policy = policy_in_force(world, incoming, request.fairlead)
-    choice = read_choice(request.model, policy, world.policies, world.snapshot)
+    own = incoming.caller.policy
+    bounds = None if own is None else world.policies[own]
+    choice = read_choice(request.model, policy, world.policies, world.snapshot, bounds)
     named = choice.model is not None or choice.policy.strategy == "pinned"
     rough = tokens.from_size(len(incoming.body))
     signals: tuple[Signal, ...]
-    if not named or (choice.model is not None and rough > CLOSE_TO_CONTEXT * choice.model.context > 0):
+    near = choice.model is not None and rough > CLOSE_TO_CONTEXT * choice.model.context > 0
+    if not named or near or choice.policy.fallbacks:
         signals = classify.signals(view.shape())
     else:
         limit = view.max_output()
         signals = (
             Signal("tokens", "input", rough, 0.5),
-            Signal("tokens", "output", min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT), 0.3),
+            Signal("tokens", "output", min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * (request.n or 1), 0.3),
             Signal("tokens", "output_room", limit or 0),
         )
     if meter is not None:
@@ -81,7 +85,7 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
 
 
 def policy_in_force(world: World, incoming: Incoming, options: openai_chat.Options | None) -> Policy:
-    """Named by the request (header, then body), else by the key, else the default."""
+    """Named by the request (header, then body) within the bounds of the key's own; else the key's, else the default."""
     header = incoming.headers.get(b"x-fairlead-policy")
     name = header.decode("latin-1") if header else (options.policy if options is not None else None)
     if name:
@@ -89,7 +93,8 @@ def policy_in_force(world: World, incoming: Incoming, options: openai_chat.Optio
         if policy is None:
             known = ", ".join(sorted(world.policies))
             raise BadRequest(f"policy {name!r} is not known here; there are: {known}.", param="fairlead.policy")
-        return policy
+        own = incoming.caller.policy
+        return policy if own is None else narrowed(policy, world.policies[own])
     return world.policies[incoming.caller.policy or world.default_policy]
 
 
@@ -137,7 +142,7 @@ def _money(stated: dict[str, str], name: str) -> int | None:
     try:
         amount = Decimal(text)
         if amount.is_finite() and amount >= 0:
-            return nano(amount)
+            return nano(amount.quantize(NINE_DECIMALS, ROUND_DOWN))
     except (InvalidOperation, ValueError):
         pass
     raise BadRequest(f"x-fairlead-{name} is {text!r}; it has to be an amount of USD such as 0.01.", param=name)

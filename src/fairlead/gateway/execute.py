@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
 """A provider's answer that says the request itself is wrong: another provider would say the same."""
-PASSED_ON = (b"content-type", b"retry-after")
+LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
+"""Ways to end an attempt from this side: the provider may go on generating, and bill it."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ class Run:
     """One call being carried out."""
 
     __slots__ = (
-        "attempts", "baseline", "began", "body", "call", "candidate", "failures", "first_at", "intent", "late", "outlet", "overhead", "plan",
+        "attempts", "baseline", "began", "body", "call", "candidate", "failures", "first_at", "generating", "intent", "late", "outlet", "overhead", "plan", "priced",
         "reader", "received", "reply", "runtime", "sent_at", "settled", "state", "status", "task", "usage", "world",
     )  # fmt: skip
 
@@ -77,6 +78,10 @@ class Run:
         self.overhead = 0.0
         self.late = False
         self.settled = False
+        self.generating = False
+        """Whether the provider was asked and may still be at work, whatever became of its answer."""
+        self.priced = True
+        """Whether every attempt's price is known; else the cost is not."""
         self.baseline: int | None = None
         self.task: asyncio.Task[object] | None = None
         self.began = 0
@@ -123,19 +128,18 @@ class Run:
         self.state, actions = machine.step(self.state, event)
         following: machine.Event | None = None
         for action in actions:
-            kind = type(action)
-            if kind is machine.Dispatch:
-                following = await self._dispatch(action)  # type: ignore[arg-type]  # narrowed by `kind`
-            elif kind is machine.Deliver:
+            if isinstance(action, machine.Dispatch):
+                following = await self._dispatch(action)
+            elif isinstance(action, machine.Deliver):
                 following = await self._deliver()
-            elif kind is machine.Complete:
+            elif isinstance(action, machine.Complete):
                 self._complete()
-            elif kind is machine.Abort:
+            elif isinstance(action, machine.Abort):
                 self._abort()
-            elif kind is machine.Cut:
+            elif isinstance(action, machine.Cut):
                 await self._cut()
-            elif kind is machine.GiveUp:
-                self._give_up(action)  # type: ignore[arg-type]  # narrowed by `kind`
+            else:
+                self._give_up(action)
         return following
 
     # ---- one attempt
@@ -175,6 +179,7 @@ class Run:
         )
         self.runtime.ledger.intend(intent)
         self.intent = intent
+        self.generating = True
         self.sent_at = monotonic()
         if action.number == 1:
             self.overhead = self.sent_at - self.received
@@ -182,12 +187,15 @@ class Run:
             reply = self.reply = await self.runtime.upstream_for(endpoint).send(permit, endpoint, outbound)
             self.status = reply.status
             if reply.status != 200:
+                self.generating = False
                 return self._refused(reply, await reply.body())
             if call.stream:
                 return await self._first_content(reply)
             body = self.body = await reply.body()
         except UpstreamBroken as broken:
+            self.generating = broken.reason in LEFT_RUNNING
             return self._failed(self.status, str(broken))
+        self.generating = False
         answer = wire.answer(body)
         self.first_at = monotonic()
         self.usage = answer.usage
@@ -206,12 +214,16 @@ class Run:
             piece = await reply.read()
             self.body = reader.feed(piece) if piece else reader.end()
             if reader.error:
+                self.generating = False
+                self.usage = reader.usage
                 reply.abort()
                 return self._failed(200, reader.error)
             if reader.committed:
                 self.first_at = monotonic()
                 return machine.COMMITTED
             if not piece:
+                self.generating = False
+                self.usage = reader.usage
                 return self._failed(200, "the provider's stream ended without content")
 
     def _refused(self, reply: Reply, body: bytes) -> machine.Event:
@@ -326,14 +338,12 @@ class Run:
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
         candidate = self.candidate
         assert candidate is not None
-        expected = candidate.target.expected
-        cost = expected.cost if attempt is None else attempt.cost
+        cost: int | None
         if attempt is None:
-            ours = self.overhead
-            baseline = None
+            ours, baseline, cost = self.overhead, None, candidate.target.expected.cost
         else:
-            ours = self.overhead + monotonic() - self.first_at
-            baseline = self.baseline
+            ours, baseline = self.overhead + monotonic() - self.first_at, self.baseline
+            cost = sum(one.cost for one in self.attempts) if self.priced else None
         lines = (
             f"x-fairlead-request-id: {self.call.id}\r\n"
             f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
@@ -343,6 +353,10 @@ class Run:
         if baseline is not None:
             lines += f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
         return b"Content-Type: %b\r\n%b%b" % (content_type, self.runtime.target_headers(self.call, self.plan, candidate), lines.encode())
+
+    def tokens(self) -> int:
+        """What the request really took, all attempts together."""
+        return sum(attempt.usage.input + attempt.usage.output for attempt in self.attempts)
 
     # ---- the books
 
@@ -356,7 +370,9 @@ class Run:
         usage = self.usage
         if usage is None:
             usage = self._estimated_usage(intent, outcome)
-        lines, cost = charge(candidate.channel.price_at(self.call.facts.at), usage)
+        price = candidate.channel.price_at(self.call.facts.at)
+        self.priced = self.priced and price is not None
+        lines, cost = charge(price, usage)
         attempt = Attempt(
             intent.attempt,
             intent.number,
@@ -382,9 +398,9 @@ class Run:
     def _estimated_usage(self, intent: Intent, outcome: Outcome) -> Usage:
         """No usage came. A refusal costs nothing; what was delivered, or left running at the provider, is estimated."""
         reader = self.reader
-        if reader is not None and (reader.committed or outcome == "cancelled"):
+        if reader is not None and (reader.committed or self.generating):
             return Usage(intent.input_tokens, reader.events, estimated=True)
-        if outcome == "ok" or (outcome == "cancelled" and self.status in (0, 200)):
+        if outcome == "ok" or self.generating:
             return Usage(intent.input_tokens, intent.output_tokens, estimated=True)
         return Usage()
 

@@ -19,6 +19,7 @@ import zlib
 
 import msgspec
 
+from fairlead.classify.tokens import from_size
 from fairlead.core.call import Call, Caller
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
@@ -46,14 +47,16 @@ AUDITED = frozenset((401, 402, 403, 422, 429))
 
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
     request_id = new_id()
-    meter = None
+    meter = runtime.meter(incoming.caller)
+    admitted = False
     try:
-        meter = runtime.meter(incoming.caller)
-        admitted = False
         call, choice = admit(runtime.world, meter, incoming, request_id)
         admitted = True
         plan = plan_for(runtime, call, choice)
-        await Run(runtime, call, plan, outlet, incoming.received).go()
+        run = Run(runtime, call, plan, outlet, incoming.received)
+        await run.go()
+        if meter is not None:
+            meter.correct(run.tokens() - from_size(len(incoming.body)))
     except RequestError as error:
         refuse(runtime, incoming.caller, outlet, error, request_id)
     except asyncio.CancelledError:

@@ -9,7 +9,7 @@ from fairlead.providers.simulated.upstream import SimulatedUpstream
 
 
 def simulated_upstream(config: Config, speed: float = 1.0) -> SimulatedUpstream | None:
-    """None when no provider is simulated. Shipped models are there by name; declared ones replace or add to them."""
+    """None when no provider is simulated. The shipped models are there, and those the configuration declares."""
     providers = [provider for provider in config.providers.values() if provider.kind == "simulated"]
     if not providers:
         return None

@@ -60,7 +60,7 @@ class App:
         for prefix, methods in self.prefixes:
             if path.startswith(prefix) and len(path) > len(prefix):
                 return methods
-        known = ", ".join((*self.surfaces, *self.open))
+        known = ", ".join((*self.surfaces, *(f"{prefix}{{id}}" for prefix, _ in self.prefixes), *self.open))
         raise NotFound(f"There is nothing at {path[:200]}; there is: {known}.", code="unknown_path")
 
 

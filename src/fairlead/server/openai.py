@@ -59,7 +59,13 @@ def usable(model: Model, caller: Caller) -> bool:
 
 
 def virtual_names(world: World) -> list[str]:
-    return [AUTO, *(f"{AUTO}:{name}" for name in (*SUFFIXES, *world.policies) if name != "default")]
+    """`auto`, and `auto:NAME` for every policy that can choose without being told a model."""
+    choosing = (
+        name
+        for name, policy in world.policies.items()
+        if name != "default" and (policy.strategy != "pinned" or policy.model)
+    )
+    return [AUTO, *(f"{AUTO}:{name}" for name in (*SUFFIXES, *choosing))]
 
 
 def virtual(name: str, world: World) -> dict[str, object]:

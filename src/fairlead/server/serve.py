@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import ipaddress
 import os
 import secrets
@@ -85,15 +84,7 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
             "choose another with --port, or server.port"
         ) from None
     app.ready = True
-    spare_collector()
     return Running(runtime, app, listener, admin, owner, host, port)
-
-
-def spare_collector() -> None:
-    """What is there now stays for good: the garbage collector need not look at it again, and may come less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def check_open(config: Config) -> None:

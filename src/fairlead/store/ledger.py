@@ -382,7 +382,7 @@ class EmbeddedLedger:
         spool.drop_before(spool.segment)
         self.recovered = Recovered(replay.rows, len(rows), tuple(replay.damage))
         if rows:
-            log.warning("%d requests were in flight when the last process ended: flagged as estimates", len(rows))
+            log.warning("in flight when the last process ended, now flagged as estimates: %d", len(rows))
 
     def _report(self, spool: Spool, damage: Damage, now_ms: int) -> Iterator[Note]:
         place = f"segment {damage.segment}, offset {damage.offset}, {damage.size} bytes"

@@ -108,15 +108,16 @@ class Spool:
 
     def append(self, entry: Entry) -> tuple[int, bytes]:
         """Writes one entry; returns its position and its payload. Raises SpoolFailed, leaving the log as it was."""
-        if self._file is None or self._file.unclean or self.offset >= self._segment_bytes:
-            self._rotate()
+        file = self._file
+        if file is None or file.unclean or self.offset >= self._segment_bytes:
+            file = self._rotate()
         payload = _encode(entry)
         size = len(payload)
         if size > ENTRY_LIMIT:
             raise EntryTooLarge(f"an entry of {size} bytes exceeds the limit of {ENTRY_LIMIT}")
         offset = self.offset
         try:
-            self._file.put(offset, _pack(size, crc32(payload, offset)) + payload)  # type: ignore[union-attr]  # rotated
+            file.put(offset, _pack(size, crc32(payload, offset)) + payload)
         except OSError as error:
             raise SpoolFailed(f"cannot write to {self.folder}: {error.strerror}; is the disk full?") from error
         self.offset = offset + size + 8
@@ -140,7 +141,7 @@ class Spool:
         if file is not None:
             file.close(self.offset)
 
-    def _rotate(self) -> None:
+    def _rotate(self) -> Mapped | Appended:
         number = self.segment + 1
         framed: list[bytes] = []
         offset = 0
@@ -155,6 +156,7 @@ class Spool:
         if self._file is not None:
             self._file.close(self.offset)
         self._file, self.segment, self.offset = file, number, offset
+        return file
 
 
 def begin(path: Path, size: int, first: bytes) -> Mapped | Appended:

@@ -2,7 +2,10 @@
 
 Quality counts as it is, from 0 to 1. Cost and latency count as the ratio of the least among the candidates to
 this one's: the cheapest scores 1, one ten times dearer 0.1. A ratio, unlike a min-max scale, does not change the
-order of two models because a third, absurdly dear one joined. What is unknown counts as half.
+order of two models because a third, absurdly dear one joined.
+
+An unknown price counts as the worst, for what cannot be known cannot be called cheap. An unknown latency counts as the
+average of the known ones, and an unknown quality as half: both are found out by asking.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from fairlead.core.plan import Target
 from fairlead.core.policy import Policy
 
 MIN_QUALITY = 0.0
-UNKNOWN = 0.5
-FREE = 10_000
-"""Ten micro-dollars: added to both sides of the cost ratio, so that free models do not make all others equal."""
+UNKNOWN_QUALITY = 0.5
+FREE = 100_000
+"""A hundredth of a cent: added to both sides of the cost ratio, so that free models do not make all others equal."""
 
 
 def rank(targets: list[Target], policy: Policy) -> list[Target]:
@@ -26,12 +29,13 @@ def rank(targets: list[Target], policy: Policy) -> list[Target]:
     latencies = [t.expected.latency_ms for t in targets if t.expected.latency_ms is not None]
     least_cost = min(costs, default=0) + FREE
     least_latency = min(latencies, default=0) + 1
+    usual_latency = sum(least_latency / (ms + 1) for ms in latencies) / len(latencies) if latencies else 1.0
     scored = []
     for target in targets:
         expected = target.expected
-        quality = UNKNOWN if expected.quality is None else expected.quality
-        cost = UNKNOWN if expected.cost is None else least_cost / (expected.cost + FREE)
-        latency = UNKNOWN if expected.latency_ms is None else least_latency / (expected.latency_ms + 1)
+        quality = UNKNOWN_QUALITY if expected.quality is None else expected.quality
+        cost = 0.0 if expected.cost is None else least_cost / (expected.cost + FREE)
+        latency = usual_latency if expected.latency_ms is None else least_latency / (expected.latency_ms + 1)
         scored.append(
             msgspec.structs.replace(
                 target,

@@ -1,0 +1,61 @@
+"""What may happen on a connection to a provider before anybody reads from it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fairlead.core.call import Call, Caller, Facts, Wishes
+from fairlead.core.egress import grant
+from fairlead.core.model import Channel
+from fairlead.dialects.openai_chat import read_request
+from fairlead.gateway.transport import HttpUpstream
+from fairlead.providers.wire import Endpoint, Outbound
+from tests.server.serving import question, serving, soon
+from tests.upstream import Play, completion, plain, scripted
+
+CHANNEL = Channel("m@one", "one", "m", "one", "m")
+OUTBOUND = Outbound("POST", "/one/v1/chat/completions", b"Host: h\r\n", question())
+
+
+def call() -> Call:
+    view = read_request(question())
+    return Call("req_1", "generate", "openai_chat", "m", False, question(), view, Caller("test"), Wishes(), Facts(0))
+
+
+async def test_a_connection_that_was_stopped_at_the_end_of_a_large_answer_goes_on_with_the_next() -> None:  # F20
+    async with scripted() as upstream:
+        body = completion("x" * 400_000)
+        upstream.push("one", Play([plain(200, body)]))
+        endpoint = Endpoint("one", "openai", "openai_chat", "127.0.0.1", upstream.port, first_byte_timeout=2.0)
+        http = HttpUpstream({"one": endpoint})
+        permit = grant(call(), CHANNEL)
+        reply = await http.send(permit, endpoint, OUTBOUND)
+        await soon(lambda: reply.complete)
+        assert await reply.body() == body
+        again = await http.send(permit, endpoint, OUTBOUND)
+        assert await again.body() == completion()
+        assert upstream.accepted == 1
+        await http.close()
+
+
+async def test_nothing_leaves_without_a_permit_for_that_provider() -> None:
+    async with scripted() as upstream:
+        endpoint = Endpoint("two", "openai", "openai_chat", "127.0.0.1", upstream.port)
+        http = HttpUpstream({"two": endpoint})
+        with pytest.raises(TypeError, match="no permit"):
+            await http.send(grant(call(), CHANNEL), endpoint, OUTBOUND)
+        assert upstream.accepted == 0
+        await http.close()
+
+
+async def test_the_head_of_an_answer_nobody_asked_for_does_not_swallow_the_next_answer(tmp_path: Path) -> None:  # F24
+    async with serving(tmp_path / "s") as server:
+        unasked = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+        server.upstream.push("one", Play([plain(200, completion("mine")) + unasked]))
+        assert (await server.chat()).body == completion("mine")
+        told = await asyncio.gather(*(server.chat() for _ in range(3)))
+        assert [response.body for response in told] == [completion()] * 3
+        assert all(response.headers["x-fairlead-model"] == "m-one" for response in told)
