@@ -99,7 +99,6 @@ def _bare(events: list[bytes]) -> list[bytes]:
     return [bare for event in events if (bare := event.strip(b"\r\n"))]
 
 
-
 def test_a_long_event_in_small_pieces_is_not_searched_over_and_over() -> None:
     """A search from the front each time would look at 200 GB here, and never end."""
     splitter = sse.Splitter()

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fairlead.errors import RequestError
-from fairlead.server.listener import Bounds, Exchange, Listener
+from fairlead.server.exchange import Exchange
+from fairlead.server.listener import Bounds, Listener
 from tests.server.wire import Client
 
 TEXT = b"Content-Type: text/plain\r\n"

@@ -272,6 +272,10 @@ def _strange(amount: Decimal, usual: Decimal | None) -> str:
 
 def _open_door(config: Config) -> Iterator[Finding]:
     if not config.keys and not config.server.host.startswith(LOOPBACK):
-        yield Finding(("server", "host"), "others can reach this address and no keys are declared: the server will not start so", wrong=False)
+        yield Finding(
+            ("server", "host"),
+            "others can reach this address and no keys are declared: the server will not start so",
+            wrong=False,
+        )
     if not config.models:
         yield Finding(("models",), "no model is declared, so nothing can be answered", wrong=False)

@@ -111,7 +111,9 @@ class Call(msgspec.Struct, frozen=True):
         return self.caller.sensitive or self.wishes.sensitive
 
 
-def child(parent: Call, call_id: str, purpose: Purpose, operation: Operation, model: str, body: bytes, view: View) -> Call:
+def child(
+    parent: Call, call_id: str, purpose: Purpose, operation: Operation, model: str, body: bytes, view: View
+) -> Call:
     """A side call (judge, classifier, embedding, shadow copy): same pipeline, holds, deadline and ledger.
 
     It inherits who asks and how sensitive the matter is, and may have no children of its own.

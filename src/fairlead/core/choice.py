@@ -1,11 +1,11 @@
 """What the `model` string of a request means.
 
-    auto             the policy in force decides
-    auto:cheap       the cheapest that is good enough
-    auto:best        the best
-    auto:<policy>    the named policy decides
-    <model>          that model or alias, on whichever of its channels is eligible
-    <model>@<channel>  that model on that channel only
+auto             the policy in force decides
+auto:cheap       the cheapest that is good enough
+auto:best        the best
+auto:<policy>    the named policy decides
+<model>          that model or alias, on whichever of its channels is eligible
+<model>@<channel>  that model on that channel only
 """
 
 from __future__ import annotations

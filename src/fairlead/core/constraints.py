@@ -74,7 +74,9 @@ def quality(ask: Ask, model: Model) -> str | None:
     if ask.min_quality <= 0:
         return None
     if model.quality is None:
-        return f"its quality is unknown and at least {ask.min_quality:g} is required (declare models.{model.name}.quality)"
+        return (
+            f"its quality is unknown and at least {ask.min_quality:g} is required (declare models.{model.name}.quality)"
+        )
     if model.quality < ask.min_quality:
         return f"its quality {model.quality:g} is below the required {ask.min_quality:g}"
     return None

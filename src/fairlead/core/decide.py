@@ -96,7 +96,9 @@ def _pool(choice: Choice, snapshot: Snapshot, rejected: list[Rejection]) -> list
     if policy.strategy == "pinned":
         first = snapshot.resolve(policy.model)
         if first is None:
-            rejected.append(Rejection(policy.model, "", "unknown", f"policy {policy.name} pins a model that is not configured"))
+            rejected.append(
+                Rejection(policy.model, "", "unknown", f"policy {policy.name} pins a model that is not configured")
+            )
             return _others(policy, snapshot, None)
         return [first, *_others(policy, snapshot, first)]
     return list(snapshot.models.values())
@@ -132,7 +134,9 @@ def _with_fallbacks(
     chain = [targets[0], *(target for target in others if target is not None)]
     for target in targets:
         if target not in chain:
-            rejected.append(Rejection(target.model.name, "", "outranked", f"policy {policy.name} lists other fallbacks"))
+            rejected.append(
+                Rejection(target.model.name, "", "outranked", f"policy {policy.name} lists other fallbacks")
+            )
     return chain
 
 

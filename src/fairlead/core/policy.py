@@ -47,7 +47,9 @@ def narrowed(policy: Policy, bounds: Policy) -> Policy:
         max_latency_ms=least(policy.max_latency_ms, bounds.max_latency_ms),
         require_flags=policy.require_flags | bounds.require_flags,
         exclude_flags=policy.exclude_flags | bounds.exclude_flags,
-        min_quality=bounds.min_quality if policy.min_quality is None else max(policy.min_quality, bounds.min_quality or 0.0),
+        min_quality=bounds.min_quality
+        if policy.min_quality is None
+        else max(policy.min_quality, bounds.min_quality or 0.0),
         hash=f"{policy.hash}+{bounds.hash}",
     )
 

@@ -57,7 +57,9 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
         limit = view.max_output()
         signals = (
             Signal("tokens", "input", rough, 0.5),
-            Signal("tokens", "output", min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * (request.n or 1), 0.3),
+            Signal(
+                "tokens", "output", min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * (request.n or 1), 0.3
+            ),
             Signal("tokens", "output_room", limit or 0),
         )
     if meter is not None:
@@ -115,7 +117,8 @@ def read_wishes(headers: Mapping[bytes, bytes], options: openai_chat.Options | N
         quality_floor=_number(stated, "quality-floor", 0.0, 1.0),
         max_cost=_money(stated, "max-cost"),
         max_latency_ms=_milliseconds(stated, "max-latency"),
-        sensitive=_sensitivity(stated.get("sensitivity")) or _sensitivity(None if options is None else options.sensitivity),
+        sensitive=_sensitivity(stated.get("sensitivity"))
+        or _sensitivity(None if options is None else options.sensitivity),
         session=stated.get("session", "")[:200],
         task=stated.get("task", "")[:100],
         tags=tuple(tag.strip()[:100] for tag in stated.get("tags", "").split(",") if tag.strip())[:20],
@@ -131,7 +134,9 @@ def _number(stated: dict[str, str], name: str, least: float, most: float) -> flo
     except ValueError:
         value = -1.0
     if not least <= value <= most:
-        raise BadRequest(f"x-fairlead-{name} is {text!r}; it has to be a number from {least:g} to {most:g}.", param=name)
+        raise BadRequest(
+            f"x-fairlead-{name} is {text!r}; it has to be a number from {least:g} to {most:g}.", param=name
+        )
     return value
 
 

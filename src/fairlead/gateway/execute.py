@@ -290,7 +290,8 @@ class Run:
             error = self._too_late()
         else:
             error = UpstreamFailed(
-                f"The answer broke off: {self.failures[-1].words}. What came before this event is not whole.", code="stream_broken"
+                f"The answer broke off: {self.failures[-1].words}. What came before this event is not whole.",
+                code="stream_broken",
             )
         self._settle("failed", 200, error.code)
         await self.outlet.write(openai_chat.error_event(error, self.call.id))
@@ -319,7 +320,11 @@ class Run:
         """Every attempt failed: name each. A shortage everywhere stays a shortage, so that clients wait and retry."""
         told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in self.failures)
         statuses = {failure.status for failure in self.failures}
-        waits = [float(f.retry_after) for f in self.failures if f.retry_after.isascii() and f.retry_after.replace(".", "", 1).isdigit()]
+        waits = [
+            float(f.retry_after)
+            for f in self.failures
+            if f.retry_after.isascii() and f.retry_after.replace(".", "", 1).isdigit()
+        ]
         message = f"No provider answered after {len(self.failures)} attempt(s): {told}"
         retry_after = min(waits) if waits else None
         if statuses == {429}:
@@ -331,7 +336,9 @@ class Run:
     def _providers_error(self, failure: Failure) -> bytes:
         if failure.body.lstrip()[:1] == b"{":
             return failure.body
-        error = UpstreamFailed(f"{failure.candidate.channel.id} refused the request: {failure.words}", code="rejected_by_provider")
+        error = UpstreamFailed(
+            f"{failure.candidate.channel.id} refused the request: {failure.words}", code="rejected_by_provider"
+        )
         return openai_chat.error_body(error, self.call.id)
 
     def _headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
@@ -352,7 +359,11 @@ class Run:
         )
         if baseline is not None:
             lines += f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
-        return b"Content-Type: %b\r\n%b%b" % (content_type, self.runtime.target_headers(self.call, self.plan, candidate), lines.encode())
+        return b"Content-Type: %b\r\n%b%b" % (
+            content_type,
+            self.runtime.target_headers(self.call, self.plan, candidate),
+            lines.encode(),
+        )
 
     def tokens(self) -> int:
         """What the request really took, all attempts together."""

@@ -24,7 +24,9 @@ def paragraphs(call: Call, plan: Plan) -> list[str]:
 
 
 def _asked(call: Call, plan: Plan) -> str:
-    chosen = "which names the model" if plan.strategy == "pinned" else f"so policy {plan.policy} ({plan.strategy}) chooses"
+    chosen = (
+        "which names the model" if plan.strategy == "pinned" else f"so policy {plan.policy} ({plan.strategy}) chooses"
+    )
     return f"The request asks for {call.model!r}, {chosen}."
 
 

@@ -63,11 +63,16 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
         raise
     except StateError as error:
         log.error("request %s was not sent: %s", request_id, error)
-        shed = Overloaded("What is spent cannot be written down just now, so nothing is sent; try again later.", code="ledger_unwritable")
+        shed = Overloaded(
+            "What is spent cannot be written down just now, so nothing is sent; try again later.",
+            code="ledger_unwritable",
+        )
         refuse(runtime, incoming.caller, outlet, shed, request_id)
     except Exception:
         log.exception("request %s failed", request_id)
-        refuse(runtime, incoming.caller, outlet, Internal(f"fairlead failed here; the log has {request_id}."), request_id)
+        refuse(
+            runtime, incoming.caller, outlet, Internal(f"fairlead failed here; the log has {request_id}."), request_id
+        )
     finally:
         if meter is not None and admitted:
             meter.release()

@@ -29,7 +29,9 @@ HEADERS_KEPT = 4096
 
 
 class Runtime:
-    def __init__(self, world: World, ledger: Ledger, simulated: Upstream | None = None, hooks: tuple[Hook, ...] = ()) -> None:
+    def __init__(
+        self, world: World, ledger: Ledger, simulated: Upstream | None = None, hooks: tuple[Hook, ...] = ()
+    ) -> None:
         self.world = world
         self.ledger = ledger
         self.loop = asyncio.get_running_loop()

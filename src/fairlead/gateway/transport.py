@@ -32,7 +32,20 @@ IDLE_SECONDS = 55.0
 class HttpReply:
     """A provider's answer while it arrives."""
 
-    __slots__ = ("_bare", "_connection", "_error", "_loop", "_pieces", "_size", "_waiter", "complete", "expires", "headed", "headers", "status")
+    __slots__ = (
+        "_bare",
+        "_connection",
+        "_error",
+        "_loop",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "complete",
+        "expires",
+        "headed",
+        "headers",
+        "status",
+    )
 
     def __init__(self, connection: Connection, expires: float) -> None:
         self.status = 0
@@ -140,7 +153,19 @@ class HttpReply:
 class Connection(asyncio.Protocol):
     """One connection to a provider; one request at a time."""
 
-    __slots__ = ("_arrived", "_header_bytes", "_paused", "_status", "idle_since", "on_body", "parser", "pool", "reply", "transport", "used")
+    __slots__ = (
+        "_arrived",
+        "_header_bytes",
+        "_paused",
+        "_status",
+        "idle_since",
+        "on_body",
+        "parser",
+        "pool",
+        "reply",
+        "transport",
+        "used",
+    )
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -287,7 +312,9 @@ class Pool:
                 async with asyncio.timeout(self.endpoint.connect_timeout):
                     await turn
             except TimeoutError:
-                raise UpstreamBroken("connect_timeout", f"all {self.endpoint.max_connections} connections are busy") from None
+                raise UpstreamBroken(
+                    "connect_timeout", f"all {self.endpoint.max_connections} connections are busy"
+                ) from None
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
                     self._next_turn()

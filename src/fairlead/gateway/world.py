@@ -129,7 +129,9 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
     delta = PLAIN if own else DELTAS[provider.kind]
     address = provider.base_url or delta.base_url
     if not address:
-        raise ConfigError([f"providers.{name}: kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"])
+        raise ConfigError(
+            [f"providers.{name}: kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"]
+        )
     url = urlsplit(address)
     tls = url.scheme == "https"
     host = url.hostname or ""
@@ -175,7 +177,9 @@ def _check_tls(name: str, provider: Provider) -> None:
         try:
             ssl.create_default_context(cafile=provider.ca_file)
         except (OSError, ssl.SSLError) as problem:
-            raise ConfigError([f"providers.{name}.ca_file: cannot be used as a PEM file of authorities ({problem})"]) from None
+            raise ConfigError(
+                [f"providers.{name}.ca_file: cannot be used as a PEM file of authorities ({problem})"]
+            ) from None
 
 
 def _rendered(name: str, headers: dict[str, str]) -> bytes:
@@ -186,5 +190,7 @@ def _rendered(name: str, headers: dict[str, str]) -> bytes:
         try:
             lines.append(f"{header}: {value}\r\n".encode("latin-1"))
         except UnicodeEncodeError:
-            raise ConfigError([f"providers.{name}: the header {header} (or the key in it) holds a character HTTP cannot carry"]) from None
+            raise ConfigError(
+                [f"providers.{name}: the header {header} (or the key in it) holds a character HTTP cannot carry"]
+            ) from None
     return b"".join(lines)

@@ -13,7 +13,7 @@ from fairlead.gateway.pipeline import refuse
 from fairlead.gateway.runtime import Runtime
 from fairlead.server import health, openai, route
 from fairlead.server.auth import ANYONE, identify
-from fairlead.server.listener import Exchange
+from fairlead.server.exchange import Exchange
 
 Surface = Callable[[Runtime, Exchange, Caller], Awaitable[None]]
 
@@ -67,5 +67,3 @@ class App:
 def refusal(error: RequestError) -> bytes:
     """The body of an error the listener raises before there is a request."""
     return openai_chat.error_body(error, new_id())
-
-

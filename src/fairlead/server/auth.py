@@ -32,7 +32,9 @@ def identify(world: World, headers: Mapping[bytes, bytes]) -> Caller:
             )
     holder = world.holder_of(key.strip())
     if holder is None:
-        raise Unauthenticated("This API key is not known here; the keys are listed under `keys` in fairlead's configuration.")
+        raise Unauthenticated(
+            "This API key is not known here; the keys are listed under `keys` in fairlead's configuration."
+        )
     return holder.caller
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairlead.server.listener import Exchange
+from fairlead.server.exchange import Exchange
 
 if TYPE_CHECKING:
     from fairlead.server.app import App

@@ -22,6 +22,7 @@ import httptools
 import msgspec
 
 from fairlead.errors import BadRequest, HeadersTooLarge, Internal, RequestError, RequestTimeout, TooLarge
+from fairlead.server.exchange import STATUS_LINES, Exchange
 
 log = logging.getLogger("fairlead.server")
 
@@ -29,31 +30,6 @@ MAX_QUEUED = 16
 SWEEP = 1.0
 LINGER = 2.0
 """Seconds a refused client may go on sending, so that its kernel does not throw the refusal away unread."""
-REASONS = {
-    200: b"OK",
-    204: b"No Content",
-    400: b"Bad Request",
-    401: b"Unauthorized",
-    402: b"Payment Required",
-    403: b"Forbidden",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    408: b"Request Timeout",
-    409: b"Conflict",
-    413: b"Content Too Large",
-    415: b"Unsupported Media Type",
-    422: b"Unprocessable Content",
-    426: b"Upgrade Required",
-    429: b"Too Many Requests",
-    431: b"Request Header Fields Too Large",
-    500: b"Internal Server Error",
-    502: b"Bad Gateway",
-    503: b"Service Unavailable",
-    504: b"Gateway Timeout",
-}
-STATUS_LINES = {
-    status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Status")) for status in range(200, 600)
-}
 VERSIONS = ("1.1", "1.0")
 ONCE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
 
@@ -68,80 +44,6 @@ class Bounds(msgspec.Struct, frozen=True):
     """For the header block, and again for every further piece of the body."""
     idle_seconds: float = 75.0
     """Without a request; as long may a client leave an answer unread."""
-
-
-class Exchange:
-    """One request and the way to answer it. Answer with `send`, or with `start`, `write`..., `end`."""
-
-    __slots__ = ("_chunked", "_connection", "_keep_alive", "body", "finished", "headers", "method", "path", "query", "received", "started")
-
-    def __init__(self, connection: Connection, received: float) -> None:
-        self._connection = connection
-        self._keep_alive = True
-        self._chunked = True
-        self.method = ""
-        self.path = ""
-        self.query = ""
-        self.headers: dict[bytes, bytes] = {}
-        self.body = b""
-        self.received = received
-        """Monotonic time at which the request was complete."""
-        self.started = False
-        self.finished = False
-
-    @property
-    def peer(self) -> str:
-        return self._connection.peer
-
-    def send(self, status: int, headers: bytes, body: bytes) -> None:
-        """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
-        self.started = True
-        keep = b"" if self._keep_alive else b"Connection: close\r\n"
-        sent = b"" if self.method == "HEAD" else body
-        self._connection.write(
-            b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
-            % (STATUS_LINES[status], self._connection.listener.date, headers, keep, len(body), sent)
-        )
-        self.end_of_answer()
-
-    def start(self, status: int, headers: bytes, length: int | None = None) -> None:
-        """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
-        self.started = True
-        if length is not None:
-            self._chunked = False
-            framing = b"Content-Length: %d\r\n%b" % (length, b"" if self._keep_alive else b"Connection: close\r\n")
-        elif self._chunked:
-            framing = b"Transfer-Encoding: chunked\r\n" if self._keep_alive else b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
-        else:
-            self._keep_alive = False
-            framing = b"Connection: close\r\n"
-        self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], self._connection.listener.date, headers, framing))
-
-    async def write(self, piece: bytes) -> None:
-        """One piece; waits while the client is slow."""
-        if piece:
-            self._connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
-            if self._connection.choked:
-                await self._connection.drain()
-
-    def end(self) -> None:
-        if self._chunked:
-            self._connection.write(b"0\r\n\r\n")
-        self.end_of_answer()
-
-    def abort(self) -> None:
-        """Break off so that nobody can take the answer for a whole one."""
-        self.finished = True
-        self._connection.drop()
-
-    def hang_up(self, rst: bool = False) -> None:
-        """Close after what was written, the answer unfinished: for a server that plays a broken one."""
-        self.finished = True
-        self._connection.hang_up(rst)
-
-    def end_of_answer(self) -> None:
-        self.finished = True
-        self._connection.answered(self._keep_alive)
 
 
 Handler = Callable[[Exchange], Awaitable[None]]
@@ -204,10 +106,16 @@ class Connection(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.closing = True  # the request itself is answered in HTTP/1.1; what follows it is in no protocol we speak
+            self.closing = (
+                True  # the request itself is answered in HTTP/1.1; what follows it is in no protocol we speak
+            )
         except httptools.HttpParserCallbackError as problem:
             cause = problem.__context__
-            self._reject(cause if isinstance(cause, RequestError) else BadRequest("This is not proper HTTP/1.1.", code="bad_http"))
+            self._reject(
+                cause
+                if isinstance(cause, RequestError)
+                else BadRequest("This is not proper HTTP/1.1.", code="bad_http")
+            )
         except httptools.HttpParserError as problem:
             self._reject(BadRequest(f"This is not proper HTTP/1.1: {problem}.", code="bad_http"))
 
@@ -243,7 +151,9 @@ class Connection(asyncio.Protocol):
         self._header_count += 1
         bounds = self.listener.bounds
         if self._header_bytes > bounds.header_bytes or self._header_count > bounds.header_count:
-            raise HeadersTooLarge(f"The header block exceeds {bounds.header_bytes >> 10} KB or {bounds.header_count} lines.")
+            raise HeadersTooLarge(
+                f"The header block exceeds {bounds.header_bytes >> 10} KB or {bounds.header_count} lines."
+            )
         if exchange.method:
             return  # a trailer: nothing a proxy in front has seen as a header, so nothing we act on
         if name in headers:
@@ -267,10 +177,18 @@ class Connection(asyncio.Protocol):
                 raise BadRequest("Content-Length and Transfer-Encoding exclude each other.", code="bad_http")
             if int(length) > self.listener.bounds.body_bytes:
                 raise self._too_large()
-        elif b"transfer-encoding" in headers and (headers[b"transfer-encoding"].lower() != b"chunked" or version == "1.0"):
+        elif b"transfer-encoding" in headers and (
+            headers[b"transfer-encoding"].lower() != b"chunked" or version == "1.0"
+        ):
             raise BadRequest("The only transfer coding accepted is chunked, in HTTP/1.1.", code="bad_http")
-        if b"upgrade" in headers and self.parser.should_upgrade() and (b"transfer-encoding" in headers or length not in (None, b"0")):
-            raise BadRequest("This server does not upgrade connections; send the body without asking for it.", code="no_upgrade")
+        if (
+            b"upgrade" in headers
+            and self.parser.should_upgrade()
+            and (b"transfer-encoding" in headers or length not in (None, b"0"))
+        ):
+            raise BadRequest(
+                "This server does not upgrade connections; send the body without asking for it.", code="no_upgrade"
+            )
         exchange.method = self.parser.get_method().decode("latin-1")
         exchange._chunked = version == "1.1"
         exchange._keep_alive = exchange._chunked and self.parser.should_keep_alive()
@@ -348,6 +266,10 @@ class Connection(asyncio.Protocol):
             self.receiving_since = self.listener.now()
         else:
             self.idle_since = self.listener.now()
+
+    @property
+    def date(self) -> bytes:
+        return self.listener.date
 
     def write(self, data: bytes) -> None:
         if self.transport is not None:
@@ -473,5 +395,7 @@ class Listener:
                 if connection.exchange is None:
                     connection.drop()
                 else:
-                    connection.refuse(RequestTimeout(f"The request was not complete within {bounds.receive_seconds:g} s."))
+                    connection.refuse(
+                        RequestTimeout(f"The request was not complete within {bounds.receive_seconds:g} s.")
+                    )
         self._sweeping = self.loop.call_later(SWEEP, self._sweep)

@@ -1,0 +1,140 @@
+"""One request and the way to answer it: all that a handler sees of the server."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+REASONS = {
+    200: b"OK",
+    204: b"No Content",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    402: b"Payment Required",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    409: b"Conflict",
+    413: b"Content Too Large",
+    415: b"Unsupported Media Type",
+    422: b"Unprocessable Content",
+    426: b"Upgrade Required",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
+STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Status")) for status in range(200, 600)}
+
+
+class Line(Protocol):
+    """What an exchange needs of the connection it came over."""
+
+    peer: str
+    choked: bool
+    """The client reads more slowly than we write."""
+
+    @property
+    def date(self) -> bytes: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def answered(self, keep_alive: bool) -> None: ...
+
+    def drop(self) -> None: ...
+
+    def hang_up(self, rst: bool) -> None: ...
+
+
+class Exchange:
+    """One request and the way to answer it. Answer with `send`, or with `start`, `write`..., `end`."""
+
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_keep_alive",
+        "body",
+        "finished",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "received",
+        "started",
+    )
+
+    def __init__(self, connection: Line, received: float) -> None:
+        self._connection = connection
+        self._keep_alive = True
+        self._chunked = True
+        self.method = ""
+        self.path = ""
+        self.query = ""
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+        self.received = received
+        """Monotonic time at which the request was complete."""
+        self.started = False
+        self.finished = False
+
+    @property
+    def peer(self) -> str:
+        return self._connection.peer
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None:
+        """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
+        self.started = True
+        keep = b"" if self._keep_alive else b"Connection: close\r\n"
+        sent = b"" if self.method == "HEAD" else body
+        self._connection.write(
+            b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
+            % (STATUS_LINES[status], self._connection.date, headers, keep, len(body), sent)
+        )
+        self.end_of_answer()
+
+    def start(self, status: int, headers: bytes, length: int | None = None) -> None:
+        """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
+        self.started = True
+        if length is not None:
+            self._chunked = False
+            framing = b"Content-Length: %d\r\n%b" % (length, b"" if self._keep_alive else b"Connection: close\r\n")
+        elif self._chunked:
+            framing = (
+                b"Transfer-Encoding: chunked\r\n"
+                if self._keep_alive
+                else b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
+            )
+        else:
+            self._keep_alive = False
+            framing = b"Connection: close\r\n"
+        self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], self._connection.date, headers, framing))
+
+    async def write(self, piece: bytes) -> None:
+        """One piece; waits while the client is slow."""
+        if piece:
+            self._connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+            if self._connection.choked:
+                await self._connection.drain()
+
+    def end(self) -> None:
+        if self._chunked:
+            self._connection.write(b"0\r\n\r\n")
+        self.end_of_answer()
+
+    def abort(self) -> None:
+        """Break off so that nobody can take the answer for a whole one."""
+        self.finished = True
+        self._connection.drop()
+
+    def hang_up(self, rst: bool = False) -> None:
+        """Close after what was written, the answer unfinished: for a server that plays a broken one."""
+        self.finished = True
+        self._connection.hang_up(rst)
+
+    def end_of_answer(self) -> None:
+        self.finished = True
+        self._connection.answered(self._keep_alive)
