@@ -148,35 +148,47 @@ class Rule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model], str | None]
     named: bool
+    sized: bool = False
+    """Depends on how large the request is; all other rules give the same answer for every like request."""
 
 
 class ChannelRule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model, Channel], str | None]
     named: bool
+    sized: bool = False
 
 
 RULES: tuple[Rule, ...] = (
     Rule("disabled", disabled, True),
     Rule("outside_policy", outside_policy, True),
     Rule("capability", capability, False),
-    Rule("context", context, True),
-    Rule("max_output", max_output, False),
     Rule("quality", quality, False),
     Rule("flags", flags, False),
+    Rule("context", context, True, sized=True),
+    Rule("max_output", max_output, False, sized=True),
 )
 
 CHANNEL_RULES: tuple[ChannelRule, ...] = (
     ChannelRule("disabled", channel_disabled, True),
-    ChannelRule("context", channel_context, True),
     ChannelRule("policy_region", policy_region, True),
     ChannelRule("flags", channel_flags, False),
     ChannelRule("latency", latency, False),
-    ChannelRule("cost", cost, True),
+    ChannelRule("context", channel_context, True, sized=True),
+    ChannelRule("cost", cost, True, sized=True),
 )
 
-NAMED_RULES = tuple(rule for rule in RULES if rule.named)
-NAMED_CHANNEL_RULES = tuple(rule for rule in CHANNEL_RULES if rule.named)
+
+def _rules(named: bool, sized: bool) -> tuple[Rule, ...]:
+    return tuple(rule for rule in RULES if rule.sized == sized and (rule.named or not named))
+
+
+def _channel_rules(named: bool, sized: bool) -> tuple[ChannelRule, ...]:
+    return tuple(rule for rule in CHANNEL_RULES if rule.sized == sized and (rule.named or not named))
+
+
+_STANDING = {named: (_rules(named, sized=False), _channel_rules(named, sized=False)) for named in (False, True)}
+_FITTING = {named: (_rules(named, sized=True), _channel_rules(named, sized=True)) for named in (False, True)}
 
 
 def expected_latency(ask: Ask, model: Model, channel: Channel) -> int | None:
@@ -185,14 +197,17 @@ def expected_latency(ask: Ask, model: Model, channel: Channel) -> int | None:
     return model.latency_ms if measured is None else measured
 
 
-def eligible(ask: Ask, model: Model, named: bool, only: str, rejected: list[Rejection]) -> tuple[Channel, ...]:
-    """The channels of `model` that may serve; every one that may not is added to `rejected` with its reason."""
-    for rule in NAMED_RULES if named else RULES:
+def standing(ask: Ask, model: Model, named: bool, only: str, rejected: list[Rejection]) -> tuple[Channel, ...]:
+    """The channels of `model` that may serve requests of this kind, whatever their size.
+
+    Every one that may not is added to `rejected` with its reason; so is the model, if it is out as a whole.
+    """
+    rules, channel_rules = _STANDING[named]
+    for rule in rules:
         words = rule.check(ask, model)
         if words is not None:
             rejected.append(Rejection(model.name, "", rule.reason, words))
             return ()
-    channel_rules = NAMED_CHANNEL_RULES if named else CHANNEL_RULES
     kept = []
     for channel in model.channels:
         if only and channel.name != only:
@@ -209,3 +224,24 @@ def eligible(ask: Ask, model: Model, named: bool, only: str, rejected: list[Reje
         else:
             rejected.append(Rejection(model.name, channel.name, *refused))
     return tuple(kept)
+
+
+def fitting(
+    ask: Ask, model: Model, channels: tuple[Channel, ...], named: bool, rejected: list[Rejection]
+) -> tuple[Channel, ...]:
+    """Those of the standing `channels` that can take a request of this size."""
+    rules, channel_rules = _FITTING[named]
+    for rule in rules:
+        words = rule.check(ask, model)
+        if words is not None:
+            rejected.append(Rejection(model.name, "", rule.reason, words))
+            return ()
+    out: list[Channel] = []
+    for channel in channels:
+        for channel_rule in channel_rules:
+            words = channel_rule.check(ask, model, channel)
+            if words is not None:
+                rejected.append(Rejection(model.name, channel.name, channel_rule.reason, words))
+                out.append(channel)
+                break
+    return tuple(channel for channel in channels if channel not in out) if out else channels

@@ -6,9 +6,11 @@ in with the snapshot, everything it knows of the request with the call and its s
 
 from __future__ import annotations
 
+import msgspec
+
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import Ask, eligible, expected_latency
+from fairlead.core.constraints import Ask, expected_latency, fitting, standing
 from fairlead.core.cost import expected_cost
 from fairlead.core.model import CAPABILITIES, Channel, Model, Snapshot
 from fairlead.core.plan import Expected, Plan, Rejection, Step, Target
@@ -21,18 +23,30 @@ FAILOVERS = 3
 OUTRANKED = f"it would do, but {1 + FAILOVERS} others rank before it"
 
 
-def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int) -> Plan:
+class Shortlist(msgspec.Struct, frozen=True):
+    """The models that may serve requests of one kind, and why the others may not: all that size does not touch."""
+
+    standing: tuple[tuple[Model, tuple[Channel, ...], bool], ...]
+    """Model, channels, and whether it was named by the caller."""
+    rejected: tuple[Rejection, ...]
+
+
+Memo = dict[tuple[str, ...], Shortlist]
+"""Shortlists of one snapshot by the kind of request. Whoever keeps one drops it with its snapshot."""
+
+
+def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None = None) -> Plan:
+    """With a memo the same plan comes sooner; it never comes out differently."""
     policy = choice.policy
     named = choice.model is not None or policy.strategy == "pinned"
     ask = requirements(call, policy, snapshot, named)
-    rejected: list[Rejection] = []
+    shortlist = _remembered(ask, choice, snapshot, named, memo)
+    rejected = list(shortlist.rejected)
     targets: list[Target] = []
-    for place, model in enumerate(_pool(choice, snapshot, rejected)):
-        # Only the model that was named is spared the questions of taste; what stands in for it is chosen.
-        spared = named and place == 0
-        channels = eligible(ask, model, spared, choice.channel if spared else "", rejected)
-        if channels:
-            targets.append(_target(ask, model, channels))
+    for model, channels, spared in shortlist.standing:
+        fit = fitting(ask, model, channels, spared, rejected)
+        if fit:
+            targets.append(_target(ask, model, fit))
     strategy = "pinned" if named else policy.strategy
     if targets and not named:
         targets = STRATEGIES[strategy].rank(targets, policy)
@@ -50,6 +64,31 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int) -> Plan:
         conditions=snapshot.conditions.version,
         seed=seed,
     )
+
+
+def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None) -> Shortlist:
+    call, policy = ask.call, ask.policy
+    wishes = call.wishes
+    if memo is None or call.sensitive or wishes.quality_floor is not None or wishes.max_latency_ms is not None:
+        return _shortlist(ask, choice, snapshot, named)
+    name = "" if choice.model is None else choice.model.name
+    kind = (call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities))
+    found = memo.get(kind)
+    if found is None:
+        found = memo[kind] = _shortlist(ask, choice, snapshot, named)
+    return found
+
+
+def _shortlist(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool) -> Shortlist:
+    rejected: list[Rejection] = []
+    kept = []
+    for place, model in enumerate(_pool(choice, snapshot, rejected)):
+        # Only the model that was named is spared the questions of taste; what stands in for it is chosen.
+        spared = named and place == 0
+        channels = standing(ask, model, spared, choice.channel if spared else "", rejected)
+        if channels:
+            kept.append((model, channels, spared))
+    return Shortlist(tuple(kept), tuple(rejected))
 
 
 def requirements(call: Call, policy: Policy, snapshot: Snapshot, named: bool) -> Ask:

@@ -123,14 +123,12 @@ NOTHING: tuple[Action, ...] = ()
 
 def begin(plan: Plan) -> State:
     """Every channel of every target in the plan's order, up to the attempts one request may make."""
-    return State(
-        tuple(
-            Candidate(step.move, target, channel)
-            for step in plan.steps
-            for target in step.targets
-            for channel in target.channels
-        )[:MAX_ATTEMPTS]
-    )
+    candidates = []
+    for stage in plan.steps:
+        for target in stage.targets:
+            for channel in target.channels:
+                candidates.append(Candidate(stage.move, target, channel))
+    return State(tuple(candidates[:MAX_ATTEMPTS]))
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:

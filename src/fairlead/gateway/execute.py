@@ -89,8 +89,8 @@ class Run:
     async def go(self) -> None:
         self.task = asyncio.current_task(self.runtime.loop)
         self.began = time.time_ns() // 1_000_000
-        left = self.received + self.world.request_timeout - monotonic()
-        deadline = self.runtime.loop.call_later(left, self._deadline)
+        deadlines = self.runtime.deadlines
+        deadlines[self] = self.received + self.world.request_timeout
         event: machine.Event | None = machine.BEGIN
         try:
             while event is not None:
@@ -111,7 +111,7 @@ class Run:
                 self._break_off(error.status if isinstance(error, RequestError) else 500)
             raise
         finally:
-            deadline.cancel()
+            del deadlines[self]
 
     def _break_off(self, status: int) -> None:
         """Something unforeseen: nothing stays open, here or at the provider."""
@@ -119,8 +119,9 @@ class Run:
         self._close_attempt("failed", "fairlead failed")
         self._settle("failed", status, "internal_error")
 
-    def _deadline(self) -> None:
-        if not self.settled and self.task is not None:
+    def expire(self) -> None:
+        """The deadline has passed."""
+        if not self.settled and not self.late and self.task is not None:
             self.late = True
             self.task.cancel()
 

@@ -85,7 +85,8 @@ def explain(runtime: Runtime, incoming: Incoming) -> tuple[Call, Plan]:
 
 
 def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
-    plan = decide(call, choice, runtime.snapshot(), seed_of(call.id))
+    snapshot = runtime.snapshot()
+    plan = decide(call, choice, snapshot, seed_of(call.id), runtime.memo)
     if not plan.steps:
         raise infeasible(call, choice, plan)
     return plan

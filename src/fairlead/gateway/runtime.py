@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from fairlead.core.call import Call, Caller
+from fairlead.core.decide import Memo
 from fairlead.core.execution import Candidate
 from fairlead.core.limits import Meter
 from fairlead.core.model import Snapshot
@@ -26,6 +28,14 @@ from fairlead.store.ledger import Ledger
 
 Hook = Callable[[Record, Call], None]
 HEADERS_KEPT = 4096
+MEMO_KEPT = 4096
+WATCH = 0.05
+
+
+class Expiring(Protocol):
+    """Something that has a deadline."""
+
+    def expire(self) -> None: ...
 
 
 class Runtime:
@@ -42,13 +52,26 @@ class Runtime:
         self._simulated = simulated
         self._meters = {holder.caller.name: _meter(holder.limits) for holder in world.keys.values()}
         self._snapshot = world.snapshot
+        self.memo: Memo = {}
+        """What `decide` remembers of the present snapshot."""
+        self.deadlines: dict[Expiring, float] = {}
+        """What is under way, and until when (monotonic)."""
+        self._watching = self.loop.call_later(WATCH, self._watch)
         self._headers: dict[tuple[str, str, str], bytes] = {}
 
     async def open(self) -> None:
         await self.ledger.open()
         self.ledger.note(Audit(_now_ms(), "started", "", "", "", f"snapshot {self.world.snapshot.hash}"))
 
+    def _watch(self) -> None:
+        """One look at all deadlines costs less than a timer for each request."""
+        now = time.monotonic()
+        for run in [run for run, until in self.deadlines.items() if until <= now]:
+            run.expire()
+        self._watching = self.loop.call_later(WATCH, self._watch)
+
     async def close(self) -> None:
+        self._watching.cancel()
         await self.http.close()
         self.ledger.note(Audit(_now_ms(), "stopped", "", "", "", ""))
         await self.ledger.close()
@@ -60,7 +83,8 @@ class Runtime:
     def snapshot(self) -> Snapshot:
         """The world with its present conditions."""
         conditions = self.vitals.at(time.monotonic())
-        if conditions is not self._snapshot.conditions:
+        if conditions is not self._snapshot.conditions or len(self.memo) > MEMO_KEPT:
+            self.memo = {}
             self._snapshot = msgspec.structs.replace(self._snapshot, conditions=conditions)
         return self._snapshot
 

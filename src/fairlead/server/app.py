@@ -47,7 +47,7 @@ class App:
                     answer(self, exchange)
                     return
                 methods = self._by_prefix(exchange.path)
-            caller = identify(self.runtime.world, exchange.headers)
+            caller = identify(self.runtime.world, exchange)
             surface = methods.get(exchange.method)
             if surface is None:
                 allowed = ", ".join(methods)

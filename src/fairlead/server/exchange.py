@@ -33,6 +33,8 @@ class Line(Protocol):
     """What an exchange needs of the connection it came over."""
 
     peer: str
+    known: object
+    """Whatever a handler wants to remember between the requests of a connection."""
     choked: bool
     """The client reads more slowly than we write."""
 
@@ -84,6 +86,14 @@ class Exchange:
     @property
     def peer(self) -> str:
         return self._connection.peer
+
+    @property
+    def known(self) -> object:
+        return self._connection.known
+
+    @known.setter
+    def known(self, value: object) -> None:
+        self._connection.known = value
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""

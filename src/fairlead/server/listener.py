@@ -53,8 +53,8 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_body", "_drained", "_header_bytes", "_header_count", "_queue", "_rejected", "_target", "busy", "choked", "choked_since", "closing", "exchange",
-        "idle_since", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
+        "_body", "_drained", "_fed", "_header_bytes", "_headers", "_queue", "_rejected", "_repeats", "_target", "_wake", "busy", "choked", "choked_since", "closing", "exchange",
+        "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self.parser = httptools.HttpRequestParser(self)
         self.task: asyncio.Task[None] | None = None
         self.peer = ""
+        self.known: object = None
         self.busy = False
         self.choked = False
         self.choked_since = 0.0
@@ -76,9 +77,13 @@ class Connection(asyncio.Protocol):
         self._rejected: RequestError | None = None
         self._body: bytes | bytearray = b""
         self._target = b""
+        self._headers: dict[bytes, bytes] | None = None
+        """Of the request whose header block is arriving; None before and behind it."""
+        self._repeats = 0
+        self._fed = 0
         self._header_bytes = 0
-        self._header_count = 0
         self._drained: asyncio.Future[None] | None = None
+        self._wake: asyncio.Future[None] | None = None
 
     # asyncio.Protocol
 
@@ -103,12 +108,15 @@ class Connection(asyncio.Protocol):
             return
         if self.exchange is None and not self.busy:
             self.receiving_since = self.receiving_since or self.listener.now()
+        self._fed = len(data)
         try:
             self.parser.feed_data(data)
+            if self._headers is not None:
+                self._header_bytes += len(data)
+                self._bound_headers(self._headers)
         except httptools.HttpParserUpgrade:
-            self.closing = (
-                True  # the request itself is answered in HTTP/1.1; what follows it is in no protocol we speak
-            )
+            # The request itself is answered in HTTP/1.1; what follows it is in no protocol we speak.
+            self.closing = True
         except httptools.HttpParserCallbackError as problem:
             cause = problem.__context__
             self._reject(
@@ -118,6 +126,8 @@ class Connection(asyncio.Protocol):
             )
         except httptools.HttpParserError as problem:
             self._reject(BadRequest(f"This is not proper HTTP/1.1: {problem}.", code="bad_http"))
+        except RequestError as error:
+            self._reject(error)
 
     def pause_writing(self) -> None:
         self.choked = True
@@ -131,41 +141,47 @@ class Connection(asyncio.Protocol):
     # httptools
 
     def on_message_begin(self) -> None:
-        self.exchange = Exchange(self, 0.0)
+        self.exchange = exchange = Exchange(self, 0.0)
+        self._headers = exchange.headers
         self._target = b""
         self._header_bytes = 0
-        self._header_count = 0
+        self._repeats = 0
         self._body = b""
 
     def on_url(self, url: bytes) -> None:
-        self._target += url
-        if len(self._target) > self.listener.bounds.header_bytes:
-            raise HeadersTooLarge("The request target is too long.")
+        self._target = self._target + url if self._target else url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        exchange = self.exchange
-        assert exchange is not None
-        name = name.lower()
-        headers = exchange.headers
-        self._header_bytes += len(name) + len(value)
-        self._header_count += 1
-        bounds = self.listener.bounds
-        if self._header_bytes > bounds.header_bytes or self._header_count > bounds.header_count:
-            raise HeadersTooLarge(
-                f"The header block exceeds {bounds.header_bytes >> 10} KB or {bounds.header_count} lines."
-            )
-        if exchange.method:
+        headers = self._headers
+        if headers is None:
             return  # a trailer: nothing a proxy in front has seen as a header, so nothing we act on
+        name = name.lower()
         if name in headers:
+            self._repeats += 1
             if name in ONCE:
                 raise BadRequest(f"The header {name.decode('latin-1')} stands twice.", code="bad_http")
             value = headers[name] + b", " + value
         headers[name] = value
 
+    def _bound_headers(self, headers: dict[bytes, bytes]) -> None:
+        bounds = self.listener.bounds
+        size = len(self._target) + sum(map(len, headers)) + sum(map(len, headers.values()))
+        # What has come of a line that is not complete yet is in none of these.
+        pending = self._header_bytes - size if self._headers is not None else 0
+        lines = len(headers) + self._repeats
+        if size > bounds.header_bytes or pending > 2 * bounds.header_bytes or lines > bounds.header_count:
+            raise HeadersTooLarge(
+                f"The header block exceeds {bounds.header_bytes >> 10} KB or {bounds.header_count} lines."
+            )
+
     def on_headers_complete(self) -> None:
         exchange = self.exchange
         assert exchange is not None
+        self._headers = None
         headers = exchange.headers
+        bounds = self.listener.bounds
+        if self._header_bytes + self._fed > bounds.header_bytes or len(headers) + self._repeats > bounds.header_count:
+            self._bound_headers(headers)
         version = self.parser.get_http_version()
         if version not in VERSIONS:
             raise BadRequest(f"HTTP/{version} is not spoken here; use HTTP/1.1.", code="bad_http")
@@ -175,7 +191,7 @@ class Connection(asyncio.Protocol):
         if length is not None:
             if b"transfer-encoding" in headers:
                 raise BadRequest("Content-Length and Transfer-Encoding exclude each other.", code="bad_http")
-            if int(length) > self.listener.bounds.body_bytes:
+            if int(length) > bounds.body_bytes:
                 raise self._too_large()
         elif b"transfer-encoding" in headers and (
             headers[b"transfer-encoding"].lower() != b"chunked" or version == "1.0"
@@ -217,21 +233,32 @@ class Connection(asyncio.Protocol):
         self._body = b""
         exchange.received = self.listener.now()
         self.receiving_since = 0.0
-        if self.busy:
-            self._queue.append(exchange)
-            if len(self._queue) >= MAX_QUEUED and self.transport is not None:
-                self.transport.pause_reading()
-        else:
-            self._run(exchange)
+        self._queue.append(exchange)
+        if not self.busy:
+            self._next()
+        elif len(self._queue) >= MAX_QUEUED and self.transport is not None:
+            self.transport.pause_reading()
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body exceeds {self.listener.bounds.body_bytes:,} bytes (server.max_body_mb).")
 
     # answering
 
-    def _run(self, exchange: Exchange) -> None:
+    def _next(self) -> None:
+        """Answer the first request that waits. One task serves the connection for good: it costs less than one each."""
         self.busy = True
-        self.task = self.listener.loop.create_task(self._handle(exchange))
+        if self.task is None:
+            self.task = self.listener.loop.create_task(self._serve())
+        elif self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _serve(self) -> None:
+        while not self.closing or self._queue:
+            if self._queue:
+                await self._handle(self._queue.popleft())
+            else:
+                self._wake = self.listener.loop.create_future()
+                await self._wake
 
     async def _handle(self, exchange: Exchange) -> None:
         try:
@@ -249,7 +276,6 @@ class Connection(asyncio.Protocol):
     def answered(self, keep_alive: bool) -> None:
         """The answer is written; on to the next request, if there is to be one."""
         self.busy = False
-        self.task = None
         if self.transport is None:
             return
         if not keep_alive or self.listener.closing:
@@ -257,7 +283,7 @@ class Connection(asyncio.Protocol):
         elif self._queue:
             if len(self._queue) == MAX_QUEUED:
                 self.transport.resume_reading()
-            self._run(self._queue.popleft())
+            self._next()
         elif self._rejected is not None:
             self.refuse(self._rejected)
         elif self.closing:
