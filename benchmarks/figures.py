@@ -161,9 +161,9 @@ def _streaming(run: Run) -> Iterator[Figure]:
             _pair(mine, bare),
         )
         for share, tolerance in (("p50", TOLERANCE), ("p99", TOLERANCE_P99)):
-            mine, bare = (median(run, name, phase, "first_event_us", share) for name in ("pinned", "bare"))
+            mine, bare = (median(run, name, phase, "first_token_us", share) for name in ("pinned", "bare"))
             yield _at_most(
-                f"pinned: first event {share} over bare, {title}",
+                f"pinned: first token {share} over bare, {title}",
                 _ratio(mine, bare),
                 tolerance,
                 "x",

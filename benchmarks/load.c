@@ -70,7 +70,7 @@ typedef enum { IN_HEAD, IN_BODY, IN_CHUNK_SIZE, IN_CHUNK, AFTER_CHUNK, IN_TRAILE
 
 typedef struct {
     int fd, busy;
-    long long start, first; /* when it was asked (or should have been), when the first event or byte of body came */
+    long long start, first; /* when it was asked (or should have been), when the first token or byte of body came */
     place at;
     char head[HEAD_SIZE];
     int head_size, status, closes;
@@ -86,7 +86,7 @@ static connection *connections;
 static char *request;
 static size_t request_size;
 static long long measured_from, measured_to;
-static samples latencies, first_events;
+static samples latencies, first_tokens;
 static struct { long sent, answered, counted, events, late; } total;
 static struct { long connect, status, body, closed, unfinished; } errors;
 static int bad_status;
@@ -154,13 +154,21 @@ static void ask(connection *c, long long planned) {
 
 /* ---- answers ------------------------------------------------------------------------------------------------- */
 
+/* Whether a line of an event carries text: a role alone, or an empty string, is no token. */
+static int is_token(const char *line, size_t size) {
+    static const char mark[] = "\"content\":\"";
+    const char *found = memmem(line, size, mark, sizeof mark - 1);
+    return found && found + sizeof mark - 1 < line + size && found[sizeof mark - 1] != '"';
+}
+
 static void count_events(connection *c, long long now) {
     char *newline;
     while ((newline = memchr(c->body + c->line_start, '\n', c->body_size - c->line_start))) {
-        if (newline - (c->body + c->line_start) > 5 && !memcmp(c->body + c->line_start, "data:", 5)) {
+        const char *line = c->body + c->line_start;
+        if (newline - line > 5 && !memcmp(line, "data:", 5)) {
             c->events++;
             if (now >= measured_from && now <= measured_to) total.events++;
-            if (!c->first) c->first = now;
+            if (!c->first && is_token(line, newline - line)) c->first = now;
         }
         c->line_start = newline + 1 - c->body;
     }
@@ -271,7 +279,7 @@ static void finish(connection *c, int complete, long long now) {
     total.counted++;
     if (c->start < measured_from) return;
     note(&latencies, now - c->start);
-    if (option.streamed) note(&first_events, c->first - c->start);
+    if (option.streamed) note(&first_tokens, c->first - c->start);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------------ */
@@ -351,7 +359,7 @@ static void report(void) {
            errors.connect, errors.status, errors.body, errors.closed, errors.unfinished);
     print_samples("latency_us", &latencies);
     if (option.streamed) {
-        print_samples("first_event_us", &first_events);
+        print_samples("first_token_us", &first_tokens);
         printf(", \"events_per_second\": %.2f", total.events / seconds);
     }
     if (bad_status) printf(", \"bad_status\": %d, \"bad_body\": \"%s\"", bad_status, bad_body);

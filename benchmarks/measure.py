@@ -132,14 +132,14 @@ def many_streams(server: Server, route: Route) -> Result:
         sampler.stopped.set()
         sampler.join()
         server.process.settle(3)
-        first = result.get("first_event_us", {})
+        first = result.get("first_token_us", {})
         waves.append(
             {
                 "answered": result["answered"],
                 "failed": result["failed"],
                 "peak_mb": sampler.peak,
                 "after_mb": server.process.memory_mb("Rss"),
-                "first_event_p99_us": first.get("p99"),
+                "first_token_p99_us": first.get("p99"),
             }
         )
     void = [

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.call import Caller, Wishes
-from fairlead.core.decide import FAILOVERS
+from fairlead.core.choice import read_choice
+from fairlead.core.decide import FAILOVERS, Memo, decide
 from fairlead.core.model import CAPABILITIES, Model, Snapshot
 from fairlead.core.plan import Plan
 from fairlead.core.policies import STRATEGIES
 from fairlead.core.policy import Policy, Weights
 from fairlead.errors import NotFound
 from tests.core.scenes import (
+    POLICIES,
     call,
     channel,
     model,
@@ -345,3 +347,16 @@ def test_the_same_arguments_give_the_same_plan_in_any_order_of_models(
 
 def _targets(made: Plan) -> list[tuple[str, str]]:
     return [(target.model.name, step.move) for step in made.steps for target in step.targets]
+
+
+@given(
+    st.integers(0, 400_000), st.sampled_from(["auto", "auto:best", "auto:cheap", "cheap", "best@main"]), st.booleans()
+)
+def test_a_plan_is_the_same_with_a_memo_as_without(size: int, asked: str, sensitive: bool) -> None:
+    remembered: Memo = {}
+    small, large = call(model=asked, signals=tokens(10)), call(model=asked, signals=tokens(size))
+    marked = call(model=asked, wishes=Wishes(sensitive=sensitive, quality_floor=0.5), signals=tokens(size))
+    other = call(model=asked, caller=Caller("other", models=frozenset({"cheap"})), signals=tokens(size))
+    for one in (small, large, marked, other, small):
+        choice = read_choice(one.model, policy(), POLICIES, THREE)
+        assert decide(one, choice, THREE, 1, remembered) == decide(one, choice, THREE, 1)

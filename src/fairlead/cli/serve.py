@@ -82,7 +82,7 @@ def spare_collector() -> None:
     """What is there now stays for good: the garbage collector need not look at it again, and may come less often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(20_000, 10, 10)
 
 
 def announce(config: Config, host: str, port: int, key: str) -> None:

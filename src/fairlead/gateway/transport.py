@@ -187,6 +187,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        del self.parser  # it holds this connection in turn, and nothing more can come
         self.pool.lost(self)
         reply, self.reply = self.reply, None
         if reply is not None:

@@ -102,6 +102,8 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
         if self.task is not None:
             self.task.cancel()
+            self.task = None
+        del self.parser  # it holds this connection in turn, and nothing more can come
 
     def data_received(self, data: bytes) -> None:
         if self.closing:
