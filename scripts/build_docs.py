@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fairlead.config.environment import KNOWN, LOCAL
+from fairlead.config.environment import LOCAL
 from fairlead.config.reference import render
-from fairlead.config.schema import SELF_HOSTED_KINDS
 from fairlead.providers.deltas import DELTAS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -20,19 +19,18 @@ BEGIN, END = "<!-- kinds:begin -->\n", "<!-- kinds:end -->"
 
 def kinds() -> str:
     """One row for each kind of provider."""
-    variables = {known.kind: " or ".join(f"`{name}`" for name in known.variables) for known in KNOWN}
+    variables = {kind: " or ".join(f"`{name}`" for name in delta.keys) for kind, delta in DELTAS.items() if delta.keys}
     variables |= {local.kind: " or ".join(f"`{name}`" for name in local.addresses) for local in LOCAL}
-    models = {known.kind: ", ".join(known.models) for known in KNOWN}
     rows = [
         "| kind | address | from the environment | models then | output limit | usage on streams |",
         "|---|---|---|---|---|---|",
     ]
     for kind, delta in DELTAS.items():
         cells = (
-            f"`{kind}`" + (" (self-hosted)" if kind in SELF_HOSTED_KINDS else ""),
+            f"`{kind}`" + (" (self-hosted)" if delta.self_hosted else ""),
             f"`{delta.base_url}`" if delta.base_url else "yours: `base_url`",
             variables.get(kind, "-"),
-            models.get(kind, "-"),
+            ", ".join(delta.models) or "-",
             f"`{delta.max_tokens_field}`" if delta.max_tokens_field else "-",
             "asked for" if delta.stream_usage else "not asked for",
         )

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from fairlead.config.environment import KNOWN, SIMULATED, from_environment
-from fairlead.config.schema import KINDS
-from fairlead.core.model import CAPABILITIES
+from fairlead.config.environment import from_environment
 from fairlead.errors import ConfigError
+from fairlead.providers.deltas import DELTAS
 from fairlead.providers.simulated.lineup import LINEUP
 from fairlead.registry import catalogue
 from fairlead.registry.snapshot import build, policies
@@ -27,46 +26,14 @@ def test_without_any_key_simulated_models_answer() -> None:
 
 
 def test_the_simulated_models_are_the_shipped_ones() -> None:
-    ours = [
-        (
-            item.name,
-            (item.alias,),
-            item.input,
-            item.output,
-            item.cached_input,
-            item.context,
-            item.max_output,
-            item.quality,
-            item.latency_ms,
-            item.capabilities,
-            item.flags,
-        )
-        for item in SIMULATED
-    ]
-    shipped = [
-        (
-            item.name,
-            item.aliases,
-            item.input,
-            item.output,
-            item.cached_input,
-            item.context,
-            item.max_output,
-            item.quality,
-            item.latency_ms,
-            item.capabilities,
-            item.flags,
-        )
-        for item in LINEUP
-    ]
-    assert ours == shipped
-    assert all(name in CAPABILITIES for item in SIMULATED for name in item.capabilities)
+    snapshot = build(from_environment({}), catalogue.load())
+    assert list(snapshot.models) == [item.name for item in LINEUP]
+    assert all(snapshot.resolve(alias) for item in LINEUP for alias in item.aliases)
 
 
-@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.kind)
-def test_a_provider_key_brings_current_models_with_a_price(known: object) -> None:
-    (kind, variables, names) = (known.kind, known.variables, known.models)  # type: ignore[attr-defined]
-    assert kind in KINDS
+@pytest.mark.parametrize("kind", [kind for kind, delta in DELTAS.items() if delta.keys])
+def test_a_provider_key_brings_current_models_with_a_price(kind: str) -> None:
+    variables, names = DELTAS[kind].keys, DELTAS[kind].models
     for variable in variables:
         config = from_environment({variable: "sk-canary"})
         assert list(config.providers) == [kind]

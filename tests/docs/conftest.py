@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 import pytest
 
-from fairlead.config.environment import KNOWN, LOCAL
+from fairlead.config.environment import LOCAL
+from fairlead.providers.deltas import DELTAS
 from tests.docs.pages import ROOT
 from tests.docs.processes import address_of, ended
 
-PROVIDERS = {name for known in KNOWN for name in known.variables} | {name for own in LOCAL for name in own.addresses}
+PROVIDERS = {name for delta in DELTAS.values() for name in delta.keys} | {
+    name for own in LOCAL for name in own.addresses
+}
 
 
 class Site(NamedTuple):

@@ -37,6 +37,10 @@ ARROWS: dict[str, set[str]] = {
 EXCEPTIONS = {
     # Loading a file without naming a catalogue takes the shipped one; the catalogue knows nothing of configuration.
     ("fairlead.config.load", "fairlead.registry.catalogue"),
+    # Which providers and simulated models there are is data of the providers' room; the configuration only reads it.
+    ("fairlead.config.schema", "fairlead.providers.deltas"),
+    ("fairlead.config.environment", "fairlead.providers.deltas"),
+    ("fairlead.config.environment", "fairlead.providers.simulated.lineup"),
 }
 
 

@@ -14,35 +14,7 @@ from pydantic import ValidationError
 from fairlead.config.schema import Channel, Config, Model, Price, Provider
 from fairlead.config.values import Substituted
 from fairlead.errors import ConfigError
-
-
-class Known(msgspec.Struct, frozen=True):
-    """A provider that is used when one of its variables is set, with a short choice of its current models."""
-
-    kind: str
-    variables: tuple[str, ...]
-    models: tuple[str, ...]
-
-
-KNOWN: tuple[Known, ...] = (
-    Known("openai", ("OPENAI_API_KEY",), ("gpt-5.5", "gpt-5.4", "gpt-5.4-mini")),
-    Known("anthropic", ("ANTHROPIC_API_KEY",), ("claude-opus-4.7", "claude-sonnet-4.6", "claude-haiku-4.5")),
-    Known("gemini", ("GEMINI_API_KEY", "GOOGLE_API_KEY"), ("gemini-3.1-pro", "gemini-3-flash", "gemini-2.5-flash")),
-    Known("deepseek", ("DEEPSEEK_API_KEY",), ("deepseek-v4-pro", "deepseek-v4-flash")),
-    Known("moonshot", ("MOONSHOT_API_KEY",), ("kimi-k2.6",)),
-    Known("dashscope", ("DASHSCOPE_API_KEY",), ("qwen3.6-plus", "qwen3.5-plus")),
-    Known("zhipu", ("ZHIPU_API_KEY",), ("glm-5.1",)),
-    Known("volcengine", ("ARK_API_KEY",), ("doubao-seed-2.0-pro",)),
-    Known("groq", ("GROQ_API_KEY",), ("llama-4-scout", "llama-4-maverick")),
-    Known("together", ("TOGETHER_API_KEY",), ("llama-4-maverick", "llama-4-scout")),
-    Known("mistral", ("MISTRAL_API_KEY",), ("mistral-large-4", "mistral-small-4")),
-    Known("xai", ("XAI_API_KEY",), ("grok-4.7", "grok-4.1-fast")),
-    Known(
-        "openrouter",
-        ("OPENROUTER_API_KEY",),
-        ("gpt-5.4", "claude-sonnet-4.6", "gemini-3-flash", "deepseek-v4-flash", "llama-4-maverick"),
-    ),
-)
+from fairlead.providers.simulated.lineup import LINEUP
 
 
 class Local(msgspec.Struct, frozen=True):
@@ -60,46 +32,15 @@ LOCAL: tuple[Local, ...] = (
 )
 
 
-class Simulated(msgspec.Struct, frozen=True):
-    name: str
-    alias: str
-    input: str
-    output: str
-    cached_input: str
-    context: int
-    max_output: int
-    quality: float
-    latency_ms: int
-    capabilities: tuple[str, ...]
-    flags: tuple[str, ...] = ("simulated",)
-
-
-_BASIC = ("tools", "json_schema")
-_MORE = (*_BASIC, "vision", "documents", "thinking", "logprobs")
-_ALL = (*_BASIC, "vision", "audio", "documents", "thinking", "logprobs")
-
-SIMULATED: tuple[Simulated, ...] = (
-    Simulated("sim-nano", "nano", "0.1", "0.4", "0.025", 128_000, 16_384, 0.62, 600, _BASIC),
-    Simulated("sim-small", "small", "0.3", "1.2", "0.075", 256_000, 32_768, 0.76, 900, (*_BASIC, "vision")),
-    Simulated("sim-medium", "medium", "3", "15", "0.3", 400_000, 64_000, 0.88, 1_800, _MORE),
-    Simulated("sim-large", "large", "15", "75", "1.5", 1_000_000, 128_000, 0.95, 3_500, _ALL),
-    Simulated(
-        *("sim-coder", "coder", "1.5", "9", "0.15", 256_000, 64_000, 0.8, 1_400),
-        capabilities=(*_BASIC, "thinking"),
-        flags=("simulated", "code"),
-    ),
-)
-
-
 def from_environment(env: Mapping[str, str]) -> Config:
     providers: dict[str, Provider] = {}
     channels: dict[str, list[Channel]] = {}
-    for known in KNOWN:
-        variable = next((name for name in known.variables if env.get(name, "").strip()), None)
+    for kind, delta in DELTAS.items():
+        variable = next((name for name in delta.keys if env.get(name, "").strip()), None)
         if variable is not None:
-            providers[known.kind] = _provider(variable, kind=known.kind, api_key=env[variable].strip())
-            for model in known.models:
-                channels.setdefault(model, []).append(Channel(provider=known.kind))
+            providers[kind] = _checked(variable, kind=kind, api_key=Secret(env[variable].strip()))
+            for model in delta.models:
+                channels.setdefault(model, []).append(Channel(provider=kind))
     models = {name: Model(channels=tuple(found)) for name, found in channels.items()}
     for local in LOCAL:
         variable = next((name for name in local.addresses if env.get(name, "").strip()), None)
@@ -153,7 +94,7 @@ def _simulated(providers: Mapping[str, Provider]) -> Config:
         item.name: Model.model_validate(
             {
                 "channels": [{"provider": "simulated"}],
-                "aliases": [item.alias],
+                "aliases": item.aliases,
                 "price": {
                     "input": float(item.input),
                     "output": float(item.output),
@@ -167,6 +108,6 @@ def _simulated(providers: Mapping[str, Provider]) -> Config:
                 "flags": item.flags,
             }
         )
-        for item in SIMULATED
+        for item in LINEUP
     }
     return Config(providers={**providers, "simulated": Provider(kind="simulated")}, models=models)

@@ -34,29 +34,9 @@ from fairlead.config.values import (
 )
 from fairlead.core.model import CAPABILITIES
 from fairlead.core.policies import STRATEGIES
+from fairlead.providers.deltas import DELTAS
 
-KINDS: tuple[str, ...] = (
-    "openai",
-    "anthropic",
-    "gemini",
-    "deepseek",
-    "moonshot",
-    "dashscope",
-    "zhipu",
-    "volcengine",
-    "groq",
-    "together",
-    "openrouter",
-    "mistral",
-    "xai",
-    "fireworks",
-    "siliconflow",
-    "cerebras",
-    "vllm",
-    "ollama",
-    "simulated",
-)
-SELF_HOSTED_KINDS = frozenset({"vllm", "ollama"})
+KINDS: tuple[str, ...] = (*DELTAS, "simulated")
 ROLES = ("caller", "viewer", "operator", "admin")
 CURRENCIES = ("USD",)
 STRATEGY_NAMES = tuple(STRATEGIES)
@@ -133,7 +113,9 @@ class Provider(Section):
 
     @property
     def is_self_hosted(self) -> bool:
-        return self.kind in SELF_HOSTED_KINDS if self.self_hosted is None else self.self_hosted
+        if self.self_hosted is not None:
+            return self.self_hosted
+        return self.kind in DELTAS and DELTAS[self.kind].self_hosted
 
 
 class Rates(Section):

@@ -8,35 +8,118 @@ from __future__ import annotations
 import msgspec
 
 
-class Delta(msgspec.Struct, frozen=True):
-    """How one provider differs from the plain wire."""
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
+    """How one provider differs from the plain wire, and what it brings when its key is in the environment."""
 
     base_url: str = ""
-    env_key: str = ""
+    keys: tuple[str, ...] = ()
+    """Environment variables that may hold its key, first come first served."""
+    models: tuple[str, ...] = ()
+    """The short choice of its current models that is offered when no configuration file says otherwise."""
     max_tokens_field: str = ""
+    """The name it wants for the output limit; empty leaves the caller's own."""
     stream_usage: bool = True
+    """Whether it may be asked for usage on streams."""
     self_hosted: bool = False
 
 
 PLAIN = Delta()
+"""Whatever answers at an address of one's own."""
 
 DELTAS: dict[str, Delta] = {
-    "openai": Delta("https://api.openai.com/v1", "OPENAI_API_KEY", max_tokens_field="max_completion_tokens"),
-    "anthropic": Delta("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-    "gemini": Delta("https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
-    "deepseek": Delta("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", max_tokens_field="max_tokens"),
-    "moonshot": Delta("https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", max_tokens_field="max_tokens"),
-    "dashscope": Delta("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", "max_tokens"),
-    "zhipu": Delta("https://api.z.ai/api/paas/v4", "ZHIPU_API_KEY", max_tokens_field="max_tokens"),
-    "volcengine": Delta("https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY", max_tokens_field="max_tokens"),
-    "groq": Delta("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "together": Delta("https://api.together.xyz/v1", "TOGETHER_API_KEY", max_tokens_field="max_tokens"),
-    "openrouter": Delta("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", max_tokens_field="max_tokens"),
-    "mistral": Delta("https://api.mistral.ai/v1", "MISTRAL_API_KEY", "max_tokens", stream_usage=False),
-    "xai": Delta("https://api.x.ai/v1", "XAI_API_KEY"),
-    "fireworks": Delta("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", "max_tokens"),
-    "siliconflow": Delta("https://api.siliconflow.com/v1", "SILICONFLOW_API_KEY", "max_tokens"),
-    "cerebras": Delta("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "max_completion_tokens"),
+    "openai": Delta(
+        base_url="https://api.openai.com/v1",
+        keys=("OPENAI_API_KEY",),
+        models=("gpt-5.5", "gpt-5.4", "gpt-5.4-mini"),
+        max_tokens_field="max_completion_tokens",
+    ),
+    "anthropic": Delta(
+        base_url="https://api.anthropic.com/v1",
+        keys=("ANTHROPIC_API_KEY",),
+        models=("claude-opus-4.7", "claude-sonnet-4.6", "claude-haiku-4.5"),
+    ),
+    "gemini": Delta(
+        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        models=("gemini-3.1-pro", "gemini-3-flash", "gemini-2.5-flash"),
+    ),
+    "deepseek": Delta(
+        base_url="https://api.deepseek.com/v1",
+        keys=("DEEPSEEK_API_KEY",),
+        models=("deepseek-v4-pro", "deepseek-v4-flash"),
+        max_tokens_field="max_tokens",
+    ),
+    "moonshot": Delta(
+        base_url="https://api.moonshot.ai/v1",
+        keys=("MOONSHOT_API_KEY",),
+        models=("kimi-k2.6",),
+        max_tokens_field="max_tokens",
+    ),
+    "dashscope": Delta(
+        base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        keys=("DASHSCOPE_API_KEY",),
+        models=("qwen3.6-plus", "qwen3.5-plus"),
+        max_tokens_field="max_tokens",
+    ),
+    "zhipu": Delta(
+        base_url="https://api.z.ai/api/paas/v4",
+        keys=("ZHIPU_API_KEY",),
+        models=("glm-5.1",),
+        max_tokens_field="max_tokens",
+    ),
+    "volcengine": Delta(
+        base_url="https://ark.cn-beijing.volces.com/api/v3",
+        keys=("ARK_API_KEY",),
+        models=("doubao-seed-2.0-pro",),
+        max_tokens_field="max_tokens",
+    ),
+    "groq": Delta(
+        base_url="https://api.groq.com/openai/v1",
+        keys=("GROQ_API_KEY",),
+        models=("llama-4-scout", "llama-4-maverick"),
+    ),
+    "together": Delta(
+        base_url="https://api.together.xyz/v1",
+        keys=("TOGETHER_API_KEY",),
+        models=("llama-4-maverick", "llama-4-scout"),
+        max_tokens_field="max_tokens",
+    ),
+    "mistral": Delta(
+        base_url="https://api.mistral.ai/v1",
+        keys=("MISTRAL_API_KEY",),
+        models=("mistral-large-4", "mistral-small-4"),
+        max_tokens_field="max_tokens",
+        stream_usage=False,
+    ),
+    "xai": Delta(
+        base_url="https://api.x.ai/v1",
+        keys=("XAI_API_KEY",),
+        models=("grok-4.7", "grok-4.1-fast"),
+    ),
+    "fireworks": Delta(
+        base_url="https://api.fireworks.ai/inference/v1",
+        keys=("FIREWORKS_API_KEY",),
+        models=("deepseek-v4-pro", "deepseek-v4-flash"),
+        max_tokens_field="max_tokens",
+    ),
+    "siliconflow": Delta(
+        base_url="https://api.siliconflow.com/v1",
+        keys=("SILICONFLOW_API_KEY",),
+        models=("deepseek-v3.2", "kimi-k2.6"),
+        max_tokens_field="max_tokens",
+    ),
+    "cerebras": Delta(
+        base_url="https://api.cerebras.ai/v1",
+        keys=("CEREBRAS_API_KEY",),
+        models=("gpt-oss-120b",),
+        max_tokens_field="max_completion_tokens",
+    ),
+    "openrouter": Delta(
+        base_url="https://openrouter.ai/api/v1",
+        keys=("OPENROUTER_API_KEY",),
+        models=("gpt-5.4", "claude-sonnet-4.6", "gemini-3-flash", "deepseek-v4-flash", "llama-4-maverick"),
+        max_tokens_field="max_tokens",
+    ),
     "vllm": Delta(self_hosted=True),
-    "ollama": Delta("http://127.0.0.1:11434/v1", self_hosted=True, max_tokens_field="max_tokens"),
+    "ollama": Delta(base_url="http://127.0.0.1:11434/v1", self_hosted=True, max_tokens_field="max_tokens"),
 }
