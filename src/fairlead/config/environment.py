@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from fairlead.config.schema import Channel, Config, Model, Price, Provider
 from fairlead.config.values import Substituted
 from fairlead.errors import ConfigError
+from fairlead.providers.deltas import DELTAS
 from fairlead.providers.simulated.lineup import LINEUP
 
 
@@ -38,7 +39,7 @@ def from_environment(env: Mapping[str, str]) -> Config:
     for kind, delta in DELTAS.items():
         variable = next((name for name in delta.keys if env.get(name, "").strip()), None)
         if variable is not None:
-            providers[kind] = _checked(variable, kind=kind, api_key=Secret(env[variable].strip()))
+            providers[kind] = _provider(variable, kind=kind, api_key=env[variable].strip())
             for model in delta.models:
                 channels.setdefault(model, []).append(Channel(provider=kind))
     models = {name: Model(channels=tuple(found)) for name, found in channels.items()}
