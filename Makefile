@@ -38,7 +38,7 @@ run: .venv/.core ## Start the gateway
 demo: .venv/.core ## A scripted minute on simulated models
 	@$(BIN)/fairlead demo $(ARGS)
 
-test: setup ## Run all tests
+test: setup .venv/.catalogue ## Run all tests
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 lint: setup ## Check style, format and types

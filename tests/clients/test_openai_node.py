@@ -26,11 +26,15 @@ console.log(JSON.stringify([told.choices[0].message.content, text, code]));
 """
 
 
+HERE = Path(__file__).parent
+"""`.ci/run` installs the package beside this file; a user's own, further up, is found too."""
+
+
 async def node(*arguments: str) -> tuple[int, bytes]:
     program = shutil.which("node")
     assert program is not None
     child = await asyncio.create_subprocess_exec(
-        program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=HERE
     )
     told, _ = await child.communicate()
     return child.returncode or 0, told
@@ -38,8 +42,7 @@ async def node(*arguments: str) -> tuple[int, bytes]:
 
 @pytest.mark.node
 async def test_the_node_sdk(tmp_path: Path) -> None:
-    # Beside the tests, so that Node finds the package where the project or its user installed it.
-    script = Path(__file__).with_name(f"{tmp_path.name}.mjs")
+    script = HERE / f"{tmp_path.name}.mjs"
     if (await node("--input-type=commonjs", "-e", 'require("openai")'))[0] != 0:
         pytest.skip("the npm package openai is not installed here")
     script.write_text(SCRIPT)
