@@ -17,8 +17,7 @@ from fairlead.errors import NotFound, RequestError, StateError
 from fairlead.gateway.runtime import Runtime
 from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.server.app import refusal
-from fairlead.server.exchange import Exchange
-from fairlead.server.health import JSON
+from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.listener import Listener
 from fairlead.server.reporting import report_of
 from fairlead.store.reports import Report, Window

@@ -25,7 +25,7 @@ class App:
         self.runtime = runtime
         self.ready = False
         self.started = time.time()
-        self.open: Mapping[str, Callable[[App, Exchange], None]] = {"/healthz": health.alive, "/readyz": health.ready}
+        self.open: Mapping[str, Callable[[bool, Exchange], None]] = {"/healthz": health.alive, "/readyz": health.ready}
         """Answered to anyone."""
         self.surfaces: Mapping[str, Mapping[str, Surface]] = {
             "/v1/chat/completions": {"POST": openai.chat},
@@ -44,7 +44,7 @@ class App:
             if methods is None:
                 answer = self.open.get(exchange.path)
                 if answer is not None:
-                    answer(self, exchange)
+                    answer(self.ready, exchange)
                     return
                 methods = self._by_prefix(exchange.path)
             caller = identify(self.runtime.world, exchange)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+JSON = b"Content-Type: application/json\r\n"
 REASONS = {
     200: b"OK",
     204: b"No Content",

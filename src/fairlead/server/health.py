@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from fairlead.server.exchange import Exchange
-
-if TYPE_CHECKING:
-    from fairlead.server.app import App
-
-JSON = b"Content-Type: application/json\r\n"
+from fairlead.server.exchange import JSON, Exchange
 
 
-def alive(app: App, exchange: Exchange) -> None:
+def alive(is_ready: bool, exchange: Exchange) -> None:
     exchange.send(200, JSON, b'{"status":"ok"}')
 
 
-def ready(app: App, exchange: Exchange) -> None:
-    if app.ready:
+def ready(is_ready: bool, exchange: Exchange) -> None:
+    if is_ready:
         exchange.send(200, JSON, b'{"status":"ready"}')
     else:
         exchange.send(503, JSON + b"retry-after: 1\r\n", b'{"status":"not ready"}')

@@ -14,8 +14,7 @@ from fairlead.gateway import pipeline
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
-from fairlead.server.exchange import Exchange
-from fairlead.server.health import JSON
+from fairlead.server.exchange import JSON, Exchange
 
 
 async def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:

@@ -11,8 +11,7 @@ from fairlead.errors import NotFound
 from fairlead.gateway import pipeline
 from fairlead.gateway.explanation import paragraphs
 from fairlead.gateway.runtime import Runtime
-from fairlead.server.exchange import Exchange
-from fairlead.server.health import JSON
+from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.openai import incoming
 
 SEES_ALL = frozenset(("viewer", "operator", "admin"))

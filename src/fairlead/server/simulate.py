@@ -10,8 +10,7 @@ from fairlead.errors import Forbidden, RequestError
 from fairlead.providers.simulated import DEFAULT_MODELS, Behaviour, Simulation
 from fairlead.providers.simulated.server import SimulatedServer
 from fairlead.server.app import refusal
-from fairlead.server.exchange import Exchange
-from fairlead.server.health import JSON
+from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.listener import Bounds, Listener
 from fairlead.server.serve import is_loopback
 

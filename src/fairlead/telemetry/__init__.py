@@ -1,1 +1,0 @@
-"""Logs, later metrics and traces: fed by hooks, known to nobody in the core."""
