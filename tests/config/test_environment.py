@@ -50,7 +50,7 @@ def test_a_provider_key_brings_current_models_with_a_price(kind: str) -> None:
 
 def test_two_keys_for_one_model_make_two_channels() -> None:
     config = from_environment({"OPENAI_API_KEY": "a", "OPENROUTER_API_KEY": "b"})
-    assert [channel.provider for channel in config.models["gpt-5.4"].channels] == ["openai", "openrouter"]
+    assert [channel.provider for channel in config.models["gpt-6-luna"].channels] == ["openai", "openrouter"]
 
 
 def test_a_local_server_is_self_hosted_and_free() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.gateway.conditions import RENEW_SECONDS, Vitals, quantised
+from fairlead.classify.tokens import TYPICAL_OUTPUT
+from fairlead.gateway.conditions import RENEW_SECONDS, Vitals, quantised, typical_ms
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,9 @@ def test_channels_are_measured_apart_and_follow_a_lasting_change() -> None:
     found = vitals.at(100).latency_ms
     assert found["m@b"] == 50
     assert 880 <= found["m@a"] <= 900
+
+
+def test_short_answers_do_not_make_a_model_look_fast() -> None:
+    assert typical_ms(900, 910, 1, stream=False) is None
+    assert typical_ms(100, 1100, 100, stream=True) == 100 + 1000 * TYPICAL_OUTPUT / 100
+    assert typical_ms(2000, 2000, 300, stream=False) == 2000

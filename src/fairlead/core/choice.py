@@ -40,10 +40,10 @@ def read_choice(
     if asked.startswith("auto:"):
         suffix = asked[5:]
         named = policies.get(SUFFIXES.get(suffix, suffix))
-        if named is None:
-            known = [f"auto:{name}" for name in (*SUFFIXES, *policies)]
+        if named is None or not chooses(named):
+            known = [f"{AUTO}:{name}" for name in suffixes(policies)]
             raise NotFound(
-                f"model {asked!r} names no policy.{nearest(asked, known)} The policies are: {', '.join(sorted(policies))}.",
+                f"model {asked!r} names no policy that chooses.{nearest(asked, known)} There are: {', '.join(known)}.",
                 param="model",
                 code="model_not_found",
             )
@@ -70,6 +70,16 @@ def read_choice(
         param="model",
         code="model_not_found",
     )
+
+
+def chooses(policy: Policy) -> bool:
+    """A pinned policy without a model of its own only serves callers who name one."""
+    return policy.strategy != "pinned" or bool(policy.model)
+
+
+def suffixes(policies: Mapping[str, Policy]) -> list[str]:
+    """What may stand behind `auto:`."""
+    return [*SUFFIXES, *(name for name, policy in policies.items() if name != "default" and chooses(policy))]
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -3,9 +3,12 @@ only when something moved enough to matter."""
 
 from __future__ import annotations
 
+from fairlead.classify.tokens import TYPICAL_OUTPUT
 from fairlead.core.model import Conditions
 
 WEIGHT = 0.1
+TELLING_OUTPUT = 64
+"""A whole answer of fewer tokens says too little of how long a usual one takes."""
 RENEW_SECONDS = 1.0
 
 
@@ -18,7 +21,7 @@ class Vitals:
         self._moved = False
         self._renewed = 0.0
 
-    def observe(self, channel: str, ms: int) -> None:
+    def observe(self, channel: str, ms: float) -> None:
         before = self._latency.get(channel)
         self._latency[channel] = ms if before is None else before + WEIGHT * (ms - before)
         self._moved = True
@@ -32,6 +35,13 @@ class Vitals:
             if rounded != self.conditions.latency_ms:
                 self.conditions = Conditions(self.conditions.version + 1, self.conditions.disabled, rounded)
         return self.conditions
+
+
+def typical_ms(first_ms: int, total_ms: int, output: int, stream: bool) -> float | None:
+    """What an answer of typical length would have taken, as far as this one tells; None when it tells nothing."""
+    if stream and output > 1 and first_ms >= 0:
+        return first_ms + (total_ms - first_ms) * TYPICAL_OUTPUT / output
+    return float(total_ms) if output >= TELLING_OUTPUT else None
 
 
 def quantised(ms: float) -> int:

@@ -25,6 +25,7 @@ from fairlead.dialects import openai_chat
 from fairlead.dialects.openai_stream import StreamReader
 from fairlead.errors import DeadlineExceeded, Forbidden, Overloaded, RateLimited, RequestError, UpstreamFailed
 from fairlead.gateway.account import baseline_cost, charge
+from fairlead.gateway.conditions import typical_ms
 from fairlead.gateway.request import Outlet
 from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Reply, UpstreamBroken
@@ -239,6 +240,8 @@ class Run:
     ) -> machine.Event:
         assert self.candidate is not None
         self.failures.append(Failure(self.candidate, status, words, body, retry_after))
+        if not final:
+            self.runtime.complain(self.candidate.channel.id, status, words)
         self._close_attempt("failed", words)
         return machine.FAILED_FINALLY if final else machine.FAILED
 
@@ -278,7 +281,9 @@ class Run:
         attempt = self._close_attempt("ok", "")
         self._settle("ok", 200, "")
         assert attempt is not None
-        self.runtime.vitals.observe(attempt.channel, attempt.total_ms)
+        ms = typical_ms(attempt.first_ms, attempt.total_ms, attempt.usage.output, self.call.stream)
+        if ms is not None:
+            self.runtime.vitals.observe(attempt.channel, ms)
         if self.call.stream:
             self.outlet.end()
         else:

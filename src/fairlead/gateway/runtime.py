@@ -6,6 +6,7 @@ There is no global state: a process may hold several. Whoever builds a runtime c
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -30,6 +31,9 @@ Hook = Callable[[Record, Call], None]
 HEADERS_KEPT = 4096
 MEMO_KEPT = 4096
 WATCH = 0.05
+QUIET = 1.0
+
+log = logging.getLogger("fairlead.providers")
 
 
 class Expiring(Protocol):
@@ -57,6 +61,7 @@ class Runtime:
         self.deadlines: dict[Expiring, float] = {}
         """What is under way, and until when (monotonic)."""
         self._watching = self.loop.call_later(WATCH, self._watch)
+        self._complaints: dict[tuple[str, int], tuple[float, int]] = {}
         self._headers: dict[tuple[str, str, str], bytes] = {}
 
     async def open(self) -> None:
@@ -97,6 +102,20 @@ class Runtime:
         self.ledger.settle(record)
         for hook in self.hooks:
             hook(record, call)
+
+    def complain(self, channel: str, status: int, words: str) -> None:
+        """A provider failed: a line in the log, at most one a second for each channel and status."""
+        now = time.monotonic()
+        last, held = self._complaints.get((channel, status), (0.0, 0))
+        if now - last < QUIET:
+            self._complaints[(channel, status)] = (last, held + 1)
+            return
+        self._complaints[(channel, status)] = (now, 0)
+        again = f" (and {held} more since the last line)" if held else ""
+        if status in (401, 403):
+            log.error("%s refuses our key with HTTP %d: check its provider's api_key%s", channel, status, again)
+        else:
+            log.warning("%s failed: %s%s", channel, f"HTTP {status}" if status >= 400 else words, again)
 
     def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
         self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))

@@ -30,41 +30,41 @@ DELTAS: dict[str, Delta] = {
     "openai": Delta(
         base_url="https://api.openai.com/v1",
         keys=("OPENAI_API_KEY",),
-        models=("gpt-5.5", "gpt-5.4", "gpt-5.4-mini"),
+        models=("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"),
         max_tokens_field="max_completion_tokens",
     ),
     "anthropic": Delta(
         base_url="https://api.anthropic.com/v1",
         keys=("ANTHROPIC_API_KEY",),
-        models=("claude-opus-4.7", "claude-sonnet-4.6", "claude-haiku-4.5"),
+        models=("claude-opus-5.5", "claude-sonnet-5.5", "claude-haiku-5.5"),
     ),
     "gemini": Delta(
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        models=("gemini-3.1-pro", "gemini-3-flash", "gemini-2.5-flash"),
+        models=("gemini-4-argon", "gemini-3.8-flash", "gemini-3.5-flash-lite"),
     ),
     "deepseek": Delta(
         base_url="https://api.deepseek.com/v1",
         keys=("DEEPSEEK_API_KEY",),
-        models=("deepseek-v4-pro", "deepseek-v4-flash"),
+        models=("deepseek-v4-pro", "deepseek-v4.1-flash"),
         max_tokens_field="max_tokens",
     ),
     "moonshot": Delta(
         base_url="https://api.moonshot.ai/v1",
         keys=("MOONSHOT_API_KEY",),
-        models=("kimi-k2.6",),
+        models=("kimi-k3.1-pro", "kimi-k2.6"),
         max_tokens_field="max_tokens",
     ),
     "dashscope": Delta(
         base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         keys=("DASHSCOPE_API_KEY",),
-        models=("qwen3.6-plus", "qwen3.5-plus"),
+        models=("qwen3.7-max", "qwen3.7-plus", "qwen3.6-flash"),
         max_tokens_field="max_tokens",
     ),
     "zhipu": Delta(
         base_url="https://api.z.ai/api/paas/v4",
         keys=("ZHIPU_API_KEY",),
-        models=("glm-5.1",),
+        models=("glm-5.3", "glm-5.3-flash"),
         max_tokens_field="max_tokens",
     ),
     "volcengine": Delta(
@@ -76,12 +76,12 @@ DELTAS: dict[str, Delta] = {
     "groq": Delta(
         base_url="https://api.groq.com/openai/v1",
         keys=("GROQ_API_KEY",),
-        models=("llama-4-scout", "llama-4-maverick"),
+        models=("qwen3.8-27b", "gpt-oss-120b"),
     ),
     "together": Delta(
         base_url="https://api.together.xyz/v1",
         keys=("TOGETHER_API_KEY",),
-        models=("llama-4-maverick", "llama-4-scout"),
+        models=("glm-5.3", "qwen3.8-flash"),
         max_tokens_field="max_tokens",
     ),
     "mistral": Delta(
@@ -105,7 +105,7 @@ DELTAS: dict[str, Delta] = {
     "siliconflow": Delta(
         base_url="https://api.siliconflow.com/v1",
         keys=("SILICONFLOW_API_KEY",),
-        models=("deepseek-v3.2", "kimi-k2.6"),
+        models=("glm-5.2", "kimi-k2.6"),
         max_tokens_field="max_tokens",
     ),
     "cerebras": Delta(
@@ -117,7 +117,7 @@ DELTAS: dict[str, Delta] = {
     "openrouter": Delta(
         base_url="https://openrouter.ai/api/v1",
         keys=("OPENROUTER_API_KEY",),
-        models=("gpt-5.4", "claude-sonnet-4.6", "gemini-3-flash", "deepseek-v4-flash", "llama-4-maverick"),
+        models=("claude-opus-5.5", "gpt-6.1-terra", "gemini-3.8-flash", "deepseek-v4.1-flash", "gpt-6-luna"),
         max_tokens_field="max_tokens",
     ),
     "vllm": Delta(self_hosted=True),

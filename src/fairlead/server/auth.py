@@ -18,6 +18,10 @@ from fairlead.gateway.world import World
 from fairlead.server.exchange import Exchange
 
 LOOPBACK = frozenset((b"localhost", b"127.0.0.1", b"[::1]", b"::1", b""))
+WHERE = (
+    "The keys are those under `keys` in fairlead's configuration; without a file, the one `fairlead serve` printed "
+    "at its start (also in its state directory, file `key`)."
+)
 ANYONE = anonymous()
 
 
@@ -42,15 +46,12 @@ def identify(world: World, exchange: Exchange) -> Caller:
         scheme, _, key = shown.partition(b" ")
         if not key or scheme.lower() != b"bearer":
             raise Unauthenticated(
-                "No API key came with the request; send it as 'Authorization: Bearer KEY'. "
-                "The keys are listed under `keys` in fairlead's configuration.",
+                f"No API key came with the request; send it as 'Authorization: Bearer KEY'. {WHERE}",
                 code="missing_api_key",
             )
     holder = world.holder_of(key.strip())
     if holder is None:
-        raise Unauthenticated(
-            "This API key is not known here; the keys are listed under `keys` in fairlead's configuration."
-        )
+        raise Unauthenticated(f"This API key is not known here. {WHERE}")
     exchange.known = Proof(world, shown, holder.caller)
     return holder.caller
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import orjson
 
 from fairlead.core.call import Caller
-from fairlead.core.choice import AUTO, SUFFIXES
+from fairlead.core.choice import AUTO, SUFFIXES, suffixes
 from fairlead.core.model import Model, capability_names
 from fairlead.errors import NotFound, UnsupportedMedia
 from fairlead.gateway import pipeline
@@ -59,12 +59,7 @@ def usable(model: Model, caller: Caller) -> bool:
 
 def virtual_names(world: World) -> list[str]:
     """`auto`, and `auto:NAME` for every policy that can choose without being told a model."""
-    choosing = (
-        name
-        for name, policy in world.policies.items()
-        if name != "default" and (policy.strategy != "pinned" or policy.model)
-    )
-    return [AUTO, *(f"{AUTO}:{name}" for name in (*SUFFIXES, *choosing))]
+    return [AUTO, *(f"{AUTO}:{name}" for name in suffixes(world.policies))]
 
 
 def virtual(name: str, world: World) -> dict[str, object]:
