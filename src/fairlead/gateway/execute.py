@@ -353,7 +353,10 @@ class Run:
         assert candidate is not None
         cost: int | None
         if attempt is None:
-            ours, baseline, cost = self.overhead, None, candidate.target.expected.cost
+            expected = candidate.target.expected
+            usual = Usage(expected.input_tokens, expected.output_tokens)
+            ours, cost = self.overhead, expected.cost
+            baseline = baseline_cost(self.world, usual, self.call.facts.at)
         else:
             ours, baseline = self.overhead + monotonic() - self.first_at, self.baseline
             cost = sum(one.cost for one in self.attempts) if self.priced else None
