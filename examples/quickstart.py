@@ -1,4 +1,4 @@
-"""Ask through fairlead with the OpenAI SDK. Start it first, with two keys in the environment:
+"""Ask through fairlead with the OpenAI SDK. Start it first; this takes real keys of both providers:
 
 OPENAI_API_KEY=... ANTHROPIC_API_KEY=... fairlead serve --config examples/quickstart.yaml
 """

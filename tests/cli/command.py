@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 import fairlead
@@ -33,6 +35,32 @@ def run(*arguments: str, cwd: Path | None = None, stdin: str = "", **env: str) -
         timeout=60,
         check=False,
     )
+
+
+def shown(*arguments: str, columns: int) -> str:
+    """What a window of that width shows."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fairlead", *arguments],
+        env=environment(COLUMNS=str(columns), TERM="dumb"),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(theirs)
+    said = b""
+    with process, os.fdopen(ours, "rb", buffering=0) as window:
+        while piece := _piece(window):
+            said += piece
+    return said.decode().replace("\r\n", "\n")
+
+
+def _piece(window: FileIO) -> bytes:
+    """Linux reports the other end's closing as an error."""
+    try:
+        return window.read(65_536) or b""
+    except OSError:
+        return b""
 
 
 @contextmanager

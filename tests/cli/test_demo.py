@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from fairlead.cli.demo import REASONS
 from fairlead.cli.demo_workload import ordered
 from fairlead.core.cost import expected_cost
 from fairlead.core.model import Price, Rates
@@ -68,7 +69,20 @@ def test_a_figure_of_the_table_does_not_say_that_it_is_simulated() -> None:
     assert len([line for line in done.stdout.splitlines() if " ms  " in line]) == 20
 
 
+def test_the_stream_s_columns_and_reasons_have_no_name() -> None:
+    told = run("demo", "--plain", "--seconds", "5", "--speed", "100").stdout
+    lines = told[: told.index("What routing saved")].splitlines()
+    place = next(
+        at
+        for at, line in enumerate(lines)
+        if line.split() == ["#", "task", "model", "cost", "time", "policy:", "models", "left", "out"]
+    )
+    assert any(line.lstrip().startswith("1 ") for line in lines[place + 1 :])
+    assert all(word in " ".join(lines[:place]) for word in REASONS.values())
+    assert lines[place].index("task") == lines[place + 1].index(lines[place + 1].split()[1])
+
+
 def test_the_demo_does_not_speak_chinese() -> None:
     done = run("demo", "--seconds", "2", "--speed", "100", LC_ALL="zh_CN.UTF-8")
-    assert "路由节省了多少(模拟数据)" in done.stdout
-    assert done.stdout.count(" (模拟)") == 5
+    assert "路由节省了多少（模拟数据）" in done.stdout
+    assert done.stdout.count(" （模拟）") == 5

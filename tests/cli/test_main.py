@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 
@@ -50,7 +51,23 @@ def test_an_error_ends_in_a_traceback_or_on_stdout() -> None:
     done = run("models", "--config", "nowhere.yaml")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr == "fairlead: nowhere.yaml:1: there is no such file\n"
+    assert done.stderr == "fairlead: nowhere.yaml: there is no such file\n"
+
+
+@pytest.mark.parametrize("arguments", [("models", "--catalogue"), ("--help",), ("config", "example")], ids=" ".join)
+def test_a_reader_who_has_seen_enough_is_told_of_a_broken_pipe(arguments: tuple[str, ...]) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-m", "fairlead", *arguments],
+            env=environment(),
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_chinese_help_is_for_chinese_environments_only() -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from fairlead.registry.catalogue import load
-from tests.cli.command import run
+from tests.cli.command import run, shown
 
 CONFIG = """\
 providers:
@@ -52,16 +52,30 @@ def test_a_field_has_no_source_or_the_wrong_one(tmp_path: Path) -> None:
         "source": "configuration",
         "date": "",
     }
-    shown = run("models", "opus-4.7", "-c", configured(tmp_path)).stdout
-    assert date in shown
+    assert date in run("models", "opus-4.7", "-c", configured(tmp_path)).stdout
 
 
 def test_the_catalogue_is_cut_short() -> None:
     catalogue = load()
-    shown = run("models", "--catalogue").stdout
-    assert all(f" {name} " in shown for name in catalogue.entries)
-    assert f"{len(catalogue.entries)} models" in shown
+    told = run("models", "--catalogue").stdout
+    assert all(f" {name} " in told for name in catalogue.entries)
+    assert f"{len(catalogue.entries)} models" in told
     assert len(json.loads(run("models", "--catalogue", "--json").stdout)) == len(catalogue.entries)
+
+
+def test_a_narrow_window_breaks_a_name_or_an_address() -> None:
+    catalogue = load()
+    told = shown("models", "--catalogue", columns=80)
+    names = {word for line in told.splitlines() for word in line.split()}
+    assert catalogue.entries.keys() <= names
+    assert max(map(len, told.splitlines()[:-2])) <= 80
+    assert "A wider window also shows: offered by." in " ".join(told.split())
+    assert "offered by" not in told.splitlines()[0]
+    told = shown("models", "gpt-5.4", "--catalogue", columns=80)
+    sources = " ".join(source for source, _ in catalogue.entries["gpt-5.4"].sources.values())
+    addresses = {word for word in sources.split() if "://" in word}
+    assert addresses
+    assert addresses <= set(told.split())
 
 
 def test_an_unknown_name_is_left_without_a_hint() -> None:

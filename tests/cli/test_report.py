@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -118,6 +120,24 @@ def test_a_finished_request_is_explained_differently_once_the_server_is_gone(kep
     record = json.loads(run("explain", kept.ids[0], "-c", "f.yaml", "--json", cwd=kept.cwd).stdout)
     assert record["request"] == kept.ids[0]
     assert record["attempts"][0]["lines"][0]["amount_usd"]
+
+
+def test_the_rows_by_model_do_not_add_up_to_the_totals(tmp_path: Path) -> None:
+    """A request that nobody answered stands in a row of its own."""
+    (tmp_path / "f.yaml").write_text(CONFIG.replace("sim-nano: {latency_ms: 0,", "sim-nano: {error_rate: 1,"))
+    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (_, said):
+        ask(address_in(said), "sim-large", "chat")
+        with pytest.raises(urllib.error.HTTPError):
+            ask(address_in(said), "sim-nano", "chat")
+        told = json.loads(run("report", "-c", "f.yaml", "--state-dir", "st", "--json", cwd=tmp_path).stdout)
+        table = run("report", "--state-dir", "st", cwd=tmp_path).stdout
+    groups = {group["name"]: group for group in told["groups"]}
+    assert groups["(no answer)"]["requests"] == 1
+    for figure in ("requests", "attempts", "input_tokens", "output_tokens", "cost"):
+        assert sum(group[figure] for group in groups.values()) == told["totals"][figure]
+    assert re.search(r"\(no answer\) +1 +50.0 %", table)
+    assert re.search(r"\$\S+ spent, \$\S+ on the baseline \(0.0 % saved\)", table)
+    assert re.search(r"sim-nano .* routing cost \S+ x as much", table)
 
 
 def test_a_directory_without_a_ledger_is_made_into_one(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +13,14 @@ from hypothesis import strategies as st
 from fairlead.config.load import check, load, loads
 from fairlead.config.schema import Config
 from fairlead.errors import ConfigError
+from tests.config.catalogue_fake import CATALOGUE, Entry
 
 HERE = Path(__file__).parent
 
 
 class NoCatalogue:
+    entries: Mapping[str, Entry] = MappingProxyType({})
+
     def find(self, name: str) -> None:
         return None
 
@@ -61,6 +65,32 @@ def test_every_problem_of_a_broken_file_is_told_at_once_with_its_line_and_the_ne
     found = check(HERE / "broken.yaml", {}, NoCatalogue())
     told = "\n".join(line.removeprefix(f"{HERE / 'broken.yaml'}:") for line in found) + "\n"
     assert told == (HERE / "broken.golden").read_text()
+
+
+def test_a_provider_without_an_address_is_found_only_after_everything_else() -> None:
+    text = "server: {port: 0.5}\nproviders:\n  own: {kind: vllm}\n  wrong: {kind: vllm, base_url: 'ftp://x'}\n"
+    assert problems(f"{text}models: {{m: {{channels: [{{provider: owm}}]}}}}\n") == [
+        "f.yaml:1: server.port: expected a whole number, found the number 0.5",
+        "f.yaml:3: providers.own: kind vllm needs a base_url, such as http://127.0.0.1:8000/v1",
+        "f.yaml:4: providers.wrong.base_url: expected an address like https://host:port/v1, found the text 'ftp://x'",
+        "f.yaml:5: models.m.channels[0].provider: unknown provider 'owm', did you mean 'own'?",
+    ]
+
+
+def test_the_models_there_are_come_once_for_each_alias() -> None:
+    text = (
+        "providers: {p: {}}\nmodels: {gpt-5.4: {channels: [{provider: p}]}, own: {aliases: [mine, ours], channels: [{provider: p}]}}\n"
+        "report: {baseline: zzzzz}\n"
+    )
+    with pytest.raises(ConfigError, match=r"unknown model 'zzzzz'; known: gpt-5\.4, own$"):
+        loads(text, "f.yaml", {}, CATALOGUE)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("gpt5.4", ", did you mean 'gpt-5.4'?"), ("own-8b", "")])
+def test_a_slip_in_a_model_s_name_is_only_called_unpriced(name: str, hint: str) -> None:
+    text = f"providers: {{p: {{}}}}\nmodels: {{{name}: {{channels: [{{provider: p}}]}}}}\n"
+    (warning,) = loads(text, "f.yaml", {}, CATALOGUE).warnings
+    assert f"unpriced (not in the catalogue{hint}): add" in warning
 
 
 def test_no_problem_repeats_a_secret() -> None:
@@ -171,7 +201,7 @@ def test_a_mistake_is_told_kindly(text: str, line: int, words: str) -> None:
 def test_files_that_cannot_be_read_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"a: b\nc: \xe9\n")
     (tmp_path / "bom").write_bytes(b"\xef\xbb\xbfserver: {port: 1}\r\nproviders: {}\r\n")
-    assert "no such file" in check(tmp_path / "none")[0]
+    assert check(tmp_path / "none") == [f"{tmp_path / 'none'}: there is no such file"]
     assert "directory" in check(tmp_path)[0]
     assert ":2: the file is not UTF-8" in check(tmp_path / "latin")[0]
     assert "not a usable path" in check(f"{tmp_path}/a\0b")[0]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fairlead.errors import StateError
-from fairlead.store.owner import Owner, is_owned
+from fairlead.store.owner import LOCK_FILE, Owner, is_owned
+from tests.store.conftest import Sealing
 
 
 def test_a_second_owner_is_refused_and_told_who_the_first_one_is(tmp_path: Path) -> None:
@@ -55,3 +56,30 @@ def test_a_directory_that_cannot_be_made_is_a_state_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="state_dir"):
         Owner.acquire(tmp_path / "file" / "state")
+
+
+def test_a_directory_of_somebody_else_cannot_be_looked_at(folder: Path, sealed: Sealing) -> None:
+    """Its lock file may be read by all, by its owner only, or be missing; a living owner is seen where it may be."""
+    with sealed():
+        assert not is_owned(folder)
+    with Owner.acquire(folder):
+        (folder / LOCK_FILE).chmod(0o444)
+        with sealed():
+            assert is_owned(folder)
+    (folder / LOCK_FILE).chmod(0)
+    with sealed():
+        assert not is_owned(folder)
+
+
+def test_a_path_that_leads_through_a_file_is_taken_for_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert not is_owned(tmp_path / "file")
+    with pytest.raises(StateError, match=r"it is not a directory; name one .*--state-dir"):
+        Owner.acquire(tmp_path / "file")
+
+
+def test_a_directory_that_cannot_be_written_to_is_no_state_error(folder: Path, sealed: Sealing) -> None:
+    with sealed():
+        for used in (folder, folder / "new"):
+            with pytest.raises(StateError, match=r"Permission denied; name one .*--state-dir"):
+                Owner.acquire(used)

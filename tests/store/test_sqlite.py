@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from fairlead.errors import StateError
 from fairlead.store.migrations import MIGRATIONS
 from fairlead.store.reports import open_ledger
 from fairlead.store.sqlite import Projection, Row
+from tests.store.conftest import Sealing
 from tests.store.entries import attempt, audit, record
 
 
@@ -113,3 +115,12 @@ def test_a_figure_beyond_64_bits_keeps_no_other_row_out(tmp_path: Path) -> None:
     assert projection.connection.execute("SELECT sum(cost) FROM attempts").fetchall() == [(10**16 + 29 * 5,)]
     assert projection.decision("r0", None) == rows[0][1]
     projection.close()
+
+
+def test_a_ledger_at_rest_in_a_directory_of_somebody_else_cannot_be_read(folder: Path, sealed: Sealing) -> None:
+    projection = Projection(folder / "ledger.db")
+    projection.ingest([row(5, record("r1", attempt("r1")))], [], 1, 10)
+    projection.close()
+    (folder / "ledger.db").chmod(0o444)
+    with sealed(), closing(open_ledger(folder / "ledger.db")) as connection:
+        assert connection.execute("SELECT id FROM requests").fetchall() == [("r1",)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fairlead.cli.messages import tr
 from fairlead.errors import FairleadError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fairlead.core.plan import Plan
 
 MAX_BYTES = 32 * 1024 * 1024
+STAND_INS = "note: no provider key in this terminal and no --config: simulated models; {other} may decide differently"
 
 
 def settings(path: Path | None) -> Config:
@@ -33,6 +35,20 @@ def settings(path: Path | None) -> Config:
         config = from_environment(os.environ)
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    return config
+
+
+def deciding(path: Path | None) -> Config:
+    """The same, for a command whose answer hangs on it: a server may have been started with other keys than are here."""
+    config = settings(path)
+    channels = (channel for model in config.models.values() for channel in model.channels)
+    if path is None and all(config.providers[channel.provider].kind == "simulated" for channel in channels):
+        from fairlead.cli.books import is_served
+
+        state_dir = config.server.state_dir
+        running = tr("the server running on {state}").format(state=state_dir)
+        other = running if is_served(Path(state_dir)) else tr("a running server")
+        print(tr(STAND_INS).format(other=other), file=sys.stderr)
     return config
 
 

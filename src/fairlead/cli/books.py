@@ -28,31 +28,46 @@ if TYPE_CHECKING:
 
 SOCKET = "admin.sock"
 PATIENCE = 30.0
+GLANCE = 1.0
+"""Seconds for the question whether anybody is there."""
 T = TypeVar("T")
 
 
 class _Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+    def __init__(self, path: Path, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 
-def ask_owner(state_dir: Path, target: str) -> bytes | None:
-    """What the owning server answers; None when there is none, or nothing of that name."""
-    if not (state_dir / SOCKET).exists() or not is_owned(state_dir):
-        return None
-    connection = _Connection(state_dir / SOCKET)
+def is_served(state_dir: Path) -> bool:
+    """Whether a server owns the directory and answers."""
+    try:
+        return ask_owner(state_dir, "/status", GLANCE) is not None
+    except FairleadError:
+        return False
+
+
+def ask_owner(state_dir: Path, target: str, patience: float = PATIENCE) -> bytes | None:
+    """What the owning server answers; None when there is none that this user may ask."""
+    try:
+        if not (state_dir / SOCKET).exists() or not is_owned(state_dir):
+            return None
+    except OSError as problem:
+        raise StateError(f"cannot look into the state directory {state_dir}: {problem.strerror}") from None
+    connection = _Connection(state_dir / SOCKET, patience)
     try:
         connection.request("GET", target)
         answer = connection.getresponse()
         body = answer.read()
+    except PermissionError:  # another user's server, whose ledger may still be readable
+        return None
     except (OSError, http.client.HTTPException) as problem:
         raise StateError(
             f"the server that owns {state_dir} does not answer: {str(problem) or type(problem).__name__}"
@@ -98,7 +113,8 @@ def report(state_dir: Path, config: Callable[[], Config], window: Window, baseli
     catalogue = load()
     if is_owned(state_dir):
         print(
-            "note: a program that uses the library owns this ledger; its last moments are missing here", file=sys.stderr
+            "note: the program that owns this ledger cannot be asked; its last moments are missing here",
+            file=sys.stderr,
         )
     elif any((state_dir / SPOOL).glob("*")):
         print(

@@ -8,6 +8,7 @@ records; models, prices and qualities are invented, and every figure derived fro
 from __future__ import annotations
 
 import asyncio
+import logging
 import statistics
 from collections import Counter
 from time import monotonic
@@ -50,6 +51,10 @@ FAULTS = (0.35, 0.7)
 """After which shares of the requests a provider fails once, for the failover to be seen."""
 
 
+LEGEND = (
+    "Models left out, and why: too weak = below the policy's least quality; not for it = lacks a flag the policy "
+    "requires; unable = cannot do what the request needs (images, tools, JSON schema)."
+)
 REASONS = {"capability": "unable", "quality": "too weak", "flags": "not for it"}
 
 
@@ -237,13 +242,33 @@ def reason(record: Record, plan: Plan) -> str:
     return f"{record.policy}: {out or 'cheapest of all'}"
 
 
+def columns(count: int, number: str, task: str, model: str, cost: str, time: str, why: str) -> str:
+    """One line of the stream; Chinese headings are twice as wide as they are long."""
+    from rich.cells import cell_len
+
+    def filled(text: str, width: int) -> str:
+        return text + " " * (width - cell_len(text))
+
+    def pushed(text: str, width: int) -> str:
+        return " " * (width - cell_len(text)) + text
+
+    return (
+        f"{pushed(number, len(str(count)))}  {filled(task, 16)} {filled(model, 10)} {pushed(cost, 9)} {pushed(time, 9)}  "
+        f"{why}"
+    )
+
+
 def ticker(decided: Decided, count: int, plain: bool) -> None:
     from fairlead.cli.tables import line, money
 
-    width = len(str(count))
-    told = (
-        f"{decided.number:>{width}}  {decided.task:<16} {decided.model or decided.outcome:<10} "
-        f"{money(decided.cost, 6):>9} {decided.ms:>6,} ms  {decided.why}"
+    told = columns(
+        count,
+        str(decided.number),
+        decided.task,
+        decided.model or decided.outcome,
+        money(decided.cost, 6),
+        f"{decided.ms:,} ms",
+        decided.why,
     )
     line(
         told,
@@ -283,6 +308,8 @@ def command(seconds: float, speed: float, plain: bool, as_json: bool) -> None:
     """
     from fairlead.cli.serve import run_loop
 
+    # The two scripted failures are told in the stream; the gateway's log need not tell them too.
+    logging.getLogger("fairlead").addHandler(logging.NullHandler())
     run_loop(run(seconds, speed, plain, as_json))
 
 
@@ -298,7 +325,10 @@ async def run(seconds: float, speed: float, plain: bool, as_json: bool) -> None:
             tr("Each caller names the policy of its task; all take the cheapest model that is good enough."),
             plain=plain,
         )
+        line(tr(LEGEND), plain=plain)
         line(plain=plain)
+        headings = (tr("task"), tr("model"), tr("cost"), tr("time"), tr("policy: models left out"))
+        line(columns(count, "#", *headings), "bold", plain)
     played = await Script(count, seconds, speed, plain, as_json).play()
     if as_json:
         put_json(plain_data(played))
@@ -341,7 +371,10 @@ def show(played: Played, plain: bool) -> None:
         tr("Where the {count} requests went (simulated): {shares}").format(count=savings.requests, shares=shares),
         plain=plain,
     )
-    judged = tr("Answers that counted as right (simulated): {right} of {judged}")
+    judged = tr(
+        "Answers drawn as right (simulated): {right} of {judged}. The table's column is what the qualities lead one to "
+        "expect; each simulated answer is then drawn with that chance."
+    )
     line(judged.format(right=savings.observed_right, judged=savings.observed), plain=plain)
     p50, p99 = overhead(played.overhead_us)
     measured = tr(

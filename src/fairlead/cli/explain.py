@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.asking import body_of, planned, put_json, settings, shared_options
+from fairlead.cli.asking import body_of, deciding, planned, put_json, settings, shared_options
 
 if TYPE_CHECKING:
     from fairlead.core.call import Call, Signal
@@ -42,7 +42,7 @@ def command(
     from fairlead.gateway import pipeline
     from fairlead.gateway.explanation import paragraphs
 
-    call, plan = planned(settings(path), body_of(given, model, policy))
+    call, plan = planned(deciding(path), body_of(given, model, policy))
     if as_json:
         put_json({**pipeline.described(call, plan), "explanation": paragraphs(call, plan)})
     else:
@@ -79,7 +79,7 @@ def show_plan(call: Call, plan: Plan) -> None:
             )
             for number, target in enumerate(targets, 1)
         ]
-        headings = (">", "model", "channels", ">cost about", ">quality", ">ms about", ">score", "made of")
+        headings = (">", "=model", "channels", ">cost about", ">quality", ">ms about", ">score", "made of")
         table(headings, rows, title="Candidates, first choice first")
     if plan.rejected:
         rejected = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -59,7 +60,8 @@ class Lazy(click.Group):
 
 
 PURPOSE = (
-    "A router and gateway for language models: each request to the model that is good enough, cheapest, fast enough."
+    "A router and gateway for language models: of those that can do what a request needs and are as good as you ask, "
+    "each request to the one your policy prefers."
 )
 EPILOG = """\b
 Examples:
@@ -84,9 +86,16 @@ def cli() -> None:
 
 def main() -> None:
     try:
-        cli(prog_name="fairlead")
-    except FairleadError as error:
-        print(f"fairlead: {error}", file=sys.stderr)
+        try:
+            cli(prog_name="fairlead")
+        except FairleadError as error:
+            print(f"fairlead: {error}", file=sys.stderr)
+            sys.exit(1)
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        # Who read the output has seen enough; what is still buffered must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from fairlead.cli.asking import put_json, settings
+from fairlead.cli.asking import deciding, put_json, settings
 from fairlead.core.model import Channel, Model, Price, capability_names
 from fairlead.errors import FairleadError
 
@@ -52,7 +52,7 @@ def command(name: str | None, path: Path | None, shipped: bool, as_json: bool) -
     if shipped and name is None:
         put_catalogue(catalogue, as_json)
         return
-    config = settings(path)
+    config = settings(path) if shipped else deciding(path)
     world = snapshot.build(config, catalogue)
     if name is None:
         put_configured(tuple(world.models.values()), as_json)
@@ -90,7 +90,7 @@ def put_configured(models: tuple[Model, ...], as_json: bool) -> None:
         for model in models
     ]
     headings = ("model", ">$ in / out", ">context", ">quality", ">ms", "channels", "can do")
-    table(headings, rows, caption="Prices in USD per million tokens.")
+    table(headings, rows, caption="Prices in USD per million tokens.", spare=("can do", "channels"))
 
 
 def put_catalogue(catalogue: Catalogue, as_json: bool) -> None:
@@ -116,17 +116,31 @@ def put_catalogue(catalogue: Catalogue, as_json: bool) -> None:
         for entry in entries
     ]
     caption = f"{len(entries)} models of the catalogue of {catalogue.date}; prices in USD per million tokens."
-    table(("vendor", "model", ">$ in / out", ">context", ">quality", ">ms", "offered by"), rows, caption=caption)
+    headings = ("vendor", "=model", ">$ in / out", ">context", ">quality", ">ms", "offered by")
+    table(headings, rows, caption=caption, spare=("offered by", "vendor"))
 
 
 def put_facts(name: str, facts: list[Fact], as_json: bool) -> None:
     if as_json:
         put_json({"model": name, "fields": [msgspec.structs.asdict(fact) for fact in facts]})
         return
-    from fairlead.cli.tables import table
+    from fairlead.cli.tables import fits, line, table
 
-    rows = [(fact.field, fact.value, " ".join(filter(None, (fact.source, fact.date)))) for fact in facts]
-    table(("field", "value", "source and date"), rows, title=name)
+    rows = [(fact.field, fact.value, _origin(fact)) for fact in facts]
+    headings = ("field", "value", "source and date")
+    if fits(headings, rows):
+        table(headings, rows, title=name)
+        return
+    # An address is not to be broken: where the window is too narrow for it, it stands below.
+    origins = {origin: number for number, origin in enumerate(dict.fromkeys(row[2] for row in rows if row[2]), 1)}
+    marked = [(field, value, f"[{origins[origin]}]" if origin else "") for field, value, origin in rows]
+    table(("field", "value", "source"), marked, title=name)
+    for origin, number in origins.items():
+        line(f"[{number}] {origin}", whole=True)
+
+
+def _origin(fact: Fact) -> str:
+    return " ".join(filter(None, (fact.source, fact.date)))
 
 
 def configured_facts(model: Model, given: schema.Model, entry: Entry | None) -> list[Fact]:

@@ -105,9 +105,10 @@ def command(
 
 
 def groups_of(found: Report, by: By) -> tuple[Group, ...]:
+    """The groups, so that their requests add up to all there were."""
     match by:
         case "model":
-            return found.models
+            return (*found.models, *unanswered(found.totals))
         case "key":
             return found.keys
         case "tenant":
@@ -116,6 +117,13 @@ def groups_of(found: Report, by: By) -> tuple[Group, ...]:
             return found.tasks
         case "day":
             return found.days
+
+
+def unanswered(totals: Totals) -> tuple[Group, ...]:
+    """The requests no model answered; their attempts stand with the models that were tried."""
+    from fairlead.store.reports import Group
+
+    return (Group("(no answer)", "USD", totals.errors, 0, 0, 0, 0, 0, 0),) if totals.errors else ()
 
 
 def show(found: Report, by: By) -> None:
@@ -159,7 +167,7 @@ def show(found: Report, by: By) -> None:
             for row in sorted(found.counterfactuals, key=lambda row: (-row.cost, row.model))
         ]
         table(
-            ("model", f">{tr('priced requests')}", f">{tr('would have cost')}", f">{tr('saved')}"),
+            ("model", f">{tr('priced requests')}", f">{tr('would have cost')}", f">{tr('routing saved')}"),
             others,
             title=tr("Had every answered request gone to one model (same tokens, today's prices)"),
         )
@@ -185,7 +193,9 @@ def _totals(totals: Totals) -> list[tuple[str, str]]:
     if totals.saving is not None:
         share = saved(totals.compared_cost, totals.baseline_cost, totals.saving)
         share = tr("{saving} saved").format(saving=share) if totals.saving >= 0 else share
-        against = f"{money(totals.compared_cost)} / {money(totals.baseline_cost)} ({share})"
+        against = tr("{spent} spent, {instead} on the baseline ({share})").format(
+            spent=money(totals.compared_cost), instead=money(totals.baseline_cost), share=share
+        )
         rows.append(("against the recorded baseline", against))
     return [(tr(name), value) for name, value in rows]
 

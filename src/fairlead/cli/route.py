@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fairlead.cli.asking import body_of, planned, put_json, settings, shared_options
+from fairlead.cli.asking import body_of, deciding, planned, put_json, shared_options
 
 
 @click.command("route")
@@ -29,7 +29,7 @@ def command(given: str, path: Path | None, model: str | None, policy: str | None
     from fairlead.gateway import pipeline
     from fairlead.gateway.explanation import paragraphs
 
-    call, plan = planned(settings(path), body_of(given, model, policy))
+    call, plan = planned(deciding(path), body_of(given, model, policy))
     if as_json:
         put_json({**pipeline.described(call, plan), "explanation": paragraphs(call, plan)})
     elif plan.steps:

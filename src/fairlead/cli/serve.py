@@ -17,6 +17,9 @@ from fairlead.cli.messages import tr
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
 
+REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where a program on this machine finds what listens everywhere."""
+
 
 @click.command("serve")
 @click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
@@ -67,9 +70,7 @@ async def serve(config: Config, own_key: bool) -> None:
 
     key = ""
     if own_key:
-        state_dir = Path(config.server.state_dir)
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = stored_secret(state_dir / "key", "fl_")
+        key = stored_secret(Path(config.server.state_dir) / "key", "fl_")
         config = config.model_copy(update={"keys": (Key(name="local", key=Secret(key)),)})
     running = await start(config)
     spare_collector()
@@ -86,7 +87,7 @@ def spare_collector() -> None:
 
 
 def announce(config: Config, host: str, port: int, key: str) -> None:
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    address = url(host, port)
     kinds = {provider.kind for provider in config.providers.values()}
     ready = tr("fairlead answers at {address}/v1  ({models} models; state in {state})")
     say(ready.format(address=address, models=len(config.models), state=config.server.state_dir))
@@ -101,13 +102,17 @@ def announce(config: Config, host: str, port: int, key: str) -> None:
     if key:
         say(tr("key: {key}").format(key=key))
     say(tr("try:"))
-    say(curl(address, "auto", shown))
+    say(curl(url(REACHED.get(host, host), port), "auto", shown))
+
+
+def url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def curl(address: str, model: str, key: str = "") -> str:
     header = f" \\\n    -H 'Authorization: Bearer {key}'" if key else ""
     return (
-        f"  curl {address}/v1/chat/completions{header} \\\n    -H 'Content-Type: application/json' \\\n"
+        f"  curl -iw '\\n' {address}/v1/chat/completions{header} \\\n    -H 'Content-Type: application/json' \\\n"
         f"""    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Say hello in French."}}]}}'"""
     )
 

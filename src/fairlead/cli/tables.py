@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PIPED = 10_000
 """Columns of a line nobody looks at through a window."""
+GAP = 2
+"""Columns between two cells."""
 NAME = 24
 """Columns a name in front may take without being broken."""
 
@@ -44,27 +46,37 @@ def table(
     caption: str = "",
     plain: bool = False,
     first_bold: bool = False,
+    spare: Sequence[str] = (),
 ) -> None:
-    """A heading that starts with ">" is of a column of figures: to the right, never broken over lines."""
+    """A heading that starts with ">" is of a column of figures: to the right, never broken over lines. With "=" it is
+    one of names: never broken either. The `spare` columns are left out, the first one first, where a window is too
+    narrow for the words of all."""
     from rich import box
-    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    target = console(plain)
     cells = [list(row) for row in rows]
-    for place, heading in enumerate(columns):
-        figures = heading.startswith(">")
-        longest = max((cell_len(row[place]) for row in cells), default=0)
+    kept, dropped = list(range(len(columns))), []
+    for heading in spare:
+        if _needed(columns, cells, kept) > target.width:
+            kept.remove(columns.index(heading))
+            dropped.append(heading)
+    shown = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for place in kept:
+        figures = columns[place].startswith(">")
+        longest = _longest(row[place] for row in cells)
+        whole = figures or columns[place].startswith("=") or (place == 0 and longest <= NAME)
         shown.add_column(
-            heading.removeprefix(">"),
+            columns[place].lstrip(">="),
             justify="right" if figures else "left",
             overflow="fold",
-            min_width=longest if figures or (place == 0 and longest <= NAME) else None,
+            min_width=longest if whole else None,
         )
     for number, row in enumerate(cells):
-        shown.add_row(*(Text(cell) for cell in row), style="bold" if first_bold and number == 0 else "")
-    target = console(plain)
+        shown.add_row(*(Text(row[place]) for place in kept), style="bold" if first_bold and number == 0 else "")
+    if dropped:
+        caption = f"{caption} A wider window also shows: {', '.join(reversed(dropped))}.".lstrip()
     with target.capture() as drawn:
         if title:
             target.print(Text(title, "bold"))
@@ -75,10 +87,33 @@ def table(
     print("\n".join(line for line in lines if line), end="\n\n")
 
 
-def line(text: str = "", style: str = "", plain: bool = False) -> None:
+def fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a table can be shown without breaking a word."""
+    return _needed(columns, rows, range(len(columns))) <= console().width
+
+
+def _needed(columns: Sequence[str], rows: Sequence[Sequence[str]], places: Iterable[int]) -> int:
+    """The least width of some columns: figures, names and what stands in front whole, of the others each word."""
+    width = 0
+    for place in places:
+        cells = [row[place] for row in rows]
+        whole = place == 0 or columns[place].startswith((">", "="))
+        words = [word for text in (columns[place].lstrip(">="), *([] if whole else cells)) for word in text.split()]
+        width += max(_longest(words), _longest(cells) if whole else 0) + GAP
+    return width
+
+
+def _longest(texts: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=0)
+
+
+def line(text: str = "", style: str = "", plain: bool = False, whole: bool = False) -> None:
+    """`whole`: the window may break it, but no line ends are put in, so that it can be copied."""
     from rich.text import Text
 
-    console(plain).print(Text(text, style))
+    console(plain).print(Text(text, style), soft_wrap=whole)
 
 
 def money(nano: int | None, places: int = 0) -> str:
@@ -109,7 +144,8 @@ def saved(spent: int, instead: int, saving: float | None) -> str:
     """The share saved against what it would have cost instead; where more was spent, how many times as much."""
     if saving is None or saving >= 0:
         return percent(saving)
-    return tr("costs {times} x").format(times=f"{spent / instead:.1f}")
+    times = spent / instead
+    return tr("routing cost {times} x as much").format(times=f"{times:.2f}" if times < 2 else f"{times:.1f}")
 
 
 def count(value: int | None) -> str:

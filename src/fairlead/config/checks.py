@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from fairlead.config.document import Node, NodePath
+from fairlead.config.document import Entry, Node, NodePath
 from fairlead.config.offers import Catalogue, priced
 from fairlead.config.schema import STRATEGY_NAMES, Config, Key, Model, Policy, Price
 
@@ -17,6 +17,8 @@ SUSPICIOUS = 300
 NANO = Decimal(10) ** 9
 DEAREST = Decimal(2_000)
 CHEAPEST = Decimal("0.0001")
+SURE = 0.85
+"""How near to the catalogue's a name of one's own must be to be taken for a slip."""
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -32,6 +34,7 @@ class Declared:
 
     def __init__(self, root: Node) -> None:
         self.providers = _keys(root, "providers")
+        self.addressed = {name for name in self.providers if _says(root.entries, "providers", name, "base_url")}
         self.models = _keys(root, "models")
         self.policies = _keys(root, "policies")
 
@@ -41,16 +44,29 @@ def _keys(root: Node, name: str) -> tuple[str, ...]:
     return tuple(entry.node.entries) if entry is not None and entry.node.entries else ()
 
 
+def _says(entries: dict[str, Entry] | None, *path: str) -> bool:
+    """Whether something other than null stands there, right or wrong."""
+    entry = entries.get(path[0]) if entries else None
+    if entry is None:
+        return False
+    return _says(entry.node.entries, *path[1:]) if len(path) > 1 else entry.node.data() is not None
+
+
 def nearest(name: str, options: Iterable[str], offer: bool = False) -> str:
     """The end of a message about an unknown name: the nearest spelling, or what there is."""
-    known = tuple(options)
-    lower = {option.lower(): option for option in reversed(known)}
-    close = difflib.get_close_matches(name.lower()[:100], lower, n=1, cutoff=0.6)
-    if close:
-        return f", did you mean {lower[close[0]]!r}?"
+    known = tuple(dict.fromkeys(options))
+    hint = similar(name, known, 0.6)
+    if hint:
+        return hint
     if not known or (not offer and len(known) > 12):
         return ""
     return f"; known: {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}"
+
+
+def similar(name: str, options: Iterable[str], cutoff: float) -> str:
+    lower = {option.lower(): option for option in options}
+    close = difflib.get_close_matches(name.lower()[:100], lower, n=1, cutoff=cutoff)
+    return f", did you mean {lower[close[0]]!r}?" if close else ""
 
 
 def alias_table(config: Config, catalogue: Catalogue) -> dict[str, str]:
@@ -92,7 +108,7 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
     known.update({name.lower(): name for name in declared.models})
     return [
         *_names(config),
-        *_providers(config),
+        *_providers(config, declared),
         *_channels(config, declared),
         *_references(config, declared, known),
         *_keys_twice(config),
@@ -115,8 +131,11 @@ def _names(config: Config) -> Iterator[Finding]:
                 yield Finding(("models", name, "aliases", index), f"{alias!r} already stands for {other!r}")
 
 
-def _providers(config: Config) -> Iterator[Finding]:
+def _providers(config: Config, declared: Declared) -> Iterator[Finding]:
     for name, provider in config.providers.items():
+        if provider.lacks_address and name not in declared.addressed:
+            message = f"kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"
+            yield Finding(("providers", name), message)
         if provider.models and provider.kind != "simulated":
             yield Finding(("providers", name, "models"), "only for kind simulated; models stand under `models`")
         if provider.kind == "simulated" and provider.base_url is not None:
@@ -225,7 +244,8 @@ def _unpriced(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
                 continue
             if entry is None or priced(entry, provider) is None:
                 why = "self-hosted" if provider.is_self_hosted else "not in the catalogue"
-                message = f"unpriced ({why}): add `price: {{input: ..., output: ...}}`, zeros if it is free"
+                near = similar(name, catalogue.entries, SURE) if entry is None and not provider.is_self_hosted else ""
+                message = f"unpriced ({why}{near}): add `price: {{input: ..., output: ...}}`, zeros if it is free"
                 yield Finding(("models", name, "channels", index), message, wrong=False)
 
 

@@ -107,14 +107,14 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError([f"{path}:1: there is no such file"]) from None
+        raise ConfigError([f"{path}: there is no such file"]) from None
     except IsADirectoryError:
-        raise ConfigError([f"{path}:1: this is a directory; name a file in it"]) from None
+        raise ConfigError([f"{path}: this is a directory; name a file in it"]) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
-        raise ConfigError([f"{path}:1: the file cannot be read: {reason}"]) from None
+        raise ConfigError([f"{path}: the file cannot be read: {reason}"]) from None
     if len(raw) > MAX_BYTES:
-        raise ConfigError([f"{path}:1: the file is too large: at most {MAX_BYTES:,} bytes are read"])
+        raise ConfigError([f"{path}: the file is too large: at most {MAX_BYTES:,} bytes are read"])
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

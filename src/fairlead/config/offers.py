@@ -52,6 +52,8 @@ class Entry(Protocol):
 class Catalogue(Protocol):
     """The part of the catalogue that a configuration is compared with."""
 
+    @property
+    def entries(self) -> Mapping[str, Entry]: ...
     def find(self, name: str) -> Entry | None: ...
 
 

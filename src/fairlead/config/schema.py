@@ -112,6 +112,11 @@ class Provider(Section):
     models: dict[Name, SimulatedModel] = Field({}, description="Kind simulated only: how each upstream model behaves.")
 
     @property
+    def lacks_address(self) -> bool:
+        """Whether nothing says where it is: some kinds have no address of their own."""
+        return self.base_url is None and self.kind in DELTAS and not DELTAS[self.kind].base_url
+
+    @property
     def is_self_hosted(self) -> bool:
         if self.self_hosted is not None:
             return self.self_hosted

@@ -22,7 +22,7 @@ from fairlead.server.admin_socket import AdminSocket
 from fairlead.server.app import App, refusal
 from fairlead.server.listener import Bounds, Listener
 from fairlead.store.ledger import EmbeddedLedger
-from fairlead.store.owner import Owner
+from fairlead.store.owner import Owner, unusable
 from fairlead.version import __version__
 
 GRACE = 10.0
@@ -108,16 +108,24 @@ def is_loopback(host: str) -> bool:
 
 
 def stored_secret(path: Path, prefix: str = "") -> str:
-    """A secret of this state directory: made on the first start, readable by its owner only."""
+    """A secret of this state directory: made on the first start, with the directory; readable by its owner only."""
     try:
         return path.read_text().strip()
     except FileNotFoundError:
-        secret = prefix + secrets.token_urlsafe(32)
+        pass
+    except NotADirectoryError as problem:
+        raise unusable(path.parent, problem) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "it is not text"
+        raise StateError(f"cannot read {path}: {reason}") from None
+    secret = prefix + secrets.token_urlsafe(32)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secret + "\n")
-        return secret
     except OSError as problem:
-        raise StateError(f"cannot read {path}: {problem.strerror}") from None
+        raise unusable(path.parent, problem) from None
+    return secret
 
 
 async def until_stopped(running: Running, say: Callable[[str], None]) -> None:

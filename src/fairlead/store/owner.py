@@ -30,6 +30,16 @@ def _lock(fd: int) -> bool:
     return True
 
 
+def unusable(state_dir: Path, problem: OSError) -> StateError:
+    """What to say of a directory that cannot be made, or not be written to."""
+    no_directory = isinstance(problem, FileExistsError | NotADirectoryError)
+    reason = "it is not a directory" if no_directory else problem.strerror
+    return StateError(
+        f"cannot use the state directory {state_dir}: {reason}; "
+        "name one this user may write to: --state-dir, or server.state_dir"
+    )
+
+
 class Owner:
     """The right to write to `state_dir`, held until `release`."""
 
@@ -45,10 +55,7 @@ class Owner:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise StateError(
-                f"cannot use the state directory {state_dir}: {error.strerror}; "
-                "set server.state_dir to a directory this user may write to"
-            ) from error
+            raise unusable(state_dir, error) from error
         try:
             for attempt in range(TRIES):
                 if _lock(fd):
@@ -64,7 +71,7 @@ class Owner:
         os.close(fd)
         raise StateError(
             f"the state directory {state_dir} is in use by process {pid}; "
-            "stop that process, or give this one another server.state_dir"
+            "stop that process, or give this one another directory: --state-dir, or server.state_dir"
         )
 
     def release(self) -> None:
@@ -80,10 +87,10 @@ class Owner:
 
 
 def is_owned(state_dir: Path) -> bool:
-    """Whether a living process owns the directory. Changes nothing."""
+    """Whether a living process owns the directory, as far as this user may see. Changes nothing."""
     try:
-        fd = os.open(state_dir / LOCK_FILE, os.O_RDWR)
-    except FileNotFoundError:
+        fd = os.open(state_dir / LOCK_FILE, os.O_RDONLY)
+    except OSError:
         return False
     try:
         return not _lock(fd)

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -49,10 +50,17 @@ _record = msgspec.msgpack.Decoder(Record).decode
 
 
 def read_only(path: Path) -> sqlite3.Connection:
-    """A connection that can neither change nor checkpoint the database. StateError if there is none."""
+    """A connection that can neither change nor checkpoint the database. StateError if there is none.
+
+    Where the log's own files are absent and cannot be made, nobody is writing: the database is read as it lies.
+    """
     if not path.exists():
         raise StateError(f"there is no ledger at {path}; it appears with the first start of the gateway")
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    effective = os.access in os.supports_effective_ids
+    writable = os.access(path.parent, os.W_OK, effective_ids=effective)
+    at_rest = not writable and not path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro&immutable=1" if at_rest else "mode=ro"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
 class Projection:
