@@ -184,8 +184,11 @@ class _Connection(asyncio.Protocol):
         for step in seen.play.steps:
             assert self.transport is not None
             if isinstance(step, bytes):
+                if self.transport.is_closing():
+                    return
                 self.transport.write(step)
                 seen.sent += len(step)
+                await asyncio.sleep(0)
                 await self.writable.wait()
             elif isinstance(step, float):
                 if step:

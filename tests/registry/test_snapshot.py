@@ -97,7 +97,7 @@ def test_a_price_with_a_start_day_leaves_the_next_source_in_force_before_it() ->
         ("{kind: openai, base_url: 'http://h/v1'}", "gemini-3-flash", (0.5, 3)),
         ("{kind: together}", "claude-opus-4.7", (5, 25)),
         ("{kind: openai, base_url: 'http://h/v1', self_hosted: true}", "gpt-5.4", None),
-        ("{kind: vllm}", "gpt-5.4", None),
+        ("{kind: vllm, base_url: 'http://h/v1'}", "gpt-5.4", None),
     ],
 )
 def test_the_catalogue_price_is_the_kinds_else_the_vendors_and_never_a_self_hosted_ones(

@@ -47,6 +47,9 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         fit = fitting(ask, model, channels, spared, rejected)
         if fit:
             targets.append(_target(ask, model, fit))
+        elif not rejected[-1].channel:
+            # Out as a whole: what was said of single channels before says nothing more.
+            rejected = [one for one in rejected if one.model != model.name or not one.channel]
     strategy = "pinned" if named else policy.strategy
     if targets and not named:
         targets = STRATEGIES[strategy].rank(targets, policy)
