@@ -42,6 +42,9 @@ def narrowed(policy: Policy, bounds: Policy) -> Policy:
     return msgspec.structs.replace(
         policy,
         models=_both(policy.models, bounds.models),
+        fallbacks=policy.fallbacks
+        if bounds.models is None
+        else tuple(name for name in policy.fallbacks if name in bounds.models or name in bounds.fallbacks),
         regions=_both(policy.regions, bounds.regions),
         max_cost=least(policy.max_cost, bounds.max_cost),
         max_latency_ms=least(policy.max_latency_ms, bounds.max_latency_ms),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
 """A provider's answer that says the request itself is wrong: another provider would say the same."""
+LONGEST_WAIT = 3600.0
 LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
 """Ways to end an attempt from this side: the provider may go on generating, and bill it."""
 
@@ -242,7 +243,8 @@ class Run:
         self.failures.append(Failure(self.candidate, status, words, body, retry_after))
         if not final:
             self.runtime.complain(self.candidate.channel.id, status, words)
-        self._close_attempt("failed", words)
+        # What a provider said may hold a key or the prompt: it is told to the caller, never written down.
+        self._close_attempt("failed", f"HTTP {status}" if status not in (0, 200) else words)
         return machine.FAILED_FINALLY if final else machine.FAILED
 
     def _abort(self) -> None:
@@ -317,7 +319,10 @@ class Run:
         else:
             error = self._all_failed()
         self._settle("failed", error.status, error.code)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # else the error, this frame and the request's body hold each other
 
     def _too_late(self) -> RequestError:
         return DeadlineExceeded(f"No whole answer within {self.world.request_timeout:g} s (server.request_timeout).")
@@ -327,7 +332,7 @@ class Run:
         told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in self.failures)
         statuses = {failure.status for failure in self.failures}
         waits = [
-            float(f.retry_after)
+            min(float(f.retry_after[:12]), LONGEST_WAIT)
             for f in self.failures
             if f.retry_after.isascii() and f.retry_after.replace(".", "", 1).isdigit()
         ]

@@ -123,7 +123,8 @@ def words(rejection: Rejection) -> str:
 def refuse(runtime: Runtime, caller: Caller, outlet: Outlet, error: RequestError, request_id: str) -> None:
     """An error as the client's dialect spells it, unless part of an answer is out already."""
     if error.status in AUDITED:
-        runtime.audit(error.code, caller, request_id, error.message if error.status != 422 else error.code)
+        told = error.code if error.status == 422 or error.code.startswith("upstream_") else error.message
+        runtime.audit(error.code, caller, request_id, told)
     if outlet.started:
         log.error("request %s failed after its answer had begun: %s", request_id, error.message)
         return

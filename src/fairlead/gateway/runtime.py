@@ -115,7 +115,7 @@ class Runtime:
         if status in (401, 403):
             log.error("%s refuses our key with HTTP %d: check its provider's api_key%s", channel, status, again)
         else:
-            log.warning("%s failed: %s%s", channel, f"HTTP {status}" if status >= 400 else words, again)
+            log.warning("%s failed: %s%s", channel, f"HTTP {status}" if status not in (0, 200) else words, again)
 
     def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
         self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))

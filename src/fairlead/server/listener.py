@@ -104,6 +104,8 @@ class Connection(asyncio.Protocol):
             self.task.cancel()
             self.task = None
         del self.parser  # it holds this connection in turn, and nothing more can come
+        self.exchange = self._headers = None
+        self._body = b""
 
     def data_received(self, data: bytes) -> None:
         if self.closing:
