@@ -102,9 +102,15 @@ class NotFound(RequestError):
 
 
 class MethodNotAllowed(RequestError):
+    """`allow` lists the methods the path takes, as the header Allow does."""
+
     status = 405
     code = "method_not_allowed"
     type = "invalid_request_error"
+
+    def __init__(self, message: str, *, allow: str = "") -> None:
+        super().__init__(message)
+        self.allow = allow
 
 
 class RequestTimeout(RequestError):

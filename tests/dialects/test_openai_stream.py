@@ -348,7 +348,6 @@ def test_an_event_over_several_lines_loses_its_usage_too() -> None:
         {"prompt_tokens": 1},
         {"prompt_tokens": "12", "completion_tokens": 3},
         {"prompt_tokens": 10**30, "completion_tokens": 3},
-        {"prompt_tokens": 1, "completion_tokens": 3, "prompt_tokens_details": 7},
         "unknown",
         [],
     ],

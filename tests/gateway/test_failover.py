@@ -68,8 +68,10 @@ STREAMED = {
 }
 
 
-LEFT_RUNNING = frozenset(("hanging", "endless header", "body stalls", "stalls before content"))
-"""Here it is fairlead that gives up: the provider may go on, and bill what it generates."""
+LEFT_RUNNING = frozenset(
+    ("hanging", "body stalls", "stalls before content", "body cut", "cut before content", "reset before content")
+)
+"""Here the provider had taken the request, or may go on with it unheard: it bills what it generates."""
 
 
 async def check_one_clean_answer(server: Served, response: Response, streamed: bool, name: str) -> Record:

@@ -32,10 +32,10 @@ async def test_a_connection_that_was_stopped_at_the_end_of_a_large_answer_goes_o
         endpoint = Endpoint("one", "openai", "openai_chat", "127.0.0.1", upstream.port, first_byte_timeout=2.0)
         http = HttpUpstream({"one": endpoint})
         permit = grant(call(), CHANNEL)
-        reply = await http.send(permit, endpoint, OUTBOUND)
+        reply = await http.send(permit, endpoint, OUTBOUND, lambda: None)
         await soon(lambda: reply.complete)
         assert await reply.body() == body
-        again = await http.send(permit, endpoint, OUTBOUND)
+        again = await http.send(permit, endpoint, OUTBOUND, lambda: None)
         assert await again.body() == completion()
         assert upstream.accepted == 1
         await http.close()
@@ -46,7 +46,7 @@ async def test_nothing_leaves_without_a_permit_for_that_provider() -> None:
         endpoint = Endpoint("two", "openai", "openai_chat", "127.0.0.1", upstream.port)
         http = HttpUpstream({"two": endpoint})
         with pytest.raises(TypeError, match="no permit"):
-            await http.send(grant(call(), CHANNEL), endpoint, OUTBOUND)
+            await http.send(grant(call(), CHANNEL), endpoint, OUTBOUND, lambda: None)
         assert upstream.accepted == 0
         await http.close()
 

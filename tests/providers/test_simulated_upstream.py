@@ -45,6 +45,10 @@ def outbound(stream: bool = True, **fields: Any) -> Outbound:
     return Outbound("POST", "/v1/chat/completions", b"x-sim-task: chat\r\n", json.dumps(body).encode())
 
 
+def ignored() -> None:
+    """Where it does not matter when the request was sent."""
+
+
 def make(speed: float = math.inf) -> SimulatedUpstream:
     return SimulatedUpstream([MODEL], speed=speed)
 
@@ -84,7 +88,7 @@ def play(fault: Fault, stream: bool = True) -> tuple[int, bytes, str, SimulatedU
     upstream.script.push(fault)
 
     async def main() -> tuple[int, bytes, str]:
-        reply = await upstream.send(permit(), ENDPOINT, outbound(stream))
+        reply = await upstream.send(permit(), ENDPOINT, outbound(stream), ignored)
         return reply.status, *(await drain(reply))
 
     return *run(main), upstream
@@ -94,7 +98,7 @@ def test_the_types_leave_the_seam() -> None:
     upstream: Upstream = make()
 
     async def main() -> Reply:
-        return await upstream.send(permit(), ENDPOINT, outbound())
+        return await upstream.send(permit(), ENDPOINT, outbound(), ignored)
 
     assert run(main).status == 200
 
@@ -103,7 +107,7 @@ def test_something_is_sent_without_a_permit() -> None:
     upstream = make()
 
     async def main() -> None:
-        await upstream.send(cast(EgressPermit, object()), ENDPOINT, outbound())
+        await upstream.send(cast(EgressPermit, object()), ENDPOINT, outbound(), ignored)
 
     with pytest.raises(TypeError):
         run(main)
@@ -150,7 +154,7 @@ def test_a_refused_connection_is_answered() -> None:
     upstream.script.push(Fault("refuse"))
 
     async def main() -> None:
-        await upstream.send(permit(), ENDPOINT, outbound())
+        await upstream.send(permit(), ENDPOINT, outbound(), ignored)
 
     with pytest.raises(UpstreamBroken) as caught:
         run(main)
@@ -164,7 +168,7 @@ def test_an_error_status_loses_its_retry_after() -> None:
     upstream.script.push(fail(429, "Wed, 21 Oct 2026 07:28:00 GMT"))
 
     async def main() -> tuple[SimulatedReply, bytes]:
-        reply = await upstream.send(permit(), ENDPOINT, outbound())
+        reply = await upstream.send(permit(), ENDPOINT, outbound(), ignored)
         return reply, await reply.body()
 
     reply, body = run(main)
@@ -202,11 +206,11 @@ def test_an_answer_in_pieces_is_another_answer(size: int, stream: bool) -> None:
     upstream.script.push(Fault("split", size=size))
 
     async def main() -> tuple[list[bytes], bytes]:
-        broken = await upstream.send(permit(), ENDPOINT, outbound(stream))
+        broken = await upstream.send(permit(), ENDPOINT, outbound(stream), ignored)
         pieces = []
         while piece := await broken.read():
             pieces.append(piece)
-        smooth = await (await upstream.send(permit(), ENDPOINT, outbound(stream))).body()
+        smooth = await (await upstream.send(permit(), ENDPOINT, outbound(stream), ignored)).body()
         return pieces, smooth
 
     pieces, smooth = run(main)
@@ -223,9 +227,9 @@ def test_an_answer_that_never_comes_outlasts_the_timeouts() -> None:
     async def main() -> None:
         for _ in range(2):
             with pytest.raises(UpstreamBroken) as caught:
-                await upstream.send(permit(), ENDPOINT, outbound())
+                await upstream.send(permit(), ENDPOINT, outbound(), ignored)
             assert caught.value.reason == "first_byte_timeout"
-        data, broken = await drain(await upstream.send(permit(), ENDPOINT, outbound()))
+        data, broken = await drain(await upstream.send(permit(), ENDPOINT, outbound(), ignored))
         assert (content_tokens(data), broken) == (2, "idle_timeout")
 
     run(main)
@@ -238,17 +242,17 @@ def test_a_client_that_leaves_goes_unnoticed() -> None:
     upstream.script.push(Fault("hang"), Fault("stall", after_tokens=1), Fault("stall", after_tokens=1))
 
     async def main() -> None:
-        hanging = asyncio.ensure_future(upstream.send(permit(), PATIENT, outbound()))
+        hanging = asyncio.ensure_future(upstream.send(permit(), PATIENT, outbound(), ignored))
         await asyncio.sleep(0)
         assert upstream.log.open == 1
         hanging.cancel()
         await asyncio.gather(hanging, return_exceptions=True)
-        reply = await upstream.send(permit(), PATIENT, outbound())
+        reply = await upstream.send(permit(), PATIENT, outbound(), ignored)
         reading = asyncio.ensure_future(drain(reply))
         await asyncio.sleep(0)
         reply.abort()
         assert (await reading)[1] == "cut"
-        other = await upstream.send(permit(), PATIENT, outbound())
+        other = await upstream.send(permit(), PATIENT, outbound(), ignored)
         await other.read()
         other.abort()
         other.abort()
@@ -265,7 +269,7 @@ def test_closing_after_the_end_counts_as_leaving() -> None:
     upstream = make()
 
     async def main() -> None:
-        reply = await upstream.send(permit(), ENDPOINT, outbound())
+        reply = await upstream.send(permit(), ENDPOINT, outbound(), ignored)
         while b"[DONE]" not in await reply.read():
             pass
         reply.abort()
@@ -286,7 +290,7 @@ def test_infinite_speed_waits() -> None:
     upstream = make()
     try:
         for stream in (True, False):
-            reply = loop.run_until_complete(upstream.send(permit(), ENDPOINT, outbound(stream)))
+            reply = loop.run_until_complete(upstream.send(permit(), ENDPOINT, outbound(stream), ignored))
             assert loop.run_until_complete(reply.body())
     finally:
         loop.close()
@@ -296,7 +300,7 @@ def test_a_read_that_was_given_up_loses_data() -> None:
     upstream = make(speed=100.0)
 
     async def main() -> tuple[bytes, bytes]:
-        reply = await upstream.send(permit(), ENDPOINT, outbound(max_tokens=8))
+        reply = await upstream.send(permit(), ENDPOINT, outbound(max_tokens=8), ignored)
         data = b""
         while True:
             try:
@@ -306,7 +310,7 @@ def test_a_read_that_was_given_up_loses_data() -> None:
             if not piece:
                 break
             data += piece
-        return data, await (await upstream.send(permit(), ENDPOINT, outbound(max_tokens=8))).body()
+        return data, await (await upstream.send(permit(), ENDPOINT, outbound(max_tokens=8), ignored)).body()
 
     patient, smooth = run(main)
     assert content_tokens(patient) == content_tokens(smooth) == 8
@@ -365,7 +369,7 @@ def test_the_server_and_the_process_tell_different_stories() -> None:
 
     async def main() -> bytes:
         plain = Outbound("POST", "/v1/chat/completions", b"", outbound().body)
-        return await (await inside.send(permit(), ENDPOINT, plain)).body()
+        return await (await inside.send(permit(), ENDPOINT, plain, ignored)).body()
 
     sink = chat(server)
     assert (sink.status, sink.data, sink.ending) == (200, run(main), "end")

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fairlead.errors import RequestError
+from fairlead.server.bounds import USUAL, Bounds
 from fairlead.server.exchange import Exchange
-from fairlead.server.listener import Bounds, Listener
+from fairlead.server.listener import Listener
 from tests.server.wire import Client
 
 TEXT = b"Content-Type: text/plain\r\n"
@@ -80,7 +81,7 @@ class Listening:
 
 
 @asynccontextmanager
-async def listening(bounds: Bounds = Bounds()) -> AsyncIterator[Listening]:
+async def listening(bounds: Bounds = USUAL) -> AsyncIterator[Listening]:
     paths = Paths()
     listener = Listener(paths, refusal, bounds)
     _, port = await listener.listen("127.0.0.1", 0)

@@ -8,7 +8,8 @@ import struct
 
 import pytest
 
-from fairlead.server.listener import MAX_QUEUED, Bounds
+from fairlead.server.bounds import Bounds
+from fairlead.server.connection import SLICE
 from tests.server.conftest import Run
 from tests.server.listening import listening
 from tests.server.serving import soon, within_a_second
@@ -30,7 +31,7 @@ def test_a_connection_serves_one_request_after_another(run: Run) -> None:
 def test_pipelined_requests_are_answered_in_order(run: Run) -> None:
     async def work() -> None:
         async with listening() as server, server.client() as client:
-            count = MAX_QUEUED * 3
+            count = SLICE // 4
             client.ask("GET", "/slow")
             for number in range(count):
                 client.ask("POST", f"/{number}", b"%d" % number)
@@ -47,7 +48,7 @@ def test_pipelined_requests_are_answered_in_order(run: Run) -> None:
 def test_pipelined_requests_that_come_in_pieces_are_answered_in_order(run: Run) -> None:
     async def work() -> None:
         async with listening() as server, server.client() as client:
-            count = MAX_QUEUED * 2
+            count = SLICE // 8
             client.ask("GET", "/slow")
             for number in range(count):
                 client.ask("POST", f"/{number}", b"%d" % number * 100)

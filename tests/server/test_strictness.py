@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from fairlead.server.listener import Bounds
+from fairlead.server.bounds import Bounds
 from tests.server.conftest import Run
 from tests.server.listening import Listening, listening
 

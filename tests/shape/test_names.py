@@ -13,7 +13,7 @@ VAGUE = re.compile(r"(^|_)(utils?|helpers?|managers?|common|misc|base2|stuff)(_|
 
 BOUNDARIES = {
     "gateway/pipeline.py",  # one request fails, the gateway goes on
-    "server/listener.py",  # one connection fails, the others go on
+    "server/connection.py",  # one connection fails, the others go on
 }
 """The two places where an unforeseen error ends. A handler that raises again only tidies up and may stand anywhere."""
 

@@ -8,7 +8,8 @@
 
 Rules that hold in every run:
 - At most one attempt is under way, and at most one is ever committed.
-- Before the commit a failed attempt gives way to the next candidate; after it nothing is tried again.
+- Before the commit a failed attempt gives way to the next candidate; after it nothing is tried again. Once in a run
+  an attempt that broke on a connection already closing is made again at the same place.
 - A fault that is the caller's own (`Failed.final`) is told to the caller, not tried elsewhere.
 - When the client leaves or the deadline passes, the attempt under way is aborted and nothing new begins.
 - Every attempt that was dispatched ends in exactly one of: finished, failed, aborted.
@@ -52,6 +53,8 @@ class Failed(msgspec.Struct, frozen=True):
 
     final: bool = False
     """The request itself is at fault: no other provider would do better."""
+    again: bool = False
+    """It broke on a connection that was closing already: worth one more try at the same place."""
 
 
 class ClientLeft(msgspec.Struct, frozen=True):
@@ -102,6 +105,8 @@ class State(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     phase: Phase = "waiting"
     tried: int = 0
+    again: bool = False
+    """The one further try at the same place has been made."""
 
 
 BEGIN = Begin()
@@ -109,6 +114,7 @@ COMMITTED = Committed()
 FINISHED = Finished()
 FAILED = Failed()
 FAILED_FINALLY = Failed(final=True)
+FAILED_STALE = Failed(again=True)
 CLIENT_LEFT = ClientLeft()
 DEADLINE_PASSED = DeadlinePassed()
 
@@ -149,14 +155,21 @@ def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
             return State(state.candidates, "done", state.tried), _CUT
         if event.final:
             return State(state.candidates, "done", state.tried), (GiveUp("final"),)
-        return _next(state)
+        return _next(_repeated(state) if event.again and not state.again else state)
     return state, NOTHING
+
+
+def _repeated(state: State) -> State:
+    tried = state.tried
+    candidates = (*state.candidates[:tried], state.candidates[tried - 1], *state.candidates[tried:])
+    return State(candidates, state.phase, tried, again=True)
 
 
 def _next(state: State) -> tuple[State, tuple[Action, ...]]:
     tried = state.tried
     if tried < len(state.candidates):
-        return State(state.candidates, "trying", tried + 1), (Dispatch(tried + 1, state.candidates[tried]),)
+        trying = State(state.candidates, "trying", tried + 1, state.again)
+        return trying, (Dispatch(tried + 1, state.candidates[tried]),)
     return State(state.candidates, "done", tried), (GiveUp("failed" if tried else "infeasible"),)
 
 

@@ -20,14 +20,36 @@ _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 
 
-def compact(body: bytes) -> bool:
-    """Whether the top level certainly holds no duplicate: each key and value is as long as the body says.
+MOST_FIELDS = 1000
+LONGEST_FIELD = 256
+
+
+def is_object(body: bytes) -> bool:
+    """Whether the body is whole, valid JSON with an object on top."""
+    try:
+        _TOP.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def check(body: bytes, known: frozenset[str]) -> None:
+    """Refuse a top level that receivers would read differently: a key that stands twice, or that is one of the
+    `known` in another case, which some take for the same. Valid JSON with an object on top is assumed.
 
     Between n keys and values an object needs 4n + 1 bytes of quotes, colons, commas and braces. A body with spaces,
-    escapes in keys, or a key the decoder dropped for its double has more; then `spans` has to look.
+    escapes in keys, or a key the decoder dropped for its double has more; only then `spans` has to look.
     """
     values = _TOP.decode(body)
-    return sum(map(len, values)) + sum(map(len, values.values())) + 4 * len(values) + 1 == len(body)
+    for key in values.keys() - known:
+        if key.lower() in known:
+            raise BadRequest(
+                f"{key!r} is {key.lower()!r} in other letters; write it in lower case.", code="unknown_field"
+            )
+    if len(values) > MOST_FIELDS:
+        raise BadRequest(f"The body has more than {MOST_FIELDS:,} fields.", code="too_many_fields")
+    if sum(map(len, values)) + sum(map(len, values.values())) + 4 * len(values) + 1 != len(body):
+        spans(body)
 
 
 def spans(body: bytes) -> dict[str, tuple[int, int, int]]:
@@ -42,7 +64,11 @@ def spans(body: bytes) -> dict[str, tuple[int, int, int]]:
     if opened is None or _CLOSED.fullmatch(body):
         return found
     at = opened.end()
+    if len(values) > MOST_FIELDS:
+        raise BadRequest(f"An object has more than {MOST_FIELDS:,} fields.", code="too_many_fields")
     for key, raw in values.items():
+        if len(key) > LONGEST_FIELD:
+            raise BadRequest(f"The name of a field is longer than {LONGEST_FIELD} characters.", code="bad_field")
         match = _KEY.match(body, at)
         if match is None or _STRING.decode(match.group(1)) != key:
             raise _duplicate(body, at)

@@ -80,7 +80,14 @@ class Request(Struct):
     fairlead: Options | None = None
 
 
+class _Own(Struct):
+    fairlead: Raw
+
+
 _REQUEST = msgspec.json.Decoder(Request)
+_OWN = msgspec.json.Decoder(_Own)
+FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request))
+OPTIONS = frozenset(field.encode_name for field in msgspec.structs.fields(Options))
 
 
 class ChatView:
@@ -186,8 +193,9 @@ def read_request(body: bytes) -> ChatView:
     ):
         if value is not None and not 1 <= value <= most:
             raise BadRequest(f"{field} is {value}; it has to be from 1 to {most}.", param=field)
-    if not json.compact(body):
-        json.spans(body)
+    json.check(body, FIELDS)
+    if request.fairlead is not None:
+        json.check(bytes(_OWN.decode(body).fairlead), OPTIONS)
     # A number of hundreds of digits shows in every 64th byte; the decoder does not look at numbers it skips.
     if LONG_NUMBER.search(body[::STRIDE]):
         _check_numbers(body)
@@ -247,10 +255,13 @@ class _CompletionDetails(Struct):
     reasoning_tokens: int | None = None
 
 
-class _Usage(Struct):
+class _BareUsage(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
+
+
+class _Usage(_BareUsage):
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
     prompt_cache_hit_tokens: int | None = None
@@ -266,6 +277,7 @@ class _Answer(Struct):
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _USAGE = msgspec.json.Decoder(_Usage)
+_BARE_USAGE = msgspec.json.Decoder(_BareUsage)
 EMPTY = (b"", b"null", b"[]", b'""', b"{}")
 """Values that say nothing."""
 MOST_TOKENS = 10**12
@@ -279,7 +291,11 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
     try:
         found = _USAGE.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        try:
+            bare = _BARE_USAGE.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        found = _Usage(bare.prompt_tokens, bare.completion_tokens, bare.total_tokens)
     prompt, completion = found.prompt_tokens, found.completion_tokens
     if prompt is None or completion is None or min(prompt, completion) < 0 or not 0 < prompt + completion < MOST_TOKENS:
         return None

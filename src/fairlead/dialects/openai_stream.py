@@ -26,6 +26,7 @@ class _Delta(Struct):
 
 
 class _Choice(Struct):
+    index: int = 0
     delta: _Delta | None = None
     finish_reason: str | None = None
 
@@ -45,6 +46,7 @@ _CHUNK = msgspec.json.Decoder(_Chunk)
 _USAGE_NULL = (b',"usage":null', b', "usage": null', b',"usage": null')
 _MARKS = (b'"finish_reason":"', b'"finish_reason": "', b'"usage":{', b'"usage": {', b'"error"')
 """What the last events of a stream hold, as it is usually spelled."""
+_ENDED = (b"data: [DONE]\n\n", b"data:[DONE]\n\n", b"data: [DONE]\r\n\r\n", b"data:[DONE]\r\n\r\n")
 WINDOW = 4096
 """Bytes at the end in which those marks are looked for before all of the tail is read."""
 TAIL = 16384
@@ -61,17 +63,25 @@ class StreamReader:
     """
 
     __slots__ = (
-        "_held", "_held_size", "_splitter", "_tail", "_tail_size", "committed", "done", "error", "events", "strip", "usage",
+        "_answers", "_finished", "_held", "_held_size", "_said", "_seen", "_splitter", "_tail", "_tail_size", "committed", "done", "ended", "error", "events", "strip", "usage",
     )  # fmt: skip
 
-    def __init__(self, strip: bool) -> None:
+    def __init__(self, strip: bool, answers: int = 1) -> None:
         self.strip = strip
         self.committed = False
         self.done = False
+        """The answer is whole."""
+        self.ended = False
+        """The provider's end mark has come: nothing behind it matters."""
         self.error = ""
         self.usage: Usage | None = None
         self.events = 0
-        """Events passed on: about the tokens delivered, for the estimate when usage never comes."""
+        """Events passed on."""
+        self._answers = answers
+        self._finished: set[int] = set()
+        self._said = 0
+        """Bytes of content in the events looked into, and (`_seen`) how many events with content those were."""
+        self._seen = 0
         self._splitter = sse.Splitter()
         self._held: list[bytes] = []
         self._held_size = 0
@@ -88,9 +98,7 @@ class StreamReader:
             opening = self._event(event)
             if opening:
                 # Behind the first content nothing needs to be looked at one by one.
-                rest = b"".join((*events[number:], splitter.rest))
-                splitter.rest = b""
-                return opening + self._behind(rest)
+                return opening + self._behind(b"".join((*events[number:], splitter.take())))
         self._bound(self._held_size)
         return b""
 
@@ -103,13 +111,17 @@ class StreamReader:
             for spelling in _USAGE_NULL:
                 block = block.replace(spelling, b"")
             if b'"usage"' in block:
-                return b"".join([self._event(event) for event in sse.Splitter().feed(block)])
-        self._keep(block)
-        self.events += block.count(b"data:")
+                self.ended = block.endswith(_ENDED)
+                return b"".join([self._event(event) for event in sse.split(block)])
+        if block:
+            self._keep(block)
+            self.events += block.count(b"\ndata:") + block.startswith(b"data:")
+            if block.endswith(_ENDED):
+                self.ended = True
         return block
 
     def _bound(self, held: int) -> None:
-        if held + len(self._splitter.rest) > HELD_LIMIT:
+        if held + self._splitter.size > HELD_LIMIT:
             self.error = self.error or f"the provider sent {HELD_LIMIT >> 20} MiB without one whole event of content"
 
     def _event(self, event: bytes) -> bytes:
@@ -148,10 +160,15 @@ class StreamReader:
             self.error = "the provider reported an error in the stream"
             return
         for choice in chunk.choices or ():
-            if choice.finish_reason is not None:
-                self.done = self.committed = True
-            elif choice.delta is not None and not self.committed and _has_content(choice.delta):
+            said = 0 if choice.delta is None else _content(choice.delta)
+            if said:
+                self._said += said
+                self._seen += 1
                 self.committed = True
+            if choice.finish_reason is not None:
+                self.committed = True
+                self._finished.add(choice.index)
+                self.done = len(self._finished) >= self._answers
 
     def _keep(self, block: bytes) -> None:
         self._tail.append(block)
@@ -161,19 +178,22 @@ class StreamReader:
 
     def end(self) -> bytes:
         """The stream is over: reads the tail, and gives up what is still held back."""
+        rest = self._splitter.take()
         if self._tail:
             tail = b"".join(self._tail)
             self._tail.clear()
             begin = _telling(tail)
-            splitter = sse.Splitter()
-            events = splitter.feed(tail[begin:] if begin else tail)
-            for event in (*events, splitter.rest):
+            for event in sse.split(tail[begin:]):
                 self._read(event)
-        rest = self._splitter.rest
-        if rest:
-            self._splitter.rest = b""
-            return self._event(rest)
-        return b""
+            if self.usage is None:
+                for event in sse.split(tail[:begin]):
+                    self._read(event)
+        return self._event(rest) if rest else b""
+
+    @property
+    def estimate(self) -> int:
+        """About the tokens delivered: one an event at least, more where the last events held more."""
+        return self.events if not self._seen else max(self.events, self.events * self._said // (4 * self._seen))
 
 
 def _telling(tail: bytes) -> int:
@@ -186,7 +206,9 @@ def _telling(tail: bytes) -> int:
     return max(lines[0] + 2 if lines[0] >= 0 else 0, lines[1] + 3 if lines[1] >= 0 else 0)
 
 
-def _has_content(delta: _Delta) -> bool:
+def _content(delta: _Delta) -> int:
+    """About the bytes of what a delta says; 0 where it says nothing."""
+    said = 0
     for value in (
         delta.content,
         delta.reasoning_content,
@@ -198,9 +220,9 @@ def _has_content(delta: _Delta) -> bool:
         delta.reasoning_details,
         delta.function_call,
     ):
-        if value is not UNSET and bytes(value) not in EMPTY:
-            return True
-    return False
+        if value is not UNSET and (raw := bytes(value)) not in EMPTY:
+            said += len(raw) - 2 if raw[:1] == b'"' else 4
+    return said
 
 
 def _without_usage(event: bytes) -> bytes:

@@ -12,37 +12,66 @@ _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 
 
 class Splitter:
-    """Cuts a byte stream after each blank line; what is not ended yet waits in `rest`."""
+    """Cuts a byte stream after each blank line. What is not ended yet waits in pieces: a long event is put together
+    once, at its end."""
 
-    __slots__ = ("rest",)
+    __slots__ = ("_edge", "_waiting", "size")
 
     def __init__(self) -> None:
-        self.rest = b""
+        self._waiting: list[bytes] = []
+        self._edge = b""
+        """The last three bytes of what waits: more of a blank line cannot be in it."""
+        self.size = 0
+        """Bytes that wait."""
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The whole events, each with its blank line, that this piece completes."""
-        data = self.rest + piece if self.rest else piece
-        if b"\r" not in data:
-            *events, self.rest = data.split(b"\n\n")
-            return [event + b"\n\n" for event in events]
-        events = []
-        at = 0
-        # Nothing but the last three bytes of the rest can be part of a blank line: a long event is not searched again.
-        for end in _END.finditer(data, max(len(self.rest) - 3, 0)):
-            events.append(data[at : end.end()])
-            at = end.end()
-        self.rest = data[at:]
-        return events
+        block = self.feed_block(piece)
+        return split(block) if block else []
 
     def feed_block(self, piece: bytes) -> bytes:
         """The whole events that this piece completes, in one."""
-        data = self.rest + piece if self.rest else piece
-        end = data.rfind(b"\n\n") + 2
-        if end < 2 or b"\r" in data:
-            ends = [found.end() for found in _END.finditer(data, max(len(self.rest) - 3, 0))]
-            end = ends[-1] if ends else 0
-        self.rest = data[end:]
-        return data[:end]
+        if self._waiting:
+            near = self._edge + piece
+            if _END.search(near) is None:
+                self._wait(piece, near)
+                return b""
+            piece = b"".join((*self._waiting, piece))
+            self._waiting.clear()
+            self.size = 0
+        end = piece.rfind(b"\n\n") + 2
+        if end < 2 or b"\r" in piece:
+            end = 0
+            for found in _END.finditer(piece):
+                end = found.end()
+        if end == len(piece):
+            return piece
+        self._wait(piece[end:], piece[end:])
+        return piece[:end]
+
+    def take(self) -> bytes:
+        """What still waits; afterwards nothing does."""
+        rest = b"".join(self._waiting)
+        self._waiting.clear()
+        self.size = 0
+        return rest
+
+    def _wait(self, piece: bytes, near: bytes) -> None:
+        self._waiting.append(piece)
+        self._edge = near[-3:]
+        self.size += len(piece)
+
+
+def split(block: bytes) -> list[bytes]:
+    """The events of a block that ends with one."""
+    if b"\r" not in block:
+        return [event + b"\n\n" for event in block.split(b"\n\n")[:-1]]
+    events = []
+    at = 0
+    for end in _END.finditer(block):
+        events.append(block[at : end.end()])
+        at = end.end()
+    return events
 
 
 def data(event: bytes) -> bytes | None:

@@ -12,8 +12,6 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
 from fairlead.core.cost import expected_cost, plain
@@ -23,12 +21,13 @@ from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Intent, Outcome, Record, Usage
 from fairlead.dialects import openai_chat
 from fairlead.dialects.openai_stream import StreamReader
-from fairlead.errors import DeadlineExceeded, Forbidden, Overloaded, RateLimited, RequestError, UpstreamFailed
+from fairlead.errors import DeadlineExceeded, Forbidden, RequestError, UpstreamFailed
 from fairlead.gateway.account import baseline_cost, charge
 from fairlead.gateway.conditions import typical_ms
+from fairlead.gateway.failures import Failure, all_failed, masked, read_error, told_by_provider
 from fairlead.gateway.request import Outlet
 from fairlead.providers.openai_compatible import wants_usage
-from fairlead.providers.wire import Reply, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 from fairlead.version import __version__
 
 if TYPE_CHECKING:
@@ -36,19 +35,8 @@ if TYPE_CHECKING:
 
 CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
 """A provider's answer that says the request itself is wrong: another provider would say the same."""
-LONGEST_WAIT = 3600.0
 LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
 """Ways to end an attempt from this side: the provider may go on generating, and bill it."""
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Why an attempt gave no answer."""
-
-    candidate: Candidate
-    status: int
-    words: str
-    body: bytes = b""
-    retry_after: str = ""
 
 
 class Run:
@@ -182,22 +170,23 @@ class Run:
         )
         self.runtime.ledger.intend(intent)
         self.intent = intent
-        self.generating = True
+        self.generating = False
         self.sent_at = monotonic()
         if action.number == 1:
             self.overhead = self.sent_at - self.received
         try:
-            reply = self.reply = await self.runtime.upstream_for(endpoint).send(permit, endpoint, outbound)
+            reply = self.reply = await self.runtime.upstream_for(endpoint).send(permit, endpoint, outbound, self._sent)
             self.status = reply.status
             if reply.status != 200:
                 self.generating = False
-                return self._refused(reply, await reply.body())
+                return self._refused(reply, await read_error(reply), endpoint)
             if call.stream:
                 return await self._first_content(reply)
             body = self.body = await reply.body()
         except UpstreamBroken as broken:
-            self.generating = broken.reason in LEFT_RUNNING
-            return self._failed(self.status, str(broken))
+            answering = self.status == 200
+            self.generating = self.generating and (answering or (not self.status and broken.reason in LEFT_RUNNING))
+            return self._failed(self.status, str(broken), stale=broken.reason == "stale")
         self.generating = False
         answer = wire.answer(body)
         self.first_at = monotonic()
@@ -206,13 +195,16 @@ class Run:
             return self._failed(200, answer.error, body)
         return machine.COMMITTED
 
+    def _sent(self) -> None:
+        self.generating = True
+
     async def _first_content(self, reply: Reply) -> machine.Event:
         """Reads on until there is something worth giving to the client; nothing is given before."""
         assert self.candidate is not None
         endpoint = self.world.endpoints[self.candidate.channel.provider]
         view = self.call.view
         assert isinstance(view, openai_chat.ChatView)
-        reader = self.reader = StreamReader(wants_usage(view, endpoint))
+        reader = self.reader = StreamReader(wants_usage(view, endpoint), view.request.n or 1)
         while True:
             piece = await reply.read()
             self.body = reader.feed(piece) if piece else reader.end()
@@ -224,27 +216,36 @@ class Run:
             if reader.committed:
                 self.first_at = monotonic()
                 return machine.COMMITTED
-            if not piece:
+            if not piece or reader.done:
                 self.generating = False
                 self.usage = reader.usage
                 return self._failed(200, "the provider's stream ended without content")
 
-    def _refused(self, reply: Reply, body: bytes) -> machine.Event:
-        """The provider answered with an error status."""
+    def _refused(self, reply: Reply, body: bytes, endpoint: Endpoint) -> machine.Event:
+        """The provider answered with an error status. Some repeat the key they were sent."""
         status = reply.status
+        body = masked(body, endpoint)
         words = f"HTTP {status}: {body[:300].decode('utf-8', 'replace')}"
         retry_after = reply.headers.get(b"retry-after", b"").decode("latin-1")
         return self._failed(status, words, body, retry_after, final=status in CALLERS_FAULT)
 
     def _failed(
-        self, status: int, words: str, body: bytes = b"", retry_after: str = "", final: bool = False
+        self,
+        status: int,
+        words: str,
+        body: bytes = b"",
+        retry_after: str = "",
+        final: bool = False,
+        stale: bool = False,
     ) -> machine.Event:
         assert self.candidate is not None
         self.failures.append(Failure(self.candidate, status, words, body, retry_after))
-        if not final:
+        if not final and not stale:
             self.runtime.complain(self.candidate.channel.id, status, words)
         # What a provider said may hold a key or the prompt: it is told to the caller, never written down.
         self._close_attempt("failed", f"HTTP {status}" if status not in (0, 200) else words)
+        if stale:
+            return machine.FAILED_STALE
         return machine.FAILED_FINALLY if final else machine.FAILED
 
     def _abort(self) -> None:
@@ -261,7 +262,7 @@ class Run:
         outlet.start(200, self._headers(b"text/event-stream; charset=utf-8", None))
         await outlet.write(self.body)
         try:
-            while piece := await reply.read():
+            while not reader.ended and (piece := await reply.read()):
                 await outlet.write(reader.feed(piece))
                 if reader.error:
                     break
@@ -271,6 +272,7 @@ class Run:
             return self._failed(200, str(broken))
         rest = reader.end()
         self.usage = reader.usage
+        reply.let_go()
         if reader.error:
             reply.abort()
             return self._failed(200, reader.error)
@@ -311,13 +313,13 @@ class Run:
             failure = self.failures[-1]
             self._settle("failed", failure.status, "rejected_by_provider")
             headers = self._headers(b"application/json", None) + b"x-should-retry: false\r\n"
-            self.outlet.send(failure.status, headers, self._providers_error(failure))
+            self.outlet.send(failure.status, headers, told_by_provider(failure, self.call.id))
             return
         if action.why == "deadline":
             self._close_attempt("failed", "the deadline passed")
             error: RequestError = self._too_late()
         else:
-            error = self._all_failed()
+            error = all_failed(self.failures)
         self._settle("failed", error.status, error.code)
         try:
             raise error
@@ -326,31 +328,6 @@ class Run:
 
     def _too_late(self) -> RequestError:
         return DeadlineExceeded(f"No whole answer within {self.world.request_timeout:g} s (server.request_timeout).")
-
-    def _all_failed(self) -> RequestError:
-        """Every attempt failed: name each. A shortage everywhere stays a shortage, so that clients wait and retry."""
-        told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in self.failures)
-        statuses = {failure.status for failure in self.failures}
-        waits = [
-            min(float(f.retry_after[:12]), LONGEST_WAIT)
-            for f in self.failures
-            if f.retry_after.isascii() and f.retry_after.replace(".", "", 1).isdigit()
-        ]
-        message = f"No provider answered after {len(self.failures)} attempt(s): {told}"
-        retry_after = min(waits) if waits else None
-        if statuses == {429}:
-            return RateLimited(message, code="upstream_rate_limited", retry_after=retry_after)
-        if statuses <= {429, 503, 529}:
-            return Overloaded(message, code="upstream_overloaded", retry_after=retry_after)
-        return UpstreamFailed(message, retry_after=retry_after)
-
-    def _providers_error(self, failure: Failure) -> bytes:
-        if failure.body.lstrip()[:1] == b"{":
-            return failure.body
-        error = UpstreamFailed(
-            f"{failure.candidate.channel.id} refused the request: {failure.words}", code="rejected_by_provider"
-        )
-        return openai_chat.error_body(error, self.call.id)
 
     def _headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
@@ -392,6 +369,9 @@ class Run:
             return None
         self.intent = None
         ended = monotonic()
+        if self.usage is None and self.reader is not None:
+            self.reader.end()
+            self.usage = self.reader.usage
         usage = self.usage
         if usage is None:
             usage = self._estimated_usage(intent, outcome)
@@ -424,7 +404,7 @@ class Run:
         """No usage came. A refusal costs nothing; what was delivered, or left running at the provider, is estimated."""
         reader = self.reader
         if reader is not None and (reader.committed or self.generating):
-            return Usage(intent.input_tokens, reader.events, estimated=True)
+            return Usage(intent.input_tokens, reader.estimate, estimated=True)
         if outcome == "ok" or self.generating:
             return Usage(intent.input_tokens, intent.output_tokens, estimated=True)
         return Usage()

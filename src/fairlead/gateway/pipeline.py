@@ -30,6 +30,7 @@ from fairlead.errors import (
     Forbidden,
     Infeasible,
     Internal,
+    MethodNotAllowed,
     Overloaded,
     PaymentRequired,
     RequestError,
@@ -122,19 +123,26 @@ def words(rejection: Rejection) -> str:
 
 def refuse(runtime: Runtime, caller: Caller, outlet: Outlet, error: RequestError, request_id: str) -> None:
     """An error as the client's dialect spells it, unless part of an answer is out already."""
-    if error.status in AUDITED:
-        told = error.code if error.status == 422 or error.code.startswith("upstream_") else error.message
-        runtime.audit(error.code, caller, request_id, told)
+    note_refusal(runtime, caller, error, request_id)
     if outlet.started:
         log.error("request %s failed after its answer had begun: %s", request_id, error.message)
         return
     outlet.send(error.status, error_headers(error, request_id), openai_chat.error_body(error, request_id))
 
 
+def note_refusal(runtime: Runtime, caller: Caller, error: RequestError, request_id: str) -> None:
+    """A line in the audit where access or money is concerned."""
+    if error.status in AUDITED:
+        told = error.code if error.status == 422 or error.code.startswith("upstream_") else error.message
+        runtime.audit(error.code, caller, request_id, told)
+
+
 def error_headers(error: RequestError, request_id: str) -> bytes:
     lines = [f"Content-Type: application/json\r\nx-fairlead-request-id: {request_id}\r\n"]
     if error.retry_after is not None:
         lines.append(f"retry-after: {max(1, round(error.retry_after + 0.499))}\r\n")
+    if isinstance(error, MethodNotAllowed) and error.allow:
+        lines.append(f"allow: {error.allow}\r\n")
     if not error.retry:
         lines.append("x-should-retry: false\r\n")
     return "".join(lines).encode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import httptools
@@ -23,8 +23,10 @@ HIGH_WATER = 256 * 1024
 MAX_BODY = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 SWEEP = 0.1
-RACE_SECONDS = 1.0
-"""A connection idle for longer may have been closed just as we wrote; a busy one that breaks has seen the request."""
+RACE_SECONDS = 0.05
+"""A kept connection that breaks this soon after we wrote was being closed already; later, the request has been seen."""
+LINGER_SECONDS = 1.0
+"""How long an answer that has said all may take to end before its connection is given up."""
 IDLE_SECONDS = 55.0
 """A connection idle for longer is not used again: most servers close theirs after a minute."""
 
@@ -45,6 +47,8 @@ class HttpReply:
         "headed",
         "headers",
         "status",
+        "untouched",
+        "unwanted",
     )
 
     def __init__(self, connection: Connection, expires: float) -> None:
@@ -52,6 +56,10 @@ class HttpReply:
         self.headers: dict[bytes, bytes] = {}
         self.headed = False
         self.complete = False
+        self.unwanted = False
+        """Nobody reads on: what still comes is dropped."""
+        self.untouched = True
+        """Not one byte has come."""
         self.expires = expires
         self._connection: Connection | None = connection
         self._loop = connection.pool.loop
@@ -100,6 +108,14 @@ class HttpReply:
         if connection is not None:
             connection.drop()
 
+    def let_go(self) -> None:
+        """All that matters has come: the connection may end the answer by itself and be used again."""
+        connection = self._connection
+        if connection is not None:
+            self.unwanted = True
+            self.expires = connection.pool.now() + LINGER_SECONDS
+            connection.resume()
+
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
         try:
@@ -124,6 +140,8 @@ class HttpReply:
 
     def add(self, piece: bytes) -> bool:
         """Takes a piece; true when the connection should stop reading for now."""
+        if self.unwanted:
+            return False
         self._pieces.append(piece)
         self._size += len(piece)
         self._wake()
@@ -144,11 +162,6 @@ class HttpReply:
             self._error = UpstreamBroken(reason, detail)
         self._wake()
 
-    @property
-    def untouched(self) -> bool:
-        """Nothing at all has come: the connection may have been closed before it saw the request."""
-        return not self.headed and not self.headers
-
 
 class Connection(asyncio.Protocol):
     """One connection to a provider; one request at a time."""
@@ -157,6 +170,7 @@ class Connection(asyncio.Protocol):
         "_arrived",
         "_header_bytes",
         "_paused",
+        "_silent",
         "_status",
         "idle_since",
         "on_body",
@@ -179,6 +193,8 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._paused = False
         self._header_bytes = 0
+        self._silent = 0
+        """Bytes since the last of a body: a head, chunk sizes, a trailer."""
         self._status = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -211,18 +227,32 @@ class Connection(asyncio.Protocol):
             return
         try:
             self.parser.feed_data(data)
-            if self._arrived and self.reply is not None:
-                self._hand_over(self.reply)
-        except httptools.HttpParserError as problem:
-            reply, self.reply = self.reply, None
+            reply = self.reply
             if reply is not None:
-                reply.fail("protocol", f"the provider's answer is not proper HTTP: {problem}")
-            self.drop()
+                if self._arrived:
+                    self._silent = 0
+                    self._hand_over(reply)
+                else:
+                    self._silent += len(data)
+                    if self._silent > MAX_HEADER_BYTES:
+                        self._break("the answer's head or trailer has no end")
+        except httptools.HttpParserUpgrade:
+            self._break("it wants to switch protocols")
+        except httptools.HttpParserError as problem:
+            self._break(str(problem))
+
+    def _break(self, why: str) -> None:
+        reply = self.reply
+        self.drop()
+        if reply is not None:
+            reply.fail("protocol", f"the provider's answer is not proper HTTP: {why}")
 
     def on_message_begin(self) -> None:
         if self.reply is None:
             # A second answer to one request.
             self.drop()
+        else:
+            self.reply.untouched = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         reply = self.reply
@@ -243,7 +273,8 @@ class Connection(asyncio.Protocol):
     def _hand_over(self, reply: HttpReply) -> None:
         """What has arrived goes to the reply: once per read, however many chunks there were."""
         arrived = self._arrived
-        reply.expires = self.pool.now() + self.pool.endpoint.idle_timeout
+        if not reply.unwanted:
+            reply.expires = self.pool.now() + self.pool.endpoint.idle_timeout
         full = reply.add(arrived[0] if len(arrived) == 1 else b"".join(arrived))
         arrived.clear()
         if full and not self._paused and self.transport is not None:
@@ -257,7 +288,7 @@ class Connection(asyncio.Protocol):
         if self._arrived:
             self._hand_over(reply)
         self.reply = None
-        self._header_bytes = 0
+        self._header_bytes = self._silent = 0
         self.resume()
         if self.parser.should_keep_alive():
             self.pool.give_back(self)
@@ -347,8 +378,7 @@ class Pool:
             raise UpstreamBroken("connect", f"{endpoint.host}:{endpoint.port}: {problem.strerror or problem}") from None
         finally:
             self.connecting -= 1
-            if connection is None:
-                self._next_turn()
+            self._next_turn()
         if not connection.usable:
             raise UpstreamBroken("cut", f"{endpoint.host}:{endpoint.port} closed the connection at once")
         return connection
@@ -375,7 +405,10 @@ class Pool:
     def sweep(self, now: float) -> None:
         for connection in list(self.open):
             reply = connection.reply
-            if reply is not None and reply.expires < now:
+            if reply is not None and connection._paused:
+                # It is the client that is slow, and the listener that bounds that.
+                reply.expires = now + self.endpoint.idle_timeout
+            elif reply is not None and reply.expires < now:
                 reason = "idle_timeout" if reply.headed else "first_byte_timeout"
                 limit = self.endpoint.idle_timeout if reply.headed else self.endpoint.first_byte_timeout
                 connection.drop()
@@ -404,7 +437,9 @@ class HttpUpstream:
         self.pools = {name: Pool(endpoint, self.loop) for name, endpoint in endpoints.items()}
         self._sweeping = self.loop.call_later(SWEEP, self._sweep)
 
-    async def send(self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound) -> HttpReply:
+    async def send(
+        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[], None]
+    ) -> HttpReply:
         if type(permit) is not EgressPermit or permit.provider != endpoint.name:
             raise TypeError(f"no permit for {endpoint.name}")
         pool = self.pools[endpoint.name]
@@ -416,22 +451,20 @@ class HttpUpstream:
             outbound.body,
         )
         connection = pool.ready() or await pool.acquire()
-        while True:
-            used = connection.used
-            reply = connection.send(data, pool.now() + endpoint.first_byte_timeout)
-            try:
-                await reply.head()
-            except UpstreamBroken as broken:
-                # A kept connection that the provider closed as we wrote: it never saw the request.
-                idled = reply.expires - endpoint.first_byte_timeout - connection.idle_since
-                if not used or idled < RACE_SECONDS or broken.reason != "cut" or not reply.untouched:
-                    raise
-                connection = await pool.connect()
-                continue
-            except asyncio.CancelledError:
-                reply.abort()
-                raise
-            return reply
+        used = connection.used
+        now = pool.now()
+        reply = connection.send(data, now + endpoint.first_byte_timeout)
+        sent()
+        try:
+            await reply.head()
+        except UpstreamBroken as broken:
+            if used and broken.reason == "cut" and reply.untouched and pool.now() - now <= RACE_SECONDS:
+                raise UpstreamBroken("stale", "a kept connection had been closed") from None
+            raise
+        except asyncio.CancelledError:
+            reply.abort()
+            raise
+        return reply
 
     def _sweep(self) -> None:
         now = self.loop.time()

@@ -25,6 +25,7 @@ from fairlead.registry import snapshot as registry
 from fairlead.registry.catalogue import Catalogue
 from fairlead.version import __version__
 
+SHORTEST_SECRET = 8
 BLOCK = 64
 WIRES: dict[str, Wire] = {openai_chat.DIALECT: OpenAICompatible()}
 
@@ -160,6 +161,7 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
         tls=tls,
         prefix=url.path.rstrip("/"),
         headers=_rendered(name, headers),
+        secrets=_secrets(provider),
         self_hosted=provider.is_self_hosted,
         ca_file=provider.ca_file or "",
         verify=provider.verify,
@@ -170,6 +172,12 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
         idle_timeout=provider.idle_timeout,
         max_connections=provider.max_connections,
     )
+
+
+def _secrets(provider: Provider) -> tuple[bytes, ...]:
+    """What must never be read in a provider's own words. Shorter ones are no secrets, and stand in ordinary text."""
+    revealed = [secret.reveal() for secret in (provider.api_key, *provider.headers.values()) if secret is not None]
+    return tuple(text.encode() for text in revealed if len(text) >= SHORTEST_SECRET)
 
 
 def _check_tls(name: str, provider: Provider) -> None:

@@ -7,7 +7,7 @@ An *upstream* carries an `Outbound` to an endpoint: over HTTP, or inside the pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -32,6 +32,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Path before the operation's own, without a trailing slash."""
     headers: bytes = b""
     """Rendered header lines sent with every request, key included. Never logged."""
+    secrets: tuple[bytes, ...] = ()
+    """The key and what else is secret in them: masked wherever a provider's own words are told to a caller."""
     self_hosted: bool = False
     ca_file: str = ""
     verify: bool = True
@@ -77,6 +79,10 @@ class Reply(Protocol):
         """All of the rest, up to the size cap."""
         ...
 
+    def let_go(self) -> None:
+        """All that matters has come; what still comes is of no interest."""
+        ...
+
     def abort(self) -> None:
         """Stop receiving and close the connection now. Harmless after the end."""
         ...
@@ -85,8 +91,11 @@ class Reply(Protocol):
 class Upstream(Protocol):
     """Carries requests to endpoints. It takes a permit, so there is no way out that skips the egress check."""
 
-    async def send(self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound) -> Reply:
-        """Returns when the answer's head has arrived. Raises UpstreamBroken when none came."""
+    async def send(
+        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[], None]
+    ) -> Reply:
+        """Returns when the answer's head has arrived, and calls `sent` once the request is on its way: from then on
+        the provider may be at work. Raises UpstreamBroken when no answer came."""
         ...
 
 
@@ -96,7 +105,7 @@ class UpstreamBroken(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
-        """connect, connect_timeout, first_byte_timeout, idle_timeout, cut, protocol, too_large, tls"""
+        """connect, connect_timeout, first_byte_timeout, idle_timeout, cut, protocol, stale, too_large, tls"""
         self.detail = detail
 
 

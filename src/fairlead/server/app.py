@@ -9,7 +9,7 @@ from fairlead.core.call import Caller
 from fairlead.dialects import openai_chat
 from fairlead.errors import MethodNotAllowed, NotFound, RequestError
 from fairlead.gateway.admit import new_id
-from fairlead.gateway.pipeline import refuse
+from fairlead.gateway.pipeline import note_refusal, refuse
 from fairlead.gateway.runtime import Runtime
 from fairlead.server import health, openai, route
 from fairlead.server.auth import ANYONE, identify
@@ -51,10 +51,19 @@ class App:
             surface = methods.get(exchange.method)
             if surface is None:
                 allowed = ", ".join(methods)
-                raise MethodNotAllowed(f"{exchange.path} takes {allowed}, not {exchange.method}.")
+                raise MethodNotAllowed(f"{exchange.path} takes {allowed}, not {exchange.method}.", allow=allowed)
             await surface(self.runtime, exchange, caller)
         except RequestError as error:
             refuse(self.runtime, caller, exchange, error, new_id())
+
+    def gate(self, exchange: Exchange) -> None:
+        """Before a body that does not come at once is taken in: whose is it?"""
+        if exchange.path not in self.open:
+            try:
+                identify(self.runtime.world, exchange)
+            except RequestError as error:
+                note_refusal(self.runtime, ANYONE, error, "")
+                raise
 
     def _by_prefix(self, path: str) -> Mapping[str, Surface]:
         for prefix, methods in self.prefixes:

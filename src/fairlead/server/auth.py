@@ -2,6 +2,8 @@
 
 Where no keys are configured everyone on this machine is `anonymous`. Then web pages are kept out too: a request whose
 Host or Origin is not a loopback name is a browser's doing, not the user's.
+
+A key stands in `x-api-key`, or else behind `Bearer` in `Authorization`; an empty `x-api-key` is as none.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from fairlead.config.values import is_loopback
 from fairlead.core.call import Caller
 from fairlead.errors import Forbidden, Unauthenticated
 from fairlead.gateway.admit import anonymous
 from fairlead.gateway.world import World
 from fairlead.server.exchange import Exchange
 
-LOOPBACK = frozenset((b"localhost", b"127.0.0.1", b"[::1]", b"::1", b""))
+LOOPBACK = frozenset((b"localhost", b"127.0.0.1", b"[::1]", b""))
+"""The usual ones, and none at all; what else is loopback is found by its address."""
 WHERE = (
     "The keys are those under `keys` in fairlead's configuration; without a file, the one `fairlead serve` printed "
     "at its start (also in its state directory, file `key`)."
@@ -26,10 +30,10 @@ ANYONE = anonymous()
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """Who a connection's last request came from, and what showed it: most clients send the same key every time."""
+    """Who a connection's last request came from, and the key it showed: most clients send the same every time."""
 
     world: World
-    shown: bytes
+    key: bytes
     caller: Caller
 
 
@@ -37,36 +41,49 @@ def identify(world: World, exchange: Exchange) -> Caller:
     headers = exchange.headers
     if not world.keys:
         return _local(headers)
-    shown = headers.get(b"x-api-key") or headers.get(b"authorization", b"")
-    known = exchange.known
-    if type(known) is Proof and known.world is world and known.shown == shown:
-        return known.caller
-    key = headers.get(b"x-api-key")
-    if key is None:
-        scheme, _, key = shown.partition(b" ")
+    key = headers.get(b"x-api-key", b"").strip()
+    if not key:
+        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+        key = key.strip()
         if not key or scheme.lower() != b"bearer":
             raise Unauthenticated(
                 f"No API key came with the request; send it as 'Authorization: Bearer KEY'. {WHERE}",
                 code="missing_api_key",
             )
-    holder = world.holder_of(key.strip())
+    known = exchange.known
+    if type(known) is Proof and known.world is world and known.key == key:
+        return known.caller
+    holder = world.holder_of(key)
     if holder is None:
         raise Unauthenticated(f"This API key is not known here. {WHERE}")
-    exchange.known = Proof(world, shown, holder.caller)
+    exchange.known = Proof(world, key, holder.caller)
     return holder.caller
 
 
 def _local(headers: Mapping[bytes, bytes]) -> Caller:
-    host = headers.get(b"host", b"")
-    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
     origin = headers.get(b"origin")
-    if name.lower() not in LOOPBACK or (origin is not None and _origin_name(origin) not in LOOPBACK):
+    if not _is_local(_host_name(headers.get(b"host", b""))) or (
+        origin is not None and not _is_local(_origin_name(origin))
+    ):
         raise Forbidden(
             "Without configured keys fairlead answers only programs on this machine. Add `keys` to its configuration "
             "to call it from web pages or under another host name.",
             code="loopback_only",
         )
     return ANYONE
+
+
+def _is_local(name: bytes) -> bool:
+    """Whether a host of a URL, IPv6 addresses in brackets, is this machine itself."""
+    return name in LOOPBACK or is_loopback(name.removeprefix(b"[").removesuffix(b"]").decode("latin-1"))
+
+
+def _host_name(host: bytes) -> bytes:
+    """A Host without its port; one that is no proper host stays what it is, and so no loopback name."""
+    name, colon, port = host.rpartition(b":")
+    if colon and port.isdigit() and (b":" not in name or name.endswith(b"]")):
+        host = name
+    return host.lower()
 
 
 def _origin_name(origin: bytes) -> bytes:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import errno
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from fairlead.config.schema import Config
+from fairlead.config.schema import Config, Server
+from fairlead.config.values import is_loopback
 from fairlead.errors import ConfigError, StateError
 from fairlead.gateway.runtime import Hook, Runtime
 from fairlead.gateway.simulation import simulated_upstream
@@ -20,12 +22,19 @@ from fairlead.gateway.world import build
 from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.server.admin_socket import AdminSocket
 from fairlead.server.app import App, refusal
-from fairlead.server.listener import Bounds, Listener
+from fairlead.server.bounds import Bounds
+from fairlead.server.listener import Listener
 from fairlead.store.ledger import EmbeddedLedger
-from fairlead.store.owner import Owner, unusable
+from fairlead.store.owner import Owner, is_owned, unusable
 from fairlead.version import __version__
 
 GRACE = 10.0
+CONNECTIONS = 10_000
+"""Most clients at once, where the system lets a process have the files for them."""
+FILES = 65_536
+OWN_FILES = 64
+"""What the ledger, the sockets listened on and the standard streams take of them."""
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Running(msgspec.Struct):
@@ -53,6 +62,7 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
     server = config.server
     check_open(config)
     state_dir = Path(server.state_dir)
+    await check_address(server)
     owner = Owner.acquire(state_dir)
     try:
         pepper = server.pepper.reveal().encode() or stored_secret(state_dir / "pepper").encode()
@@ -67,8 +77,9 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
     bounds = Bounds(
         body_bytes=int(server.max_body_mb * 1024 * 1024),
         receive_seconds=max(server.header_timeout, server.body_timeout),
+        connections=connections_for(config, file_limit()),
     )
-    listener = Listener(app, refusal, bounds)
+    listener = Listener(app, refusal, bounds, app.gate)
     admin = AdminSocket(runtime, state_dir)
     try:
         host, port = await listener.listen(server.host, server.port)
@@ -79,10 +90,7 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
         owner.release()
         if isinstance(problem, StateError):
             raise
-        raise StateError(
-            f"cannot listen on {server.host}:{server.port}: {problem.strerror or problem}; "
-            "choose another with --port, or server.port"
-        ) from None
+        raise cannot_listen(server, problem) from None
     app.ready = True
     return Running(runtime, app, listener, admin, owner, host, port)
 
@@ -98,19 +106,76 @@ def check_open(config: Config) -> None:
         )
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+async def check_address(server: Server) -> None:
+    """Raises StateError where the address cannot be listened on, before anything is written for a server that never
+    comes up. A directory another server owns is left to that complaint: it tells whose the port probably is."""
+    if is_owned(Path(server.state_dir)):
+        return
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        found = await asyncio.get_running_loop().getaddrinfo(
+            server.host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError) as problem:
+        raise cannot_listen(server, problem) from None
+    refused = [why for one in found if (why := unbindable(one[0], one[4])) is not None]
+    for why in refused:
+        if why.errno == errno.EADDRINUSE or len(refused) == len(found):
+            raise cannot_listen(server, why)
+
+
+def unbindable(family: int, address: tuple[object, ...]) -> OSError | None:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+    except OSError as problem:
+        return problem
+    return None
+
+
+def cannot_listen(server: Server, problem: OSError | UnicodeError) -> StateError:
+    reason = (problem.strerror or str(problem)) if isinstance(problem, OSError) else "this is no host name"
+    return StateError(
+        f"cannot listen on {server.host}:{server.port}: {reason}; choose another with --port, or server.port"
+    )
+
+
+def file_limit() -> int:
+    """How many files this process may have open."""
+    import resource  # absent on Windows, where the package must still import
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return FILES if soft == resource.RLIM_INFINITY else soft
+
+
+def raise_file_limit() -> None:
+    """To what the system allows, at most FILES: shells hand on a limit that is meant for programs with few files."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):  # a kernel with a lower bound of its own; what there is has to do
+            return
+
+
+def connections_for(config: Config, files: int) -> int:
+    """How many clients may be connected so that what they ask for can still be sent on and written down."""
+    free = max(files - OWN_FILES, 2)
+    upstream = sum(one.max_connections for one in config.providers.values() if one.kind != "simulated")
+    return min(CONNECTIONS, free - min(upstream, free // 2))
 
 
 def stored_secret(path: Path, prefix: str = "") -> str:
-    """A secret of this state directory: made on the first start, with the directory; readable by its owner only."""
+    """A secret of this state directory: made on the first start, with the directory; readable by its owner only.
+    An empty file, which a full disk may have left, is as none."""
     try:
-        return path.read_text().strip()
+        if kept := path.read_text().strip():
+            return kept
     except FileNotFoundError:
         pass
     except NotADirectoryError as problem:
@@ -121,6 +186,7 @@ def stored_secret(path: Path, prefix: str = "") -> str:
     secret = prefix + secrets.token_urlsafe(32)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secret + "\n")
     except OSError as problem:
@@ -129,11 +195,17 @@ def stored_secret(path: Path, prefix: str = "") -> str:
 
 
 async def until_stopped(running: Running, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then let what is under way finish."""
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
-    await asked.wait()
+    """Serve until SIGINT, SIGTERM or SIGHUP, then let what is under way finish."""
+    await stop_asked()
     say("stopping; requests under way may finish")
     await running.stop()
+
+
+async def stop_asked() -> None:
+    """Until a signal asks for the end. Under nohup a closed terminal does not."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in STOPPING:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, asked.set)
+    await asked.wait()

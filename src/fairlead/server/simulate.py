@@ -6,13 +6,14 @@ no web page: it can replace what the models say.
 
 from __future__ import annotations
 
+from fairlead.config.values import is_loopback
 from fairlead.errors import Forbidden, RequestError
 from fairlead.providers.simulated import DEFAULT_MODELS, Behaviour, Simulation
 from fairlead.providers.simulated.server import SimulatedServer
 from fairlead.server.app import refusal
+from fairlead.server.bounds import Bounds
 from fairlead.server.exchange import JSON, Exchange
-from fairlead.server.listener import Bounds, Listener
-from fairlead.server.serve import is_loopback
+from fairlead.server.listener import Listener
 
 BOUNDS = Bounds(body_bytes=64 * 1024 * 1024)
 

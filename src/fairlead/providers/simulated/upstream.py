@@ -8,7 +8,7 @@ caller gives up.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from fairlead.core.egress import EgressPermit
 from fairlead.providers.simulated.behaviour import SimulatedModel
@@ -57,6 +57,11 @@ class SimulatedReply:
             pieces.append(piece)
         return b"".join(pieces)
 
+    def let_go(self) -> None:
+        turn = self._turn
+        while turn.beat is not None:
+            turn.deliver(turn.beat)
+
     def abort(self) -> None:
         self._turn.leave()
         self._aborted = True
@@ -88,7 +93,9 @@ class SimulatedUpstream:
     def log(self) -> Log:
         return self.simulation.log
 
-    async def send(self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound) -> SimulatedReply:
+    async def send(
+        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[], None]
+    ) -> SimulatedReply:
         if not isinstance(permit, EgressPermit):
             raise TypeError("nothing is sent without an EgressPermit")
         headers = header_map(outbound.headers, endpoint.headers)
@@ -96,6 +103,7 @@ class SimulatedUpstream:
         if turn.performance.broken == "refused":
             turn.refuse()
             raise UpstreamBroken("connect", f"{endpoint.name} refused the connection")
+        sent()
         pacer = Pacer(self.speed)
         started = False
         try:
