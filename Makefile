@@ -4,15 +4,15 @@
 
 ARGS ?=
 BIN := .venv/bin
-# The first Python that the locks have wheels for, else the first that is new enough. Only looked for when an
-# environment has to be made. Override with PYTHON=...
+# The first Python that the locks have wheels for, else the first that is new enough; it looks for a faster one when it
+# makes an environment. PYTHON=... names the one to use.
 PYTHON ?= $(shell for end in 15 99; do for python in python3 python python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, $$end))" >/dev/null 2>&1 \
 	&& { echo $$python; exit; }; done; done)
 
 define install
 @test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed and none was found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
-@"$(PYTHON)" scripts/setup.py $(1)
+@PYTHON_NAMED="$(filter command environment,$(origin PYTHON))" "$(PYTHON)" scripts/setup.py $(1)
 @touch $@
 endef
 

@@ -4,6 +4,7 @@ Each argument names a lock, `requirements/<name>.txt`; with `core` the package i
 
 - Every file that gets installed is checked against a hash in a lock, pip included.
 - An environment that works is kept; one that is broken, too old or was moved here is built anew.
+- The environment is made with the fastest Python on the machine that the locks suit; `PYTHON=` names another.
 - A Python without ensurepip is no obstacle as long as *some* pip can be found (see `PIP_SOURCES`). Which package index
   is asked is the user's own pip configuration; no address stands here.
 """
@@ -21,7 +22,6 @@ import sysconfig
 import tempfile
 import urllib.parse
 import urllib.request
-import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +31,30 @@ HOME = VENV / ".home"
 """Where the environment was made: its scripts and links hold absolute paths, so a copied one is not to be used."""
 
 OLDEST = (3, 11)
+NEWEST = (3, 14)
+"""The last that the locks have wheels for."""
+CLEARLY = 0.9
+"""Of the time one's own Python takes: what another has to stay below to be preferred."""
+PROBE = f"""
+import sys, time, venv
+if not {OLDEST} <= sys.version_info[:2] <= {NEWEST} or sys.implementation.name != "cpython":
+    sys.exit(1)
+class Item:
+    __slots__ = ("name", "size")
+    def __init__(self, name, size):
+        self.name, self.size = name, size
+def work():
+    seen = {{}}
+    for n in range(60_000):
+        item = Item(f"k{{n & 255}}", n)
+        seen[item.name] = seen.get(item.name, 0) + item.size
+    return seen
+def once():
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+print(min(once() for _ in range(5)))
+"""
 WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 SETUP_LOCK = ROOT / "requirements" / "setup.txt"
@@ -56,16 +80,57 @@ def main(names: list[str]) -> None:
             f"error: Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; {sys.executable} is {sys.version.split()[0]}"
         )
     if not usable(VENV):
-        print(f"making {VENV.name} with Python {sys.version.split()[0]}", flush=True)
-        venv.create(VENV, clear=True, symlinks=not WINDOWS, with_pip=False)
-    if not has_pip():
-        bootstrap_pip()
+        make_environment()
+    elif not has_pip() and not bootstrap_pip():
+        sys.exit(NO_PIP)
     for name in ["setup", *names] if "core" in names else names:
         print(f"installing requirements/{name}.txt", flush=True)
         check(pip("install", "--quiet", "--require-hashes", "--requirement", f"requirements/{name}.txt"))
     if "core" in names:
         check(pip("install", "--quiet", "--no-build-isolation", "--no-deps", "--editable", "."))
     HOME.write_text(str(ROOT))
+
+
+def make_environment() -> None:
+    """With the fastest Python there is, unless one was named; where that one can get no pip, with this one."""
+    own = sys.executable
+    chosen = own if os.environ.get("PYTHON_NAMED") else fastest(own, pythons())
+    for interpreter in dict.fromkeys((chosen, own)):
+        print(f"making {VENV.name} with {interpreter}", flush=True)
+        shutil.rmtree(VENV, ignore_errors=True)
+        made = succeeds([interpreter, "-m", "venv", "--without-pip", str(VENV)])
+        if made and (has_pip() or bootstrap_pip()):
+            return
+    shutil.rmtree(VENV, ignore_errors=True)
+    sys.exit(NO_PIP)
+
+
+def pythons() -> list[str]:
+    """Every Python on the PATH that the locks have wheels for, and the system's own."""
+    names = ["python3", *(f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1))]
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/local/bin"]
+    found = (shutil.which(name, path=folder) for folder in dict.fromkeys(folders) if folder for name in names)
+    return [path for path in dict.fromkeys(found) if path is not None]
+
+
+def fastest(own: str, others: list[str]) -> str:
+    """Python builds differ by a third in speed (some distributions optimise with profiles, some users' builds do not),
+    and a gateway is one busy process. Another than one's own has to be clearly faster."""
+    best, best_time = own, (timed(own) or 0.0) * CLEARLY
+    for other in others:
+        taken = timed(other)
+        if taken is not None and taken < best_time:
+            best, best_time = other, taken
+    return best
+
+
+def timed(interpreter: str) -> float | None:
+    """Seconds a Python takes for ordinary work; None for one that cannot be used."""
+    try:
+        probe = subprocess.run([interpreter, "-c", PROBE], capture_output=True, text=True, timeout=20, check=False)
+        return float(probe.stdout) if probe.returncode == 0 else None
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
 
 
 def usable(environment: Path) -> bool:
@@ -82,13 +147,8 @@ def has_pip() -> bool:
     return succeeds([str(PYTHON), "-m", "pip", "--version"])
 
 
-def bootstrap_pip() -> None:
-    for source in PIP_SOURCES:
-        for command in source():
-            if succeeds(command) and has_pip():
-                return
-    shutil.rmtree(VENV)
-    sys.exit(NO_PIP)
+def bootstrap_pip() -> bool:
+    return any(succeeds(command) and has_pip() for source in PIP_SOURCES for command in source())
 
 
 def from_ensurepip() -> Iterator[list[str]]:

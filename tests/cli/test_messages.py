@@ -10,7 +10,8 @@ from string import Formatter
 import pytest
 
 from fairlead.cli import messages
-from fairlead.cli.messages import CHINESE, tr
+from fairlead.cli.messages import CHINESE, ERRORS, told, tr
+from tests.cli.command import run, running
 
 
 def placeholders(text: str) -> set[str]:
@@ -36,3 +37,62 @@ def test_a_message_without_translation_gets_lost(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert tr("Totals") == "总计"
     assert tr("nothing of the kind") == "nothing of the kind"
+
+
+@functools.cache
+def errors_of_the_code() -> set[str]:
+    """Every text of the package that fills something in, with `{}` where it does."""
+    package = Path(messages.__file__).parent.parent
+    found = set()
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+                found.add("".join(map(str, parts)))
+    return found
+
+
+def filled(template: str, value: str) -> str:
+    return "".join(text + (value if name else "") for text, name, _, _ in Formatter().parse(template))
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_is_translated_that_is_raised_in_other_words(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert placeholders(ERRORS[error]) == placeholders(error)
+    spelled = filled(error, "{}")
+    said = errors_of_the_code()
+    located = {text.replace("{}:{}: ", "{}: ", 1) for text in said}
+    assert spelled in said | located or f"{{}}{spelled.removeprefix('{}')}" in said
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert told(filled(error, "x:/\ny")) == filled(ERRORS[error], "x:/\ny")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert told(filled(error, "x")) == filled(error, "x")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", "hi"),
+        ("explain", "hi", "-m", "sim-nano"),
+        ("route", "hi"),
+        ("models",),
+        ("report",),
+        ("demo", "--seconds", "2", "--speed", "40"),
+    ],
+    ids=" ".join,
+)
+def test_a_heading_or_a_sentence_is_english_among_chinese_ones(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path, LANG="zh_CN.UTF-8")
+    sentences = [line for line in (done.stdout + done.stderr).splitlines() if line and not line[0].isspace()]
+    assert sentences
+    assert [
+        line for line in sentences if line.isascii() and not line.startswith(("+", "|", "sim-", *"123456789"))
+    ] == []
+
+
+def test_a_server_speaks_two_languages_at_its_start(tmp_path: Path) -> None:
+    with running("serve", "--port", "0", cwd=tmp_path, until="Say hello", LANG="zh_CN.UTF-8") as (_, said):
+        assert [line for line in said.splitlines() if line.isascii() and not line.startswith(" ")] == []
+        done = run("serve", "--port", "0", cwd=tmp_path, LANG="zh_CN.UTF-8")
+        assert "正被进程" in done.stderr
+        assert "账本是空的" in run("report", cwd=tmp_path, LANG="zh_CN.UTF-8").stderr

@@ -287,3 +287,33 @@ def test_garbage_is_never_anything_but_a_configuration_error(text: str) -> None:
 def test_garbage_in_the_right_places_is_never_anything_but_a_configuration_error(data: dict[str, object]) -> None:
     found = refusal(json.dumps(data))
     assert found is None or (found and all(line.startswith("f.yaml:") for line in found))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "BOM"])
+def test_a_file_as_windows_saves_it_is_read_otherwise_or_its_lines_counted_otherwise(
+    tmp_path: Path, end: str, mark: str
+) -> None:
+    good = tmp_path / "f.yaml"
+    good.write_bytes((mark + MINIMAL.replace("\n", end)).encode())
+    assert load(good, {}, NoCatalogue()).model_dump() == read(MINIMAL).model_dump()
+    good.write_bytes(
+        (mark + MINIMAL.replace("port: 4000", "port: many").replace("fl_test", "''").replace("\n", end)).encode()
+    )
+    assert [problem.split(" ")[0] for problem in check(good, {}, NoCatalogue())] == [f"{good}:1:", f"{good}:8:"]
+    good.write_bytes((mark + MINIMAL.replace("  gpt-5.4", "\tgpt-5.4").replace("\n", end)).encode())
+    assert check(good, {}, NoCatalogue()) == [f"{good}:5: the line is indented with a tab: YAML wants spaces"]
+
+
+def test_lone_carriage_returns_are_named_by_their_code(tmp_path: Path) -> None:
+    assert problems(MINIMAL.replace("\n", "\r")) == [
+        "f.yaml:1: the lines end with a lone CR; save the file with LF or CRLF line ends"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"), [("127.0.0.2", False), ("::1", False), ("127.evil.test", True), ("localhost.evil.test", True)]
+)
+def test_a_host_that_others_reach_looks_like_this_machine(host: str, warned: bool) -> None:
+    warnings = read(f"server: {{host: '{host}'}}\nmodels: {{}}").warnings
+    assert any("server.host" in warning for warning in warnings) == warned

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import venv
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_pip_is_put_into_an_environment_without_ensurepip(tmp_path: Path, monkey
     steps = [["false"], [sys.executable, "-c", f"open({str(log)!r}, 'w').close()"], ["true"]]
     monkeypatch.setattr(setup, "PIP_SOURCES", tuple((lambda step=step: iter([step])) for step in steps))
     monkeypatch.setattr(setup, "has_pip", log.exists)
-    setup.bootstrap_pip()
+    assert setup.bootstrap_pip()
     assert log.exists()
 
 
@@ -100,10 +101,40 @@ def test_without_any_pip_the_user_is_told_what_helps(tmp_path: Path, monkeypatch
     environment = tmp_path / ".venv"
     environment.mkdir()
     monkeypatch.setattr(setup, "VENV", environment)
+    monkeypatch.setattr(setup, "PYTHON", environment / "bin/python")
     monkeypatch.setattr(setup, "PIP_SOURCES", (lambda: iter([["false"]]),))
+    monkeypatch.setenv("PYTHON_NAMED", "command")
     with pytest.raises(SystemExit, match="python3-venv"):
-        setup.bootstrap_pip()
+        setup.make_environment()
     assert not environment.exists()
+
+
+def stand_in(path: Path, seconds: str) -> str:
+    """A Python that says it took so long."""
+    path.write_text(f"#!/bin/sh\necho {seconds}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_clearly_faster_python_is_preferred_and_a_broken_one_never(tmp_path: Path) -> None:
+    own, fast = stand_in(tmp_path / "own", "0.10"), stand_in(tmp_path / "fast", "0.07")
+    hardly, broken = stand_in(tmp_path / "hardly", "0.095"), stand_in(tmp_path / "broken", "no number")
+    assert setup.fastest(own, [hardly, broken, str(tmp_path / "missing")]) == own
+    assert setup.fastest(own, [hardly, fast, broken]) == fast
+    assert setup.timed(sys.executable) is not None
+
+
+def test_a_python_that_can_get_no_pip_gives_way_to_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = tmp_path / ".venv"
+    made: list[str] = []
+    monkeypatch.delenv("PYTHON_NAMED", raising=False)
+    monkeypatch.setattr(setup, "VENV", environment)
+    monkeypatch.setattr(setup, "fastest", lambda own, others: "/other/python3")
+    monkeypatch.setattr(setup, "succeeds", lambda command: made.append(command[0]) or True)
+    monkeypatch.setattr(setup, "has_pip", lambda: made[-1] == sys.executable)
+    monkeypatch.setattr(setup, "PIP_SOURCES", ())
+    setup.make_environment()
+    assert made == ["/other/python3", sys.executable]
 
 
 @pytest.mark.parametrize(("made_in", "good"), [("here", True), ("elsewhere", False), (None, True)])
@@ -111,7 +142,7 @@ def test_an_environment_that_was_moved_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_in: str | None, good: bool
 ) -> None:
     environment = tmp_path / ".venv"
-    setup.venv.create(environment, with_pip=False, symlinks=True)
+    venv.create(environment, with_pip=False, symlinks=True)
     monkeypatch.setattr(setup, "HOME", environment / ".home")
     monkeypatch.setattr(setup, "PYTHON", environment / "bin/python")
     if made_in:

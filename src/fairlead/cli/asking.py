@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli.messages import tr
+from fairlead.cli.terminal import harmless_json, say, visible
 from fairlead.errors import FairleadError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fairlead.core.plan import Plan
 
 MAX_BYTES = 32 * 1024 * 1024
+BESIDE = "note: {other} may have other models and keys than this terminal; it may decide differently"
 STAND_INS = "note: no provider key in this terminal and no --config: simulated models; {other} may decide differently"
 
 
@@ -33,22 +35,29 @@ def settings(path: Path | None) -> Config:
         from fairlead.config.environment import from_environment
 
         config = from_environment(os.environ)
-    for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    warn(config)
     return config
+
+
+def warn(config: Config) -> None:
+    for warning in config.warnings:
+        say(f"{tr('warning')}: {visible(warning)}")
 
 
 def deciding(path: Path | None) -> Config:
     """The same, for a command whose answer hangs on it: a server may have been started with other keys than are here."""
     config = settings(path)
     channels = (channel for model in config.models.values() for channel in model.channels)
-    if path is None and all(config.providers[channel.provider].kind == "simulated" for channel in channels):
+    if path is None:
         from fairlead.cli.books import is_served
 
         state_dir = config.server.state_dir
         running = tr("the server running on {state}").format(state=state_dir)
-        other = running if is_served(Path(state_dir)) else tr("a running server")
-        print(tr(STAND_INS).format(other=other), file=sys.stderr)
+        served = is_served(Path(state_dir))
+        if all(config.providers[channel.provider].kind == "simulated" for channel in channels):
+            say(tr(STAND_INS).format(other=running if served else tr("a running server")))
+        elif served:
+            say(tr(BESIDE).format(other=running))
     return config
 
 
@@ -137,4 +146,4 @@ def shared_options(command: click.decorators.FC) -> click.decorators.FC:
 def put_json(value: object) -> None:
     import orjson
 
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    sys.stdout.write(harmless_json(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()) + "\n")

@@ -7,7 +7,6 @@ import http.client
 import json
 import socket
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +14,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from fairlead.cli.messages import tr
+from fairlead.cli.terminal import say
 from fairlead.core.record import Record
 from fairlead.errors import FairleadError, StateError
 from fairlead.store.ledger import DATABASE, SPOOL
@@ -92,6 +93,7 @@ def decision(state_dir: Path, request_id: str) -> Record | None:
         return None
     if found is not None:
         return msgspec.json.decode(found, type=Record)
+    demand_ledger(state_dir)
     with closing(open_ledger(state_dir / DATABASE)) as connection:
         row = _reading(
             state_dir,
@@ -106,23 +108,26 @@ def report(state_dir: Path, config: Callable[[], Config], window: Window, baseli
     found = ask_owner(state_dir, f"/report?{urlencode(query)}")
     if found is not None:
         return msgspec.json.decode(found, type=Report)
+    demand_ledger(state_dir)
     from fairlead.registry import snapshot
     from fairlead.registry.catalogue import load
     from fairlead.server.reporting import report_of
 
     catalogue = load()
     if is_owned(state_dir):
-        print(
-            "note: the program that owns this ledger cannot be asked; its last moments are missing here",
-            file=sys.stderr,
-        )
+        say(tr("note: the program that owns this ledger cannot be asked; its last moments are missing here"))
     elif any((state_dir / SPOOL).glob("*")):
-        print(
-            "note: the gateway did not stop in order; its last requests join the report when it starts again",
-            file=sys.stderr,
-        )
+        say(tr("note: the gateway did not stop in order; its last requests join the report when it starts again"))
     built = snapshot.build(config(), catalogue)
     return _reading(state_dir, lambda: report_of(state_dir, window, built, catalogue, baselines))
+
+
+def demand_ledger(state_dir: Path) -> None:
+    if not (state_dir / DATABASE).exists():
+        raise StateError(
+            f"there is no ledger in {state_dir}; the gateway makes one when it starts. "
+            "If yours is elsewhere, name it with --state-dir, or its configuration with --config"
+        )
 
 
 def _reading(state_dir: Path, read: Callable[[], T]) -> T:

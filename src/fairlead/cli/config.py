@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.asking import put_json
+from fairlead.cli.asking import put_json, warn
+from fairlead.cli.terminal import put, say, visible
 from fairlead.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,18 +50,18 @@ def check(file: Path) -> None:
       fairlead config check fairlead.yaml
     """
     from fairlead.config.load import load
+    from fairlead.config.masking import masked
 
     try:
         config = load(file)
     except ConfigError as error:
         problems = list(error.problems)
     else:
-        for warning in config.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+        warn(config)
         found = [located(file, problem) for problem in unusable(config)]
-        problems = [f"{file}:{line}: {problem}" for line, problem in sorted(found)]
+        problems = [f"{file}:{line}: {masked(problem)}" for line, problem in sorted(found)]
     if problems:
-        print("\n".join(problems))
+        put("\n".join(map(visible, problems)))
         sys.exit(1)
     parts = [
         f"{count} {name if count != 1 else name[:-1]}"
@@ -70,7 +71,7 @@ def check(file: Path) -> None:
             ("keys", len(config.keys)),
         )
     ]
-    print(f"{file}: ok ({', '.join(parts)})", file=sys.stderr)
+    say(f"{visible(str(file))}: ok ({', '.join(parts)})")
 
 
 def unusable(config: Config) -> list[str]:
@@ -115,8 +116,7 @@ def effective(file: Path, as_json: bool) -> None:
     from fairlead.registry.catalogue import load as load_catalogue
 
     config = load(file)
-    for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    warn(config)
     said = compose(file.read_text(encoding="utf-8-sig"), os.environ)[0].data()
     catalogue = load_catalogue()
     built = snapshot.build(config, catalogue)

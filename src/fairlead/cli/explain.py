@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli.asking import body_of, deciding, planned, put_json, settings, shared_options
+from fairlead.cli.messages import tr
 
 if TYPE_CHECKING:
     from fairlead.core.call import Call, Signal
@@ -53,16 +54,21 @@ def command(
 
 def show_plan(call: Call, plan: Plan) -> None:
     from fairlead.cli.tables import figure, line, money, table
-    from fairlead.gateway.explanation import paragraphs
 
-    line(paragraphs(call, plan)[0])
+    asks = "The request asks for {asked}, so policy {policy} ({strategy}) chooses."
+    if plan.strategy == "pinned":
+        asks = "The request asks for {asked}, which names the model."
+    line(tr(asks).format(asked=repr(call.model), policy=plan.policy, strategy=plan.strategy))
     targets = [target for step in plan.steps for target in step.targets]
     if targets:
         first = targets[0]
-        about = "its price is unknown" if first.expected.cost is None else f"for about {money(first.expected.cost)}"
-        line(f"It would go to {first.model.name} via {first.channels[0].name}, {about}.", "bold")
+        goes = "It would go to {model} via {channel}, for about {cost}."
+        if first.expected.cost is None:
+            goes = "It would go to {model} via {channel}; its price is unknown."
+        where = {"model": first.model.name, "channel": first.channels[0].name}
+        line(tr(goes).format(**where, cost=money(first.expected.cost)), "bold")
     else:
-        line("No model may answer it.", "bold")
+        line(tr("No model may answer it."), "bold")
     line()
     show_signals(call.signals)
     if targets:
@@ -79,22 +85,37 @@ def show_plan(call: Call, plan: Plan) -> None:
             )
             for number, target in enumerate(targets, 1)
         ]
-        headings = (">", "=model", "channels", ">cost about", ">quality", ">ms about", ">score", "made of")
-        table(headings, rows, title="Candidates, first choice first")
+        headings = (
+            ">",
+            f"={tr('model')}",
+            tr("channels"),
+            f">{tr('cost about')}",
+            f">{tr('quality')}",
+            f">{tr('ms about')}",
+            f">{tr('score')}",
+            tr("made of"),
+        )
+        table(headings, rows, title=tr("Candidates, first choice first"))
     if plan.rejected:
         rejected = [
             (f"{one.model}@{one.channel}" if one.channel else one.model, one.reason, one.detail)
             for one in plan.rejected
         ]
-        table(("left out", "reason", "because"), rejected, title="Left out")
-    line(f"policy {plan.policy} ({plan.strategy}), version {plan.policy_hash}; snapshot {plan.snapshot_hash}")
+        table((tr("left out"), tr("reason"), tr("because")), rejected, title=tr("Left out"))
+    version = tr("policy {policy} ({strategy}), version {version}; snapshot {snapshot}")
+    line(
+        version.format(
+            policy=plan.policy, strategy=plan.strategy, version=plan.policy_hash, snapshot=plan.snapshot_hash
+        )
+    )
 
 
 def show_signals(signals: tuple[Signal, ...]) -> None:
     from fairlead.cli.tables import table
 
     rows = [(f"{one.kind}: {one.name}", _value(one.value), f"{one.confidence:g}") for one in signals]
-    table(("what was found out", ">value", ">confidence"), rows, title="Signals")
+    headings = (tr("what was found out"), f">{tr('value')}", f">{tr('confidence')}")
+    table(headings, rows, title=tr("Signals"))
 
 
 def show_record(request_id: str, path: Path | None, state_dir: Path | None, as_json: bool) -> None:
@@ -114,44 +135,81 @@ def show_record(request_id: str, path: Path | None, state_dir: Path | None, as_j
 
 
 def tell(record: Record) -> None:
-    from fairlead.cli.tables import line, money, table
+    from fairlead.cli.tables import line, money
 
     when = datetime.fromtimestamp(record.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    who = f"key {record.key}" + (f" of tenant {record.tenant}" if record.tenant != "default" else "")
-    line(f"{record.request}, {when}, {who}")
-    asked = f"It asked for {record.asked!r}; policy {record.policy} ({record.strategy})"
-    if record.model:
-        line(f"{asked} chose, and {record.model} answered via {record.channel}.")
-    else:
-        line(f"{asked}; it was not answered: {record.error} (HTTP {record.status}).")
-    against = ""
-    if record.baseline_cost is not None:
-        against = f"; {record.baseline} would have cost {money(record.baseline_cost)} for the same tokens"
-    line(f"Cost {money(record.cost)}{against}.", "bold")
+    who = tr("{request}, {when}, key {key}")
+    if record.tenant != "default":
+        who = tr("{request}, {when}, key {key} of tenant {tenant}")
+    line(who.format(request=record.request, when=when, key=record.key, tenant=record.tenant))
+    asked = tr("It asked for {asked}; policy {policy} ({strategy}) chose, and {model} answered via {channel}.")
+    if not record.model:
+        asked = tr("It asked for {asked}; policy {policy} ({strategy}); it was not answered: {error} (HTTP {status}).")
     line(
-        f"{record.total_ms:,} ms in all, of which fairlead took {record.overhead_us / 1000:.2f} ms before it was sent."
+        asked.format(
+            asked=repr(record.asked),
+            policy=record.policy,
+            strategy=record.strategy,
+            model=record.model,
+            channel=record.channel,
+            error=record.error,
+            status=record.status,
+        )
     )
+    cost = tr("Cost {cost}.")
+    if record.baseline_cost is not None:
+        cost = tr("Cost {cost}; {baseline} would have cost {instead} for the same tokens.")
+    line(cost.format(cost=money(record.cost), baseline=record.baseline, instead=money(record.baseline_cost)), "bold")
+    took = tr("{total} ms in all, of which fairlead took {own} ms before it was sent.")
+    line(took.format(total=f"{record.total_ms:,}", own=f"{record.overhead_us / 1000:.2f}"))
     line()
+    tell_attempts(record)
+    if record.signals:
+        show_signals(record.signals)
+    facts = [(tr("policy version"), record.policy_hash), (tr("snapshot"), record.snapshot)]
+    facts += [(tr("task"), record.task)] if record.task else []
+    facts += [(tr("session"), record.session)] if record.session else []
+    facts += [(tr("tags"), ", ".join(record.tags))] if record.tags else []
+    line("; ".join(f"{name} {value}" for name, value in facts))
+
+
+def tell_attempts(record: Record) -> None:
+    """Every attempt, and what each is charged for."""
+    from fairlead.cli.tables import line, money, table
+
     table(
-        (">", "model", "channel", "outcome", ">HTTP", ">first ms", ">ms", ">in", ">out", ">cost"),
+        (
+            ">",
+            tr("model"),
+            tr("channel"),
+            tr("outcome"),
+            ">HTTP",
+            f">{tr('first ms')}",
+            f">{tr('ms')}",
+            f">{tr('in')}",
+            f">{tr('out')}",
+            f">{tr('cost')}",
+        ),
         [_attempt(attempt) for attempt in record.attempts],
-        title="Attempts",
+        title=tr("Attempts"),
     )
     for attempt in record.attempts:
         if attempt.error:
-            line(f"attempt {attempt.number}: {attempt.error}")
+            line(tr("attempt {number}: {error}").format(number=attempt.number, error=attempt.error))
     bill = [
         (str(one.number), cost.kind, f"{cost.quantity:,}", cost.unit, money(cost.amount, 9), cost.price_row)
         for one in record.attempts
         for cost in one.lines
     ]
-    table((">attempt", "line", ">quantity", "unit", ">amount", "price row"), bill, title="Cost lines")
-    if record.signals:
-        show_signals(record.signals)
-    extra = [f"task {record.task}"] if record.task else []
-    extra += [f"session {record.session}"] if record.session else []
-    extra += [f"tags {', '.join(record.tags)}"] if record.tags else []
-    line("; ".join([f"policy version {record.policy_hash}", f"snapshot {record.snapshot}", *extra]))
+    headings = (
+        f">{tr('attempt')}",
+        tr("line"),
+        f">{tr('quantity')}",
+        tr("unit"),
+        f">{tr('amount')}",
+        tr("price row"),
+    )
+    table(headings, bill, title=tr("Cost lines"))
 
 
 def named(value: object) -> object:

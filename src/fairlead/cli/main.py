@@ -8,8 +8,9 @@ import sys
 
 import click
 
-from fairlead.cli.messages import tr
-from fairlead.errors import FairleadError
+from fairlead.cli.messages import told, tr
+from fairlead.cli.terminal import say, visible
+from fairlead.errors import ConfigError, FairleadError
 from fairlead.version import __version__
 
 COMMANDS = {
@@ -55,14 +56,16 @@ class Lazy(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx) from None
+            hint = " " + tr("Did you mean {name}?").format(name=repr(near[0])) if near else ""
+            missing = tr("there is no command {name}.").format(name=repr(args[0]))
+            raise click.UsageError(f"{missing}{hint}", ctx) from None
 
 
 PURPOSE = (
     "A router and gateway for language models: of those that can do what a request needs and are as good as you ask, "
     "each request to the one your policy prefers."
 )
+SECTIONS = ("server.", "providers.", "models.", "keys.", "policies.", "policy.", "report.")
 EPILOG = """\b
 Examples:
   fairlead serve                         simulated models, or those whose keys are in the environment
@@ -84,12 +87,27 @@ def cli() -> None:
     pass
 
 
+def complain(error: FairleadError) -> None:
+    """On stderr, without what a terminal would obey or what looks like a key in a configuration."""
+    problems = error.problems if isinstance(error, ConfigError) else (str(error),)
+    say("fairlead: " + "\n".join(visible(told(settled(problem))) for problem in problems))
+
+
+def settled(problem: str) -> str:
+    """A problem that names a setting and no file is found when all is built, after the file's own were masked."""
+    if not problem.startswith(SECTIONS):
+        return problem
+    from fairlead.config.masking import masked
+
+    return masked(problem)
+
+
 def main() -> None:
     try:
         try:
             cli(prog_name="fairlead")
         except FairleadError as error:
-            print(f"fairlead: {error}", file=sys.stderr)
+            complain(error)
             sys.exit(1)
         finally:
             print(end="", flush=True)

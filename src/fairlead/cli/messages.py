@@ -1,11 +1,15 @@
-"""The messages people meet first, in Chinese where the environment's language is Chinese. One table, English as key.
+"""What the commands say, in Chinese where the environment's language is Chinese. One table, English as key.
 
-Data, errors and logs stay English everywhere: programs read them and search engines know them.
+Data stay as they are: names, codes, reasons, JSON, CSV, and the log. So do the problems of a configuration, which name
+settings line by line. Errors are raised in English, wherever that is; `told` translates those people meet at a start.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from functools import cache
+from string import Formatter
 
 CHINESE: dict[str, str] = {
     # help
@@ -28,6 +32,9 @@ CHINESE: dict[str, str] = {
     # route, explain, models
     "note: no provider key in this terminal and no --config: simulated models; {other} may decide differently": (
         "注意：本终端没有服务商密钥，也没有 --config，这里用的是模拟模型；{other}可能作出不同的决定"
+    ),
+    "note: {other} may have other models and keys than this terminal; it may decide differently": (
+        "注意：{other}的模型和密钥可能与本终端不同，可能作出不同的决定"
     ),
     "the server running on {state}": "正在使用 {state} 的服务",
     "a running server": "运行中的服务",
@@ -108,8 +115,148 @@ CHINESE: dict[str, str] = {
     "routing saved": "路由节省",
     "{saving} saved": "节省 {saving}",
     "priced requests": "有价格的请求",
-    "The ledger in {state} is empty{window}: there is nothing to add up yet.": "{state} 中的账本是空的{window}：还没有可统计的内容。",
+    "The ledger in {state} is empty: there is nothing to add up yet.": "{state} 中的账本是空的：还没有可统计的内容。",
+    "The ledger in {state} is empty since {since}: there is nothing to add up yet.": (
+        "{state} 中的账本自 {since} 以来没有记录：还没有可统计的内容。"
+    ),
+    "(no answer)": "（未应答）",
+    "unknown": "未知",
+    "key": "密钥",
+    "tenant": "租户",
+    "day": "日期",
+    "note: the program that owns this ledger cannot be asked; its last moments are missing here": (
+        "注意：无法询问正在使用这个账本的程序，这里缺少它最后片刻的记录"
+    ),
+    "note: the gateway did not stop in order; its last requests join the report when it starts again": (
+        "注意：网关上次没有正常停止；它最后的请求将在下次启动后计入报告"
+    ),
+    # route, explain
+    "{model}  via {channel}  {price}": "{model}  经由 {channel}  {price}",
+    "at an unknown price": "价格未知",
+    "about {cost}": "约 {cost}",
+    "no model may answer this request:": "没有模型可以应答这个请求：",
+    "The request asks for {asked}, so policy {policy} ({strategy}) chooses.": (
+        "请求要的是 {asked}，由策略 {policy}（{strategy}）选择。"
+    ),
+    "The request asks for {asked}, which names the model.": "请求要的是 {asked}，已指定模型。",
+    "It would go to {model} via {channel}, for about {cost}.": "它会交给 {model}，经由 {channel}，约 {cost}。",
+    "It would go to {model} via {channel}; its price is unknown.": "它会交给 {model}，经由 {channel}；价格未知。",
+    "No model may answer it.": "没有模型可以应答它。",
+    "Candidates, first choice first": "候选模型（首选在前）",
+    "channels": "渠道",
+    "channel": "渠道",
+    "cost about": "成本约",
+    "quality": "质量",
+    "ms about": "约毫秒",
+    "score": "得分",
+    "made of": "构成",
+    "Left out": "落选",
+    "left out": "落选者",
+    "reason": "理由",
+    "because": "原因",
+    "policy {policy} ({strategy}), version {version}; snapshot {snapshot}": (
+        "策略 {policy}（{strategy}），版本 {version}；快照 {snapshot}"
+    ),
+    "Signals": "信号",
+    "what was found out": "查明的内容",
+    "value": "值",
+    "confidence": "置信度",
+    "{request}, {when}, key {key}": "{request}，{when}，密钥 {key}",
+    "{request}, {when}, key {key} of tenant {tenant}": "{request}，{when}，租户 {tenant} 的密钥 {key}",
+    "It asked for {asked}; policy {policy} ({strategy}) chose, and {model} answered via {channel}.": (
+        "它要的是 {asked}；由策略 {policy}（{strategy}）选择，{model} 经由 {channel} 应答。"
+    ),
+    "It asked for {asked}; policy {policy} ({strategy}); it was not answered: {error} (HTTP {status}).": (
+        "它要的是 {asked}；策略 {policy}（{strategy}）；未得到应答：{error}（HTTP {status}）。"
+    ),
+    "Cost {cost}.": "成本 {cost}。",
+    "Cost {cost}; {baseline} would have cost {instead} for the same tokens.": (
+        "成本 {cost}；同样的 token 数，{baseline} 需要 {instead}。"
+    ),
+    "{total} ms in all, of which fairlead took {own} ms before it was sent.": (
+        "共 {total} 毫秒，其中发出之前 fairlead 用了 {own} 毫秒。"
+    ),
+    "Attempts": "各次尝试",
+    "outcome": "结果",
+    "first ms": "首字毫秒",
+    "ms": "毫秒",
+    "in": "输入",
+    "out": "输出",
+    "attempt {number}: {error}": "第 {number} 次尝试：{error}",
+    "Cost lines": "成本明细",
+    "attempt": "尝试",
+    "line": "项目",
+    "quantity": "数量",
+    "unit": "单位",
+    "amount": "金额",
+    "price row": "价格来源",
+    "policy version": "策略版本",
+    "snapshot": "快照",
+    "session": "会话",
+    "tags": "标签",
+    # models
+    "off": "停用",
+    "$ in / out": "$ 输入 / 输出",
+    "context": "上下文",
+    "can do": "能力",
+    "vendor": "厂商",
+    "offered by": "提供方",
+    "field": "字段",
+    "source": "来源",
+    "source and date": "来源与日期",
+    "Prices in USD per million tokens.": "价格单位：美元 / 百万 token。",
+    "{count} models of the catalogue of {date}; prices in USD per million tokens.": (
+        "目录（{date}）中的 {count} 个模型；价格单位：美元 / 百万 token。"
+    ),
+    "A wider window also shows: {columns}.": "更宽的窗口还会显示：{columns}。",
+    # simulate
+    "SIMULATED models answer at {address}/v1: {names}": "【模拟】模型已就绪：{address}/v1：{names}",
+    "SIMULATED models answer at {address}/v1: {names}, and any other name": (
+        "【模拟】模型已就绪：{address}/v1：{names}，以及任何其他名称"
+    ),
+    # every command
+    "warning": "警告",
+    "there is no command {name}.": "没有 {name} 这个命令。",
+    "Did you mean {name}?": "你是不是想用 {name}？",
 }
+
+ERRORS: dict[str, str] = {
+    "cannot listen on {host}:{port}: {reason}; choose another with --port, or server.port": (
+        "无法监听 {host}:{port}：{reason}；请用 --port 或 server.port 另选一个"
+    ),
+    "cannot listen on {host}:{port}: {reason}; choose another with --port": (
+        "无法监听 {host}:{port}：{reason}；请用 --port 另选一个"
+    ),
+    "server.host is {host}, which others can reach, and no keys are configured; add `keys: [{{name: me, key: ...}}]`, "
+    "or set server.host to 127.0.0.1": (
+        "server.host 是 {host}，其他机器可以访问，但没有配置密钥；请添加 `keys: [{{name: me, key: ...}}]`，"
+        "或把 server.host 设为 127.0.0.1"
+    ),
+    "the state directory {state} is in use by process {pid}; stop that process, or give this one another directory: "
+    "--state-dir, or server.state_dir": (
+        "状态目录 {state} 正被进程 {pid} 使用；请停止该进程，或用 --state-dir 或 server.state_dir 换一个目录"
+    ),
+    "cannot use the state directory {state}: {reason}; name one this user may write to: --state-dir, or "
+    "server.state_dir": (
+        "无法使用状态目录 {state}：{reason}；请用 --state-dir 或 server.state_dir 指定当前用户可写的目录"
+    ),
+    "there is no ledger in {state}; the gateway makes one when it starts. If yours is elsewhere, name it with "
+    "--state-dir, or its configuration with --config": (
+        "{state} 中没有账本；网关启动时才会建立。如果账本在别处，请用 --state-dir 指定它，或用 --config 指定其配置"
+    ),
+    "the ledger in {state} has no request {id}; its id is in the answer's x-fairlead-request-id": (
+        "{state} 中的账本没有请求 {id}；请求 id 在应答头 x-fairlead-request-id 里"
+    ),
+    "the server that owns {state} does not answer: {reason}": "正在使用 {state} 的服务没有应答：{reason}",
+    "model {name} is neither configured nor in the catalogue.{hint}": "模型 {name} 既没有配置，也不在目录中。{hint}",
+    "{file}: there is no such file": "{file}：没有这个文件",
+    "{file}: this is a directory; name a file in it": "{file}：这是一个目录；请指定其中的文件",
+    "{file}: the file cannot be read: {reason}": "{file}：无法读取文件：{reason}",
+    "{file}: the file is not UTF-8 text; save it as UTF-8": "{file}：文件不是 UTF-8 文本；请存为 UTF-8",
+    "cannot read {file}: {reason}": "无法读取 {file}：{reason}",
+    "{file}: this is not JSON: {reason}": "{file}：这不是 JSON：{reason}",
+}
+"""Each as the code spells it, with names for what it fills in."""
 
 
 def chinese() -> bool:
@@ -120,3 +267,23 @@ def chinese() -> bool:
 def tr(message: str) -> str:
     """The message in the user's language; placeholders are still to be filled."""
     return CHINESE.get(message, message) if chinese() else message
+
+
+def told(error: str) -> str:
+    """The text of an error in the user's language, where it is one of those people meet."""
+    if chinese():
+        for pattern, message in _patterns():
+            if found := pattern.fullmatch(error):
+                return message.format(**found.groupdict())
+    return error
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What recognises an error of the table, and its translation."""
+    return tuple((re.compile(_pattern(error), re.DOTALL), message) for error, message in ERRORS.items())
+
+
+def _pattern(template: str) -> str:
+    parts = Formatter().parse(template)
+    return "".join(re.escape(text) + (f"(?P<{name}>.*?)" if name else "") for text, name, _, _ in parts)

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from fairlead.cli.asking import deciding, put_json, settings
+from fairlead.cli.messages import tr
 from fairlead.core.model import Channel, Model, Price, capability_names
 from fairlead.errors import FairleadError
 
@@ -79,7 +80,7 @@ def put_configured(models: tuple[Model, ...], as_json: bool) -> None:
 
     rows = [
         (
-            model.name if model.enabled else f"{model.name} (off)",
+            model.name if model.enabled else f"{model.name} ({tr('off')})",
             _rates(model.channels[0].price_at(at)),
             size(model.context),
             figure(model.quality),
@@ -89,8 +90,8 @@ def put_configured(models: tuple[Model, ...], as_json: bool) -> None:
         )
         for model in models
     ]
-    headings = ("model", ">$ in / out", ">context", ">quality", ">ms", "channels", "can do")
-    table(headings, rows, caption="Prices in USD per million tokens.", spare=("can do", "channels"))
+    headings = (tr("model"), *_figures(), tr("channels"), tr("can do"))
+    table(headings, rows, caption=tr("Prices in USD per million tokens."), spare=(tr("can do"), tr("channels")))
 
 
 def put_catalogue(catalogue: Catalogue, as_json: bool) -> None:
@@ -115,9 +116,14 @@ def put_catalogue(catalogue: Catalogue, as_json: bool) -> None:
         )
         for entry in entries
     ]
-    caption = f"{len(entries)} models of the catalogue of {catalogue.date}; prices in USD per million tokens."
-    headings = ("vendor", "=model", ">$ in / out", ">context", ">quality", ">ms", "offered by")
-    table(headings, rows, caption=caption, spare=("offered by", "vendor"))
+    caption = tr("{count} models of the catalogue of {date}; prices in USD per million tokens.")
+    caption = caption.format(count=len(entries), date=catalogue.date)
+    headings = (tr("vendor"), f"={tr('model')}", *_figures(), tr("offered by"))
+    table(headings, rows, caption=caption, spare=(tr("offered by"), tr("vendor")))
+
+
+def _figures() -> tuple[str, ...]:
+    return (f">{tr('$ in / out')}", f">{tr('context')}", f">{tr('quality')}", f">{tr('ms')}")
 
 
 def put_facts(name: str, facts: list[Fact], as_json: bool) -> None:
@@ -127,14 +133,14 @@ def put_facts(name: str, facts: list[Fact], as_json: bool) -> None:
     from fairlead.cli.tables import fits, line, table
 
     rows = [(fact.field, fact.value, _origin(fact)) for fact in facts]
-    headings = ("field", "value", "source and date")
+    headings = (tr("field"), tr("value"), tr("source and date"))
     if fits(headings, rows):
         table(headings, rows, title=name)
         return
     # An address is not to be broken: where the window is too narrow for it, it stands below.
     origins = {origin: number for number, origin in enumerate(dict.fromkeys(row[2] for row in rows if row[2]), 1)}
     marked = [(field, value, f"[{origins[origin]}]" if origin else "") for field, value, origin in rows]
-    table(("field", "value", "source"), marked, title=name)
+    table((tr("field"), tr("value"), tr("source")), marked, title=name)
     for origin, number in origins.items():
         line(f"[{number}] {origin}", whole=True)
 
@@ -220,7 +226,7 @@ def _rates(price: Price | None) -> str:
     from fairlead.cli.tables import rate
 
     if price is None:
-        return "unknown"
+        return tr("unknown")
     return f"{rate(price.rates.input)} / {rate(price.rates.output)}".replace("$", "")
 
 
@@ -230,7 +236,8 @@ def _channel(channel: Channel, model: Model, at: int) -> str:
     first = model.channels[0].price_at(at)
     other = "" if price is None or first is None or price.rates == first.rates else f" ({_rates(price)})"
     region = f" [{channel.region}]" if channel.region else ""
-    return f"{channel.name}{'' if channel.enabled else ' (off)'}{region}{other}"
+    off = "" if channel.enabled else f" ({tr('off')})"
+    return f"{channel.name}{off}{region}{other}"
 
 
 def _plain(model: Model, at: int) -> dict[str, object]:

@@ -26,6 +26,7 @@ DIMENSIONS: dict[str, str] = {
     "task": "By task",
     "day": "By day",
 }
+NO_ANSWER = "(no answer)"
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -92,14 +93,12 @@ def command(
     elif as_csv:
         put_csv(groups_of(found, by), by)
     elif not found.totals.requests and not found.totals.side_calls:
-        from fairlead.cli.serve import say
+        from fairlead.cli.terminal import say
 
-        window = f" since {_moment(since)}" if since else ""
-        say(
-            tr("The ledger in {state} is empty{window}: there is nothing to add up yet.").format(
-                state=where, window=window
-            )
-        )
+        empty = tr("The ledger in {state} is empty: there is nothing to add up yet.")
+        if since:
+            empty = tr("The ledger in {state} is empty since {since}: there is nothing to add up yet.")
+        say(empty.format(state=where, since=_moment(since)))
     else:
         show(found, by)
 
@@ -123,7 +122,7 @@ def unanswered(totals: Totals) -> tuple[Group, ...]:
     """The requests no model answered; their attempts stand with the models that were tried."""
     from fairlead.store.reports import Group
 
-    return (Group("(no answer)", "USD", totals.errors, 0, 0, 0, 0, 0, 0),) if totals.errors else ()
+    return (Group(NO_ANSWER, "USD", totals.errors, 0, 0, 0, 0, 0, 0),) if totals.errors else ()
 
 
 def show(found: Report, by: By) -> None:
@@ -136,7 +135,7 @@ def show(found: Report, by: By) -> None:
     spent = sum(group.cost for group in groups)
     rows = [
         (
-            group.name or "-",
+            tr(NO_ANSWER) if group.name == NO_ANSWER else group.name or "-",
             f"{group.requests:,}",
             percent(group.requests / answered if answered else None),
             count(group.input_tokens),
@@ -147,7 +146,7 @@ def show(found: Report, by: By) -> None:
         for group in groups
     ]
     headings = (
-        by,
+        tr(by),
         f">{tr('requests')}",
         f">{tr('share of requests')}",
         f">{tr('tokens in')}",
@@ -161,13 +160,13 @@ def show(found: Report, by: By) -> None:
             (
                 row.model,
                 f"{row.requests:,}",
-                money(row.cost) if row.requests else "unknown",
+                money(row.cost) if row.requests else tr("unknown"),
                 saved(row.actual, row.cost, row.saving if row.requests else None),
             )
             for row in sorted(found.counterfactuals, key=lambda row: (-row.cost, row.model))
         ]
         table(
-            ("model", f">{tr('priced requests')}", f">{tr('would have cost')}", f">{tr('routing saved')}"),
+            (tr("model"), f">{tr('priced requests')}", f">{tr('would have cost')}", f">{tr('routing saved')}"),
             others,
             title=tr("Had every answered request gone to one model (same tokens, today's prices)"),
         )
@@ -226,13 +225,16 @@ def plain_report(found: Report, by: By, since: int) -> dict[str, object]:
 
 
 def put_csv(groups: tuple[Group, ...], by: By) -> None:
+    from fairlead.cli.terminal import visible
     from fairlead.core.cost import plain
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     figures = ("requests", "attempts", "estimated", "input_tokens", "output_tokens", "cached_tokens")
     writer.writerow((by, *figures, "cost", "currency"))
     for group in groups:
-        writer.writerow((group.name, *(getattr(group, name) for name in figures), plain(group.cost), group.currency))
+        writer.writerow(
+            (visible(group.name), *(getattr(group, name) for name in figures), plain(group.cost), group.currency)
+        )
 
 
 def _moment(since_ms: int) -> str:

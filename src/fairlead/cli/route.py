@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fairlead.cli.asking import body_of, deciding, planned, put_json, shared_options
+from fairlead.cli.messages import tr
 
 
 @click.command("route")
@@ -26,6 +27,7 @@ def command(given: str, path: Path | None, model: str | None, policy: str | None
       echo "Prove that 7 is prime" | fairlead route - --model auto:best --json
     """
     from fairlead.cli.tables import money
+    from fairlead.cli.terminal import put, say, visible
     from fairlead.gateway import pipeline
     from fairlead.gateway.explanation import paragraphs
 
@@ -35,10 +37,14 @@ def command(given: str, path: Path | None, model: str | None, policy: str | None
     elif plan.steps:
         target = plan.steps[0].targets[0]
         cost = target.expected.cost
-        told = "at an unknown price" if cost is None else f"about {money(cost)}"
-        print(f"{target.model.name}  via {target.channels[0].name}  {told}")
+        told = tr("at an unknown price") if cost is None else tr("about {cost}").format(cost=money(cost))
+        put(
+            tr("{model}  via {channel}  {price}").format(
+                model=target.model.name, channel=target.channels[0].name, price=told
+            )
+        )
     if not plan.steps:
-        print("fairlead: no model may answer this request:", file=sys.stderr)
+        say(f"fairlead: {tr('no model may answer this request:')}")
         for rejection in plan.rejected:
-            print(f"  {pipeline.words(rejection)} [{rejection.reason}]", file=sys.stderr)
+            say(f"  {visible(pipeline.words(rejection))} [{rejection.reason}]")
         sys.exit(1)

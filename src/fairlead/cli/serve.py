@@ -6,13 +6,14 @@ import asyncio
 import gc
 import logging
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from fairlead.cli.asking import warn
 from fairlead.cli.messages import tr
+from fairlead.cli.terminal import say, visible
 
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
@@ -44,10 +45,11 @@ def command(path: Path | None, host: str | None, port: int | None, state_dir: Pa
     from fairlead.config.environment import from_environment
     from fairlead.config.load import load
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     config = load(path) if path is not None else from_environment(os.environ)
-    for warning in config.warnings:
-        say(f"warning: {warning}")
+    warn(config)
     config = with_options(config, host, port, state_dir)
     run_loop(serve(config, own_key=path is None))
 
@@ -63,13 +65,22 @@ def with_options(config: Config, host: str | None, port: int | None, state_dir: 
     return config.model_copy(update={"server": config.server.model_copy(update=changes)})
 
 
+class Formatter(logging.Formatter):
+    """A log line stays one line, whatever is told in it; tracebacks follow below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return visible(super().formatMessage(record))
+
+
 async def serve(config: Config, own_key: bool) -> None:
     from fairlead.config.schema import Key
     from fairlead.config.secret import Secret
-    from fairlead.server.serve import start, stored_secret, until_stopped
+    from fairlead.server.serve import check_address, raise_file_limit, start, stored_secret, until_stopped
 
+    raise_file_limit()
     key = ""
     if own_key:
+        await check_address(config.server)
         key = stored_secret(Path(config.server.state_dir) / "key", "fl_")
         config = config.model_copy(update={"keys": (Key(name="local", key=Secret(key)),)})
     running = await start(config)
@@ -115,10 +126,6 @@ def curl(address: str, model: str, key: str = "") -> str:
         f"  curl -iw '\\n' {address}/v1/chat/completions{header} \\\n    -H 'Content-Type: application/json' \\\n"
         f"""    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Say hello in French."}}]}}'"""
     )
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def run_loop(main: object) -> None:

@@ -42,27 +42,33 @@ def command(host: str, port: int, speed: float, any_model: bool) -> None:
 
 async def simulate(host: str, port: int, speed: float, any_model: bool) -> None:
     import asyncio
-    import signal
 
     from fairlead.cli.messages import tr
-    from fairlead.cli.serve import curl, say
+    from fairlead.cli.serve import REACHED, curl, url
+    from fairlead.cli.terminal import say
     from fairlead.errors import StateError
+    from fairlead.server.serve import raise_file_limit, stop_asked
     from fairlead.server.simulate import start
 
+    raise_file_limit()
     try:
         listener, simulation, (host, port) = await start(host, port, speed=speed, any_model=any_model)
     except OSError as problem:
         raise StateError(
             f"cannot listen on {host}:{port}: {problem.strerror or problem}; choose another with --port"
         ) from None
-    asked = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    names = ", ".join(simulation.models) + (", and any other name" if any_model else "")
-    say(f"SIMULATED models answer at {address}/v1: {names}")
-    say(tr("try:"))
-    say(curl(address, next(iter(simulation.models))))
-    await asked.wait()
+    address = url(host, port)
+    names = ", ".join(simulation.models)
+    ready = "SIMULATED models answer at {address}/v1: {names}"
+    if any_model:
+        ready = "SIMULATED models answer at {address}/v1: {names}, and any other name"
+
+    def announce() -> None:
+        say(tr(ready).format(address=address, names=names))
+        say(tr("try:"))
+        say(curl(url(REACHED.get(host, host), port), next(iter(simulation.models))))
+
+    # Said once the signal handlers stand: who reads the address may send a signal at once.
+    asyncio.get_running_loop().call_soon(announce)
+    await stop_asked()
     await listener.close(0.5)

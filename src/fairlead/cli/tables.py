@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fairlead.cli.messages import tr
+from fairlead.cli.terminal import visible
 from fairlead.core.cost import NANO
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def table(
     from rich.text import Text
 
     target = console(plain)
-    cells = [list(row) for row in rows]
+    cells = [[visible(cell) for cell in row] for row in rows]
     kept, dropped = list(range(len(columns))), []
     for heading in spare:
         if _needed(columns, cells, kept) > target.width:
@@ -76,13 +77,14 @@ def table(
     for number, row in enumerate(cells):
         shown.add_row(*(Text(row[place]) for place in kept), style="bold" if first_bold and number == 0 else "")
     if dropped:
-        caption = f"{caption} A wider window also shows: {', '.join(reversed(dropped))}.".lstrip()
+        wider = tr("A wider window also shows: {columns}.").format(columns=", ".join(reversed(dropped)))
+        caption = f"{caption} {wider}".lstrip()
     with target.capture() as drawn:
         if title:
-            target.print(Text(title, "bold"))
+            target.print(Text(visible(title), "bold"))
         target.print(shown)
         if caption:
-            target.print(Text(caption))
+            target.print(Text(visible(caption)))
     lines = [line.rstrip() for line in drawn.get().splitlines()]
     print("\n".join(line for line in lines if line), end="\n\n")
 
@@ -113,13 +115,13 @@ def line(text: str = "", style: str = "", plain: bool = False, whole: bool = Fal
     """`whole`: the window may break it, but no line ends are put in, so that it can be copied."""
     from rich.text import Text
 
-    console(plain).print(Text(text, style), soft_wrap=whole)
+    console(plain).print(Text(visible(text), style), soft_wrap=whole)
 
 
 def money(nano: int | None, places: int = 0) -> str:
     """USD with as many decimals as say something, or `places` of them."""
     if nano is None:
-        return "unknown"
+        return tr("unknown")
     if nano == 0:
         return "$0"
     amount = abs(nano) / NANO

@@ -9,8 +9,10 @@ from decimal import Decimal
 import msgspec
 
 from fairlead.config.document import Entry, Node, NodePath
+from fairlead.config.masking import masked
 from fairlead.config.offers import Catalogue, priced
 from fairlead.config.schema import STRATEGY_NAMES, Config, Key, Model, Policy, Price
+from fairlead.config.values import is_loopback
 
 SUSPICIOUS = 300
 """A price this many times the catalogue's, or this small a part of it, is probably per another unit."""
@@ -19,7 +21,6 @@ DEAREST = Decimal(2_000)
 CHEAPEST = Decimal("0.0001")
 SURE = 0.85
 """How near to the catalogue's a name of one's own must be to be taken for a slip."""
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -119,6 +120,15 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
 
 
 def _names(config: Config) -> Iterator[Finding]:
+    for section, names in (("providers", config.providers), ("models", config.models), ("policies", config.policies)):
+        for name in names:
+            if masked(name) != name:
+                message = "this name looks like a key, and names stand in answers and reports; write keys as values"
+                yield Finding((section, name), message, wrong=False)
+    for index, key in enumerate(config.keys):
+        if masked(key.name) != key.name:
+            message = "looks like the key itself, and names stand in reports; call it what it is for"
+            yield Finding(("keys", index, "name"), message, wrong=False)
     owner: dict[str, str] = {}
     for name in config.models:
         if name.lower() in owner:
@@ -291,7 +301,7 @@ def _strange(amount: Decimal, usual: Decimal | None) -> str:
 
 
 def _open_door(config: Config) -> Iterator[Finding]:
-    if not config.keys and not config.server.host.startswith(LOOPBACK):
+    if not config.keys and not is_loopback(config.server.host):
         yield Finding(
             ("server", "host"),
             "others can reach this address and no keys are declared: the server will not start so",

@@ -13,12 +13,13 @@ It reads the parser's events instead of PyYAML's own trees, so a hostile file is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 import yaml
 
+from fairlead.config.masking import masked
 from fairlead.config.values import Substituted, parse_number
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,6 +31,9 @@ FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufff
 NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 SWITCHES = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
+SECRETS = frozenset({"api_key", "key", "pepper", "headers"})
+"""Settings whose texts are secrets."""
+
 PathPart = str | int
 NodePath = tuple[PathPart, ...]
 
@@ -39,10 +43,9 @@ class Problem(msgspec.Struct, frozen=True):
     path: str
     message: str
 
-    def render(self, file: str) -> str:
-        return (
-            f"{file}:{self.line}: {self.path}: {self.message}" if self.path else f"{file}:{self.line}: {self.message}"
-        )
+    def render(self, file: str, secrets: Iterable[str] = ()) -> str:
+        told = masked(f"{self.path}: {self.message}" if self.path else self.message, secrets)
+        return f"{file}:{self.line}: {told}"
 
 
 class Node(msgspec.Struct):
@@ -69,6 +72,21 @@ class Node(msgspec.Struct):
             yield str(self.value)
         for node in (*(entry.node for entry in (self.entries or {}).values()), *(self.items or ())):
             yield from node.substituted()
+
+    def secrets(self) -> Iterator[str]:
+        """Every text where a secret belongs, at whatever depth."""
+        for name, entry in (self.entries or {}).items():
+            if name in SECRETS:
+                yield from entry.node.texts()
+            yield from entry.node.secrets()
+        for item in self.items or ():
+            yield from item.secrets()
+
+    def texts(self) -> Iterator[str]:
+        if isinstance(self.value, str):
+            yield self.value
+        for node in (*(entry.node for entry in (self.entries or {}).values()), *(self.items or ())):
+            yield from node.texts()
 
     def line_of(self, path: NodePath) -> int:
         """The line of the deepest part of `path` that exists."""
@@ -152,7 +170,7 @@ def spell(path: NodePath) -> str:
         if isinstance(part, int):
             out += f"[{part}]"
         else:
-            out += f".{part}" if out else part
+            out += f".{masked(part)}" if out else masked(part)
     return out
 
 
@@ -177,6 +195,8 @@ def compose(text: str, env: Mapping[str, str]) -> tuple[Node, list[Problem]]:
 def _check_characters(text: str) -> None:
     for number, line in enumerate(text.split("\n"), 1):
         if control := FORBIDDEN.search(line):
+            if control[0] == "\r":
+                raise Unreadable(number, "the lines end with a lone CR; save the file with LF or CRLF line ends")
             raise Unreadable(number, f"the character U+{ord(control[0]):04X} may not stand in a configuration file")
 
 

@@ -70,6 +70,7 @@ def loads(
     except Unreadable as error:
         raise ConfigError([error.problem.render(name)]) from None
     names = checks.Declared(root)
+    secrets = tuple(dict.fromkeys(root.secrets()))
     config, wrong = _validate(root)
     noted = {item.path for item in problems}
     problems += [item for item in wrong if item.path not in noted]
@@ -82,8 +83,8 @@ def loads(
             problem = Problem(root.line_of(item.path), root.spell(item.path), _masked(item.message, hidden))
             (problems if item.wrong else warnings).append(problem)
     if problems or config is None or catalogue is None:
-        raise ConfigError(_rendered(problems, name))
-    return checks.canonical(config, catalogue).warned(tuple(_rendered(warnings, name)))
+        raise ConfigError(_rendered(problems, name, secrets))
+    return checks.canonical(config, catalogue).warned(tuple(_rendered(warnings, name, secrets)))
 
 
 def _masked(message: str, hidden: Iterable[str]) -> str:
@@ -92,8 +93,8 @@ def _masked(message: str, hidden: Iterable[str]) -> str:
     return message
 
 
-def _rendered(problems: Iterable[Problem], name: str) -> list[str]:
-    return list(dict.fromkeys(item.render(name) for item in sorted(problems, key=lambda item: item.line)))
+def _rendered(problems: Iterable[Problem], name: str, secrets: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(item.render(name, secrets) for item in sorted(problems, key=lambda item: item.line)))
 
 
 def _shipped() -> Catalogue:

@@ -7,6 +7,7 @@ it as what they need, and no message ever repeats it.
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, NoReturn
@@ -26,6 +27,8 @@ WHOLE = re.compile(r"[-+]?\d+")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}")
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
+LOOPBACK_6 = ipaddress.IPv6Address("::1")
 RESERVED_PREFIXES = ("auto:", "intent:", "agent:")
 FRAMING_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect"}
@@ -179,6 +182,17 @@ def address(value: object) -> str:
     if parts.query or parts.fragment:
         refuse("an address must not hold a query or fragment")
     return result
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself: localhost, or a literal address of 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address in LOOPBACK if address.version == 4 else address == LOOPBACK_6
 
 
 def path(value: object) -> str:

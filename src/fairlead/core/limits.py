@@ -3,11 +3,12 @@
 A limit holds in every window of 60 seconds, wherever it begins: no burst at a minute's edge, no second burst while the
 first is still in the window. What was admitted is kept in slots of a quarter second and forgotten a window after its
 slot has ended, so a key may have to wait that quarter longer, never less.
+
+Tokens are estimates until a request is over. What it really took then counts in the slot its estimate was booked in:
+it leaves the window with it, and moves nothing once that has happened.
 """
 
 from __future__ import annotations
-
-from collections import deque
 
 from fairlead.core.policy import Limits
 
@@ -30,34 +31,42 @@ class Refused:
 class Window:
     """What was admitted in the last 60 seconds."""
 
-    __slots__ = ("_latest", "_slots", "total")
+    __slots__ = ("_slots", "latest", "total")
 
     def __init__(self) -> None:
         self.total = 0
-        self._slots: deque[list[int]] = deque()
-        """[number of the slot, amount], oldest first."""
-        self._latest = 0
+        self.latest = 0
+        """The slot last told to `forget`: what is added goes there."""
+        self._slots: dict[int, int] = {}
+        """Amounts by the number of their slot, oldest first."""
 
     def forget(self, now: float) -> None:
         """Drop what is a whole window old."""
-        slots = self._slots
-        self._latest = max(self._latest, int(now / SLOT))
-        oldest = self._latest - _SLOTS
-        while slots and slots[0][0] < oldest:
-            self.total -= slots.popleft()[1]
+        slots, number = self._slots, int(now / SLOT)
+        if number <= self.latest:
+            return
+        self.latest = number
+        while slots:
+            first = next(iter(slots))
+            if first >= number - _SLOTS:
+                return
+            self.total -= slots.pop(first)
 
     def add(self, amount: int) -> None:
-        """At the time last told to `forget`."""
-        slots = self._slots
-        if slots and slots[-1][0] == self._latest:
-            slots[-1][1] += amount
-        else:
-            slots.append([self._latest, amount])
+        self._slots[self.latest] = self._slots.get(self.latest, 0) + amount
         self.total += amount
+
+    def correct(self, slot: int, amount: int) -> None:
+        """Change what was added in a slot, by no more than there is; nothing where the slot has left the window."""
+        booked = self._slots.get(slot)
+        if booked is not None:
+            amount = max(amount, -booked)
+            self._slots[slot] = booked + amount
+            self.total += amount
 
     def wait(self, now: float, excess: int) -> float:
         """Seconds until at least `excess` of what is in the window has left it."""
-        for slot, amount in self._slots:
+        for slot, amount in self._slots.items():
             excess -= amount
             if excess <= 0:
                 return (slot + 1 + _SLOTS) * SLOT - now
@@ -67,13 +76,15 @@ class Window:
 class Meter:
     """The running state of one key's limits."""
 
-    __slots__ = ("in_flight", "limits", "requests", "tokens")
+    __slots__ = ("booked", "in_flight", "limits", "requests", "tokens")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.requests = Window()
         self.tokens = Window()
         self.in_flight = 0
+        self.booked = 0
+        """The slot of the request admitted last: what `correct` has to be told when that request is over."""
 
     def admit(self, now: float, tokens: int) -> Refused | None:
         """Take one request of so many tokens, or say why not; a refusal changes nothing."""
@@ -91,15 +102,16 @@ class Meter:
             if used > 0 and used + tokens > tpm:
                 return Refused("tokens a minute", tpm, self.tokens.wait(now, min(used, used + tokens - tpm)))
             self.tokens.add(tokens)
+            self.booked = self.tokens.latest
         if rpm is not None:
             self.requests.add(1)
         self.in_flight += 1
         return None
 
-    def correct(self, tokens: int) -> None:
-        """Add what a request used beyond its estimate (or give back, when negative)."""
+    def correct(self, booked: int, tokens: int) -> None:
+        """Add what a request used beyond its estimate (or give back, when negative) where `booked` says it counts."""
         if self.limits.tpm is not None:
-            self.tokens.add(max(tokens, -self.tokens.total))
+            self.tokens.correct(booked, tokens)
 
     def release(self) -> None:
         self.in_flight -= 1

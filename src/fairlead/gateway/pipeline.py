@@ -49,15 +49,14 @@ AUDITED = frozenset((401, 402, 403, 422, 429))
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
     request_id = new_id()
     meter = runtime.meter(incoming.caller)
-    admitted = False
+    run: Run | None = None
+    booked = -1
     try:
         call, choice = admit(runtime.world, meter, incoming, request_id)
-        admitted = True
+        booked = 0 if meter is None else meter.booked
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, call, plan, outlet, incoming.received)
         await run.go()
-        if meter is not None:
-            meter.correct(run.tokens() - from_size(len(incoming.body)))
     except RequestError as error:
         refuse(runtime, incoming.caller, outlet, error, request_id)
     except asyncio.CancelledError:
@@ -75,7 +74,9 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
             runtime, incoming.caller, outlet, Internal(f"fairlead failed here; the log has {request_id}."), request_id
         )
     finally:
-        if meter is not None and admitted:
+        if meter is not None and booked >= 0:
+            used = 0 if run is None else run.tokens()
+            meter.correct(booked, used - from_size(len(incoming.body)))
             meter.release()
 
 

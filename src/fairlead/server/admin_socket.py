@@ -6,14 +6,14 @@ The socket's mode (0600, in a directory of mode 0700) is what guards it; there i
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import msgspec
-import orjson
 
 from fairlead.core.record import Record
-from fairlead.errors import NotFound, RequestError, StateError
+from fairlead.errors import NotFound, Overloaded, RequestError, StateError
 from fairlead.gateway.runtime import Runtime
 from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.server.app import refusal
@@ -37,7 +37,6 @@ class AdminSocket:
             raise StateError(f"the path of {self.path} is too long for a socket; set server.state_dir to a shorter one")
         self.path.unlink(missing_ok=True)
         await self.listener.listen_unix(str(self.path))
-        self.path.chmod(0o600)
 
     async def close(self) -> None:
         await self.listener.close(1.0)
@@ -60,14 +59,16 @@ class AdminSocket:
                 raise NotFound(f"there is nothing at {exchange.path}")
         except RequestError as error:
             exchange.send(error.status, JSON, refusal(error))
+        except (StateError, sqlite3.Error) as error:
+            exchange.send(503, JSON, refusal(Overloaded(f"the ledger cannot be read: {error}")))
         else:
-            exchange.send(200, JSON, orjson.dumps(told, default=str))
+            exchange.send(200, JSON, msgspec.json.encode(told))
 
     async def _report(self, query: dict[str, list[str]]) -> Report:
         """Of everything answered so far; read beside the writer, so that a long report holds nothing up."""
         await self.runtime.ledger.flush()
         since = query.get("since_ms", ["0"])[0]
-        window = Window(since_ms=int(since) if since.isdecimal() else 0)
+        window = Window(since_ms=int(since) if since.isdecimal() and len(since) < 19 else 0)
         snapshot, baselines = self.runtime.world.snapshot, query.get("baseline", [])
         return await asyncio.to_thread(report_of, self.path.parent, window, snapshot, load_catalogue(), baselines)
 

@@ -6,6 +6,8 @@ A handler sees an `Exchange` and nothing of the server. What a connection does w
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from time import monotonic
@@ -62,7 +64,15 @@ class Listener:
         return address[0], address[1]
 
     async def listen_unix(self, path: str) -> None:
-        self.servers.append(await self.loop.create_unix_server(lambda: Connection(self), path))
+        """For this user alone: nobody can connect before the mode is set, whatever the umask and the directory."""
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            door.bind(path)
+            os.chmod(path, 0o600)
+            self.servers.append(await self.loop.create_unix_server(lambda: Connection(self), sock=door))
+        except BaseException:
+            door.close()
+            raise
 
     async def close(self, grace: float = 10.0) -> None:
         """Stop accepting, let what is under way finish for so long, then break it off."""

@@ -16,6 +16,8 @@ from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
 from fairlead.server.exchange import JSON, Exchange
 
+JSON_TYPE = b"application/json"
+
 
 async def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     await pipeline.answer(runtime, incoming(exchange, caller), exchange)
@@ -25,7 +27,7 @@ def incoming(exchange: Exchange, caller: Caller) -> Incoming:
     """The request as the pipeline takes it. Other content types are refused: a web page may send those unasked."""
     headers = exchange.headers
     kind = headers.get(b"content-type", b"")
-    if not kind.startswith(b"application/json") and not kind.lower().startswith(b"application/json"):
+    if kind != JSON_TYPE and kind.partition(b";")[0].strip().lower() != JSON_TYPE:
         shown = kind.decode("latin-1")[:100] or "nothing"
         raise UnsupportedMedia(f"Content-Type has to be application/json; this request says {shown}.")
     coding = headers.get(b"content-encoding", b"identity")
