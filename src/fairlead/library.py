@@ -148,7 +148,8 @@ class Gateway:
         from fairlead.gateway.simulation import simulated_upstream
         from fairlead.gateway.world import build
         from fairlead.registry.catalogue import load as load_catalogue
-        from fairlead.store.ledger import EmbeddedLedger, Ledger, MemoryLedger
+        from fairlead.store.ledger import EmbeddedLedger, Ledger
+        from fairlead.store.memory import MemoryLedger
 
         world = build(self._config, load_catalogue(), b"")
         chosen = "state_dir" in self._config.server.model_fields_set

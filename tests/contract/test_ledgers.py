@@ -11,7 +11,8 @@ import pytest
 
 from fairlead.core.record import Usage
 from fairlead.errors import StateError
-from fairlead.store.ledger import EmbeddedLedger, Ledger, MemoryLedger
+from fairlead.store.ledger import EmbeddedLedger, Ledger
+from fairlead.store.memory import MemoryLedger
 from fairlead.store.reports import Window
 from tests.store.entries import AT, attempt, audit, intent, record
 

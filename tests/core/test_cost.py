@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.cost import cost_lines, expected_cost, nano, plain, rates_for, rounded, total
+from fairlead.core.cost import DEAREST, cost_lines, expected_cost, nano, plain, rates_for, rounded, total, usage_cost
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import Usage
 
@@ -121,6 +121,17 @@ def test_golden_invoices(price: Price, usage: Usage, amounts: dict[str, int]) ->
     lines = cost_lines(price, usage)
     assert {line.kind: line.amount for line in lines} == amounts
     assert total(lines) == sum(amounts.values())
+
+
+@given(st.integers(10**9, 10**30), st.integers(10**13, 10**30), st.integers(0, 10**15))
+def test_an_absurd_price_or_count_costs_what_a_ledger_can_hold_and_add_up(tokens: int, rate: int, fee: int) -> None:
+    price = Price("row", Rates(rate, rate, rate, rate, rate, rate), per_request=fee)
+    usage = Usage(4 * tokens, 2 * tokens, tokens, tokens, tokens, tokens)
+    lines = cost_lines(price, usage)
+    assert {line.amount for line in lines} == {DEAREST, fee} - {0} if fee else {DEAREST}
+    assert total(lines) == usage_cost(price, usage) < 2**63 // 100
+    assert expected_cost(price, tokens, tokens) == 2 * DEAREST + fee
+    assert rounded(10**6, DEAREST - 1) == DEAREST - 1
 
 
 @given(st.integers(-(10**18), 10**18))

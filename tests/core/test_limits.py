@@ -113,17 +113,65 @@ def test_a_request_larger_than_the_limit_goes_alone() -> None:
 def test_what_was_really_used_counts(used: int) -> None:
     meter = Meter(Limits(tpm=100))
     assert meter.admit(0, 80) is None
-    meter.correct(used)
+    meter.correct(meter.booked, used)
     expected = {-40: 60, -80: 100, -500: 100, 0: 20, 30: 0}[used]
     assert (meter.admit(1, expected + 1) is None) == (used in (-80, -500))
     if expected and used not in (-80, -500):
         assert meter.admit(1, expected) is None
 
 
+REQUESTS = st.lists(
+    st.tuples(st.floats(0, 20), st.floats(-2, 0), st.integers(0, 200), st.integers(0, 400), st.floats(0, 150)),
+    max_size=40,
+)
+
+
+@given(REQUESTS)
+def test_a_correction_counts_where_its_estimate_does_and_leaves_the_window_with_it(
+    requests: list[tuple[float, float, int, int, float]],
+) -> None:
+    """Each request comes a while after the one before it, is told of late, takes so long and so many tokens."""
+    meter, now, latest = Meter(Limits(tpm=10**9)), 1000.0, 0.0
+    under_way: list[tuple[float, int, int, int]] = []
+    booked: dict[int, list[int]] = {}
+    for pause, late, estimate, used, lasts in requests:
+        now += pause
+        for done in sorted(one for one in under_way if one[0] <= now):
+            under_way.remove(done)
+            meter.correct(done[1], done[3] - booked[done[1]][done[2]])
+            booked[done[1]][done[2]] = done[3]
+        assert meter.admit(now + late, estimate) is None
+        latest = max(latest, now + late)
+        amounts = booked.setdefault(meter.booked, [])
+        amounts.append(estimate)
+        under_way.append((now + lasts, meter.booked, len(amounts) - 1, used))
+        counted = {slot: sum(those) for slot, those in booked.items() if slot >= int(latest / SLOT) - WINDOW / SLOT}
+        assert meter.tokens.total == sum(counted.values())
+
+
+def test_what_an_old_request_did_not_take_makes_no_room_for_new_ones() -> None:
+    meter = Meter(Limits(tpm=1000))
+    assert meter.admit(0, 900) is None
+    old = meter.booked
+    assert meter.admit(58, 10) is None
+    meter.correct(old, 5 - 900)
+    assert meter.admit(61, 990) is None
+    assert meter.admit(61, 1) is not None
+
+
+def test_what_a_request_took_beyond_a_window_ago_holds_nobody_up() -> None:
+    meter = Meter(Limits(tpm=1000))
+    assert meter.admit(0, 10) is None
+    old = meter.booked
+    assert meter.admit(100, 10) is None
+    meter.correct(old, 5000)
+    assert meter.admit(100, 990) is None
+
+
 def test_no_limit_is_no_limit() -> None:
     meter = Meter(Limits())
     assert all(meter.admit(0, 10**9) is None for _ in range(1000))
-    meter.correct(10**9)
+    meter.correct(meter.booked, 10**9)
     assert meter.admit(0, 1) is None
 
 

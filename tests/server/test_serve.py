@@ -12,7 +12,7 @@ import pytest
 
 from fairlead.config.load import loads
 from fairlead.errors import ConfigError, StateError
-from fairlead.server.serve import start
+from fairlead.server.serve import connections_for, file_limit, start
 from tests.server.serving import config, question, serving
 
 
@@ -70,6 +70,7 @@ async def test_a_port_that_is_taken_is_named_and_nothing_is_left_locked(tmp_path
         text = config(server.upstream.port, tmp_path / "b").replace("port: 0", f"port: {server.port}")
         with pytest.raises(StateError, match=f"127.0.0.1:{server.port}.*--port"):
             await start(loads(text))
+        assert not (tmp_path / "b").exists()
         async with serving(tmp_path / "b") as other:
             assert (await other.chat()).status == 200
 
@@ -106,3 +107,23 @@ async def test_stopping_lets_a_stream_under_way_finish(tmp_path: Path) -> None: 
     async with serving(tmp_path / "s") as again:
         (record,) = await again.records()
         assert record.outcome == "ok"
+
+
+FILES = [
+    (256, 0, 192), (256, 1000, 96), (1024, 100, 860), (1024, 5000, 480), (65_536, 1000, 10_000), (20_000, 12_000, 9968),
+    (64, 1000, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "upstream", "clients"), FILES)
+def test_clients_take_the_files_their_requests_need_to_be_sent_on(files: int, upstream: int, clients: int) -> None:
+    provider = f"{{base_url: 'http://a.test', max_connections: {upstream}}}" if upstream else "{kind: simulated}"
+    assert connections_for(loads(f"providers: {{p: {provider}}}"), files) == clients
+
+
+TWO = "providers: {one: {base_url: 'http://a.test'}, two: {base_url: 'http://b.test'}}"
+
+
+async def test_the_listener_takes_more_clients_than_there_are_files_for(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        assert server.running.listener.bounds.connections == connections_for(loads(TWO), file_limit())

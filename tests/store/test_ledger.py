@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,41 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead.core.record import Audit, CostLine, Intent, Record, Usage
+from fairlead.core.record import CostLine, Usage
 from fairlead.errors import StateError
 from fairlead.store import ledger as ledger_module
 from fairlead.store.ledger import DATABASE, SPOOL, EmbeddedLedger
 from fairlead.store.owner import Owner
-from fairlead.store.reports import open_ledger
-from fairlead.store.spool import ENTRY_LIMIT, Spool, segment_path, segments
+from fairlead.store.spool import ENTRY_LIMIT, segment_path, segments
 from tests.store import crasher
+from tests.store.books import ENVIRONMENT, leave, reopened, rows
 from tests.store.entries import AT, attempt, audit, intent, record
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-"""A child finds what this process has found."""
-
-
-def leave(state_dir: Path, *entries: Intent | Record | Audit) -> None:
-    """A spool as a process that was killed leaves it."""
-    folder = state_dir / SPOOL
-    log = Spool(folder, max(segments(folder), default=0) + 1, lambda: ())
-    for entry in entries:
-        log.append(entry)
-    log.close()
-
-
-def rows(state_dir: Path, sql: str) -> list[tuple[object, ...]]:
-    connection = open_ledger(state_dir / DATABASE)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-async def reopened(state_dir: Path) -> EmbeddedLedger:
-    ledger = EmbeddedLedger(state_dir)
-    await ledger.open()
-    return ledger
 
 
 async def test_an_attempt_in_flight_at_a_crash_counts_its_hold_and_is_flagged(tmp_path: Path) -> None:
@@ -97,22 +69,6 @@ async def test_a_crash_in_the_middle_of_a_recovery_counts_nothing_twice(tmp_path
     assert ledger.recovered is not None
     assert ledger.recovered.lost == 0
     await ledger.close()
-
-
-async def test_damage_in_the_spool_is_told_and_costs_only_what_it_covers(tmp_path: Path) -> None:
-    leave(tmp_path, record("r1", attempt("r1")), record("r2", attempt("r2")), record("r3", attempt("r3")))
-    path = segment_path(tmp_path / SPOOL, 1)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
-    path.write_bytes(content + b"torn")
-    ledger = await reopened(tmp_path)
-    assert ledger.recovered is not None
-    assert [damage.torn for damage in ledger.recovered.damage] == [False, True]
-    assert await ledger.decision("r1", None) is not None
-    assert await ledger.decision("r2", None) is None
-    assert await ledger.decision("r3", None) is not None
-    await ledger.close()
-    assert rows(tmp_path, "SELECT kind FROM audit") == [("damaged",)]
 
 
 async def test_a_clean_end_leaves_nothing_to_replay(tmp_path: Path) -> None:
@@ -169,66 +125,6 @@ async def test_waiting_records_beyond_the_limit_are_read_back_from_the_spool(
     await ledger.flush()
     assert [await ledger.decision(one.request, "t") for one in made] == made
     await ledger.close()
-
-
-async def test_a_locked_database_delays_rows_and_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fairlead.store.sqlite.BUSY_MS", 20)
-    ledger = await reopened(tmp_path)
-    blocker = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    for number in range(10):
-        ledger.settle(record(f"r{number}", attempt(f"r{number}", cost=2)))
-    with pytest.raises(sqlite3.OperationalError):
-        await ledger.flush()
-    assert ledger.lag == 10
-    assert await ledger.decision("r3", "t") is not None
-    blocker.execute("ROLLBACK")
-    blocker.close()
-    assert (await ledger.totals()).cost == 20
-    await ledger.close()
-
-
-async def test_a_full_disk_refuses_intents_keeps_outcomes_and_recovers(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, env=ENVIRONMENT, check=False
-    )
-    assert done.stdout.split() == ["refused", "kept", "resumed"], done.stderr
-    assert rows(tmp_path, "SELECT id, cost FROM requests ORDER BY id") == [("r1", 1), ("r2", 2), ("r3", 3)]
-    assert rows(tmp_path, "SELECT detail FROM audit") == [("while full",)]
-
-
-FULL = """
-import asyncio, resource, sys
-from pathlib import Path
-from fairlead.store.ledger import EmbeddedLedger
-from fairlead.store.spool import SpoolFailed
-from tests.store.entries import attempt, audit, intent, record
-
-async def main():
-    ledger = EmbeddedLedger(Path(sys.argv[1]), segment_bytes=1)
-    await ledger.open()
-    for name in ("r1", "r2"):
-        ledger.intend(intent(name))
-    unlimited = resource.RLIM_INFINITY
-    resource.setrlimit(resource.RLIMIT_FSIZE, (150, unlimited))
-    try:
-        ledger.intend(intent("r9"))
-    except SpoolFailed:
-        print("refused")
-    ledger.settle(record("r1", attempt("r1", cost=1)))
-    ledger.settle(record("r2", attempt("r2", cost=2)))
-    ledger.note(audit("while full"))
-    if (await ledger.decision("r1", "t")).cost == 1 and ledger.lag == 3:
-        print("kept")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
-    ledger.intend(intent("r3"))
-    ledger.settle(record("r3", attempt("r3", cost=3)))
-    await ledger.flush()
-    print("resumed")
-    await ledger.close()
-
-asyncio.run(main())
-"""
 
 
 async def test_a_record_too_large_for_the_spool_keeps_its_figures(tmp_path: Path) -> None:

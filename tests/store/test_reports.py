@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.record import Record, Usage
-from fairlead.store.reports import Window, counterfactuals, groups, report, totals
+from fairlead.errors import StateError
+from fairlead.store.reports import Window, counterfactuals, groups, open_ledger, report, totals
 from fairlead.store.sqlite import Projection
 from tests.store.entries import AT, attempt, record
 
@@ -71,6 +73,20 @@ def test_every_other_group_adds_up_to_the_totals(projection: Projection) -> None
     assert [group.name for group in found.days] == ["2027-01-15", "2027-01-16"]
 
 
+def test_a_request_whose_attempts_have_two_currencies_is_answered_once() -> None:
+    dollars, euros = attempt("r1", cost=3, outcome="failed"), attempt("r1", 2, cost=5)
+    made = filled(None, record("r1", dollars, msgspec.structs.replace(euros, currency="EUR")))
+    found = {group.currency: (group.requests, group.attempts, group.cost) for group in groups(made.connection, "model")}
+    assert found == {"USD": (0, 1, 3), "EUR": (1, 1, 5)}
+    made.close()
+
+
+def test_of_several_good_attempts_the_last_one_answered() -> None:
+    made = filled(None, record("r1", attempt("r1", model="draft"), attempt("r1", 2, model="final")), record("r2"))
+    assert {group.name: group.requests for group in groups(made.connection, "model")} == {"draft": 0, "final": 1}
+    made.close()
+
+
 def test_groups_respect_the_window(projection: Projection) -> None:
     window = Window(since_ms=AT + 1)
     assert [(group.name, group.attempts) for group in groups(projection.connection, "key", window)] == [("b", 2)]
@@ -108,6 +124,33 @@ def test_an_empty_ledger_reports_nothing_and_does_not_fail(tmp_path: Path) -> No
     assert (found.models, found.days) == ((), ())
     assert (found.counterfactuals[0].cost, found.counterfactuals[0].saving) == (0, None)
     made.close()
+
+
+def test_sums_beyond_64_bits_stay_exact() -> None:
+    most = 2**63 - 1
+    usage = Usage(most, most, most)
+    one = attempt("r", cost=most, usage=usage)
+    made = filled(None, *(record(f"r{n}", one, baseline_cost=most) for n in range(5)))
+    whole = totals(made.connection)
+    assert {whole.cost, whole.baseline_cost, whole.compared_cost, whole.input_tokens, whole.output_tokens} == {5 * most}
+    found = report(made.connection, models=["big"], price=lambda _model, usage: usage.input)
+    for parts in (found.models, found.keys, found.tenants, found.tasks, found.days):
+        assert [(part.cost, part.input_tokens, part.cached_tokens) for part in parts] == [(5 * most,) * 3]
+    assert (found.counterfactuals[0].cost, found.counterfactuals[0].actual) == (5 * most, 5 * most)
+    assert msgspec.json.decode(msgspec.json.encode(found))["totals"]["cost"] == 5 * most
+    made.close()
+
+
+def test_a_damaged_database_is_told_of_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    filled(path, *(record(f"r{n}", attempt(f"r{n}")) for n in range(500))).close()
+    content = path.read_bytes()
+    damaged = content[:20_000] + b"\xff" * (len(content) - 20_000)
+    path.write_bytes(damaged)
+    with closing(open_ledger(path)) as connection:
+        with pytest.raises(StateError, match=rf"{path} is damaged.*move it away"):
+            report(connection)
+    assert path.read_bytes() == damaged
 
 
 def test_sums_beyond_a_float_stay_exact() -> None:

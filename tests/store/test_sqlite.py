@@ -98,6 +98,15 @@ def test_a_ledger_that_does_not_exist_is_a_state_error_and_is_not_created(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_ledger_that_cannot_be_opened_is_a_state_error(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").mkdir()
+    for opened in (Projection, open_ledger):
+        with pytest.raises(StateError, match=r"ledger\.db"):
+            opened(tmp_path / "ledger.db")
+    with pytest.raises(StateError, match="No such file"):
+        Projection(tmp_path / "missing" / "ledger.db")
+
+
 def test_a_reader_cannot_change_the_ledger(tmp_path: Path) -> None:
     Projection(tmp_path / "ledger.db").close()
     connection = open_ledger(tmp_path / "ledger.db")

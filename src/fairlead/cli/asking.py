@@ -120,7 +120,7 @@ async def _planned(config: Config, body: bytes) -> tuple[Call, Plan]:
     from fairlead.gateway.runtime import Runtime
     from fairlead.gateway.world import build
     from fairlead.registry.catalogue import load as load_catalogue
-    from fairlead.store.ledger import MemoryLedger
+    from fairlead.store.memory import MemoryLedger
 
     runtime = Runtime(build(config, load_catalogue(), b""), MemoryLedger())
     try:

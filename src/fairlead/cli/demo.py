@@ -130,7 +130,7 @@ class Script:
         from fairlead.gateway.world import build
         from fairlead.providers.simulated import fail
         from fairlead.registry.catalogue import load as load_catalogue
-        from fairlead.store.ledger import MemoryLedger
+        from fairlead.store.memory import MemoryLedger
 
         policies = {name: Policy.model_validate(policy) for name, policy in POLICIES.items()}
         config = from_environment({}).model_copy(update={"policies": policies})

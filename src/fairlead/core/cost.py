@@ -2,6 +2,9 @@
 
 A rate is nano-units per million tokens, so a line is `quantity * rate / 1_000_000`: one integer division,
 as exact as decimal arithmetic and a tenth of its price. Sums of lines are then exact.
+
+A line comes to DEAREST at most. No request costs that: a price or a count of tokens is wrong by orders of magnitude,
+and a bill in proportion would not fit the 63 bits that the ledger keeps a figure in, or a sum over it.
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ MILLION = 1_000_000
 NANO = 1_000_000_000
 MOST = 1_000_000_000
 """Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
+DEAREST = 10_000_000 * NANO
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 
 
 def rounded(quantity: int, rate: int) -> int:
-    """quantity x rate per million, half-even."""
+    """quantity x rate per million, half-even, at most DEAREST."""
     whole, rest = divmod(quantity * rate, MILLION)
+    if whole >= DEAREST:
+        return DEAREST
     if rest > 500_000 or (rest == 500_000 and whole & 1):
         return whole + 1
     return whole

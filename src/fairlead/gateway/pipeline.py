@@ -61,8 +61,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
         refuse(runtime, incoming.caller, outlet, error, request_id)
     except asyncio.CancelledError:
         raise
-    except StateError as error:
-        log.error("request %s was not sent: %s", request_id, error)
+    except StateError:  # the ledger has said why, once
         shed = Overloaded(
             "What is spent cannot be written down just now, so nothing is sent; try again later.",
             code="ledger_unwritable",

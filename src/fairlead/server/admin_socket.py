@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
@@ -21,6 +22,7 @@ from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.listener import Listener
 from fairlead.server.reporting import report_of
 from fairlead.store.reports import Report, Window
+from fairlead.store.spool import SpoolFailed
 from fairlead.version import __version__
 
 SOCKET = "admin.sock"
@@ -65,8 +67,10 @@ class AdminSocket:
             exchange.send(200, JSON, msgspec.json.encode(told))
 
     async def _report(self, query: dict[str, list[str]]) -> Report:
-        """Of everything answered so far; read beside the writer, so that a long report holds nothing up."""
-        await self.runtime.ledger.flush()
+        """Of everything answered so far, as far as it could be written down; read beside the writer, so that a long
+        report holds nothing up."""
+        with suppress(SpoolFailed):
+            await self.runtime.ledger.flush()
         since = query.get("since_ms", ["0"])[0]
         window = Window(since_ms=int(since) if since.isdecimal() and len(since) < 19 else 0)
         snapshot, baselines = self.runtime.world.snapshot, query.get("baseline", [])

@@ -5,8 +5,9 @@
     note   ─┘
 
 - `intend` raises SpoolFailed when the intent cannot be written: the attempt must not be made.
-- `settle` and `note` concern what has happened already, so they never fail: what cannot be written is kept in
-  memory and written as soon as it can be. Until then no new intent is taken.
+- `settle` and `note` concern what has happened already, so they never fail: what cannot be written waits in the
+  backlog and is written as soon as it can be. Until then no new intent is taken.
+- Files deleted or replaced under a running process would take entries and keep none: they are looked after.
 - `decision` sees a record from the moment it is settled.
 - Of two records of one request the first stays.
 """
@@ -15,11 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
+import struct
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -27,14 +30,17 @@ import msgspec
 
 from fairlead.core.record import Audit, Intent, Record
 from fairlead.errors import StateError
+from fairlead.store.backlog import Backlog
 from fairlead.store.flood import Flood
-from fairlead.store.owner import Owner
+from fairlead.store.owner import Owner, is_at
 from fairlead.store.recovery import Recovered, Replay, lost
 from fairlead.store.reports import EVERYTHING, Totals, Window, totals
 from fairlead.store.spool import SEGMENT_BYTES, Damage, EntryTooLarge, Spool, SpoolFailed, offset_of, segment_of
-from fairlead.store.sqlite import CHUNKS, Note, Projection, Row
+from fairlead.store.sqlite import Note, Projection, Row, unreadable
 
 TICK = 0.2
+LOOK = 1.0
+"""Seconds between two looks at whether the files are still there."""
 WAKE = 2_000
 """Waiting entries that are handed over without waiting for the tick."""
 BATCH = 10_000
@@ -43,14 +49,11 @@ IN_MEMORY = 50_000
 """Waiting records kept whole; of the ones beyond, only the place in the spool is kept."""
 TEXT = 500
 """Characters kept of a text in an entry that is too large."""
-KEPT_AUDITS = 1_000
-"""Unwritten audits that are kept; records are always kept, there are no more of them than open requests."""
 DATABASE = "ledger.db"
 SPOOL = "spool"
 
 T = TypeVar("T")
 log = logging.getLogger("fairlead.ledger")
-_encode = msgspec.msgpack.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
 
 Waiting = dict[str, tuple[int, Record, bytes] | int]
@@ -86,64 +89,6 @@ class Ledger(Protocol):
     async def totals(self, window: Window = EVERYTHING) -> Totals: ...
 
 
-class MemoryLedger:
-    """A ledger without files, for a library without a state directory. It grows by about 1 kB a request."""
-
-    def __init__(self) -> None:
-        self._projection: Projection | None = None
-        self._flood = Flood()
-        self._rows: list[Row] = []
-        self._notes: list[Note] = []
-        self._position = 0
-
-    async def open(self) -> None:
-        self._projection = Projection(None)
-
-    def intend(self, intent: Intent) -> None:
-        pass
-
-    def settle(self, record: Record) -> None:
-        payload = _encode(record)
-        self._rows.append((self._position, record, payload))
-        self._position += len(payload)
-        if len(self._rows) >= CHUNKS[0]:
-            self._ingest()
-
-    def note(self, audit: Audit) -> None:
-        self._hold(self._flood.admit(audit))
-
-    async def flush(self) -> None:
-        self._hold(self._flood.release())
-        self._ingest()
-
-    async def close(self) -> None:
-        if self._projection is not None:
-            self._projection.close()
-            self._projection = None
-
-    @property
-    def lag(self) -> int:
-        return len(self._rows) + len(self._notes)
-
-    async def decision(self, request: str, tenant: str | None) -> Record | None:
-        return self._ingest().decision(request, tenant)
-
-    async def totals(self, window: Window = EVERYTHING) -> Totals:
-        return totals(self._ingest().connection, window)
-
-    def _hold(self, audits: Iterator[Audit]) -> None:
-        for audit in audits:
-            self._notes.append((self._position, audit))
-            self._position += 1
-
-    def _ingest(self) -> Projection:
-        if self._projection is None:
-            raise StateError("the ledger is not open")
-        self._projection.ingest(self._rows, self._notes, 0, 0)
-        self._rows, self._notes = [], []
-        return self._projection
-
-
 class EmbeddedLedger:
     """The ledger in a state directory: spool, SQLite and the one thread that writes to it.
 
@@ -165,7 +110,7 @@ class EmbeddedLedger:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fairlead-ledger")
         self._flood = Flood()
         self._open: dict[str, list[Intent]] = {}
-        self._unwritten: deque[Record | Audit] = deque()
+        self._backlog = Backlog()
         self._waiting: Waiting = {}
         self._moving: Waiting = {}
         self._waiting_notes: list[Note] = []
@@ -175,6 +120,8 @@ class EmbeddedLedger:
         self._turn = asyncio.Lock()
         self._ticker: asyncio.Task[None] | None = None
         self._closing = False
+        self._database: os.stat_result | None = None
+        self._look_at = 0.0
 
     async def open(self) -> None:
         """Takes the directory, recovers what the last process left, and begins to ingest."""
@@ -189,9 +136,13 @@ class EmbeddedLedger:
 
     def intend(self, intent: Intent) -> None:
         """Durable when it returns. Raises SpoolFailed if that cannot be: then the attempt must not be made."""
-        if self._unwritten:
-            self._write_unwritten()
-        self._spool_open().append(intent)
+        try:
+            if self._backlog.failing:
+                self._catch_up()
+            self._spool_open().append(intent)
+        except SpoolFailed as error:
+            self._backlog.fail(error)
+            raise
         attempts = self._open.get(intent.request)
         if attempts is None:
             self._open[intent.request] = [intent]
@@ -204,11 +155,15 @@ class EmbeddedLedger:
             log.error("request %s was settled twice; the first record stays", request)
             return
         try:
-            if self._unwritten:
-                self._write_unwritten()
+            if self._backlog.failing:
+                self._catch_up()
             self._append_record(record)
         except SpoolFailed as error:
-            self._keep(record, error)
+            self._backlog.fail(error)
+            if record.attempts or request in self._open:
+                self._backlog.keep(record)
+            else:
+                self._backlog.count()
 
     def note(self, audit: Audit) -> None:
         for admitted in self._flood.admit(audit):
@@ -217,10 +172,12 @@ class EmbeddedLedger:
     async def flush(self) -> None:
         for audit in self._flood.release():
             self._note(audit)
-        if self._unwritten:
-            self._write_unwritten()
-        while self._waiting or self._moving or self._waiting_notes or self._moving_notes:
-            await self._ingest()
+        try:
+            if self._backlog.failing:
+                self._catch_up()
+        finally:
+            while self._waiting or self._moving or self._waiting_notes or self._moving_notes:
+                await self._ingest()
 
     async def close(self) -> None:
         """Ingests what waits and gives the directory back. What could not be ingested is in the spool."""
@@ -234,24 +191,26 @@ class EmbeddedLedger:
                 await self.flush()
                 if not self._open:
                     await self._on_thread(self._finish)
-        except (SpoolFailed, sqlite3.Error) as error:
-            log.error("the ledger closes with %d entries still to be taken in: %s", self.lag, error)
+        except (SpoolFailed, sqlite3.Error, OSError) as error:
+            log.error("the ledger closes with %d entries still to be taken in: %s", self.lag, self._told(error))
         finally:
             self._release()
 
     @property
     def lag(self) -> int:
         waiting = len(self._waiting) + len(self._moving)
-        return waiting + len(self._waiting_notes) + len(self._moving_notes) + len(self._unwritten)
+        return waiting + len(self._waiting_notes) + len(self._moving_notes) + len(self._backlog.entries)
 
     async def decision(self, request: str, tenant: str | None) -> Record | None:
-        for entry in self._unwritten:
-            if isinstance(entry, Record) and entry.request == request:
-                return entry if tenant is None or entry.tenant == tenant else None
+        kept = self._backlog.find(request)
+        if kept is not None:
+            return kept if tenant is None or kept.tenant == tenant else None
         row = self._waiting.get(request) or self._moving.get(request)
         if row is not None:
             if isinstance(row, int):
                 row = await self._on_thread(self._row_at, self._spool_open(), row)
+                if row is None:
+                    return None
             record = row[1]
             return record if tenant is None or record.tenant == tenant else None
         return await self._on_thread(self._projection_open().decision, request, tenant)
@@ -283,26 +242,42 @@ class EmbeddedLedger:
 
     def _note(self, audit: Audit) -> None:
         try:
-            if self._unwritten:
-                self._write_unwritten()
+            if self._backlog.failing:
+                self._catch_up()
             self._append_note(audit)
         except SpoolFailed as error:
-            self._keep(audit, error)
+            self._backlog.fail(error)
+            self._backlog.keep_audit(audit)
 
-    def _keep(self, entry: Record | Audit, error: SpoolFailed) -> None:
-        if not self._unwritten:
-            log.error("the ledger refuses new attempts: %s", error)
-        if isinstance(entry, Record) or len(self._unwritten) < KEPT_AUDITS:
-            self._unwritten.append(entry)
-
-    def _write_unwritten(self) -> None:
-        while self._unwritten:
-            entry = self._unwritten[0]
+    def _catch_up(self) -> None:
+        """Writes what could not be written, or raises SpoolFailed, keeping the rest of it."""
+        backlog = self._backlog
+        while backlog.entries:
+            entry = backlog.entries[0]
             if isinstance(entry, Record):
                 self._append_record(entry)
             else:
                 self._append_note(entry)
-            self._unwritten.popleft()
+            backlog.entries.popleft()
+        self._append_note(backlog.summary(_now_ms()))
+        backlog.end()
+
+    def _look(self) -> None:
+        """Once a second: whether the files written to are still those in the state directory."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK
+        spool, owner, database = self._spool_open(), self._owner, self._database
+        if owner is None or database is None:
+            return
+        if owner.present() and spool.present() and is_at(self.path, database):
+            return
+        why = (
+            f"files in {self._state_dir} were deleted or replaced while in use; restart fairlead to begin with new ones"
+        )
+        spool.refuse(why)
+        self._backlog.fail(SpoolFailed(why))
 
     async def _tick(self) -> None:
         failing = False
@@ -313,17 +288,19 @@ class EmbeddedLedger:
             except TimeoutError:
                 pass
             self._wake.clear()
+            self._look()
+            if time.time() > self._flood.second + 1:
+                for audit in self._flood.release():
+                    self._note(audit)
+            if self._backlog.failing:
+                with suppress(SpoolFailed):
+                    self._catch_up()
             try:
-                if time.time() > self._flood.second + 1:
-                    for audit in self._flood.release():
-                        self._note(audit)
-                if self._unwritten:
-                    self._write_unwritten()
                 await self._ingest()
                 failing = False
-            except (SpoolFailed, sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError) as error:
                 if not failing:
-                    log.error("the ledger cannot take in %d entries yet: %s", self.lag, error)
+                    log.error("the ledger cannot take in %d entries yet: %s", self.lag, self._told(error))
                 failing = True
                 await asyncio.sleep(TICK)
 
@@ -352,25 +329,40 @@ class EmbeddedLedger:
         """On the ledger's thread: the moving batch and the checkpoint in one transaction, then old segments go."""
         spool = self._spool_open()
         rows = [row if isinstance(row, tuple) else self._row_at(spool, row) for row in self._moving.values()]
+        found = [row for row in rows if row is not None]
         before, _ = self._projection_open().checkpoint()
         segment, offset = segment_of(self._reached), offset_of(self._reached)
-        self._projection_open().ingest(rows, self._moving_notes, segment, offset)
+        self._projection_open().ingest(found, self._moving_notes, segment, offset)
         if segment > before:
             spool.drop_before(segment)
 
-    def _row_at(self, spool: Spool, at: int) -> Row:
-        payload = spool.read_at(at)
-        return at, _record(payload), payload
+    def _row_at(self, spool: Spool, at: int) -> Row | None:
+        """None where somebody has deleted or cut the segment: what is lost must not keep out what is not."""
+        try:
+            payload = spool.read_at(at)
+            return at, _record(payload), payload
+        except (FileNotFoundError, struct.error, msgspec.DecodeError) as error:
+            log.error("a record in segment %d of the spool is lost: %s", segment_of(at), error)
+            return None
 
     def _recover(self) -> None:
+        try:
+            self._take_over()
+        except sqlite3.Error as error:
+            raise unreadable(str(self.path), error) from error
+        except OSError as error:
+            raise StateError(f"cannot read what is in {self._state_dir}: {error}") from error
+
+    def _take_over(self) -> None:
         projection = self._projection = Projection(self.path)
+        self._database = self.path.stat()
         replay = Replay(self._state_dir / SPOOL, projection)
         replay.ingest()
         spool = Spool(self._state_dir / SPOOL, replay.next_segment, self._open_intents, self._segment_bytes)
         self._spool = spool
         rows: list[Row] = []
         notes: list[Note] = []
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = _now_ms()
         for intents in replay.unsettled.values():
             record, audit = lost(list(intents.values()), now_ms, self._version)
             at, payload = spool.append(record)
@@ -392,6 +384,9 @@ class EmbeddedLedger:
         log.error("THE SPOOL IS DAMAGED (%s): what stood there is lost, everything after it was read", place)
         audit = Audit(now_ms, "damaged", "", "", "", f"spool {place}")
         yield spool.append(audit)[0], audit
+
+    def _told(self, error: Exception) -> Exception:
+        return unreadable(str(self.path), error) if isinstance(error, sqlite3.Error) else error
 
     def _open_intents(self) -> Iterator[Intent]:
         for intents in self._open.values():
@@ -426,6 +421,10 @@ class EmbeddedLedger:
 
     async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _slim(record: Record) -> Record:

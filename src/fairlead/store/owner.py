@@ -30,6 +30,16 @@ def _lock(fd: int) -> bool:
     return True
 
 
+def is_at(path: Path, file: os.stat_result) -> bool:
+    """Whether a file that is open is still found under its path, and nothing else is."""
+    try:
+        return os.path.samestat(path.stat(), file)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # out of reach just now; who writes to it will say so
+
+
 def unusable(state_dir: Path, problem: OSError) -> StateError:
     """What to say of a directory that cannot be made, or not be written to."""
     no_directory = isinstance(problem, FileExistsError | NotADirectoryError)
@@ -46,6 +56,10 @@ class Owner:
     def __init__(self, state_dir: Path, fd: int) -> None:
         self.state_dir = state_dir
         self._fd = fd
+
+    def present(self) -> bool:
+        """Whether the lock is still where another process would look for it."""
+        return is_at(self.state_dir / LOCK_FILE, os.fstat(self._fd))
 
     @classmethod
     def acquire(cls, state_dir: Path) -> Owner:

@@ -4,6 +4,7 @@
   but what they cost is part of the cost.
 - Tokens and `attempts` count every attempt, failed ones included: they were billed.
 - A group by model takes each attempt's own model and currency; the other groups take the request's cost in USD.
+- SQLite gives up on a sum beyond 64 bits, so what a caller or a price can make large is summed in two halves.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 from fairlead.core.record import Usage
 from fairlead.errors import StateError
 from fairlead.store.migrations import refuse_newer
-from fairlead.store.sqlite import read_only
+from fairlead.store.sqlite import read_only, unreadable
 
 Dimension = Literal["model", "key", "tenant", "task", "day"]
 Pricing = Callable[[str, Usage], int | None]
@@ -135,7 +136,7 @@ def open_ledger(path: Path) -> sqlite3.Connection:
         raise
     except sqlite3.Error as error:
         connection.close()
-        raise StateError(f"cannot read the ledger {path}: {error}") from error
+        raise unreadable(str(path), error) from error
     return connection
 
 
@@ -146,8 +147,8 @@ def report(
     price: Pricing = lambda _model, _usage: None,
 ) -> Report:
     """Everything at once, of one state of the ledger."""
-    connection.execute("BEGIN")
     try:
+        connection.execute("BEGIN")
         return Report(
             totals=totals(connection, window),
             models=groups(connection, "model", window),
@@ -157,25 +158,28 @@ def report(
             days=groups(connection, "day", window),
             counterfactuals=counterfactuals(connection, models, price, window) if models else (),
         )
+    except sqlite3.DatabaseError as error:
+        raise unreadable(_file_of(connection), error) from error
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def totals(connection: sqlite3.Connection, window: Window = EVERYTHING) -> Totals:
     where, values = _where(window)
-    requests, side_calls, errors, cost, compared, baseline = connection.execute(
+    compared = "CASE WHEN baseline_cost IS NOT NULL THEN cost END"
+    requests, side_calls, errors, *sums = connection.execute(
         f"""SELECT coalesce(sum(purpose = 'answer'), 0), coalesce(sum(purpose <> 'answer'), 0),
-            coalesce(sum(purpose = 'answer' AND outcome <> 'ok'), 0), coalesce(sum(cost), 0),
-            coalesce(sum(CASE WHEN baseline_cost IS NOT NULL THEN cost END), 0), coalesce(sum(baseline_cost), 0)
+            coalesce(sum(purpose = 'answer' AND outcome <> 'ok'), 0), {_halves("cost", compared, "baseline_cost")}
             FROM requests WHERE {where}""",
         values,
     ).fetchone()
+    cost, compared_cost, baseline_cost = _whole(sums)
     source, bounds = _attempts(window)
-    attempts, estimated, read, written, cached = connection.execute(
-        f"""SELECT count(*), coalesce(sum(estimated), 0), coalesce(sum(input), 0), coalesce(sum(output), 0),
-            coalesce(sum(cached_input), 0) {source}""",
-        bounds,
+    attempts, estimated, *sums = connection.execute(
+        f"SELECT count(*), coalesce(sum(estimated), 0), {_halves('input', 'output', 'cached_input')} {source}", bounds
     ).fetchone()
+    read, written, cached = _whole(sums)
     return Totals(
         requests=requests,
         side_calls=side_calls,
@@ -186,8 +190,8 @@ def totals(connection: sqlite3.Connection, window: Window = EVERYTHING) -> Total
         output_tokens=written,
         cached_tokens=cached,
         cost=cost,
-        compared_cost=compared,
-        baseline_cost=baseline,
+        compared_cost=compared_cost,
+        baseline_cost=baseline_cost,
     )
 
 
@@ -205,7 +209,7 @@ def counterfactuals(
 ) -> tuple[Counterfactual, ...]:
     """Exact: every answered request is priced with its own tokens, so that tiers by prompt size hold."""
     where, values = _where(window)
-    actual = connection.execute(f"SELECT coalesce(sum(cost), 0) FROM requests WHERE {where}", values).fetchone()[0]
+    (actual,) = _whole(connection.execute(f"SELECT {_halves('cost')} FROM requests WHERE {where}", values).fetchone())
     usages = _answered(connection, window)
     return tuple(_counterfactual(model, price, usages, actual) for model in models)
 
@@ -242,20 +246,18 @@ def _answered(connection: sqlite3.Connection, window: Window) -> dict[Usage, int
 
 
 def _by_model(connection: sqlite3.Connection, window: Window) -> list[Group]:
-    where, values = _where(window)
-    answered = dict(
-        connection.execute(
-            f"SELECT model, count(*) FROM requests WHERE {where} AND purpose = 'answer' AND outcome = 'ok' GROUP BY model",
-            values,
-        ).fetchall()
-    )
-    source, bounds = _attempts(window)
+    """The last attempt of an answered request is the one that answered it."""
+    source, values = _attempts(window, joined=True)
+    last = """NOT EXISTS (SELECT 1 FROM attempts AS later
+        WHERE later.seq = attempts.seq + 1 AND later.request = attempts.request)"""
+    answered = f"sum(requests.purpose = 'answer' AND requests.outcome = 'ok' AND {last})"
+    sums = _halves("input", "output", "cached_input", "attempts.cost")
     rows = connection.execute(
-        f"""SELECT attempts.model, currency, count(*), sum(estimated), sum(input), sum(output), sum(cached_input),
-            sum(attempts.cost) {source} GROUP BY attempts.model, currency""",
-        bounds,
+        f"""SELECT attempts.model, currency, {answered}, count(*), sum(estimated), {sums} {source}
+            GROUP BY attempts.model, currency""",
+        values,
     )
-    return [Group(name, currency, answered.get(name, 0), *figures) for name, currency, *figures in rows]
+    return [Group(*head, *_whole(halves)) for head, halves in ((row[:5], row[5:]) for row in rows)]
 
 
 def _by_request(connection: sqlite3.Connection, group: str, window: Window) -> list[Group]:
@@ -264,19 +266,32 @@ def _by_request(connection: sqlite3.Connection, group: str, window: Window) -> l
     tokens: dict[str, Sequence[int]] = {
         name: figures
         for name, *figures in connection.execute(
-            f"""SELECT {group}, count(*), sum(estimated), sum(input), sum(output), sum(cached_input) {source}
-                GROUP BY 1""",
+            f"SELECT {group}, count(*), sum(estimated), {_halves('input', 'output', 'cached_input')} {source} GROUP BY 1",
             bounds,
         )
     }
     rows = connection.execute(
-        f"SELECT {group}, sum(purpose = 'answer'), sum(cost) FROM requests WHERE {where} GROUP BY 1", values
+        f"SELECT {group}, sum(purpose = 'answer'), {_halves('cost')} FROM requests WHERE {where} GROUP BY 1", values
     )
     found: list[Group] = []
-    for name, requests, cost in rows:
-        attempts, estimated, read, written, cached = tokens.get(name, (0, 0, 0, 0, 0))
+    for name, requests, *halves in rows:
+        attempts, estimated, *parts = tokens.get(name, [0] * 8)
+        read, written, cached, cost = _whole([*parts, *halves])
         found.append(Group(name, "USD", requests, attempts, estimated, read, written, cached, cost))
     return found
+
+
+def _halves(*columns: str) -> str:
+    """The sums of columns, each as two that stay within 64 bits over two thousand million rows."""
+    return ", ".join(f"coalesce(sum(({one}) >> 32), 0), coalesce(sum(({one}) & 4294967295), 0)" for one in columns)
+
+
+def _whole(halves: Sequence[int]) -> list[int]:
+    return [(high << 32) + low for high, low in zip(halves[::2], halves[1::2], strict=True)]
+
+
+def _file_of(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA database_list").fetchone()[2]) or ":memory:"
 
 
 def _dearest(group: Group) -> tuple[int, str]:

@@ -30,6 +30,7 @@ import msgspec
 
 from fairlead.core.record import Entry, Intent
 from fairlead.errors import StateError
+from fairlead.store.owner import is_at
 
 SEGMENT_BYTES = 16 << 20
 ENTRY_LIMIT = 1 << 20
@@ -93,6 +94,7 @@ class Spool:
         self.folder = folder
         self.segment = segment
         self.offset = 0
+        self._refusal = ""
         self._open_intents = open_intents
         self._segment_bytes = segment_bytes
         try:
@@ -136,12 +138,24 @@ class Spool:
             if number < segment:
                 segment_path(self.folder, number).unlink(missing_ok=True)
 
+    def present(self) -> bool:
+        """Whether the segment written to is still where a reader would look for it."""
+        return self._file is None or is_at(segment_path(self.folder, self.segment), os.fstat(self._file.fd))
+
+    def refuse(self, why: str) -> None:
+        """From now on every append raises SpoolFailed."""
+        self._refusal = why
+        if self._file is not None:
+            self._file.unclean = True
+
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             file.close(self.offset)
 
     def _rotate(self) -> Mapped | Appended:
+        if self._refusal:
+            raise SpoolFailed(self._refusal)
         number = self.segment + 1
         framed: list[bytes] = []
         offset = 0
@@ -180,11 +194,11 @@ def begin(path: Path, size: int, first: bytes) -> Mapped | Appended:
 class Mapped:
     """A segment whose space is set aside, written as memory."""
 
-    __slots__ = ("_fd", "_kept", "_map", "unclean")
+    __slots__ = ("_kept", "_map", "fd", "unclean")
 
     def __init__(self, fd: int, capacity: int) -> None:
         os.posix_fallocate(fd, 0, capacity)
-        self._fd = fd
+        self.fd = fd
         self._map = mmap.mmap(fd, capacity)
         self._kept = 0
         self.unclean = False
@@ -198,32 +212,32 @@ class Mapped:
 
     def close(self, end: int) -> None:
         self._map.close()
-        os.ftruncate(self._fd, end)
-        os.close(self._fd)
+        os.ftruncate(self.fd, end)
+        os.close(self.fd)
 
 
 class Appended:
     """A segment that grows with every entry."""
 
-    __slots__ = ("_fd", "unclean")
+    __slots__ = ("fd", "unclean")
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self.fd = fd
         self.unclean = False
 
     def put(self, offset: int, data: bytes) -> None:
         try:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            _write_all(self._fd, data)
+            os.lseek(self.fd, offset, os.SEEK_SET)
+            _write_all(self.fd, data)
         except OSError:
             try:
-                os.ftruncate(self._fd, offset)
+                os.ftruncate(self.fd, offset)
             except OSError:
                 self.unclean = True
             raise
 
     def close(self, end: int) -> None:
-        os.close(self._fd)
+        os.close(self.fd)
 
 
 def _write_all(fd: int, data: bytes) -> None:

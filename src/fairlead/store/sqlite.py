@@ -49,6 +49,18 @@ _json = msgspec.json.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
 
 
+def unreadable(where: str, error: sqlite3.Error) -> StateError:
+    """What to say of a database that cannot be used. Nothing is repaired or deleted here."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StateError(f"cannot use the ledger {where}: {error}")
+    return StateError(
+        f"the ledger {where} is damaged ({error}): move it away, with {where}-wal and {where}-shm if they are there, "
+        "and start again. A new one takes in what the spool still holds; what only the damaged file holds, "
+        "sqlite3's .recover may bring back, or a backup"
+    )
+
+
 def read_only(path: Path) -> sqlite3.Connection:
     """A connection that can neither change nor checkpoint the database. StateError if there is none.
 
@@ -60,7 +72,19 @@ def read_only(path: Path) -> sqlite3.Connection:
     writable = os.access(path.parent, os.W_OK, effective_ids=effective)
     at_rest = not writable and not path.with_name(f"{path.name}-wal").exists()
     mode = "mode=ro&immutable=1" if at_rest else "mode=ro"
-    return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
+    try:
+        return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise unreadable(str(path), error) from error
+
+
+def _begin(path: Path) -> None:
+    """A new database is for its owner alone, and so are its log files: SQLite gives them its mode. One that is there is
+    not touched: closing a file ends every lock that this process has on it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
 
 
 class Projection:
@@ -69,6 +93,8 @@ class Projection:
     def __init__(self, path: Path | None) -> None:
         where = ":memory:" if path is None else str(path)
         try:
+            if path is not None:
+                _begin(path)
             self.connection = sqlite3.connect(
                 where,
                 timeout=BUSY_MS / 1000,
@@ -76,17 +102,14 @@ class Projection:
                 check_same_thread=False,
                 cached_statements=32,
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StateError(f"cannot open the ledger {where}: {error}") from error
         ready = False
         try:
             self._prepare(where)
             ready = True
         except sqlite3.Error as error:
-            raise StateError(
-                f"cannot open the ledger {where}: {error}; if it is damaged, move it away: "
-                "what the spool still holds is taken in again"
-            ) from error
+            raise unreadable(where, error) from error
         finally:
             if not ready:
                 self.connection.close()

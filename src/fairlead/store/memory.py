@@ -1,0 +1,73 @@
+"""A ledger without files, for a library without a state directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from fairlead.core.record import Audit, Intent, Record
+from fairlead.errors import StateError
+from fairlead.store.flood import Flood
+from fairlead.store.reports import EVERYTHING, Totals, Window, totals
+from fairlead.store.sqlite import CHUNKS, Note, Projection, Row
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class MemoryLedger:
+    """Grows by about 1 kB a request."""
+
+    def __init__(self) -> None:
+        self._projection: Projection | None = None
+        self._flood = Flood()
+        self._rows: list[Row] = []
+        self._notes: list[Note] = []
+        self._position = 0
+
+    async def open(self) -> None:
+        self._projection = Projection(None)
+
+    def intend(self, intent: Intent) -> None:
+        pass
+
+    def settle(self, record: Record) -> None:
+        payload = _encode(record)
+        self._rows.append((self._position, record, payload))
+        self._position += len(payload)
+        if len(self._rows) >= CHUNKS[0]:
+            self._ingest()
+
+    def note(self, audit: Audit) -> None:
+        self._hold(self._flood.admit(audit))
+
+    async def flush(self) -> None:
+        self._hold(self._flood.release())
+        self._ingest()
+
+    async def close(self) -> None:
+        if self._projection is not None:
+            self._projection.close()
+            self._projection = None
+
+    @property
+    def lag(self) -> int:
+        return len(self._rows) + len(self._notes)
+
+    async def decision(self, request: str, tenant: str | None) -> Record | None:
+        return self._ingest().decision(request, tenant)
+
+    async def totals(self, window: Window = EVERYTHING) -> Totals:
+        return totals(self._ingest().connection, window)
+
+    def _hold(self, audits: Iterator[Audit]) -> None:
+        for audit in audits:
+            self._notes.append((self._position, audit))
+            self._position += 1
+
+    def _ingest(self) -> Projection:
+        if self._projection is None:
+            raise StateError("the ledger is not open")
+        self._projection.ingest(self._rows, self._notes, 0, 0)
+        self._rows, self._notes = [], []
+        return self._projection
