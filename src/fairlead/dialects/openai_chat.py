@@ -275,9 +275,19 @@ class _Answer(Struct):
     choices: Raw | UnsetType = UNSET
 
 
+class _UsualAnswer(Struct):
+    """What nearly every answer is, read in one go."""
+
+    choices: Raw
+    usage: _Usage | None = None
+    error: None = None
+
+
 _ANSWER = msgspec.json.Decoder(_Answer)
+_USUAL_ANSWER = msgspec.json.Decoder(_UsualAnswer)
 _USAGE = msgspec.json.Decoder(_Usage)
 _BARE_USAGE = msgspec.json.Decoder(_BareUsage)
+LONGEST_EMPTY = 4
 EMPTY = (b"", b"null", b"[]", b'""', b"{}")
 """Values that say nothing."""
 MOST_TOKENS = 10**12
@@ -296,8 +306,14 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         found = _Usage(bare.prompt_tokens, bare.completion_tokens, bare.total_tokens)
+    return _plausible(found)
+
+
+def _plausible(found: _Usage) -> Usage | None:
     prompt, completion = found.prompt_tokens, found.completion_tokens
-    if prompt is None or completion is None or min(prompt, completion) < 0 or not 0 < prompt + completion < MOST_TOKENS:
+    if prompt is None or completion is None or prompt < 0 or completion < 0:
+        return None
+    if not 0 < prompt + completion < MOST_TOKENS:
         return None
     cached, written = found.prompt_cache_hit_tokens or found.cached_tokens or found.num_cached_tokens or 0, 0
     if found.prompt_tokens_details is not None:
@@ -318,6 +334,16 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
 
 def read_answer(body: bytes) -> tuple[Usage | None, str]:
     """(usage, why it is no answer). The second is empty for a proper one."""
+    try:
+        usual = _USUAL_ANSWER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_odd_answer(body)
+    if len(usual.choices) <= LONGEST_EMPTY and bytes(usual.choices) in EMPTY:
+        return _read_odd_answer(body)
+    return None if usual.usage is None else _plausible(usual.usage), ""
+
+
+def _read_odd_answer(body: bytes) -> tuple[Usage | None, str]:
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

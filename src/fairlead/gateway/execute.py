@@ -17,6 +17,7 @@ from fairlead.core.call import Call
 from fairlead.core.cost import expected_cost, plain
 from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate
+from fairlead.core.model import Price
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Intent, Outcome, Record, Usage
 from fairlead.dialects import openai_chat
@@ -85,13 +86,25 @@ class Run:
         try:
             while event is not None:
                 try:
-                    event = await self._advance(event)
+                    self.state, actions = machine.step(self.state, event)
+                    event = None
+                    for action in actions:
+                        if type(action) is machine.Dispatch:
+                            event = await self._dispatch(action)
+                        elif type(action) is machine.Deliver:
+                            event = await self._deliver() if self.call.stream else machine.FINISHED
+                        elif type(action) is machine.Complete:
+                            self._complete()
+                        else:
+                            await self._stop(action)
                 except asyncio.CancelledError:
                     if self.late and self.task is not None:
                         self.task.uncancel()
                         event = machine.DEADLINE_PASSED
                     else:
-                        await self._advance(machine.CLIENT_LEFT)
+                        self.state, actions = machine.step(self.state, machine.CLIENT_LEFT)
+                        for action in actions:
+                            await self._stop(action)
                         if not self.settled:
                             self._close_attempt("cancelled", "the client left")
                             self._settle("cancelled", 499, "the client left")
@@ -115,30 +128,20 @@ class Run:
             self.late = True
             self.task.cancel()
 
-    async def _advance(self, event: machine.Event) -> machine.Event | None:
-        self.state, actions = machine.step(self.state, event)
-        following: machine.Event | None = None
-        for action in actions:
-            if isinstance(action, machine.Dispatch):
-                following = await self._dispatch(action)
-            elif isinstance(action, machine.Deliver):
-                following = await self._deliver()
-            elif isinstance(action, machine.Complete):
-                self._complete()
-            elif isinstance(action, machine.Abort):
-                self._abort()
-            elif isinstance(action, machine.Cut):
-                await self._cut()
-            else:
-                self._give_up(action)
-        return following
+    async def _stop(self, action: machine.Action) -> None:
+        if isinstance(action, machine.Abort):
+            self._abort()
+        elif isinstance(action, machine.Cut):
+            await self._cut()
+        elif isinstance(action, machine.GiveUp):
+            self._give_up(action)
 
     # ---- one attempt
 
     async def _dispatch(self, action: machine.Dispatch) -> machine.Event:
         call, world = self.call, self.world
         candidate = self.candidate = action.candidate
-        channel, expected = candidate.channel, candidate.target.expected
+        channel = candidate.channel
         endpoint, wire = world.endpoints[channel.provider], world.wires[channel.provider]
         self.reader = None
         self.usage = None
@@ -149,25 +152,7 @@ class Run:
         except Forbidden as refused:
             return self._failed(0, refused.message)
         outbound = wire.outbound(call, channel, endpoint, None)
-        price = channel.price_at(call.facts.at)
-        intent = Intent(
-            f"{call.id}.{action.number}",
-            call.id,
-            action.number,
-            self.began if action.number == 1 else time.time_ns() // 1_000_000,
-            call.caller.name,
-            call.caller.tenant,
-            channel.model,
-            channel.id,
-            channel.provider,
-            channel.region,
-            "" if price is None else price.id,
-            "USD" if price is None else price.currency,
-            0 if price is None else expected_cost(price, expected.input_tokens, expected.output_tokens),
-            expected.input_tokens,
-            expected.output_tokens,
-            call.purpose,
-        )
+        intent = self._intent(action.number, candidate)
         self.runtime.ledger.intend(intent)
         self.intent = intent
         self.generating = False
@@ -182,7 +167,10 @@ class Run:
                 return self._refused(reply, await read_error(reply), endpoint)
             if call.stream:
                 return await self._first_content(reply)
-            body = self.body = await reply.body()
+            body = reply.whole()
+            if body is None:
+                body = await reply.body()
+            self.body = body
         except UpstreamBroken as broken:
             answering = self.status == 200
             self.generating = self.generating and (answering or (not self.status and broken.reason in LEFT_RUNNING))
@@ -194,6 +182,34 @@ class Run:
         if answer.error:
             return self._failed(200, answer.error, body)
         return machine.COMMITTED
+
+    def _intent(self, number: int, candidate: Candidate) -> Intent:
+        call, channel, expected = self.call, candidate.channel, candidate.target.expected
+        price = channel.price_at(call.facts.at)
+        return Intent(
+            f"{call.id}.{number}",
+            call.id,
+            number,
+            self.began if number == 1 else time.time_ns() // 1_000_000,
+            call.caller.name,
+            call.caller.tenant,
+            channel.model,
+            channel.id,
+            channel.provider,
+            channel.region,
+            "" if price is None else price.id,
+            "USD" if price is None else price.currency,
+            self._expected_cost(candidate, price),
+            expected.input_tokens,
+            expected.output_tokens,
+            call.purpose,
+        )
+
+    def _expected_cost(self, candidate: Candidate, price: Price | None) -> int:
+        expected = candidate.target.expected
+        if candidate.channel is candidate.target.channels[0]:
+            return expected.cost or 0
+        return 0 if price is None else expected_cost(price, expected.input_tokens, expected.output_tokens)
 
     def _sent(self) -> None:
         self.generating = True
@@ -255,8 +271,6 @@ class Run:
     # ---- the client's side
 
     async def _deliver(self) -> machine.Event:
-        if not self.call.stream:
-            return machine.FINISHED
         outlet, reader, reply = self.outlet, self.reader, self.reply
         assert reader is not None and reply is not None
         outlet.start(200, self._headers(b"text/event-stream; charset=utf-8", None))
@@ -341,20 +355,22 @@ class Run:
             baseline = baseline_cost(self.world, usual, self.call.facts.at)
         else:
             ours, baseline = self.overhead + monotonic() - self.first_at, self.baseline
-            cost = sum(one.cost for one in self.attempts) if self.priced else None
-        lines = (
-            f"x-fairlead-request-id: {self.call.id}\r\n"
-            f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
-            f"x-fairlead-attempts: {max(len(self.attempts), self.state.tried)}\r\n"
-            f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n"
-        )
-        if baseline is not None:
-            lines += f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
+            cost = self._spent() if self.priced else None
+        compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
         return b"Content-Type: %b\r\n%b%b" % (
             content_type,
             self.runtime.target_headers(self.call, self.plan, candidate),
-            lines.encode(),
+            (
+                f"x-fairlead-request-id: {self.call.id}\r\n"
+                f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
+                f"x-fairlead-attempts: {max(len(self.attempts), self.state.tried)}\r\n"
+                f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
+            ).encode(),
         )
+
+    def _spent(self) -> int:
+        attempts = self.attempts
+        return attempts[0].cost if len(attempts) == 1 else sum(attempt.cost for attempt in attempts)
 
     def tokens(self) -> int:
         """What the request really took, all attempts together."""
@@ -439,7 +455,7 @@ class Run:
                 "" if answered is None else answered.model,
                 "" if answered is None else answered.channel,
                 attempts,
-                attempts[0].cost if len(attempts) == 1 else sum(attempt.cost for attempt in attempts),
+                self._spent(),
                 self.baseline,
                 self.world.baseline,
                 int(self.overhead * 1e6),

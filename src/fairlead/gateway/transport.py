@@ -75,6 +75,13 @@ class HttpReply:
                 raise self._error
             await self._wait()
 
+    def whole(self) -> bytes | None:
+        """All of the body, if it is there already."""
+        if not self.complete or self._error is not None:
+            return None
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     async def read(self) -> bytes:
         while not self._pieces:
             if self._error is not None:
@@ -91,8 +98,6 @@ class HttpReply:
         return piece
 
     async def body(self) -> bytes:
-        if self.complete and self._error is None:
-            return await self.read()
         pieces = []
         size = 0
         while piece := await self.read():
@@ -168,7 +173,6 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_arrived",
-        "_header_bytes",
         "_paused",
         "_silent",
         "_status",
@@ -192,7 +196,6 @@ class Connection(asyncio.Protocol):
         self.used = False
         self.idle_since = 0.0
         self._paused = False
-        self._header_bytes = 0
         self._silent = 0
         """Bytes since the last of a body: a head, chunk sizes, a trailer."""
         self._status = 0
@@ -255,12 +258,8 @@ class Connection(asyncio.Protocol):
             self.reply.untouched = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        reply = self.reply
-        if reply is not None:
-            self._header_bytes += len(name) + len(value)
-            if self._header_bytes > MAX_HEADER_BYTES:
-                raise ValueError("the answer's header block is too large")
-            reply.headers[name.lower()] = value
+        if self.reply is not None:
+            self.reply.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         self._status = self.parser.get_status_code()
@@ -288,7 +287,7 @@ class Connection(asyncio.Protocol):
         if self._arrived:
             self._hand_over(reply)
         self.reply = None
-        self._header_bytes = self._silent = 0
+        self._silent = 0
         self.resume()
         if self.parser.should_keep_alive():
             self.pool.give_back(self)
@@ -456,7 +455,10 @@ class HttpUpstream:
         reply = connection.send(data, now + endpoint.first_byte_timeout)
         sent()
         try:
-            await reply.head()
+            waiter = reply._waiter = self.loop.create_future()
+            await waiter
+            if not reply.headed:
+                await reply.head()
         except UpstreamBroken as broken:
             if used and broken.reason == "cut" and reply.untouched and pool.now() - now <= RACE_SECONDS:
                 raise UpstreamBroken("stale", "a kept connection had been closed") from None

@@ -75,6 +75,10 @@ class Reply(Protocol):
         """The next piece of the body as it came; empty at the end. Raises UpstreamBroken when it was cut."""
         ...
 
+    def whole(self) -> bytes | None:
+        """All of the body where it has come already; else None, and `body` waits for it."""
+        ...
+
     async def body(self) -> bytes:
         """All of the rest, up to the size cap."""
         ...

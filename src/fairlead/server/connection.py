@@ -315,7 +315,17 @@ class Connection(asyncio.Protocol):
         while not self.closing or self._turn is not None:
             exchange, self._turn = self._turn, None
             if exchange is not None:
-                await self._handle(exchange)
+                try:
+                    await self.listener.handler(exchange)
+                except asyncio.CancelledError:
+                    if not self.closing:
+                        raise
+                except Exception:
+                    log.exception("a handler failed at %s %s", exchange.method, exchange.path)
+                    if not exchange.started:
+                        self.refuse(Internal("fairlead failed here; this is a defect on our side, see the log."))
+                if not exchange.finished and not self.leave_at and self.transport is not None:
+                    exchange.abort()
                 if self.busy:
                     # Others have their turn between the requests of one client; and a slow one reads first.
                     await asyncio.sleep(0)
@@ -323,19 +333,6 @@ class Connection(asyncio.Protocol):
             else:
                 self._wake = self.listener.loop.create_future()
                 await self._wake
-
-    async def _handle(self, exchange: Exchange) -> None:
-        try:
-            await self.listener.handler(exchange)
-        except asyncio.CancelledError:
-            if not self.closing:
-                raise
-        except Exception:
-            log.exception("a handler failed at %s %s", exchange.method, exchange.path)
-            if not exchange.started:
-                self.refuse(Internal("fairlead failed here; this is a defect on our side, the log has the details."))
-        if not exchange.finished and not self.leave_at and self.transport is not None:
-            exchange.abort()
 
     def answered(self, keep_alive: bool) -> None:
         """The answer is written; on to the next request, if there is to be one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from urllib.parse import unquote
 
 import orjson
@@ -19,8 +20,8 @@ from fairlead.server.exchange import JSON, Exchange
 JSON_TYPE = b"application/json"
 
 
-async def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    await pipeline.answer(runtime, incoming(exchange, caller), exchange)
+def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+    return pipeline.answer(runtime, incoming(exchange, caller), exchange)
 
 
 def incoming(exchange: Exchange, caller: Caller) -> Incoming:

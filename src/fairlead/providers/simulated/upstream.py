@@ -46,6 +46,9 @@ class SimulatedReply:
         turn.deliver(beat)
         return beat.data
 
+    def whole(self) -> bytes | None:
+        return None
+
     async def body(self) -> bytes:
         pieces: list[bytes] = []
         size = 0
