@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fairlead import classify
 from fairlead.classify import tokens
 from fairlead.core.call import Shape
-from fairlead.dialects.openai_chat import read_request
+from fairlead.dialects.openai_chat.native import read_request
 
 
 def shape_of(*texts: str, **more: object) -> Shape:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.dialects import openai_chat
-from fairlead.dialects.openai_chat import read_answer, read_request
+from fairlead.dialects.openai_chat import native as openai_chat
+from fairlead.dialects.openai_chat.native import read_answer, read_request
 from fairlead.errors import BadRequest
 from tests.dialects.recordings import ANSWERS, captured_requests
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.record import Usage
-from fairlead.dialects import openai_stream, sse
-from fairlead.dialects.openai_stream import StreamReader
+from fairlead.dialects import passing, sse
+from fairlead.dialects.openai_chat.passing import StreamReader
 from tests.dialects.recordings import STREAMS
 
 
@@ -204,7 +204,7 @@ def test_only_whole_events_are_passed_so_that_a_cut_leaves_no_torn_one(strip: bo
 def test_an_endless_event_amid_the_answer_is_an_error_too(
     strip: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # FAULTS 15
-    monkeypatch.setattr(openai_stream, "HELD_LIMIT", 2**20)
+    monkeypatch.setattr(passing, "HELD_LIMIT", 2**20)
     reader = StreamReader(strip)
     reader.feed(ROLE + HELLO + b"data: ")
     for _ in range(20):
@@ -294,7 +294,7 @@ def test_a_tail_torn_anywhere_is_no_error(strip: bool) -> None:
 def test_an_endless_event_is_an_error_before_it_fills_the_memory(
     strip: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # FAULTS 15
-    monkeypatch.setattr(openai_stream, "HELD_LIMIT", 2**20)
+    monkeypatch.setattr(passing, "HELD_LIMIT", 2**20)
     for one in (b"x" * 2**16, b": ping\n\n" * 2**13):
         reader = StreamReader(strip)
         reader.feed(b"data: " if one[:1] == b"x" else b"")

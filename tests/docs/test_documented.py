@@ -16,7 +16,7 @@ from fairlead.config.schema import KINDS
 from fairlead.core.constraints import CHANNEL_RULES, RULES
 from fairlead.core.egress import CHECKS
 from fairlead.core.policies import STRATEGIES
-from fairlead.dialects.openai_chat import Options
+from fairlead.dialects.wishes import Options
 from fairlead.providers.deltas import DELTAS
 from fairlead.server.app import App
 from tests.docs.pages import PAGES, ROOT, prose, rows, title

@@ -14,7 +14,7 @@ from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.limits import Meter
 from fairlead.core.policy import Limits
-from fairlead.dialects.openai_chat import Options
+from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, NotFound, RateLimited
 from fairlead.gateway.admit import admit, new_id, read_wishes
 from fairlead.gateway.request import Incoming

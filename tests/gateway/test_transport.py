@@ -10,7 +10,7 @@ import pytest
 from fairlead.core.call import Call, Caller, Facts, Wishes
 from fairlead.core.egress import grant
 from fairlead.core.model import Channel
-from fairlead.dialects.openai_chat import read_request
+from fairlead.dialects.openai_chat.native import read_request
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.providers.wire import Endpoint, Outbound
 from tests.server.serving import question, serving, soon

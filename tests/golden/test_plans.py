@@ -19,7 +19,7 @@ from fairlead.core.call import Call, Caller, Facts, Signal, Wishes
 from fairlead.core.choice import read_choice
 from fairlead.core.cost import plain
 from fairlead.core.decide import decide
-from fairlead.dialects.openai_chat import read_request
+from fairlead.dialects.openai_chat.native import read_request
 from fairlead.errors import RequestError
 from fairlead.registry.snapshot import build, policies
 from tests.config.catalogue_fake import CATALOGUE

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.model import Channel
-from fairlead.dialects.openai_chat import read_request
+from fairlead.dialects.openai_chat.native import read_request
 from fairlead.providers.deltas import DELTAS
 from fairlead.providers.openai_compatible import OpenAICompatible, body_for, wants_usage
 from fairlead.providers.wire import Endpoint

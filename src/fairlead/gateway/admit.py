@@ -16,7 +16,8 @@ from fairlead.core.choice import Choice, read_choice
 from fairlead.core.cost import nano
 from fairlead.core.limits import Meter
 from fairlead.core.policy import Policy, narrowed
-from fairlead.dialects import openai_chat
+from fairlead.dialects.openai_chat import native as openai_chat
+from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RateLimited
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
@@ -86,7 +87,7 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
     return call, choice
 
 
-def policy_in_force(world: World, incoming: Incoming, options: openai_chat.Options | None) -> Policy:
+def policy_in_force(world: World, incoming: Incoming, options: Options | None) -> Policy:
     """Named by the request (header, then body) within the bounds of the key's own; else the key's, else the default."""
     header = incoming.headers.get(b"x-fairlead-policy")
     name = header.decode("latin-1") if header else (options.policy if options is not None else None)
@@ -100,7 +101,7 @@ def policy_in_force(world: World, incoming: Incoming, options: openai_chat.Optio
     return world.policies[incoming.caller.policy or world.default_policy]
 
 
-def read_wishes(headers: Mapping[bytes, bytes], options: openai_chat.Options | None) -> Wishes:
+def read_wishes(headers: Mapping[bytes, bytes], options: Options | None) -> Wishes:
     """From the x-fairlead-* headers and the body's `fairlead` object; the header wins where both say something."""
     stated: dict[str, str] = {}
     for name, value in headers.items():

@@ -20,8 +20,8 @@ from fairlead.core.execution import Candidate
 from fairlead.core.model import Price
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Intent, Outcome, Record, Usage
-from fairlead.dialects import openai_chat
-from fairlead.dialects.openai_stream import StreamReader
+from fairlead.dialects.openai_chat import native as openai_chat
+from fairlead.dialects.openai_chat.passing import StreamReader
 from fairlead.errors import DeadlineExceeded, Forbidden, RequestError, UpstreamFailed
 from fairlead.gateway.account import baseline_cost, charge
 from fairlead.gateway.conditions import typical_ms

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from fairlead.core.execution import Candidate
-from fairlead.dialects import json, openai_chat
+from fairlead.dialects import json
+from fairlead.dialects.openai_chat import native as openai_chat
 from fairlead.errors import Overloaded, RateLimited, RequestError, UpstreamFailed
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 

@@ -24,7 +24,7 @@ from fairlead.core.call import Call, Caller
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
 from fairlead.core.plan import Plan, Rejection
-from fairlead.dialects import openai_chat
+from fairlead.dialects.openai_chat import native as openai_chat
 from fairlead.errors import (
     BadRequest,
     Forbidden,

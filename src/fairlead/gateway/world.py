@@ -16,7 +16,7 @@ from fairlead.config.schema import Config, Key, Provider
 from fairlead.core.call import Caller
 from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
-from fairlead.dialects import openai_chat
+from fairlead.dialects.openai_chat import native as openai_chat
 from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS, PLAIN
 from fairlead.providers.openai_compatible import OpenAICompatible

@@ -12,8 +12,9 @@ import orjson
 
 from fairlead.core.call import Call
 from fairlead.core.model import Channel
-from fairlead.dialects import json, openai_chat
-from fairlead.dialects.openai_chat import ChatView
+from fairlead.dialects import json
+from fairlead.dialects.openai_chat import native as openai_chat
+from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.providers.wire import Answer, Endpoint, Outbound
 
 MODEL_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from fairlead.core.call import Caller
-from fairlead.dialects import openai_chat
+from fairlead.dialects.openai_chat import native as openai_chat
 from fairlead.errors import MethodNotAllowed, NotFound, RequestError
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.pipeline import note_refusal, refuse

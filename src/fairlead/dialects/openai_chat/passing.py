@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.core.record import Usage
 from fairlead.dialects import json, sse
-from fairlead.dialects.openai_chat import EMPTY, read_usage
+from fairlead.dialects.openai_chat.native import EMPTY, read_usage
+from fairlead.dialects.passing import Passing
 from fairlead.errors import RequestError
 
 
@@ -49,98 +47,38 @@ _MARKS = (b'"finish_reason":"', b'"finish_reason": "', b'"usage":{', b'"usage": 
 _ENDED = (b"data: [DONE]\n\n", b"data:[DONE]\n\n", b"data: [DONE]\r\n\r\n", b"data:[DONE]\r\n\r\n")
 WINDOW = 4096
 """Bytes at the end in which those marks are looked for before all of the tail is read."""
-TAIL = 16384
-HELD_LIMIT = 16 * 2**20
-"""What one event, or all before the first content, may come to."""
 
 
-class StreamReader:
-    """Reads a stream while it passes: holds it back until there is content, then lets it through untouched,
-    keeping only the tail, where usage, the end mark and late errors stand.
+class StreamReader(Passing):
+    """With `strip` the client did not ask for usage but the provider was asked: the usage chunk is taken out, and so
+    are the `usage: null`s."""
 
-    With `strip` the client did not ask for usage but the provider was asked: then whole events are looked at,
-    the usage chunk is taken out and so are the `usage: null`s.
-    """
-
-    __slots__ = (
-        "_answers", "_finished", "_held", "_held_size", "_said", "_seen", "_splitter", "_tail", "_tail_size", "committed", "done", "ended", "error", "events", "strip", "usage",
-    )  # fmt: skip
+    __slots__ = ("_answers", "_finished", "strip")
 
     def __init__(self, strip: bool, answers: int = 1) -> None:
+        super().__init__()
         self.strip = strip
-        self.committed = False
-        self.done = False
-        """The answer is whole."""
-        self.ended = False
-        """The provider's end mark has come: nothing behind it matters."""
-        self.error = ""
-        self.usage: Usage | None = None
-        self.events = 0
-        """Events passed on."""
         self._answers = answers
         self._finished: set[int] = set()
-        self._said = 0
-        """Bytes of content in the events looked into, and (`_seen`) how many events with content those were."""
-        self._seen = 0
-        self._splitter = sse.Splitter()
-        self._held: list[bytes] = []
-        self._held_size = 0
-        self._tail: deque[bytes] = deque()
-        self._tail_size = 0
 
-    def feed(self, piece: bytes) -> bytes:
-        """What may go on to the client now, in whole events; empty while held back."""
-        if self.committed:
-            return self._behind(piece)
-        splitter = self._splitter
-        events = splitter.feed(piece)
-        for number, event in enumerate(events, 1):
-            opening = self._event(event)
-            if opening:
-                # Behind the first content nothing needs to be looked at one by one.
-                return opening + self._behind(b"".join((*events[number:], splitter.take())))
-        self._bound(self._held_size)
-        return b""
+    def ends(self, block: bytes) -> bool:
+        return block.endswith(_ENDED)
 
-    def _behind(self, piece: bytes) -> bytes:
-        """The whole events that are there by now; the rest waits for its end, so that nothing is ever cut in two."""
-        splitter = self._splitter
-        block = splitter.feed_block(piece)
-        self._bound(0)
+    def shown(self, event: bytes) -> bytes:
+        return _without_usage(event) if self.strip and b'"usage"' in event else event
+
+    def shown_block(self, block: bytes) -> bytes:
         if self.strip and b'"usage"' in block:
             for spelling in _USAGE_NULL:
                 block = block.replace(spelling, b"")
             if b'"usage"' in block:
-                self.ended = block.endswith(_ENDED)
-                return b"".join([self._event(event) for event in sse.split(block)])
-        if block:
-            self._keep(block)
-            self.events += block.count(b"\ndata:") + block.startswith(b"data:")
-            if block.endswith(_ENDED):
-                self.ended = True
+                return b"".join([self.shown(event) for event in sse.split(block)])
         return block
 
-    def _bound(self, held: int) -> None:
-        if held + self._splitter.size > HELD_LIMIT:
-            self.error = self.error or f"the provider sent {HELD_LIMIT >> 20} MiB without one whole event of content"
+    def telling(self, tail: bytes) -> int:
+        return _telling(tail)
 
-    def _event(self, event: bytes) -> bytes:
-        self._read(event)
-        if self.strip and b'"usage"' in event:
-            event = _without_usage(event)
-        if not self.committed:
-            self._held.append(event)
-            self._held_size += len(event)
-            return b""
-        self.events += 1
-        if self._held:
-            event = b"".join(self._held) + event
-            self._held.clear()
-            self._held_size = 0
-        return event
-
-    def _read(self, event: bytes) -> None:
-        """Look into one event for content, usage, an error, the end."""
+    def look(self, event: bytes) -> None:
         data = sse.data(event)
         if data is None or not data.strip():
             return
@@ -162,38 +100,13 @@ class StreamReader:
         for choice in chunk.choices or ():
             said = 0 if choice.delta is None else _content(choice.delta)
             if said:
-                self._said += said
-                self._seen += 1
+                self.said += said
+                self.seen += 1
                 self.committed = True
             if choice.finish_reason is not None:
                 self.committed = True
                 self._finished.add(choice.index)
                 self.done = len(self._finished) >= self._answers
-
-    def _keep(self, block: bytes) -> None:
-        self._tail.append(block)
-        self._tail_size += len(block)
-        while self._tail_size - len(self._tail[0]) > TAIL:
-            self._tail_size -= len(self._tail.popleft())
-
-    def end(self) -> bytes:
-        """The stream is over: reads the tail, and gives up what is still held back."""
-        rest = self._splitter.take()
-        if self._tail:
-            tail = b"".join(self._tail)
-            self._tail.clear()
-            begin = _telling(tail)
-            for event in sse.split(tail[begin:]):
-                self._read(event)
-            if self.usage is None:
-                for event in sse.split(tail[:begin]):
-                    self._read(event)
-        return self._event(rest) if rest else b""
-
-    @property
-    def estimate(self) -> int:
-        """About the tokens delivered: one an event at least, more where the last events held more."""
-        return self.events if not self._seen else max(self.events, self.events * self._said // (4 * self._seen))
 
 
 def _telling(tail: bytes) -> int:

@@ -1,0 +1,100 @@
+"""A stream of one dialect read, and written in another while it comes. The counterpart of `passing`."""
+
+from __future__ import annotations
+
+from fairlead.core.record import Usage
+from fairlead.dialects import neutral, sse
+from fairlead.dialects.dialect import Interpreter, Writer
+from fairlead.dialects.passing import HELD_LIMIT
+
+
+class Translating:
+    """Holds back what it writes until there is content. The client's end mark is written only for a whole answer."""
+
+    __slots__ = (
+        "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "done", "ended", "error", "said", "usage",
+    )  # fmt: skip
+
+    def __init__(self, interpreter: Interpreter, writer: Writer) -> None:
+        self.committed = False
+        self.done = False
+        self.ended = False
+        self.error = ""
+        self.usage: Usage | None = None
+        self.said = 0
+        """Bytes of content."""
+        self._interpreter = interpreter
+        self._writer = writer
+        self._splitter = sse.Splitter()
+        self._held: list[bytes] = []
+        self._held_size = 0
+
+    def feed(self, piece: bytes) -> bytes:
+        out: list[bytes] = []
+        for event in self._splitter.feed(piece):
+            if self.ended or self.error:
+                break
+            self._read(event, out)
+        return self._given(b"".join(out))
+
+    def end(self) -> bytes:
+        out: list[bytes] = []
+        rest = self._splitter.take()
+        if rest and not self.ended and not self.error:
+            self._read(rest, out)
+        if not self.ended and not self.error:
+            self._write(self._interpreter.end(), out)
+            if self.done and not self.ended:
+                self.ended = True
+                out.append(self._writer.write(neutral.End()))
+        return self._given(b"".join(out))
+
+    @property
+    def estimate(self) -> int:
+        return max(1, self.said // 4) if self.said else 0
+
+    def _read(self, event: bytes, out: list[bytes]) -> None:
+        try:
+            events = self._interpreter.read(event)
+        except ValueError as problem:
+            self.error = f"the provider sent an event that is not what it should be: {problem}"
+            return
+        self._write(events, out)
+
+    def _write(self, events: list[neutral.Event], out: list[bytes]) -> None:
+        write = self._writer.write
+        for event in events:
+            kind = type(event)
+            if kind is neutral.Delta:
+                assert isinstance(event, neutral.Delta)
+                self.said += len(event.data) - 2
+                self.committed = self.committed or len(event.data) > 2
+            elif kind is neutral.Used:
+                assert isinstance(event, neutral.Used)
+                self.usage = event.usage
+            elif kind is neutral.Broken:
+                self.error = "the provider reported an error in the stream"
+                return
+            elif kind is neutral.Finish:
+                self.done = self.committed = True
+            elif kind is neutral.End:
+                # An end without a finish is no whole answer.
+                if not self.done:
+                    return
+                self.ended = True
+            elif isinstance(event, (neutral.Open, neutral.Sign)):
+                self.committed = self.committed or isinstance(event, neutral.Sign) or event.kind == "tool"
+            out.append(write(event))
+
+    def _given(self, written: bytes) -> bytes:
+        if self.committed:
+            if self._held:
+                written = b"".join((*self._held, written))
+                self._held.clear()
+            return written
+        if written:
+            self._held.append(written)
+            self._held_size += len(written)
+        if self._held_size + self._splitter.size > HELD_LIMIT:
+            self.error = self.error or f"the provider sent {HELD_LIMIT >> 20} MiB without one whole event of content"
+        return b""
