@@ -2,6 +2,7 @@
 
 docs/configuration.md   the whole page, from the schema
 docs/providers.md       the table between its markers, from the providers' deltas
+docs/translation.md     the table between its markers, from the rules for what is lost
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from pathlib import Path
 
 from fairlead.config.environment import LOCAL
 from fairlead.config.reference import render
+from fairlead.dialects.translate import RULES
 from fairlead.providers.deltas import DELTAS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-BEGIN, END = "<!-- kinds:begin -->\n", "<!-- kinds:end -->"
 
 
 def kinds() -> str:
@@ -38,14 +39,31 @@ def kinds() -> str:
     return "\n".join(rows) + "\n"
 
 
+def rules() -> str:
+    """One row for each rule of translation."""
+    rows = ["| rule | what becomes of it | why |", "|---|---|---|"]
+    rows += [f"| `{name}` | {rule.action} | {rule.words} |" for name, rule in RULES.items()]
+    return "\n".join(rows) + "\n"
+
+
+def filled(page: Path, name: str, table: str) -> str:
+    """The page with the table between its markers."""
+    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{page.name} has no place for its table: {begin.strip()} ... {end}")
+    return f"{before}{begin}{table}{end}{after}"
+
+
 def pages() -> dict[Path, str]:
     """Every generated page as it should be."""
-    providers = DOCS / "providers.md"
-    before, _, rest = providers.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{providers.name} has no place for its table: {BEGIN.strip()} ... {END}")
-    return {DOCS / "configuration.md": render(), providers: f"{before}{BEGIN}{kinds()}{END}{after}"}
+    providers, translation = DOCS / "providers.md", DOCS / "translation.md"
+    return {
+        DOCS / "configuration.md": render(),
+        providers: filled(providers, "kinds", kinds()),
+        translation: filled(translation, "rules", rules()),
+    }
 
 
 def main(arguments: list[str]) -> int:

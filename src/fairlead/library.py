@@ -104,7 +104,9 @@ class Collector:
         if piece:
             await self.pieces.put(piece)
 
-    def end(self) -> None:
+    def end(self, last: bytes = b"") -> None:
+        if last:
+            self.pieces.put_nowait(last)
         self.ended = True
         self._close()
 
@@ -153,8 +155,9 @@ class Gateway:
 
         world = build(self._config, load_catalogue(), b"")
         chosen = "state_dir" in self._config.server.model_fields_set
-        ledger: Ledger = EmbeddedLedger(Path(self._config.server.state_dir)) if chosen else MemoryLedger()
-        self._runtime = Runtime(world, ledger, simulated_upstream(self._config, self._speed))
+        folder = Path(self._config.server.state_dir) if chosen else None
+        ledger: Ledger = MemoryLedger() if folder is None else EmbeddedLedger(folder)
+        self._runtime = Runtime(world, ledger, simulated_upstream(self._config, self._speed), folder=folder)
         await self._runtime.open()
         return self
 

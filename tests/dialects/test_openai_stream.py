@@ -364,6 +364,49 @@ def test_usage_sent_twice_counts_once_and_the_last_holds(strip: bool) -> None:  
     assert run([ROLE, sofar, sofar, STOP, USAGE, DONE], strip)[1].usage == Usage(12, 3)
 
 
+# ---- whole, and how much of it
+
+
+def answered(index: int, finish: str | None = None, **delta: str) -> bytes:
+    return (
+        b"data: %b\n\n"
+        % json.dumps(
+            {"choices": [{"index": index, "delta": delta, "finish_reason": finish}]}, separators=(",", ":")
+        ).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "finished", "done"),
+    [(1, [0], True), (2, [0], False), (2, [1, 1], False), (2, [0, 1], True), (3, [2, 0], False), (3, [2, 0, 1], True)],
+)
+def test_without_an_end_mark_a_stream_is_whole_when_each_of_its_answers_is(
+    answers: int, finished: list[int], done: bool
+) -> None:
+    reader = StreamReader(False, answers)
+    reader.feed(b"".join(answered(index, content="a") for index in range(answers)))
+    for index in finished:
+        reader.feed(answered(index, "stop"))
+    reader.end()
+    assert (reader.done, reader.error) == (done, "")
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("size", [4, 40, 400, 4000])
+def test_an_estimate_goes_by_the_bytes_said_not_by_the_number_of_events(size: int, field: str) -> None:
+    said = 40_000
+    _, reader = run([chunk({field: "a" * size}) for _ in range(said // size)] + [STOP, DONE])
+    assert reader.usage is None
+    assert said / 4 <= reader.estimate <= 1.3 * said / 4
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_usage_whose_details_are_odd_still_counts(strip: bool) -> None:
+    for details in ("none", 7, [1], {"cached_tokens": "7"}):
+        odd = chunk(usage={**USED, "prompt_tokens_details": details, "completion_tokens_details": details})
+        assert run([ROLE, HELLO, STOP, odd, DONE], strip)[1].usage == Usage(12, 3)
+
+
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 
 

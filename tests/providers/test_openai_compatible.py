@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.model import Channel
+from fairlead.core.model import Channel, Model
 from fairlead.dialects.openai_chat.native import read_request
 from fairlead.providers.deltas import DELTAS
-from fairlead.providers.openai_compatible import OpenAICompatible, body_for, wants_usage
+from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint
+from fairlead.providers.wires import WIRES, outbound, passed
 from tests.core.scenes import call
 from tests.dialects.recordings import captured_requests
 
@@ -40,7 +41,9 @@ def endpoint(**more: Any) -> Endpoint:
 
 def sent(body: bytes | str, to: str = "m", at: Endpoint = PLAIN, limit: int | None = None) -> bytes:
     body = body.encode() if isinstance(body, str) else body
-    return body_for(body, read_request(body), upstream(to), at, limit)
+    view = read_request(body)
+    asked = call(body=body, view=view, stream=view.stream)
+    return passed(asked, upstream(to), at, WIRES["openai_chat"], limit)
 
 
 @pytest.mark.parametrize(("body", "whole"), [case[1:] for case in CAPTURED], ids=[case[0] for case in CAPTURED])
@@ -184,6 +187,5 @@ def test_every_provider_known_by_name_has_a_usable_row() -> None:
 def test_what_leaves_goes_to_the_providers_path_with_its_headers() -> None:
     body = f'{{"model":"m",{HI}}}'.encode()
     asked = call(body=body, view=read_request(body))
-    out = OpenAICompatible().outbound(asked, upstream("m"), PLAIN, None)
+    out = outbound(asked, Model("m", (upstream("m"),)), upstream("m"), PLAIN, WIRES["openai_chat"], None)
     assert (out.method, out.path, out.headers, out.body) == ("POST", "/v1/chat/completions", b"Host: x\r\n", body)
-    assert OpenAICompatible().answer(b"{}").error

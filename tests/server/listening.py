@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fairlead.errors import RequestError
 from fairlead.server.bounds import USUAL, Bounds
 from fairlead.server.exchange import Exchange
-from fairlead.server.listener import Listener
+from fairlead.server.listener import Listener, anyone
 from tests.server.wire import Client
 
 TEXT = b"Content-Type: text/plain\r\n"
@@ -66,7 +66,7 @@ class Paths:
                 exchange.send(200, TEXT, exchange.body or exchange.path.encode())
 
 
-def refusal(error: RequestError) -> bytes:
+def refusal(error: RequestError, path: str) -> bytes:
     return error.code.encode()
 
 
@@ -81,9 +81,9 @@ class Listening:
 
 
 @asynccontextmanager
-async def listening(bounds: Bounds = USUAL) -> AsyncIterator[Listening]:
+async def listening(bounds: Bounds = USUAL, gate: Callable[[Exchange], None] = anyone) -> AsyncIterator[Listening]:
     paths = Paths()
-    listener = Listener(paths, refusal, bounds)
+    listener = Listener(paths, refusal, bounds, gate)
     _, port = await listener.listen("127.0.0.1", 0)
     try:
         yield Listening(listener, paths, port)

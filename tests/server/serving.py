@@ -30,6 +30,7 @@ def config(
     more: str = KEYS,
     extra_model: str = "",
     extra_provider: str = "",
+    extra_policy: str = "",
 ) -> str:
     """`server` and `provider` are further settings of those sections, `more` further sections."""
     return f"""
@@ -44,7 +45,7 @@ providers:
   both: {{channels: [{{provider: one, model: up-one}}, {{provider: two, model: up-two, price: {{input: 3, output: 4}}}}], price: {{input: 1, output: 2}}, quality: 0.5}}
 {extra_model}policies:
   ordered: {{strategy: pinned, model: m-one, fallbacks: [m-two]}}
-policy: {{default: ordered}}
+{extra_policy}policy: {{default: ordered}}
 {more}"""
 
 
@@ -112,10 +113,11 @@ async def serving(
     more: str = KEYS,
     extra_model: str = "",
     extra_provider: str = "",
+    extra_policy: str = "",
 ) -> AsyncIterator[Served]:
     async with scripted() as upstream:
         running = await start(
-            loads(config(upstream.port, state_dir, server, provider, more, extra_model, extra_provider))
+            loads(config(upstream.port, state_dir, server, provider, more, extra_model, extra_provider, extra_policy))
         )
         try:
             yield Served(running, upstream, running.port)

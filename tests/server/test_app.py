@@ -13,7 +13,7 @@ async def test_a_method_not_taken_is_refused_without_saying_which_are(tmp_path: 
         for method, path, allowed in (
             ("GET", "/v1/chat/completions", "POST"),
             ("PUT", "/v1/models", "GET"),
-            ("HEAD", "/v1/models/m-one", "GET"),
+            ("HEAD", "/v1/models/m-one", "GET, POST"),
             ("DELETE", "/v1/decisions/req_1", "GET"),
             ("GET", "/v1/route", "POST"),
         ):

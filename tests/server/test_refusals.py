@@ -121,7 +121,7 @@ async def test_all_wrong_requests_of_one_connection_leave_the_server_well(tmp_pa
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/", 404), ("GET", "/v1", 404), ("POST", "/v2/chat/completions", 404), ("POST", "/v1/chat/completions/", 404),
+    ("GET", "/v1", 404), ("POST", "/v2/chat/completions", 404), ("POST", "/v1/chat/completions/", 404),
     ("GET", "/v1/chat/completions", 405), ("DELETE", "/v1/models", 405), ("PUT", "/v1/models/m-one", 405), ("GET", "/v1/route", 405),
     ("GET", "/admin/v1/keys", 404), ("GET", "/v1/../healthz", 404), ("GET", "/status", 404), ("GET", "/report", 404),
 ])  # fmt: skip

@@ -100,7 +100,7 @@ class Nowhere:
     async def write(self, piece: bytes) -> None:
         pass
 
-    def end(self) -> None:
+    def end(self, last: bytes = b"") -> None:
         pass
 
 

@@ -30,6 +30,9 @@ class Finding(msgspec.Struct, frozen=True):
     """False for what is allowed but looks like a mistake."""
 
 
+CODING = ("default", "background", "long_context", "web_search", "image", "thinking")
+
+
 class Declared:
     """The names a file declares, also of things that are themselves wrong: those get no second complaint."""
 
@@ -214,6 +217,10 @@ def _model_names(config: Config) -> Iterator[tuple[NodePath, str]]:
     for index, key in enumerate(config.keys):
         for position, model in enumerate(key.models or ()):
             yield ("keys", index, "models", position), model
+    for field in CODING if config.coding is not None else ():
+        asked = getattr(config.coding, field)
+        if asked is not None and asked != "auto" and not asked.startswith("auto:"):
+            yield ("coding", field), asked.partition("@")[0]
     if config.report.baseline is not None:
         yield ("report", "baseline"), config.report.baseline
 

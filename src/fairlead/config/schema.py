@@ -34,7 +34,7 @@ from fairlead.config.values import (
 )
 from fairlead.core.model import CAPABILITIES
 from fairlead.core.policies import STRATEGIES
-from fairlead.providers.deltas import DELTAS
+from fairlead.providers.deltas import DELTAS, SPOKEN
 
 KINDS: tuple[str, ...] = (*DELTAS, "simulated")
 ROLES = ("caller", "viewer", "operator", "admin")
@@ -42,6 +42,7 @@ CURRENCIES = ("USD",)
 STRATEGY_NAMES = tuple(STRATEGIES)
 
 Kind = Annotated[str, BeforeValidator(lambda value: choice_of(value, KINDS)), Word("kind")]
+DialectName = Annotated[str, BeforeValidator(lambda value: choice_of(value, SPOKEN)), Word(" / ".join(SPOKEN))]
 Role = Annotated[str, BeforeValidator(lambda value: choice_of(value, ROLES)), Word(" / ".join(ROLES))]
 Currency = Annotated[str, BeforeValidator(lambda value: choice_of(value, CURRENCIES)), Word(" / ".join(CURRENCIES))]
 StrategyName = Annotated[
@@ -108,6 +109,12 @@ class Provider(Section):
     )
     max_tokens_field: Name | None = Field(
         None, description="The name it wants for the output limit; by default as its kind does."
+    )
+    dialects: tuple[DialectName, ...] = Field(
+        (),
+        description=(
+            f"What it speaks, the one to translate into first ({', '.join(SPOKEN)}); by default as its kind does."
+        ),
     )
     models: dict[Name, SimulatedModel] = Field({}, description="Kind simulated only: how each upstream model behaves.")
 
@@ -227,6 +234,19 @@ class Report(Section):
     )
 
 
+class Coding(Section):
+    default: ModelName = Field(description="What answers when no other line fits: a model, or `auto`.")
+    background: ModelName | None = Field(None, description="For an agent's small jobs: titles, summaries.")
+    long_context: ModelName | None = Field(None, description="For more input than `long_context_above`.")
+    long_context_above: Count = Field(60_000, description="Tokens of input from which a turn counts as long.")
+    web_search: ModelName | None = Field(None, description="For turns that are to search the web.")
+    image: ModelName | None = Field(None, description="For turns with a picture.")
+    thinking: ModelName | None = Field(None, description="For turns that ask for reasoning.")
+    models: tuple[Text, ...] = Field(
+        ("claude-*", "*-codex*", "auto:coding"), description="The asked names (with *) that are routed so."
+    )
+
+
 class Config(Section):
     server: Server = Field(Server(), description="The listener and its state.")
     providers: dict[Name, Provider] = Field({}, description="Where models are reached, by name.")
@@ -234,6 +254,7 @@ class Config(Section):
     keys: tuple[Key, ...] = Field((), description="Who may ask. Without keys the server listens on loopback only.")
     policies: dict[Name, Policy] = Field({}, description="Ways to choose, by name.")
     policy: PolicyChoice = Field(PolicyChoice(), description="Which policy holds.")
+    coding: Coding | None = Field(None, description="Which models answer the turns of coding agents.")
     report: Report = Field(Report(), description="How savings are reported.")
 
     _warnings: tuple[str, ...] = PrivateAttr(())

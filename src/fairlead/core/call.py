@@ -77,6 +77,8 @@ class Wishes(msgspec.Struct, frozen=True):
     """Nano-units of USD."""
     max_latency_ms: int | None = None
     sensitive: bool = False
+    strict: bool = False
+    """Refuse what cannot be translated exactly."""
     session: str = ""
     task: str = ""
     tags: tuple[str, ...] = ()
@@ -102,6 +104,10 @@ class Call(msgspec.Struct, frozen=True):
     wishes: Wishes
     facts: Facts
     signals: tuple[Signal, ...] = ()
+    path: str = ""
+    """Of an opaque operation: where at the provider it goes, behind the version."""
+    forward: bytes = b""
+    """Rendered header lines of the caller's that a provider speaking its dialect may see."""
     purpose: Purpose = "answer"
     parent: str | None = None
     depth: int = 0

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class _Own(Struct):
-    fairlead: Raw | UnsetType | None = msgspec.UNSET
+    fairlead: Raw | UnsetType = msgspec.UNSET
 
 
 _OWN = msgspec.json.Decoder(_Own)

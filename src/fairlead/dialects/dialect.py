@@ -142,3 +142,6 @@ class Dialect(Struct, frozen=True):
     """(usage, why it is no answer) of a whole answer that passes untouched."""
     error_body: Callable[[RequestError, str], bytes]
     error_event: Callable[[RequestError, str], bytes]
+    read_count: Callable[[bytes, str], View] | None = None
+    """(body, model where the path says it) of a request to count tokens."""
+    write_count: Callable[[int], bytes] | None = None

@@ -214,7 +214,8 @@ class Delta(Struct, gc=False):
 
 
 class Sign(Struct, gc=False):
-    """The signature of a block (see Thinking and ToolCall); a redacted thought is an Open, a Sign and a Close."""
+    """The signature of a block (see Thinking and ToolCall), packed with its maker's dialect (see `signatures`); a
+    redacted thought is an Open, a Sign and a Close."""
 
     index: int
     signature: str

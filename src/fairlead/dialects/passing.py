@@ -5,17 +5,20 @@ A dialect's own reader says what to look for in one event (`look`) and how its s
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 
 from fairlead.core.record import Usage
 from fairlead.dialects import sse
 
 TAIL = 16384
+ENDINGS = 2
+"""Events without content that most streams end with."""
 HELD_LIMIT = 16 * 2**20
 """What one event, or all before the first content, may come to."""
 
 
-class Passing:
+class Passing(ABC):
     """Holds a stream back until there is content, then lets it through untouched, keeping only the tail, where usage,
     the end mark and late errors stand."""
 
@@ -45,13 +48,13 @@ class Passing:
 
     # What a dialect says.
 
+    @abstractmethod
     def look(self, event: bytes) -> None:
         """Look into one event for content, usage, an error, the end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ends(self, block: bytes) -> bool:
-        """Whether a block of whole events ends with the dialect's end mark."""
-        raise NotImplementedError
+        """Whether the dialect's end mark is in a block of whole events."""
 
     def shown(self, event: bytes) -> bytes:
         """The event as the client is to see it."""
@@ -86,7 +89,7 @@ class Passing:
         block = self._splitter.feed_block(piece)
         self._bound(0)
         if block:
-            self.ended = self.ends(block)
+            self.ended = self.ended or self.ends(block)
             self._keep(block)
             self.events += block.count(b"\ndata:") + block.startswith(b"data:")
             return self.shown_block(block)
@@ -135,4 +138,5 @@ class Passing:
     @property
     def estimate(self) -> int:
         """About the tokens delivered: one an event at least, more where the last events held more."""
-        return self.events if not self.seen else max(self.events, self.events * self.said // (4 * self.seen))
+        events = max(self.seen, self.events - ENDINGS)
+        return events if not self.seen else max(events, events * self.said // (4 * self.seen))

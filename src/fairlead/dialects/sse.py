@@ -78,6 +78,10 @@ def data(event: bytes) -> bytes | None:
     """The joined `data:` lines of one event; None for comments and other events without data."""
     if event.startswith(b"data:") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and b"\r" not in event:
         return event[5:-2].removeprefix(b" ")
+    if event.startswith(b"event:") and event.endswith(b"\n\n") and event.count(b"\n") == 3 and b"\r" not in event:
+        at = event.find(b"\n") + 1
+        if event.startswith(b"data:", at):
+            return event[at + 5 : -2].removeprefix(b" ")
     lines = [line[5:].removeprefix(b" ") for line in _lines(event) if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None
 
@@ -92,3 +96,16 @@ def name(event: bytes) -> bytes:
 
 def _lines(event: bytes) -> Iterator[bytes]:
     return iter(event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
+
+
+def has_mark(block: bytes) -> bool:
+    """Whether one of a block's events is OpenAI's end mark, `data: [DONE]`. Content that says so is no mark: in JSON
+    it stands in quotes."""
+    at = block.rfind(b"[DONE]")
+    if at < 0:
+        return False
+    line = block[max(at - 7, 0) : at]
+    if not line.endswith((b"data:", b"data: ")):
+        return False
+    before = line.rstrip(b" ")[:-5]
+    return block[at + 6 : at + 7] in (b"\n", b"\r", b"") and (not before or before.endswith((b"\n", b"\r")))

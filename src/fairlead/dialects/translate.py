@@ -38,13 +38,19 @@ RULES: dict[str, Rule] = {
     ),
     "verbosity": Rule("dropped", "the target takes no verbosity"),
     "json_object": Rule("approximated", "the target knows no JSON mode: an instruction asks for an object"),
+    "schema": Rule("approximated", "the model enforces no schema: an instruction asks for it"),
+    "form_with_tools": Rule(
+        "approximated", "this model takes tools or a form, not both: an instruction asks for the form"
+    ),
     "schema_keywords": Rule("approximated", "the target's schemas know fewer keywords: the others are left out"),
     "strict_tools": Rule("dropped", "the target does not enforce tools' schemas"),
     # conversation
+    "system_role": Rule("approximated", "this model takes no instructions: they are sent as a user's turn"),
     "system_position": Rule("approximated", "the target takes instructions in front only: later ones are moved there"),
     "thinking": Rule("dropped", "reasoning of another maker is of no use to the target"),
     "refusal_turn": Rule("approximated", "an earlier refusal is sent as text"),
     "orphan_tool_result": Rule("approximated", "a tool's result without its call is sent as text"),
+    "duplicate_tool_result": Rule("dropped", "a tool call takes one result: further ones are left out"),
     "missing_tool_result": Rule("approximated", "a tool call without a result is given one that says so"),
     "tool_arguments": Rule("approximated", "arguments that are no JSON object are sent inside one"),
     "tool_result_media": Rule(
@@ -52,17 +58,21 @@ RULES: dict[str, Rule] = {
     ),
     "tool_result_error": Rule("approximated", "the target's tool results cannot be marked as errors: the text says so"),
     "empty_turn": Rule("dropped", "the target takes no empty turn or text"),
+    "first_turn": Rule("approximated", "the target's conversations begin with the user: a line is put in front"),
     "last_assistant_turn": Rule("approximated", "the target does not go on with a turn begun by the assistant"),
     "cache_marks": Rule("dropped", "the target caches by itself and takes no marks"),
     "image_detail": Rule("dropped", "the target has no detail setting for images"),
     "image_url": Rule("refused", "the target takes images by their bytes only; send a data: URL"),
     "document": Rule("refused", "the target takes no document of this kind"),
+    "document_name": Rule("dropped", "the target takes no names of documents"),
     "audio": Rule("refused", "the target takes no audio"),
     "foreign_content": Rule("dropped", "content that only another dialect knows"),
     # tools
     "foreign_tool": Rule("refused", "the target does not run this kind of tool"),
     "parallel_tools": Rule("dropped", "the target cannot be told how many tools to call at once"),
+    "tool_choice": Rule("dropped", "the model cannot be made to call a tool while it reasons"),
     # the rest
+    "max_output": Rule("approximated", "the model cannot answer at that length: its own limit is sent"),
     "reasoning": Rule("dropped", "the target's reasoning cannot be set"),
     "reasoning_effort": Rule("approximated", "the nearest level of reasoning the target knows is asked for"),
     "user": Rule("dropped", "the target takes no user id"),
@@ -94,4 +104,8 @@ class Losses:
         self.found[shown] = rule.action
 
     def header(self) -> str:
-        return ", ".join(f"{action}:{name}" for name, action in self.found.items())
+        """The answer's header line, empty when nothing was lost."""
+        if not self.found:
+            return ""
+        told = ", ".join(f"{action}:{name}" for name, action in self.found.items())
+        return f"x-fairlead-lossy: {told}\r\n".encode("ascii", "replace").decode()

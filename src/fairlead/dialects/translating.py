@@ -55,6 +55,8 @@ class Translating:
 
     def _read(self, event: bytes, out: list[bytes]) -> None:
         try:
+            if not event.isascii():
+                event.decode()
             events = self._interpreter.read(event)
         except ValueError as problem:
             self.error = f"the provider sent an event that is not what it should be: {problem}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
@@ -13,16 +14,22 @@ from fairlead import classify
 from fairlead.classify import tokens
 from fairlead.core.call import Call, Caller, Facts, Signal, Wishes
 from fairlead.core.choice import Choice, read_choice
+from fairlead.core.coding import model_for
 from fairlead.core.cost import nano
 from fairlead.core.limits import Meter
 from fairlead.core.policy import Policy, narrowed
-from fairlead.dialects.openai_chat import native as openai_chat
+from fairlead.dialects.dialect import View
+from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RateLimited
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
 
+SWITCH = {"true": True, "false": False, "1": True, "0": False}
 SENSITIVITIES = {"normal": False, "sensitive": True}
+FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
+SEARCHES = re.compile(rb'"type"\s*:\s*"web_search|"google_?[sS]earch"|"web_search_options"')
+"""How the dialects ask for a search of the web."""
 CLOSE_TO_CONTEXT = 0.5
 """Above this share of a model's context the size of the body is no longer estimate enough."""
 NINE_DECIMALS = Decimal("1e-9")
@@ -41,13 +48,16 @@ def new_id() -> str:
 
 def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str) -> tuple[Call, Choice]:
     """Raises a RequestError for whatever is wrong with the request or beyond the key's limits."""
-    view = openai_chat.read_request(incoming.body)
-    request = view.request
-    wishes = read_wishes(incoming.headers, request.fairlead)
-    policy = policy_in_force(world, incoming, request.fairlead)
+    view = read_view(incoming)
+    wishes = read_wishes(incoming.headers, view.options)
+    policy = policy_in_force(world, incoming, view.options)
     own = incoming.caller.policy
     bounds = None if own is None else world.policies[own]
-    choice = read_choice(request.model, policy, world.policies, world.snapshot, bounds)
+    asked, turn = view.model, ""
+    if world.coding is not None and world.coding.routes(asked):
+        size = tokens.input_tokens(view.shape())
+        turn, asked = model_for(world.coding, asked, view.shape(), size, SEARCHES.search(incoming.body) is not None)
+    choice = read_choice(asked, policy, world.policies, world.snapshot, bounds)
     named = choice.model is not None or choice.policy.strategy == "pinned"
     rough = tokens.from_size(len(incoming.body))
     signals: tuple[Signal, ...]
@@ -58,11 +68,11 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
         limit = view.max_output()
         signals = (
             Signal("tokens", "input", rough, 0.5),
-            Signal(
-                "tokens", "output", min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * (request.n or 1), 0.3
-            ),
+            Signal("tokens", "output", min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * view.answers, 0.3),
             Signal("tokens", "output_room", limit or 0),
         )
+    if turn:
+        signals = (*signals, Signal("coding", "turn", turn))
     if meter is not None:
         refused = meter.admit(incoming.received, rough)
         if refused is not None:
@@ -74,17 +84,39 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
     call = Call(
         request_id,
         incoming.operation,
-        openai_chat.DIALECT,
-        request.model,
-        bool(request.stream),
+        incoming.dialect,
+        view.model,
+        view.stream,
         incoming.body,
         view,
         incoming.caller,
         wishes,
         Facts(int(time.time())),
         signals,
+        incoming.path,
+        forwarded(incoming.headers),
     )
     return call, choice
+
+
+def read_view(incoming: Incoming) -> View:
+    dialect = DIALECTS[incoming.dialect]
+    if incoming.operation == "count" and dialect.read_count is not None:
+        return dialect.read_count(incoming.body, incoming.model)
+    return dialect.read_request(incoming.body, incoming.model, incoming.stream)
+
+
+def forwarded(headers: Mapping[bytes, bytes]) -> bytes:
+    """The headers that say more closely what is asked of a provider, as lines."""
+    lines = b""
+    kind = headers.get(b"content-type", b"")
+    if kind.startswith(b"multipart/"):
+        lines = b"content-type: %b\r\n" % kind
+    for name in FORWARDED:
+        value = headers.get(name)
+        if value is not None:
+            lines += b"%b: %b\r\n" % (name, value)
+    return lines
 
 
 def policy_in_force(world: World, incoming: Incoming, options: Options | None) -> Policy:
@@ -120,6 +152,7 @@ def read_wishes(headers: Mapping[bytes, bytes], options: Options | None) -> Wish
         max_latency_ms=_milliseconds(stated, "max-latency"),
         sensitive=_sensitivity(stated.get("sensitivity"))
         or _sensitivity(None if options is None else options.sensitivity),
+        strict=_switch(stated, "strict"),
         session=stated.get("session", "")[:200],
         task=stated.get("task", "")[:100],
         tags=tuple(tag.strip()[:100] for tag in stated.get("tags", "").split(",") if tag.strip())[:20],
@@ -161,6 +194,13 @@ def _milliseconds(stated: dict[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or int(text[:12]) < 1:
         raise BadRequest(f"x-fairlead-{name} is {text!r}; it has to be whole milliseconds such as 2000.", param=name)
     return int(text[:12])
+
+
+def _switch(stated: dict[str, str], name: str) -> bool:
+    text = stated.get(name, "false").lower()
+    if text not in SWITCH:
+        raise BadRequest(f"x-fairlead-{name} is {text!r}; it has to be true or false.", param=name)
+    return SWITCH[text]
 
 
 def _sensitivity(text: str | None) -> bool:

@@ -20,15 +20,17 @@ from fairlead.core.execution import Candidate
 from fairlead.core.model import Price
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Intent, Outcome, Record, Usage
-from fairlead.dialects.openai_chat import native as openai_chat
-from fairlead.dialects.openai_chat.passing import StreamReader
-from fairlead.errors import DeadlineExceeded, Forbidden, RequestError, UpstreamFailed
+from fairlead.dialects.dialect import Reader
+from fairlead.dialects.table import DIALECTS
+from fairlead.dialects.translate import Losses
+from fairlead.errors import BadRequest, DeadlineExceeded, Forbidden, RequestError, UpstreamFailed
 from fairlead.gateway.account import baseline_cost, charge
+from fairlead.gateway.answering import reader_for, whole
 from fairlead.gateway.conditions import typical_ms
 from fairlead.gateway.failures import Failure, all_failed, masked, read_error, told_by_provider
 from fairlead.gateway.request import Outlet
-from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
+from fairlead.providers.wires import outbound, wire_for
 from fairlead.version import __version__
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Run:
     """One call being carried out."""
 
     __slots__ = (
-        "attempts", "baseline", "began", "body", "call", "candidate", "failures", "first_at", "generating", "intent", "late", "outlet", "overhead", "plan", "priced",
+        "attempts", "baseline", "began", "body", "call", "candidate", "failures", "first_at", "generating", "intent", "late", "losses", "outlet", "overhead", "plan", "priced",
         "reader", "received", "reply", "runtime", "sent_at", "settled", "state", "status", "task", "usage", "world",
     )  # fmt: skip
 
@@ -61,7 +63,8 @@ class Run:
         self.candidate: Candidate | None = None
         self.intent: Intent | None = None
         self.reply: Reply | None = None
-        self.reader: StreamReader | None = None
+        self.reader: Reader | None = None
+        self.losses: Losses | None = None
         self.body = b""
         self.usage: Usage | None = None
         self.status = 0
@@ -142,16 +145,24 @@ class Run:
         call, world = self.call, self.world
         candidate = self.candidate = action.candidate
         channel = candidate.channel
-        endpoint, wire = world.endpoints[channel.provider], world.wires[channel.provider]
+        endpoint = world.endpoints[channel.provider]
+        wire = wire_for(call, endpoint)
         self.reader = None
+        self.losses = None
         self.usage = None
         self.status = 0
         self.first_at = 0.0
         try:
             permit = grant(call, channel)
+            if wire is None:
+                return self._failed(0, f"{endpoint.name} does not serve {call.dialect}", kind="untranslatable")
+            if wire.dialect != call.dialect:
+                self.losses = Losses(wire.dialect, call.wishes.strict)
+            sent = outbound(call, candidate.target.model, channel, endpoint, wire, self.losses)
         except Forbidden as refused:
             return self._failed(0, refused.message)
-        outbound = wire.outbound(call, channel, endpoint, None)
+        except BadRequest as problem:
+            return self._failed(0, problem.message, kind="untranslatable")
         intent = self._intent(action.number, candidate)
         self.runtime.ledger.intend(intent)
         self.intent = intent
@@ -160,27 +171,25 @@ class Run:
         if action.number == 1:
             self.overhead = self.sent_at - self.received
         try:
-            reply = self.reply = await self.runtime.upstream_for(endpoint).send(permit, endpoint, outbound, self._sent)
+            reply = self.reply = await self.runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
             self.status = reply.status
             if reply.status != 200:
                 self.generating = False
                 return self._refused(reply, await read_error(reply), endpoint)
             if call.stream:
-                return await self._first_content(reply)
+                return await self._first_content(reply, wire.dialect, endpoint)
             body = reply.whole()
             if body is None:
                 body = await reply.body()
-            self.body = body
         except UpstreamBroken as broken:
             answering = self.status == 200
             self.generating = self.generating and (answering or (not self.status and broken.reason in LEFT_RUNNING))
-            return self._failed(self.status, str(broken), stale=broken.reason == "stale")
+            return self._failed(self.status, str(broken), kind="stale" if broken.reason == "stale" else "")
         self.generating = False
-        answer = wire.answer(body)
         self.first_at = monotonic()
-        self.usage = answer.usage
-        if answer.error:
-            return self._failed(200, answer.error, body)
+        self.body, self.usage, error = whole(call, wire.dialect, body, channel.model)
+        if error:
+            return self._failed(200, error, body)
         return machine.COMMITTED
 
     def _intent(self, number: int, candidate: Candidate) -> Intent:
@@ -214,13 +223,10 @@ class Run:
     def _sent(self) -> None:
         self.generating = True
 
-    async def _first_content(self, reply: Reply) -> machine.Event:
+    async def _first_content(self, reply: Reply, dialect: str, endpoint: Endpoint) -> machine.Event:
         """Reads on until there is something worth giving to the client; nothing is given before."""
         assert self.candidate is not None
-        endpoint = self.world.endpoints[self.candidate.channel.provider]
-        view = self.call.view
-        assert isinstance(view, openai_chat.ChatView)
-        reader = self.reader = StreamReader(wants_usage(view, endpoint), view.request.n or 1)
+        reader = self.reader = reader_for(self.call, dialect, endpoint, self.candidate.channel.model)
         while True:
             piece = await reply.read()
             self.body = reader.feed(piece) if piece else reader.end()
@@ -252,15 +258,15 @@ class Run:
         body: bytes = b"",
         retry_after: str = "",
         final: bool = False,
-        stale: bool = False,
+        kind: str = "",
     ) -> machine.Event:
         assert self.candidate is not None
-        self.failures.append(Failure(self.candidate, status, words, body, retry_after))
-        if not final and not stale:
+        self.failures.append(Failure(self.candidate, status, words, body, retry_after, kind))
+        if not final and not kind:
             self.runtime.complain(self.candidate.channel.id, status, words)
         # What a provider said may hold a key or the prompt: it is told to the caller, never written down.
         self._close_attempt("failed", f"HTTP {status}" if status not in (0, 200) else words)
-        if stale:
+        if kind == "stale":
             return machine.FAILED_STALE
         return machine.FAILED_FINALLY if final else machine.FAILED
 
@@ -274,10 +280,10 @@ class Run:
         outlet, reader, reply = self.outlet, self.reader, self.reply
         assert reader is not None and reply is not None
         outlet.start(200, self._headers(b"text/event-stream; charset=utf-8", None))
-        await outlet.write(self.body)
+        await outlet.write(self._shown(self.body))
         try:
             while not reader.ended and (piece := await reply.read()):
-                await outlet.write(reader.feed(piece))
+                await outlet.write(self._shown(reader.feed(piece)))
                 if reader.error:
                     break
         except UpstreamBroken as broken:
@@ -305,7 +311,10 @@ class Run:
         if self.call.stream:
             self.outlet.end()
         else:
-            self.outlet.send(200, self._headers(b"application/json", attempt), self.body)
+            kind = b"application/json"
+            if self.call.operation == "opaque" and self.reply is not None:
+                kind = self.reply.headers.get(b"content-type", kind)
+            self.outlet.send(200, self._headers(kind, attempt), self.body)
 
     async def _cut(self) -> None:
         error: RequestError
@@ -318,7 +327,7 @@ class Run:
                 code="stream_broken",
             )
         self._settle("failed", 200, error.code)
-        await self.outlet.write(openai_chat.error_event(error, self.call.id))
+        await self.outlet.write(DIALECTS[self.call.dialect].error_event(error, self.call.id))
         self.outlet.end()
 
     def _give_up(self, action: machine.GiveUp) -> None:
@@ -327,7 +336,7 @@ class Run:
             failure = self.failures[-1]
             self._settle("failed", failure.status, "rejected_by_provider")
             headers = self._headers(b"application/json", None) + b"x-should-retry: false\r\n"
-            self.outlet.send(failure.status, headers, told_by_provider(failure, self.call.id))
+            self.outlet.send(failure.status, headers, told_by_provider(failure, self.call, self._asked_in(failure)))
             return
         if action.why == "deadline":
             self._close_attempt("failed", "the deadline passed")
@@ -339,6 +348,17 @@ class Run:
             raise error
         finally:
             del error  # else the error, this frame and the request's body hold each other
+
+    def _shown(self, events: bytes) -> bytes:
+        """A provider's error in a stream may repeat the key it was sent."""
+        if b'"error"' not in events or self.candidate is None:
+            return events
+        return masked(events, self.world.endpoints[self.candidate.channel.provider])
+
+    def _asked_in(self, failure: Failure) -> str:
+        """The dialect in which the provider that failed was asked."""
+        wire = wire_for(self.call, self.world.endpoints[failure.candidate.channel.provider])
+        return self.call.dialect if wire is None else wire.dialect
 
     def _too_late(self) -> RequestError:
         return DeadlineExceeded(f"No whole answer within {self.world.request_timeout:g} s (server.request_timeout).")
@@ -365,6 +385,7 @@ class Run:
                 f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
                 f"x-fairlead-attempts: {max(len(self.attempts), self.state.tried)}\r\n"
                 f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
+                f"{self.losses.header() if self.losses is not None else ''}"
             ).encode(),
         )
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import msgspec
+import orjson
 
+from fairlead.core.call import Call
 from fairlead.core.execution import Candidate
 from fairlead.dialects import json
-from fairlead.dialects.openai_chat import native as openai_chat
-from fairlead.errors import Overloaded, RateLimited, RequestError, UpstreamFailed
+from fairlead.dialects.table import DIALECTS
+from fairlead.errors import BadRequest, Overloaded, RateLimited, RequestError, UpstreamFailed
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 
 LONGEST_WAIT = 3600.0
+LONGEST_TEXT = 2000
+OVERFLOW = "context_length_exceeded"
+OVERFLOWS = re.compile(r"prompt is too long|maximum context length|context window|exceeds the maximum number of tokens")
+"""How the providers say that a prompt is too long for the model."""
 ERROR_BYTES = 64 * 1024
 ERROR_SECONDS = 2.0
 
@@ -26,6 +33,8 @@ class Failure(msgspec.Struct, frozen=True):
     words: str
     body: bytes = b""
     retry_after: str = ""
+    kind: str = ""
+    """`stale`: the connection was closing; `untranslatable`: the request cannot be put into the provider's dialect."""
 
 
 async def read_error(reply: Reply) -> bytes:
@@ -52,6 +61,8 @@ def masked(body: bytes, endpoint: Endpoint) -> bytes:
 
 def all_failed(failures: Sequence[Failure]) -> RequestError:
     """Every attempt failed: name each. A shortage everywhere stays a shortage, so that clients wait and retry."""
+    if failures and all(failure.kind == "untranslatable" for failure in failures):
+        return BadRequest(failures[0].words, code="not_translatable")
     told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in failures)
     statuses = {failure.status for failure in failures}
     waits = [
@@ -68,10 +79,36 @@ def all_failed(failures: Sequence[Failure]) -> RequestError:
     return UpstreamFailed(message, retry_after=retry_after)
 
 
-def told_by_provider(failure: Failure, request_id: str) -> bytes:
-    if json.is_object(failure.body):
+def told_by_provider(failure: Failure, call: Call, asked_in: str) -> bytes:
+    """The provider's own words where the caller speaks its dialect, else what they say."""
+    if asked_in == call.dialect and json.is_object(failure.body):
         return failure.body
-    error = UpstreamFailed(
-        f"{failure.candidate.channel.id} refused the request: {failure.words}", code="rejected_by_provider"
+    message, code = said(failure.body)
+    error = BadRequest(
+        message or f"{failure.candidate.channel.id} refused the request: {failure.words}",
+        code=code or "rejected_by_provider",
     )
-    return openai_chat.error_body(error, request_id)
+    error.status = failure.status
+    return DIALECTS[call.dialect].error_body(error, call.id)
+
+
+def said(body: bytes) -> tuple[str, str]:
+    """(message, code) of a provider's error, in whichever of the shapes they use."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "", ""
+    if isinstance(found, list) and found:
+        found = found[0]
+    if not isinstance(found, dict):
+        return "", ""
+    error = found.get("error", found)
+    if isinstance(error, str):
+        return error[:LONGEST_TEXT], ""
+    if not isinstance(error, dict):
+        return "", ""
+    message, code = error.get("message"), error.get("code")
+    text = message[:LONGEST_TEXT] if isinstance(message, str) else ""
+    if code == OVERFLOW or OVERFLOWS.search(text):
+        return text, OVERFLOW
+    return text, code if isinstance(code, str) else ""

@@ -24,7 +24,7 @@ from fairlead.core.call import Call, Caller
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
 from fairlead.core.plan import Plan, Rejection
-from fairlead.dialects.openai_chat import native as openai_chat
+from fairlead.dialects.table import DIALECTS
 from fairlead.errors import (
     BadRequest,
     Forbidden,
@@ -58,7 +58,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
         run = Run(runtime, call, plan, outlet, incoming.received)
         await run.go()
     except RequestError as error:
-        refuse(runtime, incoming.caller, outlet, error, request_id)
+        refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
     except asyncio.CancelledError:
         raise
     except StateError:  # the ledger has said why, once
@@ -66,12 +66,11 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
             "What is spent cannot be written down just now, so nothing is sent; try again later.",
             code="ledger_unwritable",
         )
-        refuse(runtime, incoming.caller, outlet, shed, request_id)
+        refuse(runtime, incoming.caller, outlet, shed, request_id, incoming.dialect)
     except Exception:
         log.exception("request %s failed", request_id)
-        refuse(
-            runtime, incoming.caller, outlet, Internal(f"fairlead failed here; the log has {request_id}."), request_id
-        )
+        failed = Internal(f"fairlead failed here; the log has {request_id}.")
+        refuse(runtime, incoming.caller, outlet, failed, request_id, incoming.dialect)
     finally:
         if meter is not None and booked >= 0:
             used = 0 if run is None else run.tokens()
@@ -121,13 +120,15 @@ def words(rejection: Rejection) -> str:
     return f"{rejection.model}{channel}: {rejection.detail}"
 
 
-def refuse(runtime: Runtime, caller: Caller, outlet: Outlet, error: RequestError, request_id: str) -> None:
+def refuse(
+    runtime: Runtime, caller: Caller, outlet: Outlet, error: RequestError, request_id: str, dialect: str
+) -> None:
     """An error as the client's dialect spells it, unless part of an answer is out already."""
     note_refusal(runtime, caller, error, request_id)
     if outlet.started:
         log.error("request %s failed after its answer had begun: %s", request_id, error.message)
         return
-    outlet.send(error.status, error_headers(error, request_id), openai_chat.error_body(error, request_id))
+    outlet.send(error.status, error_headers(error, request_id), DIALECTS[dialect].error_body(error, request_id))
 
 
 def note_refusal(runtime: Runtime, caller: Caller, error: RequestError, request_id: str) -> None:

@@ -19,12 +19,20 @@ class Incoming(msgspec.Struct, frozen=True):
     body: bytes
     received: float
     """Monotonic time at which the request was complete."""
+    dialect: str = "openai_chat"
+    model: str = ""
+    """Where the path says it."""
+    stream: bool = False
+    """Where the path says so."""
+    path: str = ""
+    """Of an opaque operation: where at the provider it goes."""
 
 
 class Outlet(Protocol):
     """Where the answer goes."""
 
-    started: bool
+    @property
+    def started(self) -> bool: ...
 
     def send(self, status: int, headers: bytes, body: bytes) -> None: ...
 
@@ -32,4 +40,6 @@ class Outlet(Protocol):
 
     async def write(self, piece: bytes) -> None: ...
 
-    def end(self) -> None: ...
+    def end(self, last: bytes = b"") -> None:
+        """The answer is whole, after this last piece of it."""
+        ...

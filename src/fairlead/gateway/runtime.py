@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -25,6 +26,7 @@ from fairlead.gateway.conditions import Vitals
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.gateway.world import World
 from fairlead.providers.wire import Endpoint, Upstream
+from fairlead.store.conversations import Conversations
 from fairlead.store.ledger import Ledger
 
 Hook = Callable[[Record, Call], None]
@@ -44,13 +46,19 @@ class Expiring(Protocol):
 
 class Runtime:
     def __init__(
-        self, world: World, ledger: Ledger, simulated: Upstream | None = None, hooks: tuple[Hook, ...] = ()
+        self,
+        world: World,
+        ledger: Ledger,
+        simulated: Upstream | None = None,
+        hooks: tuple[Hook, ...] = (),
+        folder: Path | None = None,
     ) -> None:
         self.world = world
         self.ledger = ledger
         self.loop = asyncio.get_running_loop()
         self.vitals = Vitals()
         self.http = HttpUpstream({name: one for name, one in world.endpoints.items() if not one.simulated})
+        self.conversations = Conversations(folder)
         self.hooks = hooks
         """Called with every finished request: the demo's ticker, logs, metrics."""
         self._simulated = simulated
@@ -78,6 +86,7 @@ class Runtime:
     async def close(self) -> None:
         self._watching.cancel()
         await self.http.close()
+        self.conversations.close()
         self.ledger.note(Audit(_now_ms(), "stopped", "", "", "", ""))
         await self.ledger.close()
 

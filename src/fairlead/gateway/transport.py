@@ -66,13 +66,14 @@ class HttpReply:
         self._pieces: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._error: UpstreamBroken | None = None
+        self._error: tuple[str, str] | None = None
+        """(reason, detail): an exception kept here would keep all that met it."""
         self._bare = False
 
     async def head(self) -> None:
         while not self.headed:
             if self._error is not None:
-                raise self._error
+                raise UpstreamBroken(*self._error)
             await self._wait()
 
     def whole(self) -> bytes | None:
@@ -85,7 +86,7 @@ class HttpReply:
     async def read(self) -> bytes:
         while not self._pieces:
             if self._error is not None:
-                raise self._error
+                raise UpstreamBroken(*self._error)
             if self.complete:
                 return b""
             await self._wait()
@@ -164,7 +165,7 @@ class HttpReply:
         if proper_end and self.headed and self._bare:
             self.complete = True
         else:
-            self._error = UpstreamBroken(reason, detail)
+            self._error = (reason, detail)
         self._wake()
 
 
@@ -228,6 +229,7 @@ class Connection(asyncio.Protocol):
             # Bytes nobody asked for: such a connection must never carry another request.
             self.drop()
             return
+        self.reply.untouched = False
         try:
             self.parser.feed_data(data)
             reply = self.reply
@@ -254,8 +256,6 @@ class Connection(asyncio.Protocol):
         if self.reply is None:
             # A second answer to one request.
             self.drop()
-        else:
-            self.reply.untouched = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.reply is not None:

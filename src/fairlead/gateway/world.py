@@ -5,6 +5,7 @@ A reload builds a new world beside the old one and swaps them; requests under wa
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from hashlib import sha256
@@ -12,22 +13,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from fairlead.config.schema import Coding as CodingPreset
 from fairlead.config.schema import Config, Key, Provider
 from fairlead.core.call import Caller
+from fairlead.core.coding import Coding
 from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
-from fairlead.dialects.openai_chat import native as openai_chat
 from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS, PLAIN
-from fairlead.providers.openai_compatible import OpenAICompatible
-from fairlead.providers.wire import Endpoint, Wire
+from fairlead.providers.wire import Endpoint
 from fairlead.registry import snapshot as registry
 from fairlead.registry.catalogue import Catalogue
 from fairlead.version import __version__
 
 SHORTEST_SECRET = 8
 BLOCK = 64
-WIRES: dict[str, Wire] = {openai_chat.DIALECT: OpenAICompatible()}
+VERSIONED = re.compile(r"/v[0-9]\w*$")
 
 
 class Pads(msgspec.Struct, frozen=True):
@@ -47,14 +48,13 @@ class World(msgspec.Struct, frozen=True):
     policies: Mapping[str, Policy]
     default_policy: str
     endpoints: Mapping[str, Endpoint]
-    wires: Mapping[str, Wire]
-    """By provider name."""
     keys: Mapping[bytes, Keyholder]
     """By digest; empty means that nobody has to show one."""
     pads: Pads
     baseline: str
     """The model that savings are measured against."""
     baseline_channel: Channel | None
+    coding: Coding | None
     request_timeout: float
 
     def holder_of(self, key: bytes) -> Keyholder | None:
@@ -82,12 +82,25 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         policies=policies,
         default_policy=config.policy.default,
         endpoints=endpoints,
-        wires={name: WIRES[one.dialect] for name, one in endpoints.items()},
         keys={digest(pads, key.key.reveal().encode()): _holder(key, snapshot) for key in config.keys},
         pads=pads,
         baseline=baseline,
         baseline_channel=snapshot.models[baseline].channels[0] if baseline else None,
+        coding=None if config.coding is None else _coding(config.coding),
         request_timeout=config.server.request_timeout,
+    )
+
+
+def _coding(preset: CodingPreset) -> Coding:
+    return Coding(
+        preset.models,
+        preset.default,
+        preset.background or "",
+        preset.long_context or "",
+        preset.web_search or "",
+        preset.image or "",
+        preset.thinking or "",
+        preset.long_context_above,
     )
 
 
@@ -124,7 +137,7 @@ def _baseline(config: Config, snapshot: Snapshot) -> str:
 def endpoint(name: str, provider: Provider) -> Endpoint:
     """One provider, with all that can be known of its requests before there is one."""
     if provider.kind == "simulated":
-        return Endpoint(name, provider.kind, openai_chat.DIALECT, self_hosted=provider.is_self_hosted, simulated=True)
+        return Endpoint(name, provider.kind, "openai_chat", self_hosted=provider.is_self_hosted, simulated=True)
     # Behind an address of one's own anything may speak the plain wire; only the provider itself has its ways.
     own = provider.kind == "openai" and provider.base_url is not None
     delta = PLAIN if own else DELTAS[provider.kind]
@@ -134,6 +147,12 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
             [f"providers.{name}: kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"]
         )
     url = urlsplit(address)
+    prefix = url.path.rstrip("/")
+    if prefix.endswith("/openai"):
+        # Anthropic and Google have such addresses, which speak OpenAI's dialect.
+        delta = PLAIN
+    elif delta.version and not VERSIONED.search(prefix):
+        prefix += f"/{delta.version}"
     tls = url.scheme == "https"
     host = url.hostname or ""
     port = url.port or (443 if tls else 80)
@@ -147,7 +166,8 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
         "Content-Type": "application/json",
     }
     if provider.api_key is not None:
-        headers["Authorization"] = f"Bearer {provider.api_key.reveal()}"
+        key = provider.api_key.reveal()
+        headers[delta.key_header] = f"Bearer {key}" if delta.key_header == "Authorization" else key
     for header, value in provider.headers.items():
         headers = {key: kept for key, kept in headers.items() if key.lower() != header.lower()}
         headers[header] = value.reveal()
@@ -155,11 +175,12 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
     return Endpoint(
         name=name,
         kind=provider.kind,
-        dialect=openai_chat.DIALECT,
+        dialect=provider.dialects[0] if provider.dialects else delta.dialect,
+        dialects=frozenset(provider.dialects) or delta.dialects,
         host=host,
         port=port,
         tls=tls,
-        prefix=url.path.rstrip("/"),
+        prefix=prefix,
         headers=_rendered(name, headers),
         secrets=_secrets(provider),
         self_hosted=provider.is_self_hosted,
@@ -177,7 +198,9 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
 def _secrets(provider: Provider) -> tuple[bytes, ...]:
     """What must never be read in a provider's own words. Shorter ones are no secrets, and stand in ordinary text."""
     revealed = [secret.reveal() for secret in (provider.api_key, *provider.headers.values()) if secret is not None]
-    return tuple(text.encode() for text in revealed if len(text) >= SHORTEST_SECRET)
+    long = [text for text in revealed if len(text) >= SHORTEST_SECRET]
+    # In JSON a slash may be written with a backslash.
+    return tuple(text.encode() for text in dict.fromkeys((*long, *(text.replace("/", "\\/") for text in long))))
 
 
 def _check_tls(name: str, provider: Provider) -> None:

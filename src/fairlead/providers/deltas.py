@@ -7,6 +7,18 @@ from __future__ import annotations
 
 import msgspec
 
+SPOKEN = (
+    "openai_chat",
+    "openai_responses",
+    "anthropic_messages",
+    "gemini",
+    "embeddings",
+    "gemini_embeddings",
+    "completions",
+    "opaque",
+)
+"""Every dialect a provider may speak; `opaque` stands for what passes through unread (images, audio, moderations)."""
+
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
     """How one provider differs from the plain wire, and what it brings when its key is in the environment."""
@@ -21,6 +33,14 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
     stream_usage: bool = True
     """Whether it may be asked for usage on streams."""
     self_hosted: bool = False
+    dialect: str = "openai_chat"
+    """What it is asked in when it does not speak the caller's dialect."""
+    dialects: frozenset[str] = frozenset({"embeddings", "completions", "opaque"})
+    """What else it speaks."""
+    key_header: str = "Authorization"
+    """The header its key goes in."""
+    version: str = ""
+    """The last part of an address that its paths begin behind, added where a base_url lacks it."""
 
 
 PLAIN = Delta()
@@ -32,14 +52,28 @@ DELTAS: dict[str, Delta] = {
         keys=("OPENAI_API_KEY",),
         models=("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna"),
         max_tokens_field="max_completion_tokens",
+        dialects=frozenset({"openai_responses", "embeddings", "completions", "opaque"}),
+    ),
+    "openai_responses": Delta(
+        base_url="https://api.openai.com/v1",
+        dialect="openai_responses",
+        dialects=frozenset(),
     ),
     "anthropic": Delta(
         base_url="https://api.anthropic.com/v1",
+        dialect="anthropic_messages",
+        dialects=frozenset(),
+        key_header="x-api-key",
+        version="v1",
         keys=("ANTHROPIC_API_KEY",),
         models=("claude-opus-5.5", "claude-sonnet-5.5", "claude-haiku-5.5"),
     ),
     "gemini": Delta(
-        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        dialect="gemini",
+        dialects=frozenset({"gemini_embeddings"}),
+        key_header="x-goog-api-key",
+        version="v1beta",
         keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         models=("gemini-4-argon", "gemini-3.8-flash", "gemini-3.5-flash-lite"),
     ),

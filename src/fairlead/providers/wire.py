@@ -1,6 +1,6 @@
 """The seam between the gateway and a provider: what is sent, where to, and what comes back.
 
-A *wire* is a protocol some providers speak (one small module each). An *endpoint* is one configured provider:
+A *wire* is a protocol some providers speak (a row of `wires`). An *endpoint* is one configured provider:
 everything that can be worked out when the configuration loads, so that a request only fills in the rest.
 An *upstream* carries an `Outbound` to an endpoint: over HTTP, or inside the process for simulated models.
 """
@@ -12,10 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from fairlead.core.call import Call
 from fairlead.core.egress import EgressPermit
-from fairlead.core.model import Channel
-from fairlead.core.record import Usage
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -24,7 +21,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     name: str
     kind: str
     dialect: str
-    """The dialect it speaks natively; a call in the same dialect passes through untouched."""
+    """The dialect it is asked in when it does not speak the caller's."""
     host: str = ""
     port: int = 0
     tls: bool = False
@@ -32,6 +29,10 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Path before the operation's own, without a trailing slash."""
     headers: bytes = b""
     """Rendered header lines sent with every request, key included. Never logged."""
+    dialects: frozenset[str] = frozenset()
+    """What else it speaks: a call in such a dialect passes through untouched."""
+    own_headers: dict[str, bytes] = {}
+    """Header lines for some of its dialects instead of `headers`."""
     secrets: tuple[bytes, ...] = ()
     """The key and what else is secret in them: masked wherever a provider's own words are told to a caller."""
     self_hosted: bool = False
@@ -46,6 +47,12 @@ class Endpoint(msgspec.Struct, frozen=True):
     first_byte_timeout: float = 120.0
     idle_timeout: float = 120.0
     max_connections: int = 1000
+
+    def speaks(self, dialect: str) -> bool:
+        return dialect == self.dialect or dialect in self.dialects
+
+    def headers_of(self, dialect: str) -> bytes:
+        return self.own_headers.get(dialect, self.headers) if self.own_headers else self.headers
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name!r}, {self.kind!r}, {self.host}:{self.port})"
@@ -111,23 +118,3 @@ class UpstreamBroken(Exception):
         self.reason = reason
         """connect, connect_timeout, first_byte_timeout, idle_timeout, cut, protocol, stale, too_large, tls"""
         self.detail = detail
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What has to be known of a complete answer to account for it."""
-
-    usage: Usage | None
-    error: str = ""
-    """Why a formally successful answer is none (an error in a 200), else empty."""
-
-
-class Wire(Protocol):
-    """One protocol: how a call becomes bytes, and what its answers mean."""
-
-    dialect: str
-
-    def outbound(self, call: Call, channel: Channel, endpoint: Endpoint, max_output: int | None) -> Outbound:
-        """`max_output` is set when the limit sent has to differ from the caller's."""
-        ...
-
-    def answer(self, body: bytes) -> Answer: ...

@@ -6,12 +6,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from fairlead.core.call import Caller
-from fairlead.dialects.openai_chat import native as openai_chat
+from fairlead.dialects.table import DIALECTS
 from fairlead.errors import MethodNotAllowed, NotFound, RequestError
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.pipeline import note_refusal, refuse
 from fairlead.gateway.runtime import Runtime
-from fairlead.server import health, openai, route
+from fairlead.server import anthropic, gemini, health, openai, route
 from fairlead.server.auth import ANYONE, identify
 from fairlead.server.exchange import Exchange
 
@@ -25,15 +25,29 @@ class App:
         self.runtime = runtime
         self.ready = False
         self.started = time.time()
-        self.open: Mapping[str, Callable[[bool, Exchange], None]] = {"/healthz": health.alive, "/readyz": health.ready}
+        self.open: Mapping[str, Callable[[bool, Exchange], None]] = {
+            "/healthz": health.alive,
+            "/readyz": health.ready,
+            "/": health.hello,
+            "/api/hello": health.hello,
+        }
         """Answered to anyone."""
         self.surfaces: Mapping[str, Mapping[str, Surface]] = {
             "/v1/chat/completions": {"POST": openai.chat},
+            "/v1/responses": {"POST": openai.responses, "GET": openai.no_socket},
+            "/v1/completions": {"POST": openai.completions},
+            "/v1/embeddings": {"POST": openai.embeddings},
+            **{path: {"POST": openai.opaque} for path in openai.OPAQUE},
+            "/v1/messages": {"POST": anthropic.messages},
+            "/v1/messages/count_tokens": {"POST": anthropic.count_tokens},
             "/v1/models": {"GET": openai.models},
+            "/v1beta/models": {"GET": gemini.models},
             "/v1/route": {"POST": route.explain_route},
         }
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (
-            ("/v1/models/", {"GET": openai.one_model}),
+            ("/v1/models/", {"GET": openai.one_model, "POST": gemini.generate}),
+            ("/v1beta/models/", {"GET": gemini.one_model, "POST": gemini.generate}),
+            ("/v1/responses/", {"GET": openai.stored, "DELETE": openai.forget, "POST": openai.stored_action}),
             ("/v1/decisions/", {"GET": route.decision}),
         )
 
@@ -54,7 +68,7 @@ class App:
                 raise MethodNotAllowed(f"{exchange.path} takes {allowed}, not {exchange.method}.", allow=allowed)
             await surface(self.runtime, exchange, caller)
         except RequestError as error:
-            refuse(self.runtime, caller, exchange, error, new_id())
+            refuse(self.runtime, caller, exchange, error, new_id(), dialect_of(exchange.path))
 
     def gate(self, exchange: Exchange) -> None:
         """Before a body that does not come at once is taken in: whose is it?"""
@@ -73,6 +87,15 @@ class App:
         raise NotFound(f"There is nothing at {path[:200]}; there is: {known}.", code="unknown_path")
 
 
-def refusal(error: RequestError) -> bytes:
+def dialect_of(path: str) -> str:
+    """In whose shape errors are told: the path says which API is spoken, never a header."""
+    if path.startswith("/v1/messages"):
+        return "anthropic_messages"
+    if path.startswith("/v1beta/") or (path.startswith("/v1/models/") and ":" in path):
+        return "gemini"
+    return "openai_responses" if path.startswith("/v1/responses") else "openai_chat"
+
+
+def refusal(error: RequestError, path: str) -> bytes:
     """The body of an error the listener raises before there is a request."""
-    return openai_chat.error_body(error, new_id())
+    return DIALECTS[dialect_of(path)].error_body(error, new_id())

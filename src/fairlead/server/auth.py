@@ -9,7 +9,7 @@ A key stands in `x-api-key`, or else behind `Bearer` in `Authorization`; an empt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -41,7 +41,7 @@ def identify(world: World, exchange: Exchange) -> Caller:
     headers = exchange.headers
     if not world.keys:
         return _local(headers)
-    key = headers.get(b"x-api-key", b"").strip()
+    key = headers.get(b"x-api-key", b"").strip() or _google_key(exchange)
     if not key:
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
         key = key.strip()
@@ -58,6 +58,15 @@ def identify(world: World, exchange: Exchange) -> Caller:
         raise Unauthenticated(f"This API key is not known here. {WHERE}")
     exchange.known = Proof(world, key, holder.caller)
     return holder.caller
+
+
+def _google_key(exchange: Exchange) -> bytes:
+    """As Google's clients send it: in a header of their own, or in the query of Gemini's paths."""
+    key = exchange.headers.get(b"x-goog-api-key", b"").strip()
+    if not key and exchange.query and exchange.path.startswith("/v1beta/"):
+        found = parse_qs(exchange.query).get("key")
+        key = found[0].encode("utf-8", "replace") if found else b""
+    return key
 
 
 def _local(headers: Mapping[bytes, bytes]) -> Caller:

@@ -144,11 +144,14 @@ class Connection(asyncio.Protocol):
             self.closing = True
         except httptools.HttpParserCallbackError as problem:
             cause = problem.__context__
-            self._reject(
-                cause
-                if isinstance(cause, RequestError)
-                else BadRequest("This is not proper HTTP/1.1.", code="bad_http")
-            )
+            try:
+                self._reject(
+                    cause
+                    if isinstance(cause, RequestError)
+                    else BadRequest("This is not proper HTTP/1.1.", code="bad_http")
+                )
+            finally:
+                del cause  # it holds this frame, which holds it and the connection
         except httptools.HttpParserError as problem:
             self._reject(BadRequest(f"This is not proper HTTP/1.1: {problem}.", code="bad_http"))
         except RequestError as error:
@@ -348,7 +351,7 @@ class Connection(asyncio.Protocol):
             self._parse_on()
         if not self.busy and not self.leave_at:
             self._wait_for_next()
-        if self._paused and not self._unparsed and not self._ahead() and self.transport is not None:
+        if self._paused and not self._unparsed and not (self.busy and self._ahead()) and self.transport is not None:
             self._paused = False
             self.transport.resume_reading()
 
@@ -391,7 +394,7 @@ class Connection(asyncio.Protocol):
     def refuse(self, error: RequestError) -> None:
         """Say what is wrong and close."""
         self.closing = True
-        body = self.listener.refusal(error)
+        body = self.listener.refusal(error, self._target.partition(b"?")[0].decode("latin-1"))
         self.write(
             b"%bContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
             % (STATUS_LINES[error.status], len(body), body)

@@ -131,9 +131,11 @@ class Exchange:
             if self._connection.choked:
                 await self._connection.drain()
 
-    def end(self) -> None:
+    def end(self, last: bytes = b"") -> None:
         if self._chunked:
-            self._connection.write(b"0\r\n\r\n")
+            self._connection.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n")
+        elif last:
+            self._connection.write(last)
         self.end_of_answer()
 
     def abort(self) -> None:

@@ -37,7 +37,7 @@ class Listener:
     def __init__(
         self,
         handler: Handler,
-        refusal: Callable[[RequestError], bytes],
+        refusal: Callable[[RequestError, str], bytes],
         bounds: Bounds = USUAL,
         gate: Callable[[Exchange], None] = anyone,
     ) -> None:
@@ -47,7 +47,7 @@ class Listener:
         the RequestError to refuse it with."""
         self.held = 0
         self.refusal = refusal
-        """How an error that no handler saw is spelled."""
+        """How an error that no handler saw is spelled, for a request to this path."""
         self.bounds = bounds
         self.loop = asyncio.get_running_loop()
         self.now = monotonic  # the loop's own clock has only milliseconds under uvloop

@@ -7,38 +7,112 @@ from urllib.parse import unquote
 
 import orjson
 
-from fairlead.core.call import Caller
+from fairlead.core.call import Caller, Operation
 from fairlead.core.choice import AUTO, SUFFIXES, suffixes
 from fairlead.core.model import Model, capability_names
-from fairlead.errors import NotFound, UnsupportedMedia
-from fairlead.gateway import pipeline
+from fairlead.errors import BadRequest, NotFound, UnsupportedMedia
+from fairlead.gateway import conversations, pipeline
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
+from fairlead.server import anthropic
 from fairlead.server.exchange import JSON, Exchange
 
 JSON_TYPE = b"application/json"
+
+
+OPAQUE = (
+    "/v1/moderations",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+)
+"""What passes through to the named model's provider unread."""
 
 
 def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
     return pipeline.answer(runtime, incoming(exchange, caller), exchange)
 
 
-def incoming(exchange: Exchange, caller: Caller) -> Incoming:
+async def responses(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    asked = incoming(exchange, caller, "openai_responses")
+    await conversations.answer(runtime, asked, exchange)
+
+
+async def no_socket(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    """Some clients try a web socket first; told so, they fall back to plain requests at once."""
+    exchange.send(426, JSON + b"Upgrade: HTTP/1.1\r\n", b'{"error":{"message":"Use POST."}}')
+
+
+async def stored(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    name, _, part = exchange.path.removeprefix("/v1/responses/").partition("/")
+    kept = await runtime.conversations.find(caller.tenant, name)
+    if kept is None or part not in ("", "input_items"):
+        raise conversations.missing(name)
+    body = kept.answer if not part else conversations.page(kept.asked)
+    exchange.send(200, JSON, body)
+
+
+async def forget(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    name = exchange.path.removeprefix("/v1/responses/")
+    if not await runtime.conversations.forget(caller.tenant, name):
+        raise conversations.missing(name)
+    exchange.send(200, JSON, orjson.dumps({"id": name, "object": "response", "deleted": True}))
+
+
+async def stored_action(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    action = exchange.path.removeprefix("/v1/responses/").partition("/")[2]
+    raise BadRequest(f"{action or 'this'} is not offered for responses: they are never run in the background.")
+
+
+def completions(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+    return pipeline.answer(runtime, incoming(exchange, caller, "completions"), exchange)
+
+
+def embeddings(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+    return pipeline.answer(runtime, incoming(exchange, caller, "embeddings", "embed"), exchange)
+
+
+def opaque(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+    kind = exchange.headers.get(b"content-type", b"")
+    if kind.startswith(b"multipart/form-data"):
+        asked = Incoming(
+            "opaque", caller, exchange.headers, exchange.body, exchange.received, "opaque", path=exchange.path[3:]
+        )
+    else:
+        asked = incoming(exchange, caller, "opaque", "opaque", path=exchange.path[3:])
+    return pipeline.answer(runtime, asked, exchange)
+
+
+def incoming(
+    exchange: Exchange,
+    caller: Caller,
+    dialect: str = "openai_chat",
+    operation: Operation = "generate",
+    model: str = "",
+    stream: bool = False,
+    path: str = "",
+) -> Incoming:
     """The request as the pipeline takes it. Other content types are refused: a web page may send those unasked."""
     headers = exchange.headers
     kind = headers.get(b"content-type", b"")
-    if kind != JSON_TYPE and kind.partition(b";")[0].strip().lower() != JSON_TYPE:
+    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         shown = kind.decode("latin-1")[:100] or "nothing"
         raise UnsupportedMedia(f"Content-Type has to be application/json; this request says {shown}.")
     coding = headers.get(b"content-encoding", b"identity")
     if coding != b"identity":
         raise UnsupportedMedia("Compressed request bodies are not accepted; send it without Content-Encoding.")
-    return Incoming("generate", caller, headers, exchange.body, exchange.received)
+    return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path)
 
 
 async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     world = runtime.world
+    if b"anthropic-version" in exchange.headers:
+        anthropic.send_models(world, exchange, caller)
+        return
     rows = [virtual(name, world) for name in virtual_names(world)]
     rows += [real(model) for model in world.snapshot.models.values() if usable(model, caller)]
     exchange.send(200, JSON, orjson.dumps({"object": "list", "data": rows}))
@@ -54,6 +128,12 @@ async def one_model(runtime: Runtime, exchange: Exchange, caller: Caller) -> Non
         exchange.send(200, JSON, orjson.dumps(virtual(name, world)))
     else:
         raise NotFound(f"model {name[:200]!r} is not known here.", param="model", code="model_not_found")
+
+
+def usable_names(world: World, caller: Caller) -> list[str]:
+    """Every name this caller may put into `model`."""
+    real_names = [model.name for model in world.snapshot.models.values() if usable(model, caller)]
+    return [*virtual_names(world), *real_names]
 
 
 def usable(model: Model, caller: Caller) -> bool:

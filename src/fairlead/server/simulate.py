@@ -53,7 +53,7 @@ class SimulatedApp:
     async def __call__(self, exchange: Exchange) -> None:
         if exchange.path.startswith("/sim/") and not (is_loopback(exchange.peer) and b"origin" not in exchange.headers):
             error: RequestError = Forbidden("The simulation is steered by programs on its own machine only.")
-            exchange.send(error.status, JSON, refusal(error))
+            exchange.send(error.status, JSON, refusal(error, exchange.path))
             return
         path = f"{exchange.path}?{exchange.query}" if exchange.query else exchange.path
         await self.server.answer(exchange.method, path, exchange.headers, exchange.body, Stage(exchange))

@@ -13,7 +13,9 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
+from fairlead.dialects import neutral
 from fairlead.dialects.body import decode
+from fairlead.dialects.openai_chat.asking import read
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
 
@@ -29,7 +31,7 @@ MOST_ANSWERS = 1024
 
 class Part(Struct):
     type: str
-    text: str | UnsetType = UNSET
+    text: str | UnsetType | None = UNSET
 
 
 class Message(Struct):
@@ -72,12 +74,13 @@ FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request
 class ChatView:
     """The decoded request with what can be read off it, worked out on first use."""
 
-    __slots__ = ("_shape", "body", "request")
+    __slots__ = ("_neutral", "_shape", "body", "request")
 
     def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
         self.body = body
         self._shape: Shape | None = None
+        self._neutral: neutral.Request | None = None
 
     @property
     def model(self) -> str:
@@ -113,6 +116,11 @@ class ChatView:
     def max_output(self) -> int | None:
         limit = self.request.max_completion_tokens
         return self.request.max_tokens if limit is None else limit
+
+    def neutral(self) -> neutral.Request:
+        if self._neutral is None:
+            self._neutral = read(self)
+        return self._neutral
 
 
 def _shape(request: Request) -> Shape:
@@ -276,6 +284,10 @@ def read_answer(body: bytes) -> tuple[Usage | None, str]:
     if len(usual.choices) <= LONGEST_EMPTY and bytes(usual.choices) in EMPTY:
         return _read_odd_answer(body)
     return None if usual.usage is None else _plausible(usual.usage), ""
+
+
+account = read_answer
+"""The name that every dialect has for it."""
 
 
 def _read_odd_answer(body: bytes) -> tuple[Usage | None, str]:

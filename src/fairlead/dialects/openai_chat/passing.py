@@ -44,7 +44,6 @@ _CHUNK = msgspec.json.Decoder(_Chunk)
 _USAGE_NULL = (b',"usage":null', b', "usage": null', b',"usage": null')
 _MARKS = (b'"finish_reason":"', b'"finish_reason": "', b'"usage":{', b'"usage": {', b'"error"')
 """What the last events of a stream hold, as it is usually spelled."""
-_ENDED = (b"data: [DONE]\n\n", b"data:[DONE]\n\n", b"data: [DONE]\r\n\r\n", b"data:[DONE]\r\n\r\n")
 WINDOW = 4096
 """Bytes at the end in which those marks are looked for before all of the tail is read."""
 
@@ -62,7 +61,7 @@ class StreamReader(Passing):
         self._finished: set[int] = set()
 
     def ends(self, block: bytes) -> bool:
-        return block.endswith(_ENDED)
+        return sse.has_mark(block)
 
     def shown(self, event: bytes) -> bytes:
         return _without_usage(event) if self.strip and b'"usage"' in event else event

@@ -1,0 +1,114 @@
+"""The streamed answers of Anthropic's Messages: what has to be seen of them while they pass.
+
+Usage comes twice: with `message_start`, and with `message_delta` as the total so far. Only the second is whole.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from fairlead.dialects import sse
+from fairlead.dialects.anthropic_messages import native
+from fairlead.dialects.passing import Passing
+
+_STOPS = (b'"type":"message_stop"', b'"type": "message_stop"')
+_ERROR = b"event: error"
+NEAR = 256
+"""Bytes at the end of a block in which its last event is looked for."""
+
+
+class _Delta(Struct):
+    text: Raw | UnsetType = UNSET
+    thinking: Raw | UnsetType = UNSET
+    partial_json: Raw | UnsetType = UNSET
+    signature: Raw | UnsetType = UNSET
+    stop_reason: str | None = None
+
+
+class _Block(Struct):
+    type: str = ""
+
+
+class _Message(Struct):
+    usage: Raw | UnsetType = UNSET
+
+
+class _Event(Struct):
+    type: str = ""
+    delta: _Delta | None = None
+    content_block: _Block | None = None
+    message: _Message | None = None
+    usage: Raw | UnsetType = UNSET
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+class StreamReader(Passing):
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: native.RawUsage | None = None
+        """What the start told, then with what the end told."""
+
+    def ends(self, block: bytes) -> bool:
+        near = block[-NEAR:]
+        last = near[near.rfind(b"data:") :]
+        return _STOPS[0] in last or _STOPS[1] in last
+
+    def telling(self, tail: bytes) -> int:
+        at = tail.rfind(b'"message_delta"')
+        error = tail.rfind(_ERROR)
+        if at < 0 and error < 0:
+            return 0
+        first = min(found for found in (at, error) if found >= 0)
+        lines = tail.rfind(b"\n\n", 0, first), tail.rfind(b"\n\r\n", 0, first)
+        return max(lines[0] + 2 if lines[0] >= 0 else 0, lines[1] + 3 if lines[1] >= 0 else 0)
+
+    def look(self, event: bytes) -> None:
+        data = sse.data(event)
+        if data is None or not data.strip():
+            return
+        try:
+            found = _EVENT.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.error = self.error or "the provider sent an event that is not the JSON it should be"
+            return
+        kind = found.type
+        if kind == "content_block_delta" and found.delta is not None:
+            self._content(found.delta)
+        elif kind == "content_block_start" and found.content_block is not None:
+            # A text or a thought begins empty; whatever else begins says something.
+            self.committed = self.committed or found.content_block.type not in ("text", "thinking")
+        elif kind == "message_start" and found.message is not None:
+            self._count(found.message.usage)
+        elif kind == "message_delta":
+            self._count(found.usage)
+            self.usage = native.usage_of(self._found) or self.usage
+            self.committed = self.committed or (found.delta is not None and found.delta.stop_reason is not None)
+        elif kind == "message_stop":
+            self.done = self.committed = True
+        elif kind == "error":
+            self.error = self.error or "the provider reported an error in the stream"
+
+    def end(self) -> bytes:
+        rest = super().end()
+        begun = native.usage_of(self._found)
+        if self.usage is None and begun is not None and self.committed:
+            # Cut before the end told: what went in is known, what came out is estimated.
+            self.usage = msgspec.structs.replace(begun, output=max(begun.output, self.estimate), estimated=True)
+        return rest
+
+    def _content(self, delta: _Delta) -> None:
+        for value in (delta.text, delta.thinking, delta.partial_json, delta.signature):
+            if isinstance(value, Raw) and len(value) > 2:
+                self.said += len(value) - 2
+                self.seen += 1
+                self.committed = True
+
+    def _count(self, raw: Raw | UnsetType) -> None:
+        found = native.raw_usage(raw)
+        if found is not None:
+            self._found = native.later(self._found, found)

@@ -1,0 +1,107 @@
+"""The streamed answers of Gemini: what has to be seen of them while they pass.
+
+A stream has no end mark: it is whole once every candidate told its finish reason, or the prompt was blocked.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from fairlead.dialects import sse
+from fairlead.dialects.gemini.native import EMPTY, Feedback, read_usage
+from fairlead.dialects.passing import Passing
+
+
+class _Part(Struct):
+    text: Raw | UnsetType = UNSET
+    functionCall: Raw | UnsetType = UNSET
+    inlineData: Raw | UnsetType = UNSET
+    executableCode: Raw | UnsetType = UNSET
+    codeExecutionResult: Raw | UnsetType = UNSET
+    thoughtSignature: Raw | UnsetType = UNSET
+
+
+class _Content(Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(Struct):
+    content: _Content | None = None
+    finishReason: str | None = None
+    index: int | None = None
+
+
+class _Chunk(Struct):
+    candidates: list[_Candidate] | None = None
+    promptFeedback: Feedback | None = None
+    usageMetadata: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+
+
+_CHUNK = msgspec.json.Decoder(_Chunk)
+_MARKS = (b'"finishReason"', b'"promptFeedback"', b'"error"')
+"""What the last events of a stream hold."""
+WINDOW = 8192
+"""Bytes at the end in which those marks are looked for before all of the tail is read."""
+
+
+class StreamReader(Passing):
+    __slots__ = ("_answers", "_finished")
+
+    def __init__(self, answers: int = 1) -> None:
+        super().__init__()
+        self._answers = answers
+        self._finished: set[int] = set()
+
+    def ends(self, block: bytes) -> bool:
+        return False
+
+    def telling(self, tail: bytes) -> int:
+        if self._answers > 1:
+            return 0
+        window = max(len(tail) - WINDOW, 0)
+        found = [at for mark in _MARKS if (at := tail.find(mark, window)) >= 0]
+        if not found:
+            return 0
+        lines = tail.rfind(b"\n\n", 0, min(found)), tail.rfind(b"\n\r\n", 0, min(found))
+        return max(lines[0] + 2 if lines[0] >= 0 else 0, lines[1] + 3 if lines[1] >= 0 else 0)
+
+    def look(self, event: bytes) -> None:
+        data = sse.data(event)
+        if data is None or not data.strip():
+            return
+        try:
+            chunk = _CHUNK.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.error = self.error or "the provider sent an event that is not the JSON it should be"
+            return
+        self.usage = read_usage(chunk.usageMetadata) or self.usage
+        if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY:
+            self.error = "the provider reported an error in the stream"
+            return
+        if chunk.promptFeedback is not None and chunk.promptFeedback.blockReason:
+            self.committed = self.done = True
+        for number, candidate in enumerate(chunk.candidates or ()):
+            said = _said(candidate.content)
+            if said:
+                self.said += said
+                self.seen += 1
+                self.committed = True
+            if candidate.finishReason is not None:
+                self.committed = True
+                self._finished.add(number if candidate.index is None else candidate.index)
+                self.done = len(self._finished) >= self._answers
+
+
+def _said(content: _Content | None) -> int:
+    """About the bytes of what a candidate says; 0 where it says nothing."""
+    said = 0
+    if content is not None:
+        for part in content.parts or ():
+            for value in (part.text, part.functionCall, part.executableCode, part.codeExecutionResult):
+                if value is not UNSET and (raw := bytes(value)) not in EMPTY:
+                    said += len(raw) - 2
+            if part.inlineData is not UNSET or part.thoughtSignature is not UNSET:
+                said += 4
+    return said

@@ -1,0 +1,134 @@
+"""Requests that pass through unread but for their model's name: moderations, images, audio. JSON or a form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.core.call import Shape
+from fairlead.core.record import Usage
+from fairlead.dialects import neutral
+from fairlead.dialects.body import decode
+from fairlead.dialects.dialect import Asked, Dialect, Interpreter, Reader, Target, View, Writer
+from fairlead.dialects.openai_chat import native as chat
+from fairlead.dialects.translate import Losses
+from fairlead.dialects.wishes import Options
+from fairlead.errors import BadRequest
+
+NAME = "opaque"
+FORM_MODEL = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n')
+
+
+class Request(Struct):
+    model: str
+    fairlead: Options | None = None
+
+
+class _Usage(Struct):
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class _Answer(Struct):
+    usage: _Usage | None = None
+
+
+_REQUEST = msgspec.json.Decoder(Request)
+_ANSWER = msgspec.json.Decoder(_Answer)
+FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request))
+
+
+class OpaqueView:
+    __slots__ = ("form", "model", "options")
+    stream = False
+    answers = 1
+
+    def __init__(self, model: str, options: Options | None, form: bool) -> None:
+        self.model = model
+        self.options = options
+        self.form = form
+
+    def shape(self) -> Shape:
+        return Shape(0, 0, 1)
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        return iter(())
+
+    def max_output(self) -> int | None:
+        return None
+
+    def neutral(self) -> neutral.Request:
+        untranslatable()
+
+
+def read_request(body: bytes, model: str, stream: bool) -> OpaqueView:
+    if body.startswith(b"--"):
+        found = FORM_MODEL.search(body)
+        if found is None:
+            raise BadRequest("model is missing from the form.", param="model", code="missing_field")
+        return OpaqueView(found.group(1).decode("utf-8", "replace"), None, form=True)
+    request = decode(body, _REQUEST, FIELDS)
+    return OpaqueView(request.model, request.fairlead, form=False)
+
+
+def renamed(body: bytes, model: str) -> bytes:
+    """A form with another model's name."""
+    found = FORM_MODEL.search(body)
+    assert found is not None
+    return body[: found.start(1)] + model.encode() + body[found.end(1) :]
+
+
+def account(body: bytes) -> tuple[Usage | None, str]:
+    """Tokens where they are told; nothing else can be known of such an answer."""
+    try:
+        usage = _ANSWER.decode(body).usage
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Usage(), ""
+    return Usage() if usage is None else Usage(max(usage.input_tokens, 0), max(usage.output_tokens, 0)), ""
+
+
+def untranslatable(*given: object) -> NoReturn:
+    raise BadRequest("This kind of request is only passed on, to a provider that takes it.", code="not_translatable")
+
+
+def write_request(request: neutral.Request, target: Target, losses: Losses) -> bytes:
+    untranslatable()
+
+
+def read_answer(body: bytes) -> neutral.Answer:
+    untranslatable()
+
+
+def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
+    untranslatable()
+
+
+def interpreter() -> Interpreter:
+    untranslatable()
+
+
+def writer(asked: Asked) -> Writer:
+    untranslatable()
+
+
+def passing(view: View, strip: bool) -> Reader:
+    untranslatable()
+
+
+DIALECT = Dialect(
+    NAME,
+    read_request,
+    write_request,
+    read_answer,
+    write_answer,
+    interpreter,
+    writer,
+    passing,
+    account,
+    chat.error_body,
+    chat.error_event,
+)

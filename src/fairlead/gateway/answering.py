@@ -1,0 +1,44 @@
+"""Answers on their way back: untouched where client and provider speak the same dialect, else translated."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+from fairlead.core.call import Call
+from fairlead.core.record import Usage
+from fairlead.dialects.dialect import Asked, Reader, View
+from fairlead.dialects.embeddings import EmbeddingsView, as_asked
+from fairlead.dialects.openai_chat.native import ChatView
+from fairlead.dialects.table import DIALECTS
+from fairlead.dialects.translating import Translating
+from fairlead.providers.openai_compatible import wants_usage
+from fairlead.providers.wire import Endpoint
+
+
+def reader_for(call: Call, dialect: str, endpoint: Endpoint, model: str) -> Reader:
+    """What a provider that was asked in `dialect` streams, for the caller."""
+    view = cast(View, call.view)
+    if dialect == call.dialect:
+        return DIALECTS[dialect].passing(view, isinstance(view, ChatView) and wants_usage(view, endpoint))
+    return Translating(DIALECTS[dialect].interpreter(), DIALECTS[call.dialect].writer(asked(call, model)))
+
+
+def whole(call: Call, dialect: str, body: bytes, model: str) -> tuple[bytes, Usage | None, str]:
+    """(the answer for the caller, usage, why it is no answer)."""
+    if call.operation == "count":
+        return body, Usage(), ""
+    if dialect == call.dialect:
+        usage, error = DIALECTS[dialect].account(body)
+        if not error and isinstance(call.view, EmbeddingsView):
+            body = as_asked(body, call.view)
+        return body, usage, error
+    try:
+        answer = DIALECTS[dialect].read_answer(body)
+    except ValueError as problem:
+        return body, None, str(problem) or "the provider's answer is not what it should be"
+    return DIALECTS[call.dialect].write_answer(answer, asked(call, model)), answer.usage, ""
+
+
+def asked(call: Call, model: str) -> Asked:
+    return Asked(call.id, model, cast(View, call.view), int(time.time()))

@@ -1,0 +1,151 @@
+"""The wires: how a request in a dialect a provider speaks becomes bytes for it. One row a dialect.
+
+A request passes through byte for byte unless something has to change: the model's upstream name, our own `fairlead`
+object, which no provider may see, and what a wire's own function says. A request in a dialect the provider does not
+speak is written anew by that dialect (`dialects/`), in the first one that it does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import quote
+
+import msgspec
+import orjson
+
+from fairlead.core.call import Call
+from fairlead.core.model import Channel, Model
+from fairlead.dialects import json, opaque
+from fairlead.dialects.anthropic_messages import native as anthropic
+from fairlead.dialects.dialect import Target, View
+from fairlead.dialects.embeddings import EmbeddingsView
+from fairlead.dialects.table import DIALECTS
+from fairlead.dialects.translate import Losses
+from fairlead.providers import openai_compatible
+from fairlead.providers.quirks import flags_of
+from fairlead.providers.wire import Endpoint, Outbound
+
+MODEL_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')
+
+
+class Wire(msgspec.Struct, frozen=True):
+    dialect: str
+    path: Callable[[str, bool], str]
+    """Behind the endpoint's prefix, for an upstream model, streaming or not."""
+    count_path: Callable[[str], str] | None = None
+    """Where tokens are counted without an answer."""
+    changes: Callable[[Call, Endpoint, int | None], dict[str, bytes | None]] | None = None
+    """Fields to set in a body that passes, or (None) to take out, beside the model's name."""
+    model_in_path: bool = False
+    prepared: Callable[[bytes], bytes] | None = None
+    """What a body that passes needs before anything else, whatever model it is for."""
+    version: bytes = b""
+    """The header line that says which version of the API is spoken, where the caller does not."""
+
+
+def _fixed(path: str) -> Callable[[str, bool], str]:
+    return lambda model, stream: path
+
+
+def _gemini_path(model: str, stream: bool) -> str:
+    action = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"/models/{quote(model, safe='')}:{action}"
+
+
+def _gemini_embeddings_path(model: str, stream: bool) -> str:
+    return f"/models/{quote(model, safe='')}:batchEmbedContents"
+
+
+WIRES: dict[str, Wire] = {
+    wire.dialect: wire
+    for wire in (
+        Wire("openai_chat", _fixed("/chat/completions"), changes=openai_compatible.changes),
+        Wire("openai_responses", _fixed("/responses")),
+        Wire(
+            "anthropic_messages",
+            _fixed("/messages"),
+            count_path=lambda model: "/messages/count_tokens",
+            prepared=anthropic.own,
+            version=b"anthropic-version: 2023-06-01\r\n",
+        ),
+        Wire(
+            "gemini",
+            _gemini_path,
+            count_path=lambda model: f"/models/{quote(model, safe='')}:countTokens",
+            model_in_path=True,
+        ),
+        Wire("embeddings", _fixed("/embeddings")),
+        Wire("gemini_embeddings", _gemini_embeddings_path, model_in_path=True),
+        Wire("completions", _fixed("/completions")),
+        Wire("opaque", _fixed("")),
+    )
+}
+
+
+EMBEDDINGS = ("embeddings", "gemini_embeddings")
+
+
+def wire_for(call: Call, endpoint: Endpoint) -> Wire | None:
+    """The caller's own dialect where the provider speaks it, else the provider's main one; None where neither will do."""
+    if endpoint.speaks(call.dialect):
+        return WIRES[call.dialect]
+    if call.operation == "embed":
+        spoken = next((dialect for dialect in EMBEDDINGS if endpoint.speaks(dialect)), None)
+        return None if spoken is None else WIRES[spoken]
+    return WIRES[endpoint.dialect] if call.operation == "generate" else None
+
+
+def outbound(
+    call: Call, model: Model, channel: Channel, endpoint: Endpoint, wire: Wire, losses: Losses | None
+) -> Outbound:
+    """`losses` is given where the request has to be translated. Raises BadRequest for what cannot be."""
+    counts = call.operation == "count" and wire.count_path is not None
+    path = wire.count_path(channel.upstream) if counts and wire.count_path else wire.path(channel.upstream, call.stream)
+    if losses is None:
+        body = passed(call, channel, endpoint, wire)
+        version = b"" if b"anthropic-version:" in call.forward else wire.version
+        headers = endpoint.headers_of(wire.dialect) + call.forward + version
+        if b"content-type:" in call.forward:
+            headers = headers.replace(b"Content-Type: application/json\r\n", b"", 1)
+    else:
+        target = Target(
+            channel.upstream, endpoint.kind, model.max_output, flags_of(endpoint.kind, channel.upstream),
+            endpoint.max_tokens_field,
+        )  # fmt: skip
+        request = cast(View, call.view).neutral()
+        body = DIALECTS[wire.dialect].write_request(request, target, losses)
+        headers = endpoint.headers_of(wire.dialect) + wire.version
+    if call.path:
+        path = call.path
+    elif isinstance(call.view, EmbeddingsView) and losses is None and not call.view.batch:
+        path = path.replace(":batchEmbedContents", ":embedContent")
+    return Outbound("POST", endpoint.prefix + path, headers, body)
+
+
+def passed(call: Call, channel: Channel, endpoint: Endpoint, wire: Wire, max_output: int | None = None) -> bytes:
+    """The caller's own bytes, changed no more than has to be."""
+    view = cast(View, call.view)
+    body = call.body
+    if isinstance(view, opaque.OpaqueView) and view.form:
+        return opaque.renamed(body, channel.upstream)
+    if wire.prepared is not None:
+        body = wire.prepared(body)
+    changes: dict[str, bytes | None] = {} if wire.changes is None else wire.changes(call, endpoint, max_output)
+    if view.options is not None:
+        body = json.without(body, "fairlead")
+    for field, value in changes.items():
+        if value is None:
+            body = json.without(body, field)
+    fields = {field: value for field, value in changes.items() if value is not None}
+    if isinstance(view, EmbeddingsView) and wire.model_in_path:
+        return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % channel.upstream.encode())
+    if not wire.model_in_path and view.model != channel.upstream:
+        name = orjson.dumps(channel.upstream)
+        if not fields and body.count(b'"model"') == 1 and b"\\u00" not in body:
+            at = MODEL_VALUE.match(body, body.index(b'"model"') + 7)
+            if at is not None:
+                return body[: at.start(1)] + name + body[at.end(1) :]
+        fields["model"] = name
+    return json.splice(body, fields) if fields else body

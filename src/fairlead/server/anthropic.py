@@ -1,0 +1,39 @@
+"""Anthropic's surface: messages, counting tokens, the list of models."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from urllib.parse import parse_qs
+
+from fairlead.core.call import Caller
+from fairlead.dialects.anthropic_messages import native
+from fairlead.gateway import counting, pipeline
+from fairlead.gateway.runtime import Runtime
+from fairlead.gateway.world import World
+from fairlead.server import openai
+from fairlead.server.exchange import JSON, Exchange
+
+
+def messages(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+    return pipeline.answer(runtime, openai.incoming(exchange, caller, "anthropic_messages"), exchange)
+
+
+async def count_tokens(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    asked = openai.incoming(exchange, caller, "anthropic_messages", "count")
+    await counting.answer(runtime, asked, exchange)
+
+
+def send_models(world: World, exchange: Exchange, caller: Caller) -> None:
+    """On the same path as OpenAI's list: the header `anthropic-version` asks for this one."""
+    asked = parse_qs(exchange.query)
+    limit = asked.get("limit", ["20"])[0]
+    exchange.send(
+        200,
+        JSON,
+        native.models_page(
+            openai.usable_names(world, caller),
+            int(limit[:6]) if limit.isdecimal() else 20,
+            asked.get("after_id", [""])[0],
+            asked.get("before_id", [""])[0],
+        ),
+    )

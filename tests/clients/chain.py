@@ -1,0 +1,68 @@
+"""Two gateways in a row: clients speak to the front one, which asks the back one in every dialect there is.
+
+Behind the back one stand simulated models. So each client meets each wire: what it sends goes out of the front in the
+dialect of the model it named (`via-chat`, `via-responses`, `via-anthropic`, `via-gemini`) and is read by the back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairlead.config.load import loads
+from fairlead.server.serve import Running, start
+
+KEY = "fl_test"
+VIAS = ("via-chat", "via-responses", "via-anthropic", "via-gemini")
+ABILITIES = "[tools, json_schema, vision, documents, audio, thinking, logprobs]"
+BACK = """
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state}"}}
+providers: {{sim: {{kind: simulated}}}}
+models:
+  back: {{channels: [{{provider: sim, model: sim-medium}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
+keys: [{{name: front, key: {key}}}]
+"""
+FRONT = """
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state}"}}
+providers:
+  chat: {{kind: openai, base_url: "http://127.0.0.1:{port}/v1", api_key: {key}}}
+  responses: {{kind: openai_responses, base_url: "http://127.0.0.1:{port}/v1", api_key: {key}}}
+  anthropic: {{kind: anthropic, base_url: "http://127.0.0.1:{port}", api_key: {key}}}
+  gemini: {{kind: gemini, base_url: "http://127.0.0.1:{port}", api_key: {key}}}
+models:
+  via-chat: {{channels: [{{provider: chat, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
+  via-responses: {{channels: [{{provider: responses, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
+  via-anthropic: {{channels: [{{provider: anthropic, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
+  via-gemini: {{channels: [{{provider: gemini, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
+keys: [{{name: test, key: {key}}}]
+"""
+
+
+@dataclass
+class Chain:
+    front: Running
+    back: Running
+
+    @property
+    def port(self) -> int:
+        return self.front.port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.front.port}"
+
+
+@asynccontextmanager
+async def chained(folder: Path, speed: float = float("inf")) -> AsyncIterator[Chain]:
+    names = {"key": KEY, "abilities": ABILITIES}
+    back = await start(loads(BACK.format(state=folder / "back", **names)), speed=speed)
+    try:
+        front = await start(loads(FRONT.format(state=folder / "front", port=back.port, **names)))
+        try:
+            yield Chain(front, back)
+        finally:
+            await front.stop()
+    finally:
+        await back.stop()

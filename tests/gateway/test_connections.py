@@ -1,0 +1,254 @@
+"""Connections to providers: what one may send, when it is used again, and when a request goes out a second time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import cast
+
+import pytest
+
+from fairlead.core.egress import grant
+from fairlead.gateway.transport import HttpReply, HttpUpstream
+from fairlead.providers.wire import Endpoint, UpstreamBroken
+from tests.gateway.test_transport import CHANNEL, OUTBOUND, call
+from tests.server.serving import question, serving, soon, within_a_second
+from tests.upstream import (
+    CUT,
+    HANG,
+    RST,
+    STREAM_HEAD,
+    USAGE,
+    Play,
+    Step,
+    Upstream,
+    answer,
+    chunk,
+    completion,
+    event,
+    events,
+    scripted,
+    stream,
+)
+
+ROLE = events()[0]
+LINES = b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n" * 500
+MEGABYTES = 16_000_000
+
+
+class Sending:
+    def __init__(self, upstream: Upstream, http: HttpUpstream, endpoint: Endpoint) -> None:
+        self.upstream = upstream
+        self.http = http
+        self.endpoint = endpoint
+
+    async def send(self) -> HttpReply:
+        return await self.http.send(grant(call(), CHANNEL), self.endpoint, OUTBOUND, lambda: None)
+
+
+@asynccontextmanager
+async def sending() -> AsyncIterator[Sending]:
+    async with scripted() as upstream:
+        endpoint = Endpoint(
+            "one", "openai", "openai_chat", "127.0.0.1", upstream.port, first_byte_timeout=5.0, idle_timeout=5.0
+        )
+        http = HttpUpstream({"one": endpoint})
+        try:
+            yield Sending(upstream, http, endpoint)
+        finally:
+            await http.close()
+
+
+ENDLESS = {
+    "header lines": (b"HTTP/1.1 200 OK\r\n", LINES),
+    "one header": (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 16_000),
+    "status line": (b"HTTP/1.1 200 O", b"K" * 16_000),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500),
+    "trailer": (STREAM_HEAD + chunk(ROLE) + b"0\r\n", LINES),
+    "trailer of one line": (STREAM_HEAD + chunk(ROLE) + b"0\r\nX: ", b"y" * 16_000),
+    "chunk extension": (STREAM_HEAD + chunk(ROLE) + b"5;x=", b"y" * 16_000),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_an_answer_whose_framing_has_no_end_is_given_up_after_bounded_bytes(name: str) -> None:
+    begin, piece = ENDLESS[name]
+    async with sending() as one:
+        one.upstream.push("one", Play([begin, 0.01, *[piece] * (2 * MEGABYTES // len(piece)), HANG]))
+        async with asyncio.timeout(3):
+            with pytest.raises(UpstreamBroken) as broken:
+                await (await one.send()).body()
+        assert broken.value.reason == "protocol"
+        (seen,) = one.upstream.calls
+        await within_a_second(seen.left.wait())
+        assert seen.sent < MEGABYTES
+        assert not one.http.pools["one"].open
+
+
+SWITCHING = {
+    "101": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello",
+    "101 without an upgrade": b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello",
+}
+
+
+@pytest.mark.parametrize("name", SWITCHING)
+async def test_a_switch_of_protocols_is_a_failure_of_the_protocol(name: str) -> None:
+    async with sending() as one:
+        one.upstream.push("one", Play([SWITCHING[name], HANG]))
+        async with asyncio.timeout(2):
+            with pytest.raises(UpstreamBroken) as broken:
+                await one.send()
+        assert broken.value.reason == "protocol"
+        await within_a_second(one.upstream.calls[0].left.wait())
+        assert await (await one.send()).body() == completion()
+
+
+async def test_a_switch_of_protocols_gives_way_to_the_next_model(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", Play([SWITCHING["101"], HANG]))
+        response = await server.chat(model="auto")
+        assert response.headers["x-fairlead-model"] == "m-two"
+        first = (await server.record(response)).attempts[0]
+        assert (first.outcome, first.cost) == ("failed", 0)
+        assert first.error.startswith("protocol")
+
+
+# ---- a kept connection that was closing
+
+
+@pytest.mark.parametrize("ending", [CUT, RST], ids=["fin", "rst"])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_kept_connection_that_was_closing_costs_the_client_nothing(
+    tmp_path: Path, ending: object, streamed: bool
+) -> None:
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", answer(), Play([ending]))
+        await server.chat()
+        response = await server.chat(model="auto", stream=streamed)
+        assert (response.status, response.headers["x-fairlead-model"]) == (200, "m-one")
+        assert response.body == (b"".join(events(usage=None)) if streamed else completion())
+        assert response.headers["x-fairlead-attempts"] == "2"
+        record = await server.record(response)
+        first, second = record.attempts
+        assert (first.channel, first.outcome, first.cost, first.usage.estimated) == ("m-one@one", "failed", 0, False)
+        assert first.error.startswith("stale")
+        assert (second.channel, second.outcome, second.number) == ("m-one@one", "ok", 2)
+        assert record.cost == second.cost == USAGE[0] * 1000 + USAGE[1] * 2000
+        assert server.upstream.seats == ["one", "one", "one"]
+        assert not server.running.runtime.ledger._open  # type: ignore[attr-defined]
+
+
+async def test_a_second_kept_connection_that_was_closing_is_an_ordinary_failure(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", answer(wait=0.05), answer(wait=0.05))
+        await asyncio.gather(server.chat(), server.chat())
+        assert len(server.running.runtime.http.pools["one"].idle) == 2
+        server.upstream.push("one", Play([CUT]), Play([CUT]))
+        response = await server.chat(model="auto")
+        assert (response.status, response.headers["x-fairlead-model"]) == (200, "m-two")
+        record = await server.record(response)
+        assert [attempt.channel for attempt in record.attempts] == ["m-one@one", "m-one@one", "m-two@two"]
+        assert server.upstream.seats[2:] == ["one", "one", "two"]
+
+
+SEEN = {
+    "a byte": Play([b"H", CUT]),
+    "a part of the head": Play([b"HTTP/1.1 200 OK\r\nContent-", CUT]),
+    "an interim answer": Play([b"HTTP/1.1 100 Continue\r\n\r\n", CUT]),
+    "nothing for a while": Play([0.15, CUT]),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+async def test_a_request_the_provider_has_seen_is_not_sent_to_it_again(tmp_path: Path, name: str) -> None:
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", answer(), SEEN[name])
+        await server.chat()
+        response = await server.chat(model="auto")
+        assert response.headers["x-fairlead-model"] == "m-two"
+        assert server.upstream.seats == ["one", "one", "two"]
+        first = (await server.record(response)).attempts[0]
+        assert (first.outcome, first.error[:4]) == ("failed", "cut:")
+
+
+async def test_a_fresh_connection_that_closes_at_once_is_not_tried_again_at_the_same_place(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", Play([CUT]))
+        assert (await server.chat(model="auto")).headers["x-fairlead-model"] == "m-two"
+        assert server.upstream.seats == ["one", "two"]
+
+
+# ---- time
+
+
+async def test_the_providers_patience_is_not_used_up_by_a_slow_client(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s", provider=", idle_timeout: 0.15") as server, server.client() as client:
+        piece = event({"content": "x" * 60_000})
+        server.upstream.push("one", stream([ROLE, *[piece] * 300, *events()[2:]]))
+        client.reader._limit = 2**16  # type: ignore[attr-defined]
+        transport = cast(asyncio.Transport, client.writer.transport)
+        transport.pause_reading()
+        client.ask("POST", "/v1/chat/completions", question(stream=True))
+        sent = -1
+        while not server.upstream.calls or server.upstream.calls[0].sent != sent or sent < 1000:
+            sent = server.upstream.calls[0].sent if server.upstream.calls else -1
+            await asyncio.sleep(0.06)
+        await asyncio.sleep(0.4)
+        assert not server.upstream.calls[0].whole
+        transport.resume_reading()
+        response = await client.response()
+        assert response.whole
+        assert response.body.count(b"x" * 60_000) == 300
+        assert response.body.endswith(b"data: [DONE]\n\n")
+        (record,) = await server.records()
+        assert record.outcome == "ok"
+
+
+async def test_a_provider_that_stalls_does_use_up_its_patience(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s", provider=", idle_timeout: 0.15") as server:
+        server.upstream.push("one", stream([ROLE, event({"content": "a"}), HANG], end=False))
+        response = await server.chat(stream=True)
+        assert b"idle_timeout" in response.body
+
+
+# ---- behind the end mark
+
+
+async def test_an_answer_that_ends_soon_behind_its_end_mark_leaves_its_connection_for_the_next(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        pool = server.running.runtime.http.pools["one"]
+        for _ in range(3):
+            server.upstream.push("one", stream([*events(), 0.05]))
+            response = await server.chat(stream=True)
+            assert response.body == b"".join(events(usage=None))
+            await soon(lambda: len(pool.idle) == 1)
+        assert server.upstream.accepted == 1
+
+
+NEVER: dict[str, list[Step]] = {
+    "silent": [HANG],
+    "talking": [0.05, *[step for _ in range(200) for step in (b": still there\n\n", 0.02)]],
+    "flooding": [0.05, *[b": " + b"x" * 100_000 + b"\n\n"] * 200, HANG],
+}
+
+
+@pytest.mark.parametrize("name", NEVER)
+async def test_an_answer_that_never_ends_behind_its_end_mark_loses_its_connection(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairlead.gateway.transport.LINGER_SECONDS", 0.2)
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", stream([*events(), *NEVER[name]], end=False))
+        began = monotonic()
+        response = await server.chat(stream=True)
+        assert response.whole
+        assert response.body.startswith(b"".join(events(usage=None)))
+        await soon(server.upstream.calls[0].left.is_set)
+        assert monotonic() - began < 3
+        assert not server.running.runtime.http.pools["one"].open
+        assert (await server.record(response)).outcome == "ok"
+        assert (await server.chat()).status == 200
+        assert server.upstream.accepted == 2
