@@ -46,7 +46,7 @@ async def test_a_conversation_outlives_the_process_but_not_a_day(
         now = conversations.time.time()
         monkeypatch.setattr(conversations.time, "time", lambda: now + conversations.KEPT_SECONDS + 1)
         assert await store.find("acme", "resp_1") is None
-        await store.keep("acme", "resp_2", ONE)
+        await store.keep("acme", "resp_2", Kept((), (), b"{}"))
     # Closed, its log is in the file, and nothing of what was deleted.
     assert b"resp_1" not in (tmp_path / conversations.FILE).read_bytes()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+LF = 10
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 
 
@@ -40,6 +41,9 @@ class Splitter:
             self._waiting.clear()
             self.size = 0
         end = piece.rfind(b"\n\n") + 2
+        if end > 2 and piece[end - 3] == LF:
+            # Of an odd number of line ends in a row the last one belongs to what follows.
+            end -= (end - len(piece[:end].rstrip(b"\n"))) % 2
         if end < 2 or b"\r" in piece:
             end = 0
             for found in _END.finditer(piece):
