@@ -44,22 +44,23 @@ def program(name: str) -> Path:
     return target
 
 
-def body(model: str, *, streamed: bool) -> Path:
-    """A file with a request of about 1 KB."""
-    request: dict[str, object] = {
-        "model": model,
-        "messages": [
-            {"role": "system", "content": "You answer briefly and precisely, and say so when you are not sure."},
-            {"role": "user", "content": PROMPT + EDGES * 6},
-        ],
-        "temperature": 0.2,
-        "max_tokens": 256,
-    }
+def body(model: str, *, streamed: bool, messages: bool = False) -> Path:
+    """A file with a request of about 1 KB, of OpenAI's Chat Completions or Anthropic's Messages."""
+    rules = "You answer briefly and precisely, and say so when you are not sure."
+    asked = {"role": "user", "content": PROMPT + EDGES * 6}
+    request: dict[str, object] = {"model": model, "temperature": 0.2, "max_tokens": 256}
+    if messages:
+        request |= {"system": rules, "messages": [asked]}
+    else:
+        request["messages"] = [{"role": "system", "content": rules}, asked]
     if streamed:
-        request |= {"stream": True, "stream_options": {"include_usage": True}}
+        request |= {"stream": True} if messages else {"stream": True, "stream_options": {"include_usage": True}}
     folder = BUILD / "bodies"
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{model.replace('/', '-').replace(':', '-')}{'.stream' if streamed else ''}.json"
+    file = (
+        folder
+        / f"{model.replace('/', '-').replace(':', '-')}{'.messages' if messages else ''}{'.stream' if streamed else ''}.json"
+    )
     file.write_text(json.dumps(request, separators=(",", ":")))
     return file
 

@@ -104,6 +104,19 @@ def _throughput(run: Run) -> Iterator[Figure]:
                 continue
             cpu = median(run, target, phase, "cpu_us_per_request")
             yield _at_most(f"{target}: CPU per request, {connections} connections", cpu, bound, "us")
+    for phase, title in (
+        ("closed_32", "CPU per request, 32 connections"),
+        ("paced_64", "CPU per event, 64 paced streams"),
+        ("burst_16", "CPU per event, streams in one piece"),
+    ):
+        mine, same = (median(run, name, phase, "cpu_us_per_request") for name in ("crossed", "pinned"))
+        yield _at_most(
+            f"crossed: {title}, over the same dialect's",
+            _ratio(mine, same),
+            2.5,
+            "x",
+            _pair(mine, same) + " us a request",
+        )
     for peer, bound in (("tensorzero", 1.5), ("litellm", 80)):
         if peer in run["targets"]:
             mine, theirs = (median(run, name, "closed_32", "requests_per_second") for name in ("pinned", peer))

@@ -154,11 +154,14 @@ static void ask(connection *c, long long planned) {
 
 /* ---- answers ------------------------------------------------------------------------------------------------- */
 
-/* Whether a line of an event carries text: a role alone, or an empty string, is no token. */
+/* Whether a line of an event carries text, in either dialect: a role alone, or an empty string, is no token. */
+static int holds(const char *line, size_t size, const char *mark, size_t length) {
+    const char *found = memmem(line, size, mark, length);
+    return found && found + length < line + size && found[length] != '"';
+}
+
 static int is_token(const char *line, size_t size) {
-    static const char mark[] = "\"content\":\"";
-    const char *found = memmem(line, size, mark, sizeof mark - 1);
-    return found && found + sizeof mark - 1 < line + size && found[sizeof mark - 1] != '"';
+    return holds(line, size, "\"content\":\"", 11) || holds(line, size, "\"text\":\"", 8);
 }
 
 static void count_events(connection *c, long long now) {

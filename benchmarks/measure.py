@@ -29,7 +29,7 @@ STREAMS_AT_ONCE = 1000
 
 def load(route: Route, mode: str, *options: str, streamed: bool = False) -> Result:
     """Runs the load generator; its report, or a failure that says why there is none."""
-    expected = [] if streamed else ["-e", '"usage"']
+    expected = ["-e", route.ending if streamed else '"usage"']
     headers = [part for line in route.headers for part in ("-H", line)]
     command = [str(build.program("load")), "-p", str(route.port), "-P", route.path, *headers]
     command += ["-b", str(route.body(mode, streamed=streamed)), *(["-s"] if streamed else []), *expected, *options]

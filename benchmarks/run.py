@@ -33,7 +33,7 @@ from targets import NotStarted, Route, Server, Setting, Target, own_targets, sta
 RESULTS = build.HERE / "results"
 LATEST = RESULTS / "latest.json"
 README = build.HERE / "README.md"
-ROUTES = ("direct", "bare", "pinned", "rewritten", "auto", "tensorzero", "litellm")
+ROUTES = ("direct", "bare", "pinned", "rewritten", "auto", "crossed", "tensorzero", "litellm")
 Measured = dict[str, dict[str, Any]]
 
 
@@ -82,7 +82,8 @@ def measure_server(server: Server, options: Options) -> Measured:
             }
         else:
             phases = measure.throughput(server, route, options.seconds)
-            phases |= measure.streaming(server, route, options.seconds, paced=name in ("bare", "pinned", "tensorzero"))
+            paced = name in ("bare", "pinned", "crossed", "tensorzero")
+            phases |= measure.streaming(server, route, options.seconds, paced=paced)
         measured[name] = {"start_seconds": server.start_seconds, "idle_mb": idle, **phases}
     return measured
 
@@ -182,7 +183,7 @@ def run(options: Options, wanted_peers: bool | None) -> dict[str, Any]:
 
 
 def _routes_of(target: str) -> tuple[str, ...]:
-    return ("pinned", "rewritten", "auto") if target == "fairlead" else (target,)
+    return ("pinned", "rewritten", "auto", "crossed") if target == "fairlead" else (target,)
 
 
 def parse() -> argparse.Namespace:

@@ -1,7 +1,8 @@
 """Who is measured: how each target is started, what its models are called, what proves that it kept its books.
 
-A `Server` is a running program; a `Route` is one way to ask it. One fairlead server has three routes: a pinned model
-whose bytes pass through, one whose name must be rewritten, and `auto`, where fairlead chooses.
+A `Server` is a running program; a `Route` is one way to ask it. One fairlead server has four routes: a pinned model
+whose bytes pass through, one whose name must be rewritten, `auto`, where fairlead chooses, and `crossed`, whose client
+speaks another dialect than the upstream.
 """
 
 from __future__ import annotations
@@ -42,9 +43,15 @@ class Route:
     headers: tuple[str, ...] = ()
     prefix: str = ""
     model: str | None = None  # asked for whatever the mode
+    messages: bool = False  # asked in Anthropic's dialect, which the upstream does not speak
 
     def body(self, mode: str, *, streamed: bool = False) -> Path:
-        return build.body(self.model or self.prefix + mode, streamed=streamed)
+        return build.body(self.model or self.prefix + mode, streamed=streamed, messages=self.messages)
+
+    @property
+    def ending(self) -> str:
+        """What every whole stream holds."""
+        return "message_stop" if self.messages else "[DONE]"
 
     def answers(self) -> bool:
         """Whether a small question gets a 200."""
@@ -184,6 +191,7 @@ def start_fairlead(setting: Setting, prefix: tuple[str, ...] = ()) -> Server:
         "pinned": pinned,
         "rewritten": replace(pinned, name="rewritten", model="bench-alias"),
         "auto": replace(pinned, name="auto", model="auto"),
+        "crossed": replace(pinned, name="crossed", path="/v1/messages", messages=True),
     }
     return Server(process, routes, seconds, ledger=folder / "state" / "ledger.db")
 
