@@ -27,6 +27,12 @@ endif
 .venv/.%: requirements/%.txt .venv/.core
 	$(call install,$*)
 
+# The SDKs' majors before, beside the environment's own.
+.venv/.older: requirements/older.txt .venv/.core
+	@echo installing requirements/older.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target .venv/older --requirement requirements/older.txt
+	@touch $@
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
@@ -38,7 +44,7 @@ run: .venv/.core ## Start the gateway
 demo: .venv/.core ## A scripted minute on simulated models
 	@$(BIN)/fairlead demo $(ARGS)
 
-test: setup .venv/.catalogue ## Run all tests
+test: setup .venv/.catalogue .venv/.older ## Run all tests
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 lint: setup ## Check style, format and types

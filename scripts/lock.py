@@ -18,7 +18,10 @@ LOCKS = {
     "catalogue": ["pyproject.toml", "--extra", "catalogue"],
     "bench": ["pyproject.toml", "--extra", "bench"],
     "lock": ["--group", "lock"],
+    "older": ["pyproject.toml", "--extra", "older"],
 }
+APART = frozenset({"older"})
+"""Not installed together with the others, so not solved with them."""
 OPTIONS = [
     "--universal",
     "--python-version=3.11",
@@ -35,7 +38,8 @@ def main(extra: list[str]) -> None:
     constraints: list[str] = []
     for name, sources in LOCKS.items():
         target = f"requirements/{name}.txt"
-        command = [sys.executable, "-m", "uv", "pip", "compile", *sources, *constraints, *OPTIONS, *extra]
+        beside = [] if name in APART else constraints
+        command = [sys.executable, "-m", "uv", "pip", "compile", *sources, *beside, *OPTIONS, *extra]
         subprocess.run([*command, "--output-file", target], cwd=ROOT, check=True)
         constraints += ["--constraint", target]
         print(target)
