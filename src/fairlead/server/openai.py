@@ -10,7 +10,7 @@ import orjson
 from fairlead.core.call import Caller, Operation
 from fairlead.core.choice import AUTO, SUFFIXES, suffixes
 from fairlead.core.model import Model, capability_names
-from fairlead.errors import BadRequest, NotFound, UnsupportedMedia
+from fairlead.errors import NotFound, UnsupportedMedia
 from fairlead.gateway import conversations, pipeline
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.runtime import Runtime
@@ -65,7 +65,10 @@ async def forget(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
 
 async def stored_action(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     action = exchange.path.removeprefix("/v1/responses/").partition("/")[2]
-    raise BadRequest(f"{action or 'this'} is not offered for responses: they are never run in the background.")
+    raise NotFound(
+        f"{action or exchange.path} is not offered for responses: they are never run in the background, nor compacted.",
+        code="unknown_path",
+    )
 
 
 def completions(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
