@@ -19,9 +19,9 @@ VIAS = ("via-chat", "via-responses", "via-anthropic", "via-gemini")
 ABILITIES = "[tools, json_schema, vision, documents, audio, thinking, logprobs]"
 BACK = """
 server: {{host: 127.0.0.1, port: 0, state_dir: "{state}"}}
-providers: {{sim: {{kind: simulated}}}}
+providers: {{up: {provider}}}
 models:
-  back: {{channels: [{{provider: sim, model: sim-medium}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
+  back: {{channels: [{{provider: up, model: sim-medium}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 64000}}
 keys: [{{name: front, key: {key}}}]
 """
 FRONT = """
@@ -32,10 +32,10 @@ providers:
   anthropic: {{kind: anthropic, base_url: "http://127.0.0.1:{port}", api_key: {key}}}
   gemini: {{kind: gemini, base_url: "http://127.0.0.1:{port}", api_key: {key}}}
 models:
-  via-chat: {{channels: [{{provider: chat, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
-  via-responses: {{channels: [{{provider: responses, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
-  via-anthropic: {{channels: [{{provider: anthropic, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
-  via-gemini: {{channels: [{{provider: gemini, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 4096}}
+  via-chat: {{channels: [{{provider: chat, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 64000}}
+  via-responses: {{channels: [{{provider: responses, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 64000}}
+  via-anthropic: {{channels: [{{provider: anthropic, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 64000}}
+  via-gemini: {{channels: [{{provider: gemini, model: back}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 64000}}
 keys: [{{name: test, key: {key}}}]
 """
 
@@ -55,8 +55,10 @@ class Chain:
 
 
 @asynccontextmanager
-async def chained(folder: Path, speed: float = float("inf")) -> AsyncIterator[Chain]:
-    names = {"key": KEY, "abilities": ABILITIES}
+async def chained(folder: Path, speed: float = float("inf"), upstream: int = 0) -> AsyncIterator[Chain]:
+    """`upstream` is the port of something to stand behind the back gateway instead of the simulated models."""
+    own = f'{{kind: openai, base_url: "http://127.0.0.1:{upstream}/v1"}}'
+    names = {"key": KEY, "abilities": ABILITIES, "provider": own if upstream else "{kind: simulated}"}
     back = await start(loads(BACK.format(state=folder / "back", **names)), speed=speed)
     try:
         front = await start(loads(FRONT.format(state=folder / "front", port=back.port, **names)))
