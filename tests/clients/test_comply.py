@@ -15,6 +15,8 @@ import pytest
 
 from tests.clients.chain import KEY, VIAS, chained
 
+pytest.importorskip("llm_comply")
+
 APIS = {"open-responses": "/v1", "openai-chat": "/v1", "anthropic": "/v1", "google-genai": ""}
 CHECKS = {"open-responses": 12, "openai-chat": 8, "anthropic": 8, "google-genai": 9}
 """How many of its checks say something here; the others need a model that thinks aloud."""

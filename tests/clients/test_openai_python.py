@@ -108,7 +108,7 @@ async def test_the_models(tmp_path: Path) -> None:
 ERRORS = {
     "wrong key": (openai.AuthenticationError, "fl_wrong", {}, None),
     "unknown model": (openai.NotFoundError, "fl_test", {"model": "nothing"}, None),
-    "bad field": (openai.BadRequestError, "fl_test", {"max_tokens": 0}, None),
+    "bad field": (openai.BadRequestError, "fl_test", {"max_tokens": -1}, None),
     "not allowed": (
         openai.PermissionDeniedError,
         "fl_test",

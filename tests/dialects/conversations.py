@@ -39,7 +39,7 @@ def orderly(draw: st.DrawFn) -> tuple[Turn, ...]:
         names = draw(st.lists(NAMES, max_size=3))
         ids = [draw(IDS.filter(lambda name: name not in used)) for _ in names]
         if len(set(ids)) < len(ids):
-            ids = [f"{name}{number}" for number, name in enumerate(ids)]
+            ids = [f"{name}_{len(used) + number}" for number, name in enumerate(ids)]
         used.update(ids)
         calls = [ToolCall(tool_id, name, draw(ARGUMENTS)) for tool_id, name in zip(ids, names, strict=True)]
         if not said and not calls:

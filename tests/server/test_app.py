@@ -11,7 +11,7 @@ from tests.server.wire import ask
 async def test_a_method_not_taken_is_refused_without_saying_which_are(tmp_path: Path) -> None:
     async with serving(tmp_path / "s") as server:
         for method, path, allowed in (
-            ("GET", "/v1/chat/completions", "POST"),
+            ("GET", "/v1/messages", "POST"),
             ("PUT", "/v1/models", "GET"),
             ("HEAD", "/v1/models/m-one", "GET, POST"),
             ("DELETE", "/v1/decisions/req_1", "GET"),

@@ -22,6 +22,8 @@ from fairlead.errors import BadRequest
 NAME = "completions"
 USUAL_LIMIT = 16
 """Tokens this API answers with when no limit is given."""
+CHATLESS = ("suffix", "echo", "logprobs", "best_of")
+"""What no chat can be asked for."""
 STOPS: dict[neutral.Stop, str] = {"length": "length", "context": "length", "content_filter": "content_filter"}
 
 
@@ -109,8 +111,6 @@ class CompletionView:
             if len(prompt) != 1 or not isinstance(prompt[0], str):
                 raise BadRequest("Only one text can be asked of this model at a time.", param="prompt")
             prompt = prompt[0]
-        if request.suffix or request.echo or request.logprobs or (request.best_of or 1) > 1:
-            raise BadRequest("suffix, echo, logprobs and best_of are not offered for this model.", param="suffix")
         stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
         return neutral.Request(
             model=request.model,
@@ -125,6 +125,7 @@ class CompletionView:
             frequency_penalty=request.frequency_penalty,
             user=request.user or "",
             stream=self.stream,
+            others={name: b"" for name in CHATLESS if getattr(request, name) is not None},
         )
 
 
@@ -133,8 +134,8 @@ def read_request(body: bytes, model: str, stream: bool) -> CompletionView:
     if not request.model:
         raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
     for field, value in (("max_tokens", request.max_tokens), ("n", request.n)):
-        if value is not None and not 1 <= value <= chat.MOST_OUTPUT:
-            raise BadRequest(f"{field} is {value}; it has to be at least 1.", param=field)
+        if value is not None and not 0 <= value <= chat.MOST_OUTPUT:
+            raise BadRequest(f"{field} is {value}; it cannot be negative.", param=field)
     return CompletionView(request)
 
 

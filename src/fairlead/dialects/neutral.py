@@ -115,6 +115,9 @@ class Tool(Struct):
     """Its JSON schema; empty when none was given."""
     strict: bool | None = None
     cache: str = ""
+    freeform: bytes = b""
+    """Of a tool that takes text instead of JSON: itself as its own dialect says it. Elsewhere `parameters` hold that
+    text as one argument."""
 
 
 class ForeignTool(Struct):

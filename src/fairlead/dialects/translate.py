@@ -69,6 +69,10 @@ RULES: dict[str, Rule] = {
     "foreign_content": Rule("dropped", "content that only another dialect knows"),
     # tools
     "foreign_tool": Rule("refused", "the target does not run this kind of tool"),
+    "spare_tool": Rule("dropped", "the target does not run this kind of tool, and agents do without it"),
+    "custom_tool": Rule("approximated", "the target's tools take no bare text: it becomes their one argument"),
+    "compacted": Rule("refused", "only its maker can read a conversation that was compacted"),
+    "reference": Rule("refused", "only its maker has the item that is referred to; send the item itself"),
     "parallel_tools": Rule("dropped", "the target cannot be told how many tools to call at once"),
     "tool_choice": Rule("dropped", "the model cannot be made to call a tool while it reasons"),
     # the rest
@@ -78,6 +82,20 @@ RULES: dict[str, Rule] = {
     "user": Rule("dropped", "the target takes no user id"),
     "field": Rule("dropped", "a field only the caller's dialect knows"),
 }
+
+
+SPECIAL = {
+    **{
+        f"foreign_tool.{kind}": "spare_tool"
+        for kind in (
+            "web_search", "web_search_preview", "tool_search", "image_generation", "local_shell",
+        )
+    },
+    "foreign_content.compaction": "compacted",
+    "foreign_content.item_reference": "reference",
+}  # fmt: skip
+"""Where some of what a rule is about has a rule of its own: tools that agents always declare, content that is all
+there is."""
 
 
 class Losses:
@@ -92,6 +110,7 @@ class Losses:
 
     def add(self, name: str, detail: str = "") -> None:
         """`detail` names the thing more closely (a field, a tool). Raises BadRequest where it may not be lost."""
+        name = SPECIAL.get(f"{name}.{detail}", name)
         rule = RULES[name]
         shown = f"{name}.{detail}" if detail else name
         if rule.action == "refused" or self.strict:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from urllib.parse import parse_qs
 
+import orjson
+
 from fairlead.core.call import Caller
 from fairlead.dialects.anthropic_messages import native
+from fairlead.errors import NotFound
 from fairlead.gateway import counting, pipeline
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
@@ -37,3 +40,12 @@ def send_models(world: World, exchange: Exchange, caller: Caller) -> None:
             asked.get("before_id", [""])[0],
         ),
     )
+
+
+def send_model(world: World, exchange: Exchange, caller: Caller, name: str) -> None:
+    known = openai.usable_names(world, caller)
+    model = world.snapshot.resolve(name)
+    if name not in known and (model is None or model.name not in known):
+        raise NotFound(f"model {name[:200]!r} is not known here.", param="model", code="model_not_found")
+    page = orjson.loads(native.models_page([name], 1, "", ""))
+    exchange.send(200, JSON, orjson.dumps(page["data"][0]))

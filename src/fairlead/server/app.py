@@ -33,7 +33,7 @@ class App:
         }
         """Answered to anyone."""
         self.surfaces: Mapping[str, Mapping[str, Surface]] = {
-            "/v1/chat/completions": {"POST": openai.chat},
+            "/v1/chat/completions": {"POST": openai.chat, "GET": openai.no_stored_chats},
             "/v1/responses": {"POST": openai.responses, "GET": openai.no_socket},
             "/v1/completions": {"POST": openai.completions},
             "/v1/embeddings": {"POST": openai.embeddings},

@@ -9,6 +9,7 @@ from fairlead.dialects.gemini import native
 from fairlead.errors import NotFound
 from fairlead.gateway import counting, pipeline
 from fairlead.gateway.runtime import Runtime
+from fairlead.gateway.world import World
 from fairlead.server import openai
 from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.framing import ArrayOutlet
@@ -38,17 +39,24 @@ async def generate(runtime: Runtime, exchange: Exchange, caller: Caller) -> None
 
 
 async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    send_models(runtime.world, exchange, caller)
+
+
+async def one_model(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    send_model(runtime.world, exchange, caller, unquote(exchange.path.removeprefix("/v1beta/models/")))
+
+
+def send_models(world: World, exchange: Exchange, caller: Caller) -> None:
     asked = parse_qs(exchange.query)
     size = asked.get("pageSize", ["50"])[0]
-    names = openai.usable_names(runtime.world, caller)
+    names = openai.usable_names(world, caller)
     page = native.models_page(names, int(size[:6]) if size.isdecimal() else 50, asked.get("pageToken", [""])[0])
     exchange.send(200, JSON, page)
 
 
-async def one_model(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    name = unquote(exchange.path.removeprefix("/v1beta/models/"))
-    known = openai.usable_names(runtime.world, caller)
-    model = runtime.world.snapshot.resolve(name)
+def send_model(world: World, exchange: Exchange, caller: Caller, name: str) -> None:
+    known = openai.usable_names(world, caller)
+    model = world.snapshot.resolve(name)
     if name not in known and (model is None or model.name not in known):
         raise NotFound(f"model {name[:200]!r} is not known here.", param="model", code="model_not_found")
     exchange.send(200, JSON, native.one_model(name))

@@ -15,7 +15,7 @@ from fairlead.gateway import conversations, pipeline
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
-from fairlead.server import anthropic
+from fairlead.server import anthropic, gemini
 from fairlead.server.exchange import JSON, Exchange
 
 JSON_TYPE = b"application/json"
@@ -35,6 +35,11 @@ OPAQUE = (
 
 def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
     return pipeline.answer(runtime, incoming(exchange, caller), exchange)
+
+
+async def no_stored_chats(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    """Chats are not kept here, whatever `store` says."""
+    exchange.send(200, JSON, b'{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}')
 
 
 async def responses(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
@@ -113,6 +118,9 @@ def incoming(
 
 async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     world = runtime.world
+    if b"x-goog-api-key" in exchange.headers:
+        gemini.send_models(world, exchange, caller)
+        return
     if b"anthropic-version" in exchange.headers:
         anthropic.send_models(world, exchange, caller)
         return
@@ -125,7 +133,11 @@ async def one_model(runtime: Runtime, exchange: Exchange, caller: Caller) -> Non
     name = unquote(exchange.path.removeprefix("/v1/models/"))
     world = runtime.world
     model = world.snapshot.resolve(name)
-    if model is not None and usable(model, caller):
+    if b"x-goog-api-key" in exchange.headers:
+        gemini.send_model(world, exchange, caller, name)
+    elif b"anthropic-version" in exchange.headers:
+        anthropic.send_model(world, exchange, caller, name)
+    elif model is not None and usable(model, caller):
         exchange.send(200, JSON, orjson.dumps(real(model)))
     elif name in virtual_names(world):
         exchange.send(200, JSON, orjson.dumps(virtual(name, world)))

@@ -456,8 +456,8 @@ def test_nobody_who_reasons_is_made_to_call_a_tool() -> None:
 
 
 def test_tools_of_other_providers_are_refused_by_name() -> None:  # TRAPS 11
-    with pytest.raises(BadRequest, match="tool_search"):
-        write(foreign_tools=(neutral.ForeignTool("openai_responses", "tool_search", b"{}"),))
+    with pytest.raises(BadRequest, match="code_interpreter"):
+        write(foreign_tools=(neutral.ForeignTool("openai_responses", "code_interpreter", b"{}"),))
     own = b'{"type":"web_search_20250305","name":"web_search"}'
     assert write(foreign_tools=(neutral.ForeignTool(MAKER, "web_search_20250305", own),))[0]["tools"] == [
         json.loads(own)

@@ -372,7 +372,7 @@ def test_settings_are_said_and_what_cannot_be_is_named() -> None:  # TRAPS 24, 2
     [
         asks(answers=2),
         asks(logprobs=True),
-        asks(foreign_tools=(ForeignTool("anthropic_messages", "web_search", b"{}"),)),
+        asks(foreign_tools=(ForeignTool("anthropic_messages", "web_search_20250305", b"{}"),)),
         asks(Turn("user", (Image(url="https://example.com/a.png"),))),
         asks(Turn("user", (Document(url="https://example.com/a.pdf"),))),
     ],

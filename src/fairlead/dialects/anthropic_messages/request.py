@@ -321,6 +321,8 @@ def _line(text: str) -> Json:
 def _write_tools(request: neutral.Request, target: Target, losses: Losses, marks: Marks) -> list[object]:
     written: list[object] = []
     for tool in request.tools:
+        if tool.freeform:
+            losses.add("custom_tool", tool.name)
         strict = bool(tool.strict)
         if strict and "no_structured" in target.flags:
             losses.add("strict_tools")

@@ -256,13 +256,16 @@ def _kept_by_google(url: str) -> bool:
 
 def _tools(request: neutral.Request, losses: Losses) -> list[bytes]:
     written: list[bytes] = []
+    for tool in request.tools:
+        if tool.freeform:
+            losses.add("custom_tool", tool.name)
     if request.tools:
         written.append(b'{"functionDeclarations":[' + b",".join(_declaration(tool) for tool in request.tools) + b"]}")
-    for tool in request.foreign_tools:
-        if tool.dialect == DIALECT:
-            written.append(tool.raw)
+    for foreign in request.foreign_tools:
+        if foreign.dialect == DIALECT:
+            written.append(foreign.raw)
         else:
-            losses.add("foreign_tool", tool.kind)
+            losses.add("foreign_tool", foreign.kind)
     return written
 
 

@@ -176,13 +176,14 @@ def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView
         raise BadRequest("messages is empty; send at least one message.", param="messages")
     if len(request.model) > NAME_LIMIT:
         raise BadRequest(f"model is longer than {NAME_LIMIT} characters; no model has such a name.", param="model")
-    for field, value, most in (
-        ("max_tokens", request.max_tokens, MOST_OUTPUT),
-        ("max_completion_tokens", request.max_completion_tokens, MOST_OUTPUT),
-        ("n", request.n, MOST_ANSWERS),
+    for field, value, least, most in (
+        # Zero tokens mean no limit to some providers and are refused by others: theirs to say.
+        ("max_tokens", request.max_tokens, 0, MOST_OUTPUT),
+        ("max_completion_tokens", request.max_completion_tokens, 0, MOST_OUTPUT),
+        ("n", request.n, 1, MOST_ANSWERS),
     ):
-        if value is not None and not 1 <= value <= most:
-            raise BadRequest(f"{field} is {value}; it has to be from 1 to {most}.", param=field)
+        if value is not None and not least <= value <= most:
+            raise BadRequest(f"{field} is {value}; it has to be from {least} to {most}.", param=field)
     return ChatView(request, body)
 
 

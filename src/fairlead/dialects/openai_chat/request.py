@@ -64,6 +64,8 @@ def _tools(request: neutral.Request, target: Target, losses: Losses) -> tuple[li
     """(the tools as they are sent, the names of those that take text)."""
     tools: list[object] = []
     for tool in request.tools:
+        if tool.freeform:
+            losses.add("custom_tool", tool.name)
         function: Json = {"name": tool.name}
         if tool.description:
             function["description"] = tool.description
@@ -80,6 +82,7 @@ def _tools(request: neutral.Request, target: Target, losses: Losses) -> tuple[li
     for foreign in request.foreign_tools:
         if foreign.dialect != NAME or foreign.kind == "web_search_options":
             losses.add("foreign_tool", foreign.kind)
+            continue
         found = _CUSTOM_TOOL.decode(foreign.raw)
         if found.custom is not None:
             custom.append(found.custom.name)

@@ -418,7 +418,9 @@ class ChatWriter:
     def _sign(self, event: neutral.Sign) -> bytes:
         number = self._tools.get(event.index)
         if number is not None:
-            call = {"index": number, "extra_content": {"google": {"thought_signature": event.signature}}}
+            told_of = {"google": {"thought_signature": event.signature}}
+            # OpenAI's SDK takes no piece of a call without its function.
+            call = {"index": number, "function": {}, "extra_content": told_of}
             return self._front + b'"tool_calls":[' + orjson.dumps(call) + b"]" + self._tail
         text = b'"' + b"".join(self._thinking) + b'"'
         told = detail("", event.signature, event.redacted, self._thoughts)

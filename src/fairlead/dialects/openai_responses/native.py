@@ -1,9 +1,11 @@
-"""OpenAI Responses: what fairlead reads of a request and of its answers. Everything else passes by untouched."""
+"""OpenAI Responses: what fairlead reads of a request and of its answers. Everything else passes by untouched.
+
+Only fields that fairlead acts on are typed here; a field or an item unknown today reaches the provider as it came.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import msgspec
 import orjson
@@ -11,61 +13,68 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.dialects import json, neutral
+from fairlead.dialects import neutral
 from fairlead.dialects.body import decode
-from fairlead.dialects.openai_chat import native as chat
+from fairlead.dialects.openai_responses.history import final_response, input_items, output_items, own, with_history
 from fairlead.dialects.wishes import Options
-from fairlead.errors import BadRequest, RequestError
+from fairlead.errors import BadRequest, RateLimited, RequestError
+
+__all__ = [
+    "NAME", "ResponsesView", "account", "error_body", "error_event", "final_response", "output_items", "own",
+    "read_request", "read_usage", "with_history",
+]  # fmt: skip
 
 NAME = "openai_responses"
+NAME_LIMIT = 256
 LEAST_OUTPUT = 16
+MOST_OUTPUT = 2**31 - 1
+LAST_NUMBER = 10**9
+"""The number of an error's event: behind every number a stream comes to."""
+
+
+# ---- requests
 
 
 class Part(Struct):
-    type: str = ""
-    text: str | UnsetType = UNSET
+    type: str | None = None
+    text: str | None = None
 
 
 class Item(Struct):
-    """One thing of the input, as far as it is read for every request."""
+    """One thing of the input, as far as it is read for every request. What it holds is read where it is known."""
 
-    type: str = "message"
-    role: str = ""
-    content: str | list[Part] | None = None
+    type: str | None = None
+    role: str | None = None
+    content: Raw | UnsetType = UNSET
     output: Raw | UnsetType = UNSET
-    arguments: str | UnsetType = UNSET
-    input: str | UnsetType = UNSET
+    arguments: Raw | UnsetType = UNSET
+    input: Raw | UnsetType = UNSET
+    tools: Raw | UnsetType = UNSET
 
 
 class Format(Struct):
-    type: str = "text"
-    name: str = ""
-    description: str = ""
+    type: str
     schema: Raw | UnsetType = UNSET
-    strict: bool | None = None
 
 
 class Form(Struct):
     format: Format | None = None
-    verbosity: str | None = None
 
 
 class Reasoning(Struct):
     effort: str | None = None
-    summary: str | None = None
-    generate_summary: str | None = None
 
 
 class Request(Struct):
-    model: str
+    model: str = "auto"
     input: str | list[Item] | None = None
     instructions: str | None = None
     stream: bool | None = None
     store: bool | None = None
     previous_response_id: str | None = None
+    prompt: Raw | UnsetType = UNSET
+    conversation: Raw | UnsetType = UNSET
     tools: list[Raw] | None = None
-    tool_choice: Raw | UnsetType = UNSET
-    parallel_tool_calls: bool | None = None
     text: Form | None = None
     reasoning: Reasoning | None = None
     max_output_tokens: int | None = None
@@ -73,23 +82,21 @@ class Request(Struct):
     top_p: float | None = None
     top_logprobs: int | None = None
     background: bool | None = None
-    include: list[str] | None = None
     user: str | None = None
-    safety_identifier: str | None = None
     fairlead: Options | None = None
 
 
-class _Input(Struct):
-    input: Raw | UnsetType = UNSET
-
-
 _REQUEST = msgspec.json.Decoder(Request)
-_INPUT = msgspec.json.Decoder(_Input)
-_RAWS = msgspec.json.Decoder(list[Raw])
+_PARTS = msgspec.json.Decoder(list[Part])
+_STRING = msgspec.json.Decoder(str)
+_TOOLS = msgspec.json.Decoder(list[Raw])
 FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request))
+ABSENT = (b"", b"null")
 
 
 class ResponsesView:
+    """The decoded request with what can be read off it, worked out on first use."""
+
     __slots__ = ("_neutral", "_shape", "body", "request")
     answers = 1
 
@@ -113,11 +120,16 @@ class ResponsesView:
 
     @property
     def previous(self) -> str:
+        """The id of the response that this one goes on with; empty for none."""
         return self.request.previous_response_id or ""
 
     @property
     def store(self) -> bool:
+        """Whether the response is to be kept."""
         return self.request.store is not False
+
+    def input_items(self) -> list[bytes]:
+        return input_items(self.body)
 
     def texts(self) -> Iterator[tuple[str, str]]:
         request = self.request
@@ -127,15 +139,14 @@ class ResponsesView:
             yield "user", request.input
             return
         for item in request.input or ():
-            role = item.role or ("tool" if item.type.endswith("_output") else "assistant")
-            if isinstance(item.content, str):
-                yield role, item.content
-            else:
-                for part in item.content or ():
-                    if isinstance(part.text, str):
-                        yield role, part.text
-            if isinstance(item.output, Raw) and bytes(item.output)[:1] == b'"':
-                yield role, orjson.loads(item.output)
+            if item.content is not UNSET:
+                for part in _parts(item.content):
+                    if part.text:
+                        yield item.role or "assistant", part.text
+            if item.output is not UNSET:
+                for part in _parts(item.output):
+                    if part.text:
+                        yield "tool", part.text
 
     def shape(self) -> Shape:
         if self._shape is None:
@@ -145,16 +156,6 @@ class ResponsesView:
     def max_output(self) -> int | None:
         return self.request.max_output_tokens
 
-    def input_items(self) -> list[bytes]:
-        """Each item of the input as JSON; a plain text is a user's message."""
-        given = _INPUT.decode(self.body).input
-        if given is UNSET or bytes(given) == b"null":
-            return []
-        raw = bytes(given)
-        if raw[:1] == b'"':
-            return [b'{"type":"message","role":"user","content":' + raw + b"}"]
-        return [bytes(item) for item in _RAWS.decode(raw)]
-
     def neutral(self) -> neutral.Request:
         if self._neutral is None:
             from fairlead.dialects.openai_responses.request import read
@@ -163,50 +164,45 @@ class ResponsesView:
         return self._neutral
 
 
-def read_request(body: bytes, model: str = "", stream: bool = False) -> ResponsesView:
-    request = decode(body, _REQUEST, FIELDS)
-    if not request.model:
-        raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
-    if len(request.model) > chat.NAME_LIMIT:
-        raise BadRequest(f"model is longer than {chat.NAME_LIMIT} characters; no model has such a name.", param="model")
-    limit = request.max_output_tokens
-    if limit is not None and not LEAST_OUTPUT <= limit <= chat.MOST_OUTPUT:
-        raise BadRequest(
-            f"max_output_tokens is {limit}; it has to be at least {LEAST_OUTPUT}.", param="max_output_tokens"
-        )
-    if request.background:
-        raise BadRequest("background is not offered: send the request without it, or stream.", param="background")
-    return ResponsesView(request, body)
+def _parts(raw: Raw) -> list[Part]:
+    """The parts of a content or an output, whatever else it may be."""
+    given = bytes(raw)
+    try:
+        if given[:1] == b'"':
+            return [Part("input_text", _STRING.decode(given))]
+        return _PARTS.decode(given) if given[:1] == b"[" else []
+    except msgspec.ValidationError:
+        return []
 
 
 def _shape(view: ResponsesView) -> Shape:
     request = view.request
-    chars = utf8 = images = documents = audio = 0
+    chars = utf8 = tools = 0
     for _, text in view.texts():
         chars += len(text)
         utf8 += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     items = request.input if isinstance(request.input, list) else []
+    kinds: list[str | None] = []
     declared = sum(map(len, request.tools or ()))
     for item in items:
-        for part in item.content if isinstance(item.content, list) else ():
-            images += part.type == "input_image"
-            documents += part.type == "input_file"
-            audio += part.type == "input_audio"
-        if isinstance(item.output, Raw):
-            images += bytes(item.output).count(b'"input_image"')
-        for given in (item.arguments, item.input):
-            declared += len(given) if isinstance(given, str) else 0
+        for given in (item.content, item.output):
+            if given is not UNSET and bytes(given)[:1] == b"[":
+                kinds += [part.type for part in _parts(given)]
+        for given in (item.arguments, item.input, item.tools):
+            declared += 0 if given is UNSET else len(given)
+        if item.tools is not UNSET and bytes(item.tools)[:1] == b"[":
+            tools += len(_TOOLS.decode(item.tools))
     form = request.text.format if request.text is not None else None
-    if form is not None and isinstance(form.schema, Raw):
+    if form is not None and form.schema is not UNSET:
         declared += len(form.schema)
     return Shape(
         chars=chars,
         utf8=utf8,
         turns=max(1, len(items)),
-        images=images,
-        audio=audio,
-        documents=documents,
-        tools=len(request.tools or ()),
+        images=kinds.count("input_image") + kinds.count("computer_screenshot"),
+        audio=kinds.count("input_audio"),
+        documents=kinds.count("input_file"),
+        tools=len(request.tools or ()) + tools,
         tool_bytes=declared,
         json_schema=form is not None and form.type == "json_schema",
         json_object=form is not None and form.type == "json_object",
@@ -216,35 +212,45 @@ def _shape(view: ResponsesView) -> Shape:
     )
 
 
-def with_history(body: bytes, items: Sequence[bytes]) -> bytes:
-    """The request with what was said before in front of its input, and no longer leaning on an earlier response."""
-    own = ResponsesView(_REQUEST.decode(body), body).input_items()
-    whole = b"[" + b",".join((*items, *own)) + b"]"
-    return json.splice(json.without(body, "previous_response_id"), {"input": whole})
+def read_request(body: bytes, model: str = "", stream: bool = False) -> ResponsesView:
+    """Decode and check; every complaint names the field and what it should be."""
+    request = decode(body, _REQUEST, FIELDS)
+    if not request.model:
+        raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
+    if len(request.model) > NAME_LIMIT:
+        raise BadRequest(f"model is longer than {NAME_LIMIT} characters; no model has such a name.", param="model")
+    elsewhere = any(raw is not UNSET and bytes(raw) not in ABSENT for raw in (request.prompt, request.conversation))
+    if not request.input and not request.previous_response_id and not elsewhere:
+        raise BadRequest("input is empty; send a text or a list of items.", param="input")
+    limit = request.max_output_tokens
+    if limit is not None and not LEAST_OUTPUT <= limit <= MOST_OUTPUT:
+        raise BadRequest(
+            f"max_output_tokens is {limit}; it has to be from {LEAST_OUTPUT} to {MOST_OUTPUT}.",
+            param="max_output_tokens",
+        )
+    return ResponsesView(request, body)
 
 
 # ---- answers
 
 
-class _Final(Struct):
-    type: str = ""
-    response: Raw | UnsetType = UNSET
-
-
-class _Cached(Struct):
+class _InputDetails(Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
 
-class _Reasoned(Struct):
+class _OutputDetails(Struct):
     reasoning_tokens: int | None = None
 
 
-class _Usage(Struct):
+class _BareUsage(Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
-    input_tokens_details: _Cached | None = None
-    output_tokens_details: _Reasoned | None = None
+
+
+class _Usage(_BareUsage):
+    input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _Answer(Struct):
@@ -254,21 +260,30 @@ class _Answer(Struct):
     error: Raw | UnsetType = UNSET
 
 
-_FINAL = msgspec.json.Decoder(_Final)
 _USAGE = msgspec.json.Decoder(_Usage)
+_BARE_USAGE = msgspec.json.Decoder(_BareUsage)
 _ANSWER = msgspec.json.Decoder(_Answer)
-FINALS = ("response.completed", "response.incomplete")
+EMPTY = (b"", b"null", b"[]", b'""', b"{}")
+"""Values that say nothing."""
+MOST_TOKENS = 10**12
+"""A provider that reports more has miscounted."""
+FAILED = ("failed", "cancelled")
 
 
 def read_usage(raw: Raw | UnsetType) -> Usage | None:
-    if raw is UNSET or bytes(raw) in chat.EMPTY:
+    """None where nothing usable was reported. A provider's odd figures never make its answer a bad one."""
+    if raw is UNSET or bytes(raw) in EMPTY:
         return None
     try:
         found = _USAGE.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        try:
+            bare = _BARE_USAGE.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        found = _Usage(bare.input_tokens, bare.output_tokens)
     told, said = found.input_tokens, found.output_tokens
-    if told is None or said is None or told < 0 or said < 0 or not 0 < told + said < chat.MOST_TOKENS:
+    if told is None or said is None or told < 0 or said < 0 or not 0 < told + said < MOST_TOKENS:
         return None
     cached = written = reasoned = 0
     if found.input_tokens_details is not None:
@@ -280,49 +295,80 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
 
 
 def account(body: bytes) -> tuple[Usage | None, str]:
+    """(usage, why it is no answer). The second is empty for a proper one."""
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
-    if answer.status == "failed" or (answer.error is not UNSET and bytes(answer.error) not in chat.EMPTY):
-        return read_usage(answer.usage), "the provider reported that it failed"
-    if answer.output is UNSET:
-        return read_usage(answer.usage), "the provider's answer holds no output"
-    return read_usage(answer.usage), ""
-
-
-def final_response(data: bytes) -> bytes:
-    """The whole response, if this event brings it; else empty."""
-    try:
-        found = _FINAL.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return b""
-    return bytes(found.response) if found.type in FINALS and found.response is not UNSET else b""
-
-
-def output_items(response: bytes) -> list[bytes]:
-    """The items a response gave, as JSON."""
-    try:
-        output = _ANSWER.decode(response).output
-        return [] if output is UNSET else [bytes(item) for item in _RAWS.decode(output)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return []
+    usage = read_usage(answer.usage)
+    if answer.status in FAILED or (answer.error is not UNSET and bytes(answer.error) not in EMPTY):
+        return usage, "the provider reported that it failed"
+    if answer.output is UNSET or bytes(answer.output) in ABSENT:
+        return usage, "the provider's answer holds no output"
+    return usage, ""
 
 
 # ---- errors
 
+TOLD_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "rate_limit_exceeded", "invalid_prompt"})
+"""Codes that clients act on."""
+
+
+def _error(error: RequestError, request_id: str) -> dict[str, object]:
+    return {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+        "request_id": request_id,
+    }
+
 
 def error_body(error: RequestError, request_id: str) -> bytes:
-    return chat.error_body(error, request_id)
+    return orjson.dumps({"error": _error(error, request_id)})
 
 
 def error_event(error: RequestError, request_id: str) -> bytes:
-    """An error after the stream has begun."""
-    event: dict[str, Any] = {
+    """An error after the stream has begun: some clients look for an event `error`, others for a response that
+    failed, so both are told."""
+    told = {
         "type": "error",
         "code": error.code,
         "message": error.message,
         "param": error.param,
-        "sequence_number": 0,
+        "error": _error(error, request_id),
+        "sequence_number": LAST_NUMBER,
     }
-    return b"event: error\ndata: " + orjson.dumps(event) + b"\n\n"
+    code = error.code if error.code in TOLD_CODES else "server_error"
+    if isinstance(error, RateLimited):
+        code = "rate_limit_exceeded"
+    response = failed(f"resp_{request_id}", code, error.message)
+    event = {"type": "response.failed", "response": response, "sequence_number": LAST_NUMBER + 1}
+    return b"event: error\ndata: %b\n\nevent: response.failed\ndata: %b\n\n" % (
+        orjson.dumps(told), orjson.dumps(event),
+    )  # fmt: skip
+
+
+def failed(response_id: str, code: str, message: str) -> dict[str, object]:
+    """A response that failed, where nothing more is known of it."""
+    return {
+        "id": response_id,
+        "object": "response",
+        "created_at": 0,
+        "completed_at": None,
+        "status": "failed",
+        "background": False,
+        "error": {"code": code, "message": message},
+        "incomplete_details": None,
+        "instructions": None,
+        "metadata": {},
+        "model": "",
+        "output": [],
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "temperature": None,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+        "usage": None,
+    }

@@ -1,325 +1,105 @@
-"""Streamed answers of Responses, from and to neutral events. Texts that stream are not decoded on their way, only
-gathered: the events that end an item repeat all of it."""
+"""Streamed answers of Responses, from neutral events; reading stands in `interpreter`.
+
+Every item is told when it begins, piece by piece, and once more when it is whole; the last event repeats all of them.
+Texts are not decoded on their way, only gathered.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
 import orjson
-from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral, signatures, sse
+from fairlead.dialects import neutral, signatures
 from fairlead.dialects.dialect import Asked
-from fairlead.dialects.openai_responses import answer
-from fairlead.dialects.openai_responses.native import NAME, read_usage
-from fairlead.dialects.openai_responses.request import custom_tools
+from fairlead.dialects.openai_responses import items, response, tools
+from fairlead.dialects.openai_responses.interpreter import Interpreter
+from fairlead.dialects.openai_responses.tools import Named
 
-DELTAS: dict[str, neutral.Kind] = {
-    "response.output_text.delta": "text",
-    "response.refusal.delta": "refusal",
-    "response.reasoning_summary_text.delta": "thinking",
-    "response.reasoning_text.delta": "thinking",
-    "response.function_call_arguments.delta": "tool",
-}
-EMPTY = b'""'
-
-
-class _Incomplete(Struct):
-    reason: str | None = None
-
-
-class _Error(Struct):
-    message: str | None = None
-    code: str | None = None
-
-
-class _Response(Struct):
-    id: str = ""
-    model: str = ""
-    created_at: float | None = None
-    usage: Raw | UnsetType = UNSET
-    error: _Error | None = None
-    incomplete_details: _Incomplete | None = None
-
-
-class _Item(Struct):
-    type: str = ""
-    id: str | None = None
-    call_id: str = ""
-    name: str = ""
-    arguments: str | None = None
-    input: str | None = None
-    encrypted_content: str | None = None
-
-
-class _Event(Struct):
-    type: str = ""
-    delta: Raw | UnsetType = UNSET
-    output_index: int = 0
-    content_index: int | None = None
-    summary_index: int | None = None
-    item: _Item | None = None
-    response: _Response | None = None
-    message: str | None = None
-    code: str | None = None
-
-
-_EVENT = msgspec.json.Decoder(_Event)
-
-
-class _Open:
-    """A block that is being read."""
-
-    __slots__ = ("index", "kind", "part", "said")
-
-    def __init__(self, index: int, kind: neutral.Kind, part: int) -> None:
-        self.index = index
-        self.kind = kind
-        self.part = part
-        self.said = False
-
-
-class Interpreter:
-    __slots__ = ("_called", "_next", "_open", "_refused")
-
-    def __init__(self) -> None:
-        self._next = 0
-        self._open: dict[int, _Open] = {}
-        """By the index of the output item."""
-        self._called = False
-        self._refused = False
-
-    def read(self, event: bytes) -> list[neutral.Event]:
-        data = sse.data(event)
-        if data is None or not data.strip() or data.strip() == b"[DONE]":
-            return []
-        try:
-            found = _EVENT.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise ValueError(str(problem)) from None
-        kind = DELTAS.get(found.type)
-        if kind is not None:
-            return self._delta(found, kind)
-        out: list[neutral.Event] = []
-        if found.type == "response.created" and found.response is not None:
-            response = found.response
-            out.append(neutral.Begin(response.id, response.model, int(response.created_at or 0)))
-        elif found.type == "response.output_item.added" and found.item is not None:
-            if found.item.type in ("function_call", "custom_tool_call"):
-                self._begin(found, "tool", out, found.item.call_id, found.item.name)
-                self._called = True
-        elif found.type == "response.output_item.done" and found.item is not None:
-            self._item_done(found, found.item, out)
-        elif found.type in ("response.completed", "response.incomplete"):
-            self._finish(found, out)
-        elif found.type in ("response.failed", "error"):
-            error = None if found.response is None else found.response.error
-            words = found.message or (None if error is None else error.message) or "the provider failed"
-            out.append(neutral.Broken(words, found.code or ("" if error is None else error.code or "")))
-        return out
-
-    def end(self) -> list[neutral.Event]:
-        return []
-
-    def _delta(self, found: _Event, kind: neutral.Kind) -> list[neutral.Event]:
-        if found.delta is UNSET:
-            return []
-        literal = bytes(found.delta)
-        if literal == EMPTY or literal == b"null":
-            return []
-        if literal[:1] != b'"' or not _utf8(literal):
-            raise ValueError(f"{kind} that is no text")
-        out: list[neutral.Event] = []
-        part = found.content_index or found.summary_index or 0
-        opened = self._open.get(found.output_index)
-        if opened is None or opened.kind != kind or opened.part != part:
-            opened = self._begin(found, kind, out, "", "")
-        opened.said = True
-        self._refused = self._refused or kind == "refusal"
-        out.append(neutral.Delta(opened.index, kind, literal))
-        return out
-
-    def _begin(self, found: _Event, kind: neutral.Kind, out: list[neutral.Event], ident: str, name: str) -> _Open:
-        self._close(found.output_index, out)
-        opened = _Open(self._next, kind, found.content_index or found.summary_index or 0)
-        self._next += 1
-        self._open[found.output_index] = opened
-        out.append(neutral.Open(opened.index, kind, ident, name))
-        return opened
-
-    def _close(self, output_index: int, out: list[neutral.Event]) -> None:
-        opened = self._open.pop(output_index, None)
-        if opened is not None:
-            out.append(neutral.Close(opened.index))
-
-    def _item_done(self, found: _Event, item: _Item, out: list[neutral.Event]) -> None:
-        opened = self._open.get(found.output_index)
-        if item.type in ("function_call", "custom_tool_call"):
-            if opened is None:
-                opened = self._begin(found, "tool", out, item.call_id, item.name)
-                self._called = True
-            if not opened.said:
-                arguments = item.arguments or "{}"
-                if item.type == "custom_tool_call":
-                    arguments = orjson.dumps({"input": item.input or ""}).decode()
-                out.append(neutral.Delta(opened.index, "tool", orjson.dumps(arguments)))
-        elif item.type == "reasoning" and item.encrypted_content:
-            redacted = opened is None
-            if opened is None:
-                opened = self._begin(found, "thinking", out, "", "")
-            signature = item.encrypted_content
-            packed = signature if signatures.unpack(signature)[0] else signatures.pack(NAME, signature)
-            out.append(neutral.Sign(opened.index, packed, redacted))
-        self._close(found.output_index, out)
-
-    def _finish(self, found: _Event, out: list[neutral.Event]) -> None:
-        for index in list(self._open):
-            self._close(index, out)
-        response = found.response
-        reason = ""
-        if response is not None:
-            usage = read_usage(response.usage)
-            if usage is not None:
-                out.append(neutral.Used(usage))
-            reason = "" if response.incomplete_details is None else response.incomplete_details.reason or ""
-        stop: neutral.Stop = "tool_use" if self._called else "refusal" if self._refused else "end"
-        if found.type == "response.incomplete":
-            stop = "content_filter" if reason == "content_filter" else "length"
-        out.append(neutral.Finish(stop))
-        out.append(neutral.End())
-
-
-def _utf8(literal: bytes) -> bool:
-    if literal.isascii():
-        return True
-    try:
-        literal.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+__all__ = ["Interpreter", "Writer"]
 
 
 class _Block:
     """A block that is being written: an item of its own, or a part of a message."""
 
-    __slots__ = ("call_id", "front", "ident", "item", "kind", "name", "part", "pieces", "signature")
+    __slots__ = ("call_id", "front", "item", "kind", "name", "pieces", "place", "redacted", "signature", "tool")
 
-    def __init__(self, kind: neutral.Kind, ident: str, item: int, part: int, call_id: str, name: str) -> None:
+    def __init__(self, kind: neutral.Kind, item: int, name: bytes, place: bytes) -> None:
         self.kind = kind
-        self.ident = ident
         self.item = item
-        self.part = part
-        self.call_id = call_id
         self.name = name
-        self.signature = ""
-        self.pieces: list[bytes] = []
+        self.place = place
+        """Where it stands, as its events say it."""
         self.front = b""
+        """What comes before the number of an event with more of it; empty where all is told at its end."""
+        self.pieces: list[bytes] = []
+        self.call_id = ""
+        self.tool = Named("")
+        self.signature = ""
+        self.redacted = False
 
     @property
-    def text(self) -> str:
-        return str(orjson.loads(b'"' + b"".join(piece[1:-1] for piece in self.pieces) + b'"')) if self.pieces else ""
+    def text(self) -> bytes:
+        """All of it as one literal."""
+        return b'"' + b"".join([piece[1:-1] for piece in self.pieces]) + b'"'
+
+
+class _Message:
+    """The message that is open: texts that follow each other are parts of it."""
+
+    __slots__ = ("item", "name", "parts")
+
+    def __init__(self, item: int, name: bytes) -> None:
+        self.item = item
+        self.name = name
+        self.parts: list[bytes] = []
 
 
 class Writer:
-    __slots__ = ("_asked", "_blocks", "_custom", "_frame", "_items", "_message", "_number", "_stop", "_usage")
+    __slots__ = ("_blocks", "_frame", "_items", "_message", "_names", "_number", "_request", "_stop", "_usage")
 
     def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._frame = answer.frame(asked)
-        self._custom = custom_tools(asked.view)
-        self._items: list[dict[str, Any] | None] = []
-        """Those that have ended; None while they have not."""
+        self._request = asked.request_id.encode()
+        self._frame = response.Frame(asked)
+        self._names = tools.names(asked.view)
+        self._items: list[bytes] = []
+        """Those that have ended; empty while they have not."""
         self._blocks: dict[int, _Block] = {}
-        self._message: tuple[int, list[dict[str, Any]]] | None = None
-        """(its number, its parts) of the message that is open."""
+        self._message: _Message | None = None
         self._number = 0
         self._stop: neutral.Stop = "end"
         self._usage: Usage | None = None
 
     def write(self, event: neutral.Event) -> bytes:
-        if isinstance(event, neutral.Delta):
-            return self._delta(event)
-        if isinstance(event, neutral.Begin):
-            begun = {"response": self._frame}
-            return self._event("response.created", begun) + self._event("response.in_progress", begun)
+        kind = type(event)
+        if kind is neutral.Delta:
+            return self._delta(event)  # type: ignore[arg-type]
         if isinstance(event, neutral.Open):
             return self._open(event)
-        if isinstance(event, neutral.Sign):
-            origin, signature = signatures.unpack(event.signature)
-            block = self._blocks.get(event.index)
-            if block is not None:
-                block.signature = signature if origin == NAME else event.signature
-        elif isinstance(event, neutral.Close):
+        if isinstance(event, neutral.Close):
             return self._close(event.index)
-        elif isinstance(event, neutral.Used):
+        if isinstance(event, neutral.Sign):
+            return self._sign(event)
+        if isinstance(event, neutral.Begin):
+            begun = b',"response":' + self._frame.write("in_progress")
+            return self._event(b"response.created", begun) + self._event(b"response.in_progress", begun)
+        if isinstance(event, neutral.Used):
             self._usage = event.usage
         elif isinstance(event, neutral.Finish):
             self._stop = event.stop
+        elif isinstance(event, neutral.Broken):
+            failed = self._frame.failed(self._ended(), event.code, event.message)
+            return self._event(b"response.failed", b',"response":' + failed)
         elif isinstance(event, neutral.End):
             return self._end()
-        elif isinstance(event, neutral.Broken):
-            error = {"code": event.code or "server_error", "message": event.message}
-            return self._event("response.failed", {"response": {**self._frame, "status": "failed", "error": error}})
         return b""
 
-    def _event(self, kind: str, fields: dict[str, Any]) -> bytes:
+    def _event(self, kind: bytes, rest: bytes) -> bytes:
+        """`rest` begins with a comma."""
         number = self._number
-        self._number += 1
-        told = {"type": kind, "sequence_number": number, **fields}
-        return b"event: " + kind.encode() + b"\ndata: " + orjson.dumps(told) + b"\n\n"
-
-    def _open(self, event: neutral.Open) -> bytes:
-        request_id = self._asked.request_id
-        if event.kind in ("text", "refusal"):
-            return self._open_part(event)
-        out = self._end_message()
-        number = len(self._items)
-        self._items.append(None)
-        front = {"tool": "fc", "thinking": "rs"}[event.kind]
-        block = _Block(event.kind, f"{front}_{request_id}_{number}", number, 0, event.id, event.name)
-        self._blocks[event.index] = block
-        if event.kind == "tool":
-            custom = event.name in self._custom
-            item = answer.called(block.ident, event.id, event.name, "", self._custom) | {"status": "in_progress"}
-            kind = b"response.custom_tool_call_input.delta" if custom else b"response.function_call_arguments.delta"
-            # A freeform tool's text is inside an object: it is told when that is whole.
-            block.front = b"" if custom else self._front(kind, block, b"")
-        else:
-            item = answer.reasoned(block.ident, "", "")
-            block.front = self._front(b"response.reasoning_summary_text.delta", block, b'"summary_index":0,')
-        out += self._event("response.output_item.added", {"output_index": number, "item": item})
-        if event.kind == "thinking":
-            part = {"type": "summary_text", "text": ""}
-            fields = {"item_id": block.ident, "output_index": number, "summary_index": 0, "part": part}
-            out += self._event("response.reasoning_summary_part.added", fields)
-        return out
-
-    def _open_part(self, event: neutral.Open) -> bytes:
-        out = b""
-        if self._message is None:
-            number = len(self._items)
-            self._items.append(None)
-            self._message = number, []
-            item = answer.message(f"msg_{self._asked.request_id}_{number}", [], "in_progress")
-            out = self._event("response.output_item.added", {"output_index": number, "item": item})
-        number, parts = self._message
-        ident = f"msg_{self._asked.request_id}_{number}"
-        block = _Block(event.kind, ident, number, len(parts), "", "")
-        self._blocks[event.index] = block
-        text = event.kind == "text"
-        kind = b"response.output_text.delta" if text else b"response.refusal.delta"
-        more = b'"content_index":%d,' % block.part
-        block.front = self._front(kind, block, more + (b'"logprobs":[],' if text else b""))
-        parts.append(_part(event.kind, ""))
-        return out + self._event("response.content_part.added", _place(block) | {"part": _part(event.kind, "")})
-
-    def _front(self, kind: bytes, block: _Block, more: bytes) -> bytes:
-        """An event up to its number and its text, made once a block."""
-        ident, item = block.ident.encode(), b"%d" % block.item
-        start = b"event: " + kind + b'\ndata: {"type":"' + kind + b'","item_id":"' + ident + b'","output_index":' + item
-        return start + b"," + more + b'"sequence_number":'
+        self._number = number + 1
+        return b'event: %b\ndata: {"type":"%b","sequence_number":%d%b}\n\n' % (kind, kind, number, rest)
 
     def _delta(self, event: neutral.Delta) -> bytes:
         block = self._blocks.get(event.index)
@@ -329,62 +109,145 @@ class Writer:
         if not block.front:
             return b""
         number = self._number
-        self._number += 1
+        self._number = number + 1
         return b'%b%d,"delta":%b}\n\n' % (block.front, number, event.data)
+
+    def _new(self, kind: bytes) -> tuple[int, bytes]:
+        """(the index, the id) of an item that begins."""
+        item = len(self._items)
+        self._items.append(b"")
+        return item, b"%b_%b_%d" % (kind, self._request, item)
+
+    def _added(self, item: int, written: bytes) -> bytes:
+        return self._event(b"response.output_item.added", b',"output_index":%d,"item":%b' % (item, written))
+
+    def _done(self, item: int, written: bytes) -> bytes:
+        self._items[item] = written
+        return self._event(b"response.output_item.done", b',"output_index":%d,"item":%b' % (item, written))
+
+    # ---- what begins
+
+    def _open(self, event: neutral.Open) -> bytes:
+        if event.kind == "text" or event.kind == "refusal":
+            return self._open_part(event)
+        out = self._end_message()
+        return out + (self._open_call(event) if event.kind == "tool" else self._open_thought(event))
+
+    def _open_part(self, event: neutral.Open) -> bytes:
+        out = b""
+        message = self._message
+        if message is None:
+            message = self._message = _Message(*self._new(b"msg"))
+            out = self._added(message.item, response.message(message.name, (), b"in_progress"))
+        part = len(message.parts)
+        place = b'"item_id":"%b","output_index":%d,"content_index":%d' % (message.name, message.item, part)
+        block = self._blocks[event.index] = _Block(event.kind, message.item, message.name, place)
+        if event.kind == "text":
+            block.front = _front(b"response.output_text.delta", place + b',"logprobs":[]')
+            empty = response.text_part(b'""')
+        else:
+            block.front = _front(b"response.refusal.delta", place)
+            empty = response.refusal_part(b'""')
+        message.parts.append(empty)
+        return out + self._event(b"response.content_part.added", b",%b,%b" % (place, b'"part":' + empty))
+
+    def _open_call(self, event: neutral.Open) -> bytes:
+        tool = self._names.get(event.name) or Named(event.name)
+        item, name = self._new(b"ctc" if tool.custom else b"fc")
+        place = b'"item_id":"%b","output_index":%d' % (name, item)
+        block = self._blocks[event.index] = _Block("tool", item, name, place)
+        block.tool = tool
+        block.call_id = event.id or f"call_{item}"
+        if not tool.custom:
+            # What a tool that takes text is given stands inside an object: it is told when that is whole.
+            block.front = _front(b"response.function_call_arguments.delta", place)
+        return self._added(item, response.call(name, block.call_id, tool, b'""', b"in_progress"))
+
+    def _open_thought(self, event: neutral.Open) -> bytes:
+        item, name = self._new(b"rs")
+        place = b'"item_id":"%b","output_index":%d,"summary_index":0' % (name, item)
+        block = self._blocks[event.index] = _Block("thinking", item, name, place)
+        block.front = _front(b"response.reasoning_summary_text.delta", place)
+        out = self._added(item, response.reasoning(name, b'""', ""))
+        part = response.summary_part(b'""')
+        return out + self._event(b"response.reasoning_summary_part.added", b',%b,"part":%b' % (place, part))
+
+    def _sign(self, event: neutral.Sign) -> bytes:
+        block = self._blocks.get(event.index)
+        if block is None:
+            return b""
+        origin, signature = signatures.unpack(event.signature)
+        if block.kind == "thinking":
+            block.signature = items.packed(origin, signature, event.redacted) if origin else signature
+        elif block.kind == "tool" and origin:
+            item, name = self._new(b"rs")
+            packed = items.packed_for_call(origin, signature, block.call_id)
+            written = response.reasoning(name, b'""', packed)
+            return self._added(item, written) + self._done(item, written)
+        return b""
+
+    # ---- what ends
 
     def _close(self, index: int) -> bytes:
         block = self._blocks.pop(index, None)
         if block is None:
             return b""
-        text = block.text
-        place = {"item_id": block.ident, "output_index": block.item}
-        if block.kind in ("text", "refusal"):
-            assert self._message is not None
-            self._message[1][block.part] = part = _part(block.kind, text)
-            told = {"text": text, "logprobs": []} if block.kind == "text" else {"refusal": text}
-            kind = "output_text" if block.kind == "text" else "refusal"
-            out = self._event(f"response.{kind}.done", _place(block) | told)
-            return out + self._event("response.content_part.done", _place(block) | {"part": part})
+        if block.kind == "text" or block.kind == "refusal":
+            return self._close_part(block)
         if block.kind == "tool":
-            item = answer.called(block.ident, block.call_id, block.name, text, self._custom)
-            out = self._call_done(block, place, item)
+            return self._close_call(block)
+        text = block.text
+        part = response.summary_part(text)
+        return (
+            self._event(b"response.reasoning_summary_text.done", b',%b,"text":%b' % (block.place, text))
+            + self._event(b"response.reasoning_summary_part.done", b',%b,"part":%b' % (block.place, part))
+            + self._done(block.item, response.reasoning(block.name, text, block.signature))
+        )
+
+    def _close_part(self, block: _Block) -> bytes:
+        text = block.text
+        if block.kind == "text":
+            part = response.text_part(text)
+            out = self._event(b"response.output_text.done", b',%b,"logprobs":[],"text":%b' % (block.place, text))
         else:
-            item = answer.reasoned(block.ident, text, block.signature)
-            part = {"type": "summary_text", "text": text}
-            out = self._event("response.reasoning_summary_text.done", place | {"summary_index": 0, "text": text})
-            out += self._event("response.reasoning_summary_part.done", place | {"summary_index": 0, "part": part})
-        self._items[block.item] = item
-        return out + self._event("response.output_item.done", {"output_index": block.item, "item": item})
+            part = response.refusal_part(text)
+            out = self._event(b"response.refusal.done", b',%b,"refusal":%b' % (block.place, text))
+        if self._message is not None:
+            self._message.parts[int(block.place.rpartition(b":")[2])] = part
+        return out + self._event(b"response.content_part.done", b',%b,"part":%b' % (block.place, part))
 
-    def _call_done(self, block: _Block, place: dict[str, Any], item: dict[str, Any]) -> bytes:
-        if item["type"] == "custom_tool_call":
-            out = self._event("response.custom_tool_call_input.delta", place | {"delta": item["input"]})
-            return out + self._event("response.custom_tool_call_input.done", place | {"input": item["input"]})
-        done = place | {"name": block.name, "arguments": item["arguments"]}
-        return self._event("response.function_call_arguments.done", done)
+    def _close_call(self, block: _Block) -> bytes:
+        given = block.text
+        if block.tool.custom:
+            given = response.literal(tools.text_of(orjson.loads(given)))
+            out = self._event(b"response.custom_tool_call_input.delta", b',%b,"delta":%b' % (block.place, given))
+            out += self._event(b"response.custom_tool_call_input.done", b',%b,"input":%b' % (block.place, given))
+        else:
+            given = given if len(given) > 2 else b'"{}"'
+            rest = b',%b,"name":%b,"arguments":%b' % (block.place, response.literal(block.tool.name), given)
+            out = self._event(b"response.function_call_arguments.done", rest)
+        written = response.call(block.name, block.call_id, block.tool, given, b"completed")
+        return out + self._done(block.item, written)
 
-    def _end_message(self) -> bytes:
-        if self._message is None:
+    def _end_message(self, status: bytes = b"completed") -> bytes:
+        message = self._message
+        if message is None:
             return b""
-        number, parts = self._message
+        out = b"".join([self._close(at) for at, block in tuple(self._blocks.items()) if block.item == message.item])
         self._message = None
-        item = self._items[number] = answer.message(f"msg_{self._asked.request_id}_{number}", parts)
-        return self._event("response.output_item.done", {"output_index": number, "item": item})
+        return out + self._done(message.item, response.message(message.name, message.parts, status))
+
+    def _ended(self) -> Sequence[bytes]:
+        return [item for item in self._items if item]
 
     def _end(self) -> bytes:
-        out = b"".join([self._close(index) for index in list(self._blocks)]) + self._end_message()
-        whole = dict(self._frame)
-        whole["output"] = [item for item in self._items if item is not None]
-        answer.finish(whole, self._stop, self._usage, self._asked.created)
-        kind = "response.incomplete" if whole["status"] == "incomplete" else "response.completed"
-        return out + self._event(kind, {"response": whole})
+        cut = self._stop in response.INCOMPLETE
+        out = self._end_message(b"incomplete" if cut else b"completed")
+        out += b"".join([self._close(index) for index in tuple(self._blocks)])
+        status, whole = self._frame.finished(self._stop, self._ended(), self._usage)
+        return out + self._event(b"response." + status.encode(), b',"response":' + whole)
 
 
-def _place(block: _Block) -> dict[str, Any]:
-    return {"item_id": block.ident, "output_index": block.item, "content_index": block.part}
-
-
-def _part(kind: neutral.Kind, text: str) -> dict[str, Any]:
-    if kind == "text":
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    return {"type": "refusal", "refusal": text}
+def _front(kind: bytes, place: bytes) -> bytes:
+    """An event up to its number, made once a block."""
+    return b'event: %b\ndata: {"type":"%b",%b,"sequence_number":' % (kind, kind, place)

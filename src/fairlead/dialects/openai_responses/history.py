@@ -1,0 +1,95 @@
+"""Conversations kept here: items put in front of a request's input, and those that a response adds to it.
+
+Items stay the JSON they came as. What only another provider's dialect can read again (a thought it signed) is taken
+out of what passes to a provider of this dialect by `own`; everywhere else reading the items does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from fairlead.dialects import json
+from fairlead.dialects.signatures import MARK
+
+FINALS = frozenset({"response.completed", "response.incomplete"})
+_MARK = b'"' + MARK.encode()
+
+
+class _Input(Struct):
+    input: Raw | UnsetType = UNSET
+
+
+class _Head(Struct):
+    type: str | None = None
+    encrypted_content: Raw | UnsetType = UNSET
+
+
+class _Final(Struct):
+    type: str = ""
+    response: Raw | UnsetType = UNSET
+
+
+class _Output(Struct):
+    output: list[Raw] | None = None
+
+
+_INPUT = msgspec.json.Decoder(_Input)
+_ITEMS = msgspec.json.Decoder(list[Raw])
+_HEAD = msgspec.json.Decoder(_Head)
+_FINAL = msgspec.json.Decoder(_Final)
+_OUTPUT = msgspec.json.Decoder(_Output)
+
+
+def input_items(body: bytes) -> list[bytes]:
+    """Each item of a request's input as JSON, messages with their type; a plain text is a user's message."""
+    given = _INPUT.decode(body).input
+    raw = b"null" if given is UNSET else bytes(given)
+    if raw[:1] == b'"':
+        return [b'{"type":"message","role":"user","content":[{"type":"input_text","text":' + raw + b"}]}"]
+    return [_named(bytes(item)) for item in _ITEMS.decode(raw)] if raw[:1] == b"[" else []
+
+
+def _named(item: bytes) -> bytes:
+    if _HEAD.decode(item).type is None:
+        return json.splice(item, {"type": b'"message"'})
+    return item
+
+
+def with_history(body: bytes, items: Sequence[bytes]) -> bytes:
+    """The request with what was said before in front of its input, and no longer leaning on an earlier response."""
+    whole = b"[" + b",".join((*items, *input_items(body))) + b"]"
+    return json.splice(json.without(body, "previous_response_id"), {"input": whole})
+
+
+def own(body: bytes) -> bytes:
+    """The request without thoughts that another dialect's provider signed: its own providers would refuse them."""
+    if _MARK not in body:
+        return body
+    kept = [item for item in input_items(body) if not _signed_elsewhere(item)]
+    return json.splice(body, {"input": b"[" + b",".join(kept) + b"]"})
+
+
+def _signed_elsewhere(item: bytes) -> bool:
+    head = _HEAD.decode(item)
+    return head.type == "reasoning" and head.encrypted_content is not UNSET and _MARK in bytes(head.encrypted_content)
+
+
+def final_response(data: bytes) -> bytes:
+    """The whole response, if this event brings it; else empty."""
+    try:
+        found = _FINAL.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    return bytes(found.response) if found.type in FINALS and found.response is not UNSET else b""
+
+
+def output_items(answer_body: bytes) -> list[bytes]:
+    """The items that an answer gave, as JSON: of a whole response, or of the event that ends a stream."""
+    try:
+        output = _OUTPUT.decode(final_response(answer_body) or answer_body).output
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return [bytes(item) for item in output or ()]
