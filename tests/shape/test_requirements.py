@@ -46,7 +46,8 @@ def test_a_lock_holds_nothing_but_pins_with_hashes(lock: Path) -> None:
 
 def test_the_locks_agree_on_every_version() -> None:
     versions: dict[str, set[str]] = {}
-    for lock in LOCKS:
+    # The older SDKs are installed beside the others, not with them.
+    for lock in (lock for lock in LOCKS if lock.stem != "older"):
         for name, version in pins(lock.read_text()).items():
             versions.setdefault(name, set()).add(version)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
