@@ -1,6 +1,6 @@
 # fairlead: every habit is a target. `make` alone lists them. Arguments pass as ARGS: make run ARGS="--port 5000"
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format bench lock catalogue docs clean moved
+.PHONY: help setup run demo test mutations lint format bench lock catalogue docs clean moved
 
 ARGS ?=
 BIN := .venv/bin
@@ -46,6 +46,9 @@ demo: .venv/.core ## A scripted minute on simulated models
 
 test: setup .venv/.catalogue .venv/.older ## Run all tests
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+mutations: setup ## Damage recorded streams and bodies a million times (ARGS="--seed 1" for others)
+	@$(BIN)/python -m tests.replay.mutations $(ARGS)
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ from pathlib import Path
 from fairlead.config.environment import LOCAL
 from fairlead.config.reference import render
 from fairlead.dialects.translate import RULES
-from fairlead.providers.deltas import DELTAS
+from fairlead.providers.deltas import DELTAS, SPOKEN, Delta
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -23,13 +23,14 @@ def kinds() -> str:
     variables = {kind: " or ".join(f"`{name}`" for name in delta.keys) for kind, delta in DELTAS.items() if delta.keys}
     variables |= {local.kind: " or ".join(f"`{name}`" for name in local.addresses) for local in LOCAL}
     rows = [
-        "| kind | address | from the environment | models then | output limit | usage on streams |",
-        "|---|---|---|---|---|---|",
+        "| kind | address | speaks | from the environment | models then | output limit | usage on streams |",
+        "|---|---|---|---|---|---|---|",
     ]
     for kind, delta in DELTAS.items():
         cells = (
             f"`{kind}`" + (" (self-hosted)" if delta.self_hosted else ""),
             f"`{delta.base_url}`" if delta.base_url else "yours: `base_url`",
+            ", ".join(f"`{dialect}`" for dialect in spoken(delta)),
             variables.get(kind, "-"),
             ", ".join(delta.models) or "-",
             f"`{delta.max_tokens_field}`" if delta.max_tokens_field else "-",
@@ -37,6 +38,11 @@ def kinds() -> str:
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
+
+
+def spoken(delta: Delta) -> list[str]:
+    """Its dialects, the one to translate into first."""
+    return [delta.dialect, *(dialect for dialect in SPOKEN if dialect in delta.dialects and dialect != delta.dialect)]
 
 
 def rules() -> str:

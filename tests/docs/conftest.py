@@ -25,12 +25,13 @@ class Site(NamedTuple):
     address: str
     folder: Path
     """Holds `state/`."""
+    key: str
     env: dict[str, str]
     """With a `fairlead` on the PATH and the key for clients."""
 
     def here(self, text: str) -> str:
         """The code of a page, for this gateway."""
-        return text.replace("http://127.0.0.1:4000", self.address)
+        return text.replace("http://127.0.0.1:4000", self.address).replace("fl_your_key", self.key)
 
 
 @pytest.fixture(scope="session")
@@ -56,4 +57,4 @@ def site(tmp_path_factory: pytest.TempPathFactory, plain_env: dict[str, str]) ->
         address = address_of(server)
         key = (folder / "state" / "key").read_text().strip()
         path = f"{command.parent}{os.pathsep}{plain_env.get('PATH', '')}"
-        yield Site(address, folder, {**plain_env, "PATH": path, "FAIRLEAD_KEY": key})
+        yield Site(address, folder, key, {**plain_env, "PATH": path, "FAIRLEAD_KEY": key})

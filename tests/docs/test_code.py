@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+import yaml
 
 from fairlead.cli.main import COMMANDS, cli
 from fairlead.config.load import load
 from tests.docs.conftest import Site
-from tests.docs.pages import PAGES, ROOT, TRANSLATED, Block, blocks, prose
+from tests.docs.pages import PAGES, ROOT, TRANSLATED, Block, blocks, prose, title
+from tests.shape.tree import imports
 
 RUNNABLE = {"bash", "python", "yaml", "js"}
 CHECKED = {"sh"}
+PARSERS: dict[str, Callable[[str], Any]] = {"json": json.loads, "toml": tomllib.loads, "yaml foreign": yaml.safe_load}
+"""Other programs' configurations: read, since nothing here can say what they mean."""
+CLIENTS = [page for page in PAGES if page.parent.name == "clients"]
 SHOWN = {"text", "ini", ""}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -41,8 +51,29 @@ def test_a_command_on_a_page_fails(block: Block, site: Site) -> None:
     assert done.stdout or done.stderr
 
 
+def missing(code: str) -> list[str]:
+    """The packages a block imports that are not installed here."""
+    return [root for _, name in imports(code) if not found(root := name.partition(".")[0], name)]
+
+
+def found(root: str, name: str) -> bool:
+    spec = importlib.util.find_spec(root)
+    if spec is None:
+        return False
+    # A folder that several packages share is there as soon as one of them is.
+    return spec.origin is not None or importlib.util.find_spec(".".join(name.split(".")[:2])) is not None
+
+
+def test_a_package_that_is_none_is_noticed() -> None:
+    assert missing("import os, nowhere_to_be_found\nfrom pathlib import Path\nfrom fairlead import Gateway") == [
+        "nowhere_to_be_found"
+    ]
+
+
 @each("python")
 def test_python_on_a_page_fails(block: Block, site: Site) -> None:
+    if block.page.startswith("docs/clients/") and (absent := missing(block.text)):
+        pytest.skip(f"{absent[0]} is not installed here")
     done = subprocess.run(
         [sys.executable, "-c", site.here(block.text)],
         cwd=site.folder, env=site.env, capture_output=True, text=True, timeout=60,
@@ -58,6 +89,20 @@ def test_a_configuration_on_a_page_is_refused(block: Block, tmp_path: Path, monk
     file = tmp_path / "fairlead.yaml"
     file.write_text(block.text if "providers:" in block.text else block.text + providers_for(block.text))
     assert load(file).models
+
+
+@each(*PARSERS)
+def test_a_configuration_of_another_program_is_none(block: Block) -> None:
+    assert PARSERS[block.language](block.text)
+
+
+@pytest.mark.parametrize("page", CLIENTS, ids=title)
+def test_the_page_of_a_client_sends_it_elsewhere(page: Path) -> None:
+    """Each block that names an address names ours: the root, or what OpenAI's paths begin with."""
+    said = "".join(block.text for block in blocks(pages=[page]))
+    bases = set(re.findall(r"https?://(?!opencode\.ai/config\.json)[^\s\"']+", said))
+    assert bases <= {"http://127.0.0.1:4000", "http://127.0.0.1:4000/v1"}
+    assert bases or page.name == "README.md"
 
 
 def providers_for(fragment: str) -> str:
@@ -127,5 +172,6 @@ def test_a_page_speaks_of_a_command_or_target_that_is_none() -> None:
 
 def test_a_block_is_of_a_kind_that_nothing_looks_at() -> None:
     ours = [page for page in PAGES if page.parent.name != "benchmarks"]
-    strange = [block.name for block in blocks(pages=ours) if block.language not in RUNNABLE | CHECKED | SHOWN]
+    known = RUNNABLE | CHECKED | SHOWN | PARSERS.keys()
+    strange = [block.name for block in blocks(pages=ours) if block.language not in known]
     assert strange == []

@@ -52,7 +52,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, plain_env: dict[str, str])
         for kind in KINDS:
             providers[kind] = start("simulate", "--speed", "100")
             assert f"kind: {kind}," in text
-            text = text.replace(f"kind: {kind},", f'kind: {kind}, base_url: "{providers[kind]}/v1",')
+            # The simulated models' server speaks one dialect only.
+            spoken = "dialects: [openai_chat]"
+            text = text.replace(f"kind: {kind},", f'kind: {kind}, base_url: "{providers[kind]}/v1", {spoken},')
         (folder / "quickstart.yaml").write_text(text)
         address = start("serve", "--config", "quickstart.yaml")
         yield Gateway({**plain_env, "FAIRLEAD_URL": f"{address}/v1"}, providers)

@@ -62,7 +62,7 @@ def event(kind: str, **fields: Any) -> bytes:
 
 def events_of(stream: bytes) -> list[dict[str, Any]]:
     """The events as a client reads them: each one's name has to be its type, and their numbers have to rise by one."""
-    found = []
+    found: list[dict[str, Any]] = []
     for one in sse.split(stream):
         data = json.loads(sse.data(one) or b"")
         assert sse.name(one).decode() == data["type"]

@@ -115,16 +115,19 @@ class Interpreter:
             data = sse.data(event)
         if data is None or not data.strip():
             return out
-        if data[:1] == b"[":
-            for chunk in _CHUNKS.decode(data):
-                self._begin(chunk, data, out)
-                self._chunk(chunk, out)
-        elif self._id is None:
-            first = _FIRST.decode(data)
-            self._begin(first, data, out)
-            self._chunk(first, out)
-        else:
-            self._chunk(_CHUNK.decode(data), out)
+        try:
+            if data[:1] == b"[":
+                for chunk in _CHUNKS.decode(data):
+                    self._begin(chunk, data, out)
+                    self._chunk(chunk, out)
+            elif self._id is None:
+                first = _FIRST.decode(data)
+                self._begin(first, data, out)
+                self._chunk(first, out)
+            else:
+                self._chunk(_CHUNK.decode(data), out)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         return out
 
     def end(self) -> list[Event]:

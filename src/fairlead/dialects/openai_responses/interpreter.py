@@ -22,6 +22,7 @@ DELTAS: dict[str, neutral.Kind] = {
     "response.reasoning.delta": "thinking",
     "response.function_call_arguments.delta": "tool",
 }
+_NAMED = {b"event: %b\ndata: {" % name.encode(): kind for name, kind in DELTAS.items()}
 NOTHING = (b"", b"null", b'""')
 ESSENTIAL = frozenset(
     {"response.output_item.added", "response.output_item.done", "response.completed", "response.incomplete"}
@@ -58,10 +59,20 @@ class _Event(Struct):
     code: str | int | None = None
 
 
+class _Delta(Struct):
+    """Of an event whose name tells what it is."""
+
+    delta: Raw | UnsetType = UNSET
+    output_index: int = 0
+    content_index: int = 0
+    summary_index: int = 0
+
+
 class _Item(Struct):
     type: str | None = None
 
 
+_DELTA = msgspec.json.Decoder(_Delta)
 _EVENT = msgspec.json.Decoder(_Event)
 _ITEM = msgspec.json.Decoder(_Item)
 _RESPONSE = msgspec.json.Decoder(_Response)
@@ -94,8 +105,21 @@ class Interpreter:
         self._called = self._refused = self._ended = False
 
     def read(self, event: bytes) -> list[neutral.Event]:
+        at = event.find(b"{") + 1
+        named = _NAMED.get(event[:at])
+        if named is not None and not self._ended:
+            try:
+                if not event.isascii():
+                    event.decode()
+                return self._delta(_DELTA.decode(event[at - 1 :]), named)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                # More than the one line, or no proper JSON.
+                pass
+        return self._read_slowly(event)
+
+    def _read_slowly(self, event: bytes) -> list[neutral.Event]:
         data = sse.data(event)
-        if data is None or self._ended:
+        if data is None or self._ended or data[:6] == b"[DONE]":
             return []
         try:
             if not data.isascii():
@@ -107,7 +131,7 @@ class Interpreter:
         except msgspec.ValidationError:
             return _odd(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            if not data.strip() or data.strip() == b"[DONE]":
+            if not data.strip():
                 return []
             raise ValueError(f"it is not what it should be: {problem}") from None
 
@@ -115,7 +139,7 @@ class Interpreter:
         """Without its last event an answer was cut."""
         return []
 
-    def _delta(self, found: _Event, kind: neutral.Kind) -> list[neutral.Event]:
+    def _delta(self, found: _Event | _Delta, kind: neutral.Kind) -> list[neutral.Event]:
         if found.delta is UNSET or (literal := bytes(found.delta)) in NOTHING:
             return []
         if literal[:1] != b'"':
@@ -134,7 +158,7 @@ class Interpreter:
         out.append(neutral.Delta(opened.index, opened.kind, literal))
         return out
 
-    def _between(self, found: _Event, opened: _Open, out: list[neutral.Event]) -> None:
+    def _between(self, found: _Event | _Delta, opened: _Open, out: list[neutral.Event]) -> None:
         """Parts of a summary are paragraphs of one thought."""
         if found.summary_index not in self._parts:
             self._parts.add(found.summary_index)
@@ -249,7 +273,7 @@ class Interpreter:
     def _message(self, output_index: int, raw: bytes, out: list[neutral.Event]) -> None:
         """A message that was never streamed."""
         for part, block in enumerate(items.output(raw)):
-            if isinstance(block, (neutral.Text, neutral.Refusal)):
+            if isinstance(block, (neutral.Text, neutral.Refusal)) and block.text:
                 refused = isinstance(block, neutral.Refusal)
                 self._refused = self._refused or refused
                 opened = self._begin(output_index, "refusal" if refused else "text", out, part=part)

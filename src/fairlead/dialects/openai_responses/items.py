@@ -20,6 +20,8 @@ REDACTED = "+redacted"
 """Behind the origin of a signature that stands for a thought whose words are not shown."""
 RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
 BETWEEN = "\n\n"
+LATEST = 2**40
+"""Seconds; a time behind it is a mistake."""
 
 
 class _Kind(Struct):
@@ -176,13 +178,20 @@ def custom_call(raw: bytes) -> neutral.ToolCall:
     return neutral.ToolCall(found.call_id or found.id or "", name, tools.arguments_of(found.input or ""))
 
 
-def result(raw: bytes) -> neutral.ToolResult:
+def result(raw: bytes) -> tuple[neutral.ToolResult, tuple[neutral.Block, ...]]:
+    """(the result, what of it no other dialect's results can hold: it follows them)."""
     found = _OUTPUT.decode(raw)
     if isinstance(found.output, str):
-        return neutral.ToolResult(found.call_id, (neutral.Text(found.output),))
-    parts = (_part(bytes(part)) for part in found.output or ())
-    content = tuple(part for part in parts if isinstance(part, (neutral.Text, neutral.Image, neutral.Document)))
-    return neutral.ToolResult(found.call_id, content)
+        return neutral.ToolResult(found.call_id, (neutral.Text(found.output),)), ()
+    content: list[neutral.Text | neutral.Image | neutral.Document] = []
+    others: list[neutral.Block] = []
+    for part in found.output or ():
+        block = _part(bytes(part))
+        if isinstance(block, neutral.Text | neutral.Image | neutral.Document):
+            content.append(block)
+        else:
+            others.append(block)
+    return neutral.ToolResult(found.call_id, tuple(content)), tuple(others)
 
 
 def thought(raw: bytes) -> neutral.Thinking | None:
@@ -219,15 +228,15 @@ class Reader:
         self._waiting: dict[str, tuple[str, str]] = {}
         """(signature, whose it is) of calls that follow, by their ids."""
         self._calls: dict[str, neutral.ToolCall] = {}
-        self._results = False
-        """The last turn holds results and nothing else."""
+        self._results = -1
+        """The turn that holds the results which come now; -1 for none."""
 
     def read(self, raw: bytes) -> None:
         kind_, role = kind(raw)
         if kind_ == "message":
             self._message(role, message(raw))
         elif kind_ in RESULTS:
-            self._result(result(raw))
+            self._result(*result(raw))
         elif kind_ == "function_call":
             self._call(function_call(raw))
         elif kind_ == "custom_tool_call":
@@ -247,7 +256,7 @@ class Reader:
             self._turn("system" if role in ("system", "developer") else "user", blocks)
 
     def _turn(self, role: neutral.Role, blocks: tuple[neutral.Block, ...]) -> None:
-        self._results = False
+        self._results = -1
         self.turns.append(neutral.Turn(role, blocks))
 
     def _said(self, block: neutral.Block) -> None:
@@ -262,14 +271,24 @@ class Reader:
         self._calls[call.id] = call
         self._said(call)
 
-    def _result(self, found: neutral.ToolResult) -> None:
+    def _result(self, found: neutral.ToolResult, others: tuple[neutral.Block, ...]) -> None:
+        """Results that follow each other are one turn, `others` of all of them one more behind it."""
         call = self._calls.get(found.id)
         found.name = "" if call is None else call.name
-        if self._results:
-            self.turns[-1] = neutral.Turn("user", (*self.turns[-1].blocks, found))
-        else:
+        if self._results < 0:
             self._turn("user", (found,))
-            self._results = True
+            self._results = len(self.turns) - 1
+        else:
+            self._add(self._results, (found,))
+        if not others:
+            return
+        if self._results + 1 == len(self.turns):
+            self.turns.append(neutral.Turn("user", others))
+        else:
+            self._add(self._results + 1, others)
+
+    def _add(self, at: int, blocks: tuple[neutral.Block, ...]) -> None:
+        self.turns[at] = neutral.Turn("user", (*self.turns[at].blocks, *blocks))
 
     def _thought(self, found: neutral.Thinking | None) -> None:
         if found is None:
@@ -308,5 +327,5 @@ def heading(body: bytes) -> tuple[str, str, int]:
     return (
         name if isinstance(name, str) else "",
         model if isinstance(model, str) else "",
-        int(created) if isinstance(created, int | float) else 0,
+        int(created) if isinstance(created, int | float) and 0 <= created < LATEST else 0,
     )

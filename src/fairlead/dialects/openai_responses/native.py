@@ -66,7 +66,7 @@ class Reasoning(Struct):
 
 
 class Request(Struct):
-    model: str = "auto"
+    model: str
     input: str | list[Item] | None = None
     instructions: str | None = None
     stream: bool | None = None

@@ -128,7 +128,7 @@ def _reasoning(request: neutral.Request, target: Target, body: Json, losses: Los
         effort = "xhigh"
         losses.add("reasoning_effort")
     asked: Json = {"effort": effort} if effort else {}
-    if wish.visible and effort != "none":
+    if wish.visible:
         asked["summary"] = "auto"
     if asked:
         body["reasoning"] = asked
