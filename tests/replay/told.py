@@ -132,6 +132,7 @@ def responses(body: Json) -> Told:
 def responses_stream(stream: bytes) -> Told:
     """The deltas as they came; usage from the last event. What the last event holds has to be the same."""
     told = Told()
+    texts: dict[tuple[int, int], str] = {}
     calls: dict[int, tuple[str, Any]] = {}
     for data in events(stream):
         if data == "[DONE]":
@@ -139,15 +140,22 @@ def responses_stream(stream: bytes) -> Told:
         event = json.loads(data)
         kind = event["type"]
         if kind in ("response.output_text.delta", "response.refusal.delta"):
-            told.text += event["delta"]
+            place = event["output_index"], event["content_index"]
+            texts[place] = texts.get(place, "") + event["delta"]
         elif kind == "response.output_item.done" and event["item"]["type"] == "function_call":
             calls[event["output_index"]] = (event["item"]["name"], arguments(event["item"]["arguments"]))
         elif kind in ("response.completed", "response.incomplete"):
             whole = responses(event["response"])
             told.usage = whole.usage
-            told.calls = [call for _, call in sorted(calls.items())]
-            assert not event["response"]["output"] or (whole.text, whole.calls) == (told.text, told.calls)
+            wanted = _in_order(texts, calls)
+            assert not event["response"]["output"] or (whole.text, whole.calls) == (wanted.text, wanted.calls)
+    found = _in_order(texts, calls)
+    told.text, told.calls = found.text, found.calls
     return told
+
+
+def _in_order(texts: dict[tuple[int, int], str], calls: dict[int, tuple[str, Any]]) -> Told:
+    return Told("".join(text for _, text in sorted(texts.items())), [call for _, call in sorted(calls.items())])
 
 
 # ---- Anthropic Messages

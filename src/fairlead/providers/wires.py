@@ -21,7 +21,7 @@ from fairlead.dialects import json, opaque
 from fairlead.dialects.anthropic_messages import native as anthropic
 from fairlead.dialects.dialect import Target, View
 from fairlead.dialects.embeddings import EmbeddingsView
-from fairlead.dialects.openai_responses.native import ResponsesView
+from fairlead.dialects.openai_responses import native as responses
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.providers import openai_compatible
@@ -62,14 +62,14 @@ def _gemini_embeddings_path(model: str, stream: bool) -> str:
 def _foreground(call: Call, endpoint: Endpoint, max_output: int | None) -> dict[str, bytes | None]:
     """A response asked for in the background is answered at once: its id is kept here, not at the provider."""
     view = call.view
-    return {"background": None} if isinstance(view, ResponsesView) and view.request.background else {}
+    return {"background": None} if isinstance(view, responses.ResponsesView) and view.request.background else {}
 
 
 WIRES: dict[str, Wire] = {
     wire.dialect: wire
     for wire in (
         Wire("openai_chat", _fixed("/chat/completions"), changes=openai_compatible.changes),
-        Wire("openai_responses", _fixed("/responses"), changes=_foreground),
+        Wire("openai_responses", _fixed("/responses"), changes=_foreground, prepared=responses.own),
         Wire(
             "anthropic_messages",
             _fixed("/messages"),
