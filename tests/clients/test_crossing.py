@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 
@@ -245,8 +246,10 @@ async def test_anthropic_messages(tmp_path: Path, via: str) -> None:
 @each_via
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK's own, of its HTTP client
 async def test_google_genai(tmp_path: Path, via: str) -> None:
-    async with chained(tmp_path) as chain:
+    async with chained(tmp_path) as chain, contextlib.AsyncExitStack() as stack:
         client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=chain.url))
+        stack.callback(client.close)
+        stack.push_async_callback(client.aio.aclose)
         models = client.aio.models
         told = await models.generate_content(
             model=via, contents="Hello", config=types.GenerateContentConfig(system_instruction="Be brief.")

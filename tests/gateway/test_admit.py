@@ -167,7 +167,7 @@ def test_beyond_the_keys_limit_the_request_is_told_when_to_come_back() -> None:
 
 def test_a_bad_request_takes_nothing_from_the_limit() -> None:
     meter = Meter(Limits(rpm=1))
-    for wrong in ({"model": "gone"}, {"max_tokens": 0}, {"fairlead": {"max_cost": "much"}}):
+    for wrong in ({"model": "gone"}, {"max_tokens": -1}, {"fairlead": {"max_cost": "much"}}):
         with pytest.raises((BadRequest, NotFound)):
             admitted(meter=meter, **wrong)
     assert meter.in_flight == 0

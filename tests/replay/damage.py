@@ -45,22 +45,34 @@ def cut(stream: bytes, random: Random) -> tuple[bytes, bytes]:
     return (piece, piece[:end]) if random.random() < 0.5 else (piece[:end], piece[:end])
 
 
+def disordered(stream: bytes, random: Random) -> bytes:
+    events = shortened(stream, random)
+    for _ in range(random.choice((1, 1, 2, 3))):
+        _disorder(events, random.randrange(3), random)
+    return b"".join(events)
+
+
+def _disorder(events: list[bytes], way: int, random: Random) -> None:
+    if not events:
+        return
+    at, other = random.randrange(len(events)), random.randrange(len(events))
+    if way == 0:
+        del events[at]
+    elif way == 1:
+        events.insert(other, events[at])
+    else:
+        events[at], events[other] = events[other], events[at]
+
+
 def damaged_stream(stream: bytes, random: Random) -> bytes:
     events = shortened(stream, random)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         way = random.randrange(6)
-        at = random.randrange(len(events)) if events else 0
-        if way == 0 and events:
-            del events[at]
-        elif way == 1 and events:
-            events.insert(random.randrange(len(events) + 1), events[at])
-        elif way == 2 and events:
-            other = random.randrange(len(events))
-            events[at], events[other] = events[other], events[at]
-        elif way == 3 and events:
-            events[at] = damaged_bytes(events[at], random)
+        if way < 3:
+            _disorder(events, way, random)
         elif events:
-            events[at] = damaged_event(events[at], random)
+            at = random.randrange(len(events))
+            events[at] = damaged_bytes(events[at], random) if way == 3 else damaged_event(events[at], random)
     found = b"".join(events)
     if random.random() < 0.1:
         found = damaged_bytes(found, random)

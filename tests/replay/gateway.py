@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fairlead.config.load import loads
 from fairlead.server.serve import start
@@ -96,7 +97,8 @@ def running(state: Path) -> Iterator[Gateway]:
 
     with ThreadPoolExecutor(1) as thread:
         served = thread.submit(lambda: asyncio.run(serve()))
-        wait((ready, served), return_when=FIRST_COMPLETED)
+        either: list[Future[Any]] = [ready, served]
+        wait(either, return_when=FIRST_COMPLETED)
         if not ready.done():
             served.result()
         try:

@@ -30,7 +30,7 @@ from fairlead.errors import BadRequest
 from fairlead.gateway.failures import said
 from tests.replay import told
 from tests.replay.clients import CLIENTS
-from tests.replay.damage import cut, damaged_body, damaged_stream
+from tests.replay.damage import cut, damaged_body, damaged_stream, disordered
 from tests.replay.exchanges import CAPTURED, RECORDED
 
 SPOKEN = tuple(CLIENTS)
@@ -57,6 +57,8 @@ class Endless(BaseException):
 
 
 STREAMS = [(one.dialect, one.sse) for one in RECORDED.values() if one.streams and one.dialect in SPOKEN]
+UNBOUND = [(dialect, stream) for dialect, stream in STREAMS if dialect in ("openai_chat", "gemini")]
+"""Streams whose events say what they say wherever they stand."""
 ANSWERS = [
     (one.dialect, one.body)
     for one in RECORDED.values()
@@ -159,6 +161,18 @@ def cut_is_noticed(random: Random) -> str:
     return "understood"
 
 
+def disorder_loses_nothing(random: Random) -> str:
+    """Events that are missing, doubled or exchanged: what those that came say arrives, in their order."""
+    dialect, recorded = random.choice(UNBOUND)
+    target = random.choice([one for one in SPOKEN if one != dialect])
+    stream = disordered(recorded, random)
+    reader, out = translate(dialect, target, stream, random)
+    if reader.error or not reader.done:
+        return "refused"
+    assert told.STREAM[target](out).text == told.STREAM[dialect](stream).text, "lost on its way"
+    return "understood"
+
+
 # ---- bodies
 
 
@@ -216,7 +230,15 @@ def read(dialect: Dialect, body: bytes) -> View:
     return view
 
 
-WAYS = (stream_is_read, stream_is_read, cut_is_noticed, answer_is_read, request_is_read, error_is_read)
+WAYS = (
+    stream_is_read,
+    stream_is_read,
+    cut_is_noticed,
+    disorder_loses_nothing,
+    answer_is_read,
+    request_is_read,
+    error_is_read,
+)
 
 
 def mutate(seed: int, number: int) -> tuple[str, str]:
@@ -253,7 +275,7 @@ class Found:
 
     def lines(self) -> Iterator[str]:
         for (way, outcome), count in sorted(self.told.items()):
-            yield f"{way:16} {outcome:10} {count:10,}"
+            yield f"{way:22} {outcome:10} {count:10,}"
         for where, numbers in self.wrong.items():
             yield f"{len(numbers):8,} x {where}; for example --only {numbers[0]}"
 

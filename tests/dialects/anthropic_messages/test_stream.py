@@ -160,7 +160,6 @@ def test_what_is_of_a_later_day_is_skipped() -> None:  # TRAPS 31
         + event("vibe_check", delta="not an object", index="x")
         + b": a comment\n\n"
         + b"data: \n\n"
-        + delta(9, type="text_delta", text="of no block")
         + started(0, type="hologram", text={"a": 1})
         + started(1, type="text", text="")
         + delta(1, type="sparkle_delta", sparkle=1)
@@ -186,6 +185,18 @@ def test_what_is_no_utf8_never_reaches_the_client(torn: bytes) -> None:  # TRAPS
     assert interpreter.read(said.replace(b"~", "é".encode())) == [Delta(0, "text", '"aéb"'.encode())]
     with pytest.raises(ValueError, match="utf-8"):
         interpreter.read(said.replace(b"~", torn))
+
+
+def test_nothing_said_is_lost_where_a_block_never_began() -> None:
+    said = read(
+        START + delta(0, type="text_delta", text="a") + stopped(0) + delta(0, type="text_delta", text="b") + DONE
+    )
+    assert [one.data for one in said if isinstance(one, Delta)] == [b'"a"', b'"b"']
+    assert [one.index for one in said if isinstance(one, Open)] == [0, 1]
+    thought = read(START + delta(3, type="thinking_delta", thinking="c") + DONE)
+    assert [(one.kind, one.data) for one in thought if isinstance(one, Delta)] == [("thinking", b'"c"')]
+    with pytest.raises(ValueError, match="had not begun"):
+        read(START + delta(0, type="input_json_delta", partial_json="{}") + DONE)
 
 
 def test_an_error_of_the_provider_ends_the_answer() -> None:  # TRAPS 32

@@ -197,6 +197,15 @@ def test_calls_are_written_once_they_are_whole() -> None:
     ]
 
 
+def test_what_is_nested_too_deeply_is_an_error_of_the_provider() -> None:
+    whole = chunk([{"text": "a"}])
+    for before in (b"", whole):
+        reader = Translating(Interpreter(), Writer(asked()))
+        reader.feed(before)
+        reader.feed(b'data: {"x":' + b"[" * 5000 + b"\n\n")
+        assert "nested too deeply" in reader.error
+
+
 def test_thoughts_are_for_those_who_asked_unless_a_signature_binds_them() -> None:
     events = (Open(0, "thinking"), Delta(0, "thinking", b'"hm"'), Close(0))
     assert writes(*events) == []

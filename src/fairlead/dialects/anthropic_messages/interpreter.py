@@ -79,12 +79,14 @@ class _Open:
 
 
 class Interpreter:
-    __slots__ = ("_begun", "_estimate", "_found", "_next", "_open", "_whole")
+    __slots__ = ("_begun", "_estimate", "_foreign", "_found", "_next", "_open", "_whole")
 
     def __init__(self) -> None:
         self._begun = False
         self._next = 0
         self._open: dict[int, _Open] = {}
+        self._foreign: set[int] = set()
+        """Blocks that only Anthropic's dialect knows."""
         self._found: native.RawUsage | None = None
         self._whole = False
         """The usage of the whole answer has come."""
@@ -182,6 +184,8 @@ class Interpreter:
                 _signed(at, block.data or "", redacted=True),
                 neutral.Close(at),
             ]
+        else:
+            self._foreign.add(index)
         return events
 
     def _opened(self, index: int, kind: neutral.Kind, text: Raw | UnsetType) -> list[neutral.Event]:
@@ -196,8 +200,10 @@ class Interpreter:
 
     def _delta(self, index: int, delta: _Delta | None) -> list[neutral.Event]:
         open_ = self._open.get(index)
-        if open_ is None or delta is None:
+        if delta is None:
             return []
+        if open_ is None:
+            return [] if index in self._foreign else self._unopened(index, delta)
         kind = open_.kind
         value = delta.text if kind == "text" else delta.partial_json if kind == "tool" else delta.thinking
         if isinstance(value, Raw):
@@ -211,6 +217,18 @@ class Interpreter:
             return []
         if delta.signature and kind == "thinking":
             return [_signed(open_.index, delta.signature)]
+        return []
+
+    def _unopened(self, index: int, delta: _Delta) -> list[neutral.Event]:
+        """Content of a block whose start never came, or that had ended: nothing said is lost for it."""
+        for kind, value in (("text", delta.text), ("thinking", delta.thinking), ("tool", delta.partial_json)):
+            if isinstance(value, Raw) and len(value) > 2 and bytes(value).startswith(b'"'):
+                if kind == "tool":
+                    raise ValueError("arguments of a tool call that had not begun")
+                return [
+                    *self._opened(index, "text" if kind == "text" else "thinking", UNSET),
+                    *self._delta(index, delta),
+                ]
         return []
 
     def _stop(self, index: int) -> list[neutral.Event]:
