@@ -31,7 +31,7 @@ class Told:
 def arguments(text: str | None) -> Any:
     try:
         return json.loads(text or "{}")
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return text
 
 

@@ -170,7 +170,13 @@ def test_what_is_of_a_later_day_is_skipped() -> None:  # TRAPS 31
 
 
 @pytest.mark.parametrize(
-    "bad", [b"data: {\n\n", b"data: 5\n\n", b'data: {"type":"content_block_delta","index":"x"}\n\n']
+    "bad",
+    [
+        b"data: {\n\n",
+        b"data: 5\n\n",
+        b'data: {"type":"content_block_delta","index":"x"}\n\n',
+        b'data: {"index":"x","a":' + b"[" * 5000 + b"\n\n",
+    ],
 )
 def test_what_is_no_event_is_an_error(bad: bytes) -> None:
     with pytest.raises(ValueError, match=r"it is|content_block_delta"):

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from fairlead.core.record import Usage
+from fairlead.dialects.dialect import Target
 from fairlead.dialects.gemini import native
+from fairlead.dialects.gemini.request import write_request
+from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest, Overloaded, RateLimited
 from tests.dialects.gemini.recordings import ANSWERS, REQUESTS, model_of
 
@@ -18,6 +21,12 @@ USER = [{"role": "user", "parts": [{"text": "hello"}]}]
 
 def view(body: dict[str, Any], stream: bool = False) -> native.GeminiView:
     return native.read_request(json.dumps(body).encode(), "gemini-3.8-flash", stream)
+
+
+def test_a_number_that_json_cannot_hold_is_the_callers_fault() -> None:
+    asked = view({"contents": USER, "generationConfig": {"seed": 10**30}}).neutral()
+    with pytest.raises(BadRequest, match="64-bit"):
+        write_request(asked, Target("gemini-3.8-flash", "gemini"), Losses("gemini"))
 
 
 def test_both_spellings_say_the_same() -> None:

@@ -136,7 +136,7 @@ class Interpreter:
         """An event whose fields are not what they should be: what is not known yet is skipped."""
         try:
             kind = _KIND.decode(data).type
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise ValueError("it is no object with a type") from None
         if kind == "error":
             return [neutral.Broken("the provider gave no reason")]

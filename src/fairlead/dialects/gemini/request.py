@@ -27,6 +27,7 @@ from fairlead.dialects.neutral import (
 )
 from fairlead.dialects.repair import merged, repaired
 from fairlead.dialects.translate import Losses
+from fairlead.errors import BadRequest
 
 __all__ = ["read", "write_request"]
 
@@ -64,7 +65,10 @@ def write_request(request: neutral.Request, target: Target, losses: Losses) -> b
     generation = _generation(request, target, losses) | own.pop("generationConfig", {})
     if generation:
         fields["generationConfig"] = generation
-    rest = orjson.dumps(fields | own, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    try:
+        rest = orjson.dumps(fields | own, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    except orjson.JSONEncodeError as problem:
+        raise BadRequest(f"The request cannot be put into JSON: {problem}.", code="not_translatable") from None
     return out + (b"," + rest[1:] if len(rest) > 2 else b"}")
 
 
