@@ -7,7 +7,8 @@ from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS
 from fairlead.providers.simulated.lineup import LINEUP
 from fairlead.registry import catalogue
-from fairlead.registry.snapshot import build, policies
+from fairlead.registry.policies import policies
+from fairlead.registry.snapshot import build
 
 
 def test_without_any_key_simulated_models_answer() -> None:

@@ -78,6 +78,23 @@ CASES: list[tuple[str, bool, Model, Call, Policy, dict[str, Any]]] = [
         policy(),
         {},
     ),
+    (
+        "unwanted_provider",
+        True,
+        with_channel(PLAIN, provider="x"),
+        call(wishes=Wishes(providers=("main",))),
+        policy(),
+        {},
+    ),
+    (
+        "unwanted_provider",
+        True,
+        with_channel(PLAIN, provider="x"),
+        call(wishes=Wishes(not_providers=("x",))),
+        policy(),
+        {},
+    ),
+    ("outside_policy", False, PLAIN, call(), policy(model="b", critical=True), {}),
     ("model_not_allowed", True, PLAIN, call(caller=Caller("k", models=frozenset({"b"}))), policy(), {}),
 ]
 

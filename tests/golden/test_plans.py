@@ -21,7 +21,8 @@ from fairlead.core.cost import plain
 from fairlead.core.decide import decide
 from fairlead.dialects.openai_chat.native import read_request
 from fairlead.errors import RequestError
-from fairlead.registry.snapshot import build, policies
+from fairlead.registry.policies import policies
+from fairlead.registry.snapshot import build
 from tests.config.catalogue_fake import CATALOGUE
 
 HERE = Path(__file__).parent

@@ -13,7 +13,8 @@ from fairlead.core.model import JSON_SCHEMA, TOOLS, VISION, Channel, Snapshot
 from fairlead.errors import ConfigError
 from fairlead.registry import catalogue as shipped
 from fairlead.registry import snapshot as snapshots
-from fairlead.registry.snapshot import build, policies, resolve_alias
+from fairlead.registry.policies import policies
+from fairlead.registry.snapshot import build, resolve_alias
 from tests.config.catalogue_fake import CATALOGUE, NANO
 
 FAKE: Any = CATALOGUE

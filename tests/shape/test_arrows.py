@@ -18,7 +18,7 @@ ARROWS: dict[str, set[str]] = {
     "classify": {"core", *ERRORS},
     "dialects": {"core", *ERRORS},
     "providers": {"core", "dialects", *ERRORS},
-    "config": {"core", *ERRORS},
+    "config": {"core", "classify", *ERRORS},
     "registry": {"core", "config", *ERRORS},
     "store": {"core", *ERRORS},
     "telemetry": {"core", *ERRORS},

@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-import msgspec
-
+from fairlead.classify.tasks import TASKS
+from fairlead.config import references
 from fairlead.config.document import Entry, Node, NodePath
+from fairlead.config.finding import Finding
 from fairlead.config.masking import masked
 from fairlead.config.offers import Catalogue, priced
-from fairlead.config.schema import STRATEGY_NAMES, Config, Key, Model, Policy, Price
+from fairlead.config.policies import policy_findings
+from fairlead.config.schema import STRATEGY_NAMES, Config, Key, Model, Price
 from fairlead.config.values import is_loopback
 
 SUSPICIOUS = 300
@@ -21,13 +23,6 @@ DEAREST = Decimal(2_000)
 CHEAPEST = Decimal("0.0001")
 SURE = 0.85
 """How near to the catalogue's a name of one's own must be to be taken for a slip."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    path: NodePath
-    message: str
-    wrong: bool = True
-    """False for what is allowed but looks like a mistake."""
 
 
 CODING = ("default", "background", "long_context", "web_search", "image", "thinking")
@@ -41,6 +36,19 @@ class Declared:
         self.addressed = {name for name in self.providers if _says(root.entries, "providers", name, "base_url")}
         self.models = _keys(root, "models")
         self.policies = _keys(root, "policies")
+        self.tasks = _keys(root, "tasks")
+        self.agents = (*_keys(root, "agents"), *_keys(root, "groups"))
+        self.plans = _keys(root, "plans")
+
+    def of(self, what: str) -> tuple[str, ...] | None:
+        """What a reference to such a thing may name; None where anything may."""
+        return {
+            "policy": (*self.policies, *STRATEGY_NAMES),
+            "provider": self.providers,
+            "task": (*TASKS, *self.tasks),
+            "agent": self.agents,
+            "plan": self.plans,
+        }.get(what)
 
 
 def _keys(root: Node, name: str) -> tuple[str, ...]:
@@ -90,21 +98,12 @@ def canonical(config: Config, catalogue: Catalogue) -> Config:
     """The same configuration with models called by their names wherever an alias stood."""
     table = alias_table(config, catalogue)
 
-    def one(name: str | None) -> str | None:
-        return None if name is None else table.get(name.lower(), name)
+    def rename(what: str, name: str) -> str:
+        return table.get(name.lower(), name) if what == "model" else name
 
-    def all_of(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if names is None else tuple(table.get(name.lower(), name) for name in names)
-
-    policies = {
-        name: policy.model_copy(
-            update={"model": one(policy.model), "fallbacks": all_of(policy.fallbacks), "models": all_of(policy.models)}
-        )
-        for name, policy in config.policies.items()
-    }
-    keys = tuple(key.model_copy(update={"models": all_of(key.models)}) for key in config.keys)
-    report = config.report.model_copy(update={"baseline": one(config.report.baseline)})
-    return config.model_copy(update={"policies": policies, "keys": keys, "report": report})
+    canonical = references.renamed(config, rename)
+    assert isinstance(canonical, Config)
+    return canonical
 
 
 def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Finding]:
@@ -179,65 +178,27 @@ def _channels(config: Config, declared: Declared) -> Iterator[Finding]:
 
 
 def _references(config: Config, declared: Declared, known: Mapping[str, str]) -> Iterator[Finding]:
-    choices = (*declared.policies, *STRATEGY_NAMES)
-
-    def model(path: NodePath, name: str) -> Iterator[Finding]:
-        if name.lower() not in known:
-            yield Finding(path, f"unknown model {name!r}{nearest(name, known.values()) or '; declare it under models'}")
-
-    def choice(path: NodePath, name: str) -> Iterator[Finding]:
-        if name not in choices:
-            yield Finding(path, f"unknown policy {name!r}{nearest(name, choices, offer=True)}")
-
-    for path, name in _model_names(config):
-        yield from model(path, name)
-    yield from choice(("policy", "default"), config.policy.default)
+    for path, what, name in references.found(config):
+        if what == "model":
+            if name.lower() not in known:
+                hint = nearest(name, known.values()) or "; declare it under models"
+                yield Finding(path, f"unknown model {name!r}{hint}")
+        elif (options := declared.of(what)) is not None and name not in options:
+            hint = nearest(name, options, offer=True) or "; none is declared"
+            yield Finding(path, f"unknown {what} {name!r}{hint}")
+    for field in CODING if config.coding is not None else ():
+        asked = getattr(config.coding, field)
+        if asked is not None and asked != "auto" and not asked.startswith("auto:"):
+            name = asked.partition("@")[0]
+            if name.lower() not in known:
+                hint = nearest(name, known.values()) or "; declare it under models"
+                yield Finding(("coding", field), f"unknown model {name!r}{hint}")
     for name, policy in config.policies.items():
-        yield from _policy(("policies", name), policy)
+        yield from policy_findings(("policies", name), policy, known)
     if "default" in config.policies and config.policy.default != "default":
         yield Finding(
             ("policies", "default"), "a policy of this name must be the default: write `policy: {default: default}`"
         )
-    for index, key in enumerate(config.keys):
-        if key.policy is not None:
-            yield from choice(("keys", index, "policy"), key.policy)
-        for position, provider in enumerate(key.providers or ()):
-            if provider not in declared.providers:
-                hint = nearest(provider, declared.providers, offer=True)
-                yield Finding(("keys", index, "providers", position), f"unknown provider {provider!r}{hint}")
-
-
-def _model_names(config: Config) -> Iterator[tuple[NodePath, str]]:
-    for name, policy in config.policies.items():
-        if policy.model is not None:
-            yield ("policies", name, "model"), policy.model
-        for field, names in (("fallbacks", policy.fallbacks), ("models", policy.models or ())):
-            for index, model in enumerate(names):
-                yield ("policies", name, field, index), model
-    for index, key in enumerate(config.keys):
-        for position, model in enumerate(key.models or ()):
-            yield ("keys", index, "models", position), model
-    for field in CODING if config.coding is not None else ():
-        asked = getattr(config.coding, field)
-        if asked is not None and asked != "auto" and not asked.startswith("auto:"):
-            yield ("coding", field), asked.partition("@")[0]
-    if config.report.baseline is not None:
-        yield ("report", "baseline"), config.report.baseline
-
-
-def _policy(path: NodePath, policy: Policy) -> Iterator[Finding]:
-    weights = policy.weights
-    if weights is not None and weights.quality + weights.cost + weights.latency <= 0:
-        yield Finding((*path, "weights"), "at least one weight must be above 0")
-    if weights is not None and policy.strategy != "balanced":
-        yield Finding((*path, "weights"), f"strategy {policy.strategy} does not weigh; only balanced does", wrong=False)
-    if policy.model is not None and policy.strategy != "pinned":
-        yield Finding(
-            (*path, "model"), f"strategy {policy.strategy} chooses by itself; only pinned reads it", wrong=False
-        )
-    for index, flag in enumerate(policy.require_flags):
-        if flag in policy.exclude_flags:
-            yield Finding((*path, "require_flags", index), f"{flag!r} is both required and excluded: nothing can pass")
 
 
 def _keys_twice(config: Config) -> Iterator[Finding]:

@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from fairlead.config.document import NodePath
-from fairlead.config.schema import Config, Section
+from fairlead.config.schema import Config
 from fairlead.config.secret import Secret
+from fairlead.config.section import Section
 from fairlead.config.values import Word
 
 INTRODUCTION = """\

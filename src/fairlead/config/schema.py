@@ -6,11 +6,27 @@ after the colon counts as left out. What depends on several settings at once is 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr
 
+from fairlead.config.choosing import (
+    Agent,
+    Cascade,
+    Classifier,
+    Group,
+    Intent,
+    Plan,
+    Route,
+    Rule,
+    Task,
+    TaskWork,
+    Tenant,
+)
+from fairlead.config.choosing import Tier as PolicyTier
+from fairlead.config.references import ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.secret import Secret
+from fairlead.config.section import Section
 from fairlead.config.values import (
     Address,
     Count,
@@ -51,17 +67,6 @@ StrategyName = Annotated[
 Capability = Annotated[
     str, BeforeValidator(lambda value: choice_of(value, tuple(CAPABILITIES))), Word(" / ".join(CAPABILITIES))
 ]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_is_left_out(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
 
 
 class Server(Section):
@@ -177,6 +182,7 @@ class Model(Section):
         None, description="What it can do; by default the catalogue's, for models it lacks tools and json_schema."
     )
     quality: Share | None = Field(None, description="How good it is; by default from the catalogue.")
+    qualities: dict[TaskRef, Share] = Field({}, description="How good it is by task; by default from its benchmarks.")
     benchmarks: dict[Name, Number] = Field({}, description="Scores by benchmark, over the catalogue's.")
     latency_ms: Count | None = Field(None, description="What a typical request takes, until it is measured.")
     flags: tuple[Name, ...] = Field((), description="Feature flags, added to the catalogue's.")
@@ -194,9 +200,12 @@ class Key(Section):
     key: RequiredSecret = Field(description="What the client sends as its API key.")
     tenant: Name = Field("default", description="Whose requests these are.")
     role: Role = Field("caller", description="What it may do beyond asking models.")
-    policy: Name | None = Field(None, description="Policy or strategy for its requests; by default `policy.default`.")
-    models: tuple[Name, ...] | None = Field(None, description="Only these models; by default all.")
-    providers: tuple[Name, ...] | None = Field(None, description="Only these providers; by default all.")
+    plan: PlanRef | None = Field(None, description="A name under `plans`.")
+    policy: PolicyRef | None = Field(
+        None, description="Policy or strategy for its requests; by default `policy.default`."
+    )
+    models: tuple[ModelRef, ...] | None = Field(None, description="Only these models; by default all.")
+    providers: tuple[ProviderRef, ...] | None = Field(None, description="Only these providers; by default all.")
     regions: tuple[Name, ...] | None = Field(None, description="Only these regions; by default all.")
     sensitive: Switch = Field(False, description="Everything it sends stays on self-hosted providers.")
     limits: KeyLimits = Field(KeyLimits(), description="What it may do at most; by default unlimited.")
@@ -214,22 +223,37 @@ class Policy(Section):
     weights: Weights | None = Field(
         None, description="For balanced; renormalised, a share left out is 0. By default 0.5, 0.3 and 0.2."
     )
-    model: Name | None = Field(None, description="For pinned: the model when the caller names none.")
-    fallbacks: tuple[Name, ...] = Field((), description="Models to fail over to, in order.")
-    models: tuple[Name, ...] | None = Field(None, description="Only these are candidates; by default all.")
+    model: ModelRef | None = Field(None, description="For pinned: the model when the caller names none.")
+    fallbacks: tuple[ModelRef, ...] = Field((), description="Models to fail over to, in order.")
+    models: tuple[ModelRef, ...] | None = Field(None, description="Only these are candidates; by default all.")
     regions: tuple[Name, ...] | None = Field(None, description="Only channels in these regions; by default all.")
     max_cost: Money | None = Field(None, description="Most a request may be expected to cost.")
     max_latency_ms: Count | None = Field(None, description="Longest a request may be expected to take.")
     require_flags: tuple[Name, ...] = Field((), description="Flags a candidate must have.")
     exclude_flags: tuple[Name, ...] = Field((), description="Flags a candidate must not have.")
+    rules: tuple[Rule, ...] = Field((), description="The routing table; the first that matches decides.")
+    tasks: dict[TaskRef, TaskWork] = Field({}, description="Who does which task; looked up after the rules.")
+    default_task: TaskRef | None = Field(None, description="What a task that nobody knows is taken for.")
+    threshold: Share = Field(0, description="Confidence in the task for rules and tasks without a threshold.")
+    tiers: tuple[PolicyTier, ...] = Field((), description="For tiered: the tiers, the highest first.")
+    cascade: Cascade | None = Field(None, description="For cascade: its models and bounds.")
+    self_hosted: tuple[ModelRef, ...] = Field((), description="For hybrid: who answers what can wait, in order.")
+    commercial: tuple[ModelRef, ...] = Field((), description="For hybrid: who answers the rest, in order.")
+    critical: Switch = Field(
+        False, description="Only the models it names, no other provider unless listed, no cheaper stand-in."
+    )
+    stay: Share = Field(0.05, description="How much better another model must be for a conversation to move to it.")
 
 
 class PolicyChoice(Section):
-    default: Name = Field("balanced", description="Name of a policy, or of a strategy with its own defaults.")
+    default: PolicyRef = Field("balanced", description="Name of a policy, or of a strategy with its own defaults.")
+    tasks: dict[TaskRef, TaskWork] = Field({}, description="Who does which task, where the default policy holds.")
+    threshold: Share | None = Field(None, description="Confidence in the task, for those tasks; by default 0.")
+    default_task: TaskRef | None = Field(None, description="What a task that nobody knows is taken for.")
 
 
 class Report(Section):
-    baseline: Name | None = Field(
+    baseline: ModelRef | None = Field(
         None, description="Model that savings are measured against; by default the one of best quality."
     )
 
@@ -254,6 +278,14 @@ class Config(Section):
     keys: tuple[Key, ...] = Field((), description="Who may ask. Without keys the server listens on loopback only.")
     policies: dict[Name, Policy] = Field({}, description="Ways to choose, by name.")
     policy: PolicyChoice = Field(PolicyChoice(), description="Which policy holds.")
+    routes: tuple[Route, ...] = Field((), description="Which requests go by another policy; the first that matches.")
+    tasks: dict[Name, Task] = Field({}, description="Further tasks, and other names for known ones.")
+    agents: dict[Name, Agent] = Field({}, description="Named agents, asked for as `agent:NAME`.")
+    groups: dict[Name, Group] = Field({}, description="Groups of agents, asked for as `agent:NAME` too.")
+    intents: dict[Name, Intent] = Field({}, description="Intents beside the shipped ones: `intent:NAME`.")
+    tenants: dict[Name, Tenant] = Field({}, description="What binds whole tenants, whatever their keys say.")
+    plans: dict[Name, Plan] = Field({}, description="What keys of a plan may have.")
+    classifier: Classifier = Field(Classifier(), description="How requests are understood.")
     coding: Coding | None = Field(None, description="Which models answer the turns of coding agents.")
     report: Report = Field(Report(), description="How savings are reported.")
 

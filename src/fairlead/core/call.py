@@ -67,6 +67,9 @@ class Caller(msgspec.Struct, frozen=True):
     regions: frozenset[str] | None = None
     sensitive: bool = False
     """Everything this key sends stays on self-hosted models."""
+    max_cost: int | None = None
+    """Nano-units of USD that a request of its plan may be expected to cost."""
+    plan: str = ""
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -82,6 +85,42 @@ class Wishes(msgspec.Struct, frozen=True):
     session: str = ""
     task: str = ""
     tags: tuple[str, ...] = ()
+    complexity: str = ""
+    domain: str = ""
+    latency_class: str = ""
+    low_budget: bool = False
+    """A rule's fallback goes first; without a rule the cheapest that will do."""
+    models: tuple[str, ...] = ()
+    """Only these may answer, in this order (`models` as OpenRouter's callers write it)."""
+    providers: tuple[str, ...] | None = None
+    """Only channels of these providers."""
+    not_providers: tuple[str, ...] = ()
+    provider_order: tuple[str, ...] = ()
+    """Channels of these providers first."""
+    stay: bool = False
+    """No failover to anything but the first choice."""
+    sort: Literal["", "price", "throughput", "latency"] = ""
+    """Channels of a model by this instead of the order declared."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is wished that makes a candidate of one request none for another like it."""
+        return (
+            self.quality_floor is None
+            and self.max_latency_ms is None
+            and self.providers is None
+            and not self.not_providers
+            and not self.models
+        )
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """Where a conversation stands: who answered last, and how much of it that one has in its prompt cache."""
+
+    model: str
+    channel: str
+    cached: int = 0
+    """Tokens."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -89,6 +128,9 @@ class Facts(msgspec.Struct, frozen=True):
 
     at: int
     """Epoch seconds: which price rows hold."""
+    standing: Standing | None = None
+    tiers: tuple[tuple[str, int], ...] = ()
+    """What is left of the day's budget, by tier, in nano-units."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -104,6 +146,8 @@ class Call(msgspec.Struct, frozen=True):
     wishes: Wishes
     facts: Facts
     signals: tuple[Signal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What was understood otherwise than it was said."""
     path: str = ""
     """Of an opaque operation: where at the provider it goes, behind the version."""
     forward: bytes = b""
@@ -135,6 +179,7 @@ def child(
         body=body,
         view=view,
         signals=(),
+        warnings=(),
         purpose=purpose,
         parent=parent.id,
         depth=parent.depth + 1,

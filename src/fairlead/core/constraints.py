@@ -10,29 +10,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from fairlead.core import egress
-from fairlead.core.call import Call
-from fairlead.core.cost import expected_cost, plain
-from fairlead.core.model import Channel, Conditions, Model, capability_names
+from fairlead.core import egress, expectation
+from fairlead.core.ask import Ask
+from fairlead.core.cost import plain
+from fairlead.core.model import Channel, Model, capability_names
 from fairlead.core.plan import Rejection
-from fairlead.core.policy import Policy
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """What is asked of every candidate: the request's needs, the caller's wishes and the policy, added up."""
-
-    call: Call
-    policy: Policy
-    conditions: Conditions
-    capabilities: int
-    input_tokens: int
-    output_tokens: int
-    """What the answer is expected to take."""
-    output_room: int
-    """What the answer may take at most, as far as the caller said; the expectation otherwise."""
-    min_quality: float
-    max_cost: int | None
-    max_latency_ms: int | None
 
 
 def disabled(ask: Ask, model: Model) -> str | None:
@@ -47,6 +29,8 @@ def outside_policy(ask: Ask, model: Model) -> str | None:
     policy = ask.policy
     if policy.models is not None and model.name not in policy.models and model.name not in policy.fallbacks:
         return f"policy {policy.name} does not list it"
+    if policy.critical and model.name != policy.model and model.name not in policy.fallbacks and policy.model:
+        return f"policy {policy.name} is critical and names {policy.model}"
     return None
 
 
@@ -73,12 +57,14 @@ def max_output(ask: Ask, model: Model) -> str | None:
 def quality(ask: Ask, model: Model) -> str | None:
     if ask.min_quality <= 0:
         return None
-    if model.quality is None:
+    quality = expectation.quality(ask, model)
+    if quality is None:
         return (
             f"its quality is unknown and at least {ask.min_quality:g} is required (declare models.{model.name}.quality)"
         )
-    if model.quality < ask.min_quality:
-        return f"its quality {model.quality:g} is below the required {ask.min_quality:g}"
+    if quality < ask.min_quality:
+        task = f" in {ask.traits.task}" if quality != model.quality else ""
+        return f"its quality {quality:g}{task} is below the required {ask.min_quality:g}"
     return None
 
 
@@ -111,6 +97,15 @@ def policy_region(ask: Ask, model: Model, channel: Channel) -> str | None:
     return None
 
 
+def unwanted_provider(ask: Ask, model: Model, channel: Channel) -> str | None:
+    wishes = ask.call.wishes
+    if wishes.providers is not None and channel.provider not in wishes.providers:
+        return f"the caller wants only {', '.join(wishes.providers)}"
+    if channel.provider in wishes.not_providers:
+        return f"the caller does not want {channel.provider}"
+    return None
+
+
 def channel_flags(ask: Ask, model: Model, channel: Channel) -> str | None:
     barred = ask.policy.exclude_flags & channel.flags
     if barred:
@@ -124,7 +119,7 @@ def channel_flags(ask: Ask, model: Model, channel: Channel) -> str | None:
 def latency(ask: Ask, model: Model, channel: Channel) -> str | None:
     if ask.max_latency_ms is None:
         return None
-    expected = expected_latency(ask, model, channel)
+    expected = expectation.latency(ask, model, channel)
     if expected is None:
         return f"its latency is unknown and at most {ask.max_latency_ms} ms are allowed (declare models.{model.name}.latency_ms)"
     if expected > ask.max_latency_ms:
@@ -138,7 +133,7 @@ def cost(ask: Ask, model: Model, channel: Channel) -> str | None:
     price = channel.price_at(ask.call.facts.at)
     if price is None:
         return f"its price is unknown and at most ${plain(ask.max_cost)} is allowed (declare models.{model.name}.price)"
-    expected = expected_cost(price, ask.input_tokens, ask.output_tokens)
+    expected = expectation.cost_of(ask, price, channel, expectation.output_tokens(ask, model))
     if expected > ask.max_cost:
         return f"it would cost about ${plain(expected)}, at most ${plain(ask.max_cost)} is allowed"
     return None
@@ -172,6 +167,7 @@ RULES: tuple[Rule, ...] = (
 CHANNEL_RULES: tuple[ChannelRule, ...] = (
     ChannelRule("disabled", channel_disabled, True),
     ChannelRule("policy_region", policy_region, True),
+    ChannelRule("unwanted_provider", unwanted_provider, True),
     ChannelRule("flags", channel_flags, False),
     ChannelRule("latency", latency, False),
     ChannelRule("context", channel_context, True, sized=True),
@@ -191,13 +187,7 @@ _STANDING = {named: (_rules(named, sized=False), _channel_rules(named, sized=Fal
 _FITTING = {named: (_rules(named, sized=True), _channel_rules(named, sized=True)) for named in (False, True)}
 
 
-def expected_latency(ask: Ask, model: Model, channel: Channel) -> int | None:
-    """Measured where there is a measurement, the declared SLA otherwise."""
-    measured = ask.conditions.latency_ms.get(channel.id)
-    return model.latency_ms if measured is None else measured
-
-
-def standing(ask: Ask, model: Model, named: bool, only: str, rejected: list[Rejection]) -> tuple[Channel, ...]:
+def standing_channels(ask: Ask, model: Model, named: bool, only: str, rejected: list[Rejection]) -> tuple[Channel, ...]:
     """The channels of `model` that may serve requests of this kind, whatever their size.
 
     Every one that may not is added to `rejected` with its reason; so is the model, if it is out as a whole.

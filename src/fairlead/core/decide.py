@@ -1,21 +1,34 @@
 """decide(call, choice, snapshot, seed) -> Plan: which models may serve a request, in which order, and why not the others.
 
+    traits      what the signals and the caller's word come to            core/traits.py
+    rule        the first of the policy's table that holds                core/table.py
+    candidates  the models a rule names, else all the policy admits
+    constraints every candidate that may not, with its reason             core/constraints.py
+    order       as the rule says, else as the strategy ranks              core/policies/
+    standing    a conversation stays where it is, unless moving pays      core/standing.py
+
 Pure: the same arguments give the same plan on any machine, on any day. Everything it knows of the world comes
 in with the snapshot, everything it knows of the request with the call and its signals.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from fairlead.core import standing, traits
+from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import Ask, expected_latency, fitting, standing
-from fairlead.core.cost import expected_cost
-from fairlead.core.model import CAPABILITIES, Channel, Model, Snapshot
-from fairlead.core.plan import Expected, Plan, Rejection, Step, Target
+from fairlead.core.constraints import fitting, standing_channels
+from fairlead.core.expectation import expected
+from fairlead.core.model import Channel, Model, Snapshot
+from fairlead.core.plan import Plan, Rejection, Step, Target
 from fairlead.core.policies import STRATEGIES
 from fairlead.core.policy import Policy, least
+from fairlead.core.table import NO_SETTINGS, OPEN, Rule, Settings, in_words, lookup
+from fairlead.core.traits import Traits
 
 PINNED = STRATEGIES["pinned"]
 FAILOVERS = 3
@@ -39,22 +52,35 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
     """With a memo the same plan comes sooner; it never comes out differently."""
     policy = choice.policy
     named = choice.model is not None or policy.strategy == "pinned"
-    ask = requirements(call, policy, snapshot, named)
+    found = traits.read(call.signals, call.wishes)
+    rule = None if choice.model is not None else rule_for(found, policy)
+    ask = requirements(call, policy, snapshot, named, found, rule)
     shortlist = _remembered(ask, choice, snapshot, named, memo)
     rejected = list(shortlist.rejected)
     targets: list[Target] = []
     for model, channels, spared in shortlist.standing:
         fit = fitting(ask, model, channels, spared, rejected)
         if fit:
-            targets.append(_target(ask, model, fit))
+            targets.append(Target(model, fit, expected(ask, model, fit[0])))
         elif not rejected[-1].channel:
             # Out as a whole: what was said of single channels before says nothing more.
             rejected = [one for one in rejected if one.model != model.name or not one.channel]
     strategy = "pinned" if named else policy.strategy
-    if targets and not named:
-        targets = STRATEGIES[strategy].rank(targets, policy)
-        if policy.fallbacks:
+    reason = ""
+    if call.wishes.models and choice.model is None:
+        reason = "the caller listed it first"
+    elif rule is not None:
+        strategy = "table"
+        targets, reason = _by_rule(ask, rule, targets)
+    elif targets and not named:
+        if call.wishes.low_budget and not policy.critical:
+            strategy = "cost_first"
+        targets = STRATEGIES[strategy].rank(targets, ask, rejected)
+        targets, reason = standing.kept(targets, ask)
+        if policy.fallbacks and targets:
             targets = _with_fallbacks(targets, policy, snapshot, rejected)
+    if targets and (policy.critical or call.wishes.stay):
+        targets = _bound(targets, ask, rejected)
     for target in targets[1 + FAILOVERS :]:
         rejected.append(Rejection(target.model.name, "", "outranked", OUTRANKED))
     return Plan(
@@ -66,16 +92,39 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         snapshot_hash=snapshot.hash,
         conditions=snapshot.conditions.version,
         seed=seed,
+        rule="" if rule is None else rule.name,
+        reason=reason,
+        settings=NO_SETTINGS if rule is None else rule.settings,
     )
+
+
+def rule_for(found: Traits, policy: Policy) -> Rule | None:
+    """Where the table hangs on what nobody found out, the default task decides."""
+    if not policy.rules:
+        return None
+    hit = lookup(found, policy.rules)
+    if hit == OPEN and not found.task and policy.default_task:
+        hit = lookup(msgspec.structs.replace(found, task=policy.default_task), policy.rules)
+    return hit if isinstance(hit, Rule) else None
+
+
+def needs_words(call: Call, policy: Policy) -> bool:
+    """Whether the choice hangs on what only the words of the request tell."""
+    if not policy.rules:
+        return True
+    return lookup(traits.read(call.signals, call.wishes), policy.rules) in (OPEN, None)
 
 
 def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None) -> Shortlist:
     call, policy = ask.call, ask.policy
     wishes = call.wishes
-    if memo is None or call.sensitive or wishes.quality_floor is not None or wishes.max_latency_ms is not None:
+    if memo is None or call.sensitive or not wishes.plain:
         return _shortlist(ask, choice, snapshot, named)
     name = "" if choice.model is None else choice.model.name
-    kind = (call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities))
+    rule = "" if ask.rule is None else ask.rule.name
+    kind = (
+        call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities), rule, ask.traits.task
+    )  # fmt: skip
     found = memo.get(kind)
     if found is None:
         found = memo[kind] = _shortlist(ask, choice, snapshot, named)
@@ -85,33 +134,25 @@ def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo:
 def _shortlist(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool) -> Shortlist:
     rejected: list[Rejection] = []
     kept = []
-    for place, model in enumerate(_pool(choice, snapshot, rejected)):
+    for place, model in enumerate(_pool(ask, choice, snapshot, rejected)):
         # Only the model that was named is spared the questions of taste; what stands in for it is chosen.
-        spared = named and place == 0
-        channels = standing(ask, model, spared, choice.channel if spared else "", rejected)
+        spared = named and place == 0 and ask.rule is None
+        only = choice.channel if spared else ""
+        channels = standing_channels(ask, model, spared, only, rejected)
         if channels:
             kept.append((model, channels, spared))
     return Shortlist(tuple(kept), tuple(rejected))
 
 
-def requirements(call: Call, policy: Policy, snapshot: Snapshot, named: bool) -> Ask:
-    """Adds up what the request needs (its signals), what the caller wants and what the policy demands."""
-    capabilities = input_tokens = output_tokens = output_room = 0
-    for signal in call.signals:
-        kind = signal.kind
-        if kind == "tokens":
-            value = int(signal.value)
-            if signal.name == "input":
-                input_tokens = value
-            elif signal.name == "output":
-                output_tokens = value
-            elif signal.name == "output_room":
-                output_room = value
-        elif kind == "needs" and signal.value:
-            capabilities |= CAPABILITIES[signal.name]
+def requirements(
+    call: Call, policy: Policy, snapshot: Snapshot, named: bool, found: Traits, rule: Rule | None = None
+) -> Ask:
+    """Adds up what the request needs (its traits), what the caller wants and what the policy demands."""
     wishes = call.wishes
     floor = policy.min_quality
-    if floor is None:
+    if floor is None and rule is not None:
+        floor = 0.0
+    elif floor is None:
         floor = PINNED.min_quality if named else STRATEGIES[policy.strategy].min_quality
     if wishes.quality_floor is not None:
         floor = max(floor, wishes.quality_floor)
@@ -119,52 +160,74 @@ def requirements(call: Call, policy: Policy, snapshot: Snapshot, named: bool) ->
         call,
         policy,
         snapshot.conditions,
-        capabilities,
-        input_tokens,
-        output_tokens,
-        output_room,
+        found,
+        rule,
+        found.capabilities,
+        found.input_tokens,
+        found.output_tokens,
+        found.output_room,
         floor,
-        least(policy.max_cost, wishes.max_cost),
+        least(least(policy.max_cost, wishes.max_cost), call.caller.max_cost),
         least(policy.max_latency_ms, wishes.max_latency_ms),
     )
 
 
-def _pool(choice: Choice, snapshot: Snapshot, rejected: list[Rejection]) -> list[Model]:
-    """The models to look at: the named one and the policy's fallbacks, or all there are."""
-    policy = choice.policy
+def _pool(ask: Ask, choice: Choice, snapshot: Snapshot, rejected: list[Rejection]) -> list[Model]:
+    """The models to look at: those named by caller, rule or policy, or all there are."""
+    policy, wishes = choice.policy, ask.call.wishes
     if choice.model is not None:
-        # A channel named by the caller is a wish for exactly that one.
-        return [choice.model] if choice.channel else [choice.model, *_others(policy, snapshot, choice.model)]
+        if choice.channel:  # a wish for exactly that one
+            return [choice.model]
+        return [choice.model, *_named((*wishes.models, *policy.fallbacks), snapshot, rejected, choice.model)]
+    if wishes.models:
+        return _named(wishes.models, snapshot, rejected)
+    if ask.rule is not None:
+        return _named(ask.rule.models, snapshot, rejected)
     if policy.strategy == "pinned":
-        first = snapshot.resolve(policy.model)
-        if first is None:
-            rejected.append(
-                Rejection(policy.model, "", "unknown", f"policy {policy.name} pins a model that is not configured")
-            )
-            return _others(policy, snapshot, None)
-        return [first, *_others(policy, snapshot, first)]
+        return _named((policy.model, *policy.fallbacks), snapshot, rejected)
     return list(snapshot.models.values())
 
 
-def _others(policy: Policy, snapshot: Snapshot, first: Model | None) -> list[Model]:
+def _named(
+    names: tuple[str, ...], snapshot: Snapshot, rejected: list[Rejection], first: Model | None = None
+) -> list[Model]:
     found: list[Model] = []
-    for name in policy.fallbacks:
+    for name in names:
         model = snapshot.resolve(name)
-        if model is not None and model is not first and model not in found:
+        if model is None:
+            rejected.append(Rejection(name, "", "unknown", "it is listed, but not configured"))
+        elif model is not first and model not in found:
             found.append(model)
     return found
 
 
-def _target(ask: Ask, model: Model, channels: tuple[Channel, ...]) -> Target:
-    """Channels stay in the order they are declared; what is expected is what the first of them would take."""
-    first = channels[0]
-    price = first.price_at(ask.call.facts.at)
-    cost = None if price is None else expected_cost(price, ask.input_tokens, ask.output_tokens)
-    return Target(
-        model,
-        channels,
-        Expected(ask.input_tokens, ask.output_tokens, cost, expected_latency(ask, model, first), model.quality),
-    )
+def _by_rule(ask: Ask, rule: Rule, targets: list[Target]) -> tuple[list[Target], str]:
+    """In the rule's order; its fallback goes first where the first will not do or is not sure enough to be paid for."""
+    why = f"rule {rule.name}: {rule.reason or in_words(rule.match)}"
+    settings = rule.settings
+    if settings.thinking or settings.quality_boost:
+        effort = "high" if settings.quality_boost else settings.thinking
+        targets = [msgspec.structs.replace(target, thinking=effort) for target in targets]
+    if len(targets) < 2 or targets[0].model.name != rule.models[0]:
+        return targets, why
+    instead = _instead(ask, settings)
+    if not instead:
+        return targets, why
+    first, second, *others = targets
+    return [msgspec.structs.replace(second, downgraded=instead), first, *others], f"{why}; {instead}"
+
+
+def _instead(ask: Ask, settings: Settings) -> str:
+    """Why a rule's fallback answers rather than its first model."""
+    found = ask.traits
+    if ask.call.wishes.low_budget and not ask.policy.critical:
+        return "the caller's budget is low"
+    if settings.max_input and found.input_tokens > settings.max_input:
+        return f"about {found.input_tokens:,} tokens of input are more than the {settings.max_input:,} it is given"
+    threshold = settings.threshold or ask.policy.threshold
+    if found.task and not found.declared and found.task_confidence < threshold:
+        return f"confidence {found.task_confidence:.2f} in task {found.task} is below {threshold:g}"
+    return ""
 
 
 def _with_fallbacks(
@@ -172,7 +235,7 @@ def _with_fallbacks(
 ) -> list[Target]:
     """The policy's own chain takes the place of the ranking behind the first: availability, in the order given."""
     by_name = {target.model.name: target for target in targets}
-    others = (by_name.get(model.name) for model in _others(policy, snapshot, targets[0].model))
+    others = (by_name.get(model.name) for model in _named(policy.fallbacks, snapshot, [], targets[0].model))
     chain = [targets[0], *(target for target in others if target is not None)]
     for target in targets:
         if target not in chain:
@@ -182,10 +245,38 @@ def _with_fallbacks(
     return chain
 
 
+def _bound(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
+    """No hop to another model, nor to another provider of the same one, unless the policy or the rule lists it."""
+    listed = frozenset() if ask.call.wishes.stay else frozenset((*ask.policy.fallbacks, *_of_rule(ask.rule)))
+    first, *others = targets
+    home = first.channels[0].provider
+    channels = tuple(channel for channel in first.channels if channel.provider == home)
+    kept = [msgspec.structs.replace(first, channels=channels)]
+    for channel in first.channels:
+        if channel.provider != home:
+            words = f"no hop to {channel.provider}: {_binding(ask)}"
+            rejected.append(Rejection(first.model.name, channel.name, "bound", words))
+    for target in others:
+        if target.model.name in listed:
+            kept.append(target)
+        else:
+            rejected.append(Rejection(target.model.name, "", "bound", f"it is not listed: {_binding(ask)}"))
+    return kept
+
+
+def _of_rule(rule: Rule | None) -> tuple[str, ...]:
+    return () if rule is None else rule.models
+
+
+def _binding(ask: Ask) -> str:
+    return "the caller wants no fallbacks" if ask.call.wishes.stay else f"policy {ask.policy.name} is critical"
+
+
 def _steps(targets: list[Target]) -> tuple[Step, ...]:
     if not targets:
         return ()
-    first = Step("first", (targets[0],))
+    move: Literal["first", "downgrade"] = "downgrade" if targets[0].downgraded else "first"
+    first = Step(move, (targets[0],))
     if len(targets) == 1:
         return (first,)
     return first, Step("failover", tuple(targets[1 : 1 + FAILOVERS]))

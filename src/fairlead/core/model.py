@@ -98,6 +98,8 @@ class Model(msgspec.Struct, frozen=True):
     capabilities: int = 0
     quality: float | None = None
     """0 to 1, from the user's configuration or derived from the benchmarks."""
+    qualities: dict[str, float] = {}
+    """The same by task, where more is known."""
     benchmarks: dict[str, float] = {}
     latency_ms: int | None = None
     """The latency SLA: what a typical request takes, until measurements say otherwise."""
@@ -113,6 +115,12 @@ class Conditions(msgspec.Struct, frozen=True):
     """Models and channel ids that are switched off just now."""
     latency_ms: dict[str, int] = {}
     """Measured median latency by channel id."""
+    health: dict[str, float] = {}
+    """Share of late attempts that a channel answered, where it is below one."""
+    quality: dict[str, float] = {}
+    """Measured quality (experiments, feedback) by `model|task`."""
+    output: dict[str, int] = {}
+    """Measured output tokens by `model|task`."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

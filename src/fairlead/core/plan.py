@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from fairlead.core.model import Channel, Model
+from fairlead.core.table import NO_SETTINGS, Settings
 
 Move = Literal["first", "failover", "escalate", "downgrade"]
 
@@ -30,6 +31,11 @@ class Target(msgspec.Struct, frozen=True):
     score: float = 0.0
     parts: tuple[tuple[str, float], ...] = ()
     """What the score is made of, for the explanation."""
+    tier: str = ""
+    thinking: str = ""
+    """The effort this target is asked for, where the caller says nothing."""
+    downgraded: str = ""
+    """Why it stands in for a better one; empty where it does not."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -58,3 +64,8 @@ class Plan(msgspec.Struct, frozen=True):
     conditions: int
     """Version of the moving part of the snapshot."""
     seed: int
+    rule: str = ""
+    """The rule of the table that held."""
+    reason: str = ""
+    """Why the first target comes first, in words."""
+    settings: Settings = NO_SETTINGS

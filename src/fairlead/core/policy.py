@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from fairlead.core.table import Match, Rule
+
 
 class Weights(msgspec.Struct, frozen=True):
     """Shares of a weighted score; they need not add up to one, they are renormalised."""
@@ -11,6 +13,28 @@ class Weights(msgspec.Struct, frozen=True):
     quality: float = 0.5
     cost: float = 0.3
     latency: float = 0.2
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """One of the tiers of a policy, the highest first."""
+
+    name: str
+    models: tuple[str, ...]
+    """In the order they are taken."""
+    match: Match = Match()
+    """Which requests it is for; the last tier is for all that are left."""
+    budget: int | None = None
+    """Nano-units of USD a day."""
+    cost_per_1k: int | None = None
+    """What 1,000 requests are expected to cost there, in nano-units."""
+
+
+class Cascade(msgspec.Struct, frozen=True):
+    """Base, middle and premium by how sure the classifier is: above `keep` the base answers, above `middle` the middle."""
+
+    models: tuple[str, str, str]
+    keep: float = 0.9
+    middle: float = 0.7
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -32,6 +56,23 @@ class Policy(msgspec.Struct, frozen=True):
     max_latency_ms: int | None = None
     require_flags: frozenset[str] = frozenset()
     exclude_flags: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...] = ()
+    """The table: it goes before the strategy."""
+    threshold: float = 0.0
+    """For rules without a threshold of their own."""
+    default_task: str = ""
+    """What a task that nobody knows is taken for."""
+    tiers: tuple[Tier, ...] = ()
+    """For `tiered`, the highest first."""
+    cascade: Cascade | None = None
+    self_hosted: tuple[str, ...] = ()
+    """For `hybrid`: who answers what is not urgent; by default every self-hosted model."""
+    commercial: tuple[str, ...] = ()
+    """For `hybrid`: who answers the rest; by default every other model."""
+    critical: bool = False
+    """No model but those it names, no hop to another provider unless listed, nothing less to save money."""
+    stay: float = 0.05
+    """How much better, as a share of the score, another model must be for a conversation to move to it."""
     hash: str = ""
 
 

@@ -93,8 +93,8 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
         wishes,
         Facts(int(time.time())),
         signals,
-        incoming.path,
-        forwarded(incoming.headers),
+        path=incoming.path,
+        forward=forwarded(incoming.headers),
     )
     return call, choice
 

@@ -22,6 +22,7 @@ from fairlead.core.policy import Limits, Policy
 from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS, PLAIN
 from fairlead.providers.wire import Endpoint
+from fairlead.registry import policies as registry_policies
 from fairlead.registry import snapshot as registry
 from fairlead.registry.catalogue import Catalogue
 from fairlead.version import __version__
@@ -73,7 +74,7 @@ def pads_of(pepper: bytes) -> Pads:
 
 def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
     snapshot = registry.build(config, catalogue)
-    policies = registry.policies(config)
+    policies = registry_policies.policies(config)
     baseline = _baseline(config, snapshot)
     pads = pads_of(pepper)
     endpoints = {name: endpoint(name, provider) for name, provider in config.providers.items()}

@@ -1,4 +1,4 @@
-"""Configuration and catalogue to what `decide` reads: the snapshot of the world and the policies.
+"""Configuration and catalogue to what `decide` reads: the snapshot of the world.
 
 Rules:
 - What the configuration says goes before what the catalogue says, setting by setting.
@@ -11,9 +11,8 @@ Rules:
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,23 +20,20 @@ import msgspec
 from fairlead.config import offers, schema
 from fairlead.config.checks import alias_table
 from fairlead.core.model import CAPABILITIES, JSON_SCHEMA, TOOLS, Channel, Model, Price, Rates, Snapshot
-from fairlead.core.policy import Policy, Weights
-from fairlead.errors import ConfigError
+from fairlead.registry.aptitude import by_task
+from fairlead.registry.digest import EXACT, digest, nano
 
 if TYPE_CHECKING:
     from fairlead.registry.catalogue import Catalogue, Entry
 
 ASSUMED_CAPABILITIES = TOOLS | JSON_SCHEMA
 """Of a model nothing is known about: what nearly every current one can do."""
-HASH_CHARS = 16
-NANO_DIGITS = 9
-EXACT = Context(prec=60)
 
 
 def build(config: schema.Config, catalogue: Catalogue) -> Snapshot:
     aliases = alias_table(config, catalogue)
     models = {name: _model(name, config, catalogue.find(name), aliases) for name in config.models}
-    return Snapshot(hash=_digest((models, aliases)), models=models, aliases=aliases)
+    return Snapshot(hash=digest((models, aliases)), models=models, aliases=aliases)
 
 
 def resolve_alias(snapshot: Snapshot, name: str) -> str | None:
@@ -46,18 +42,10 @@ def resolve_alias(snapshot: Snapshot, name: str) -> str | None:
     return None if model is None else model.name
 
 
-def policies(config: schema.Config) -> dict[str, Policy]:
-    """Every policy by name, each strategy by its own name, and `default`."""
-    found = {name: _sealed(Policy(name=name, strategy=name)) for name in schema.STRATEGY_NAMES}
-    found.update({name: _policy(name, policy) for name, policy in config.policies.items()})
-    if config.policy.default not in found:
-        raise ConfigError([f"policy.default: unknown policy {config.policy.default!r}"])
-    found["default"] = found[config.policy.default]
-    return found
-
-
 def _model(name: str, config: schema.Config, entry: Entry | None, aliases: Mapping[str, str]) -> Model:
     given = config.models[name]
+    quality = given.quality if given.quality is not None or entry is None else entry.quality
+    benchmarks = {**(entry.benchmarks if entry else {}), **given.benchmarks}
     return Model(
         name=name,
         channels=tuple(_channel(name, channel, config, entry) for channel in given.channels),
@@ -65,8 +53,9 @@ def _model(name: str, config: schema.Config, entry: Entry | None, aliases: Mappi
         context=given.context or (entry.context if entry else 0),
         max_output=given.max_output or (entry.max_output if entry else 0),
         capabilities=_capabilities(given, entry),
-        quality=given.quality if given.quality is not None or entry is None else entry.quality,
-        benchmarks={**(entry.benchmarks if entry else {}), **given.benchmarks},
+        quality=quality,
+        qualities={**by_task(benchmarks, quality), **given.qualities},
+        benchmarks=benchmarks,
         latency_ms=given.latency_ms if given.latency_ms is not None or entry is None else entry.latency_ms,
         flags=frozenset(given.flags) | (entry.flags if entry else frozenset()),
         enabled=given.enabled,
@@ -123,17 +112,17 @@ def _row(owner: str, price: schema.Price) -> Price:
         rates=_rates(price),
         currency=price.currency,
         tiers=tuple(sorted(((tier.above, _rates(tier)) for tier in price.tiers), key=lambda tier: tier[0])),
-        per_request=_nano(price.per_request),
+        per_request=nano(price.per_request),
         since=_epoch(price.since) if price.since else 0,
         source="configuration",
     )
-    return msgspec.structs.replace(row, id=f"config/{owner}/{_digest(row)[:8]}")
+    return msgspec.structs.replace(row, id=f"config/{owner}/{digest(row)[:8]}")
 
 
 def _rates(rates: schema.Rates) -> Rates:
     return Rates(
-        input=_nano(rates.input),
-        output=_nano(rates.output),
+        input=nano(rates.input),
+        output=nano(rates.output),
         cached_input=_optional(rates.cached_input),
         cache_write=_optional(rates.cache_write),
         cache_write_1h=_optional(rates.cache_write_1h),
@@ -141,12 +130,8 @@ def _rates(rates: schema.Rates) -> Rates:
     )
 
 
-def _nano(amount: Decimal) -> int:
-    return int(amount.scaleb(NANO_DIGITS, EXACT))
-
-
 def _optional(amount: Decimal | None) -> int | None:
-    return None if amount is None else _nano(amount)
+    return None if amount is None else nano(amount)
 
 
 def _epoch(day: datetime.date) -> int:
@@ -176,32 +161,3 @@ def _discounted(row: Price, discount: Decimal) -> Price:
         tiers=tuple((above, rates(old)) for above, old in row.tiers),
         per_request=less(row.per_request),
     )
-
-
-def _policy(name: str, given: schema.Policy) -> Policy:
-    weights = given.weights
-    return _sealed(
-        Policy(
-            name=name,
-            strategy=given.strategy,
-            min_quality=given.min_quality,
-            weights=Weights(weights.quality, weights.cost, weights.latency) if weights is not None else Weights(),
-            model=given.model or "",
-            fallbacks=given.fallbacks,
-            models=None if given.models is None else frozenset(given.models),
-            regions=None if given.regions is None else frozenset(given.regions),
-            max_cost=_optional(given.max_cost),
-            max_latency_ms=given.max_latency_ms,
-            require_flags=frozenset(given.require_flags),
-            exclude_flags=frozenset(given.exclude_flags),
-        )
-    )
-
-
-def _sealed(policy: Policy) -> Policy:
-    return msgspec.structs.replace(policy, hash=_digest(msgspec.structs.replace(policy, hash="")))
-
-
-def _digest(content: Price | Policy | tuple[Mapping[str, Model], Mapping[str, str]]) -> str:
-    """Over the content in one canonical order, so that how a file is arranged makes no other version."""
-    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:HASH_CHARS]

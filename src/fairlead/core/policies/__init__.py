@@ -6,16 +6,27 @@ from collections.abc import Callable
 
 import msgspec
 
-from fairlead.core.plan import Target
-from fairlead.core.policies import balanced, cost_first, pinned, quality_first
-from fairlead.core.policy import Policy
+from fairlead.core.ask import Ask
+from fairlead.core.plan import Rejection, Target
+from fairlead.core.policies import (
+    balanced,
+    cascade,
+    cost_first,
+    hybrid,
+    pinned,
+    quality_first,
+    specialist,
+    tiered,
+)
 
 
 class Strategy(msgspec.Struct, frozen=True):
-    rank: Callable[[list[Target], Policy], list[Target]]
-    """Orders the targets that passed every constraint, best first."""
+    rank: Callable[[list[Target], Ask, list[Rejection]], list[Target]]
+    """Orders the targets that passed every constraint, best first; says of those it leaves out why."""
     min_quality: float
     """Holds where neither policy nor caller says otherwise."""
+    needs: str = ""
+    """The setting of a policy it cannot do without."""
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -23,4 +34,8 @@ STRATEGIES: dict[str, Strategy] = {
     "cost_first": Strategy(cost_first.rank, cost_first.MIN_QUALITY),
     "quality_first": Strategy(quality_first.rank, quality_first.MIN_QUALITY),
     "balanced": Strategy(balanced.rank, balanced.MIN_QUALITY),
+    "specialist": Strategy(specialist.rank, specialist.MIN_QUALITY),
+    "hybrid": Strategy(hybrid.rank, hybrid.MIN_QUALITY),
+    "tiered": Strategy(tiered.rank, tiered.MIN_QUALITY, needs="tiers"),
+    "cascade": Strategy(cascade.rank, cascade.MIN_QUALITY, needs="cascade"),
 }

@@ -1,19 +1,20 @@
-"""A weighted score of quality, cost and latency, 0.5 / 0.3 / 0.2 unless the policy says otherwise.
+"""A weighted score of quality, cost and latency, 0.5 / 0.3 / 0.2 unless the policy says otherwise, times health.
 
 Quality counts as it is, from 0 to 1. Cost and latency count as the ratio of the least among the candidates to
 this one's: the cheapest scores 1, one ten times dearer 0.1. A ratio, unlike a min-max scale, does not change the
 order of two models because a third, absurdly dear one joined.
 
 An unknown price counts as the worst, for what cannot be known cannot be called cheap. An unknown latency counts as the
-average of the known ones, and an unknown quality as half: both are found out by asking.
+average of the known ones, and an unknown quality as half: both are found out by asking. A channel that answers only
+a share of what it is asked is worth that share.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from fairlead.core.plan import Target
-from fairlead.core.policy import Policy
+from fairlead.core.ask import Ask
+from fairlead.core.plan import Rejection, Target
 
 MIN_QUALITY = 0.0
 UNKNOWN_QUALITY = 0.5
@@ -21,8 +22,14 @@ FREE = 100_000
 """A hundredth of a cent: added to both sides of the cost ratio, so that free models do not make all others equal."""
 
 
-def rank(targets: list[Target], policy: Policy) -> list[Target]:
-    weights = policy.weights
+def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
+    return sorted(scored(targets, ask), key=_key)
+
+
+def scored(targets: list[Target], ask: Ask) -> list[Target]:
+    """The same targets with their scores, in their order."""
+    weights = ask.policy.weights
+    health = ask.conditions.health
     whole = weights.quality + weights.cost + weights.latency or 1.0
     of_quality, of_cost, of_latency = weights.quality / whole, weights.cost / whole, weights.latency / whole
     costs = [t.expected.cost for t in targets if t.expected.cost is not None]
@@ -30,21 +37,21 @@ def rank(targets: list[Target], policy: Policy) -> list[Target]:
     least_cost = min(costs, default=0) + FREE
     least_latency = min(latencies, default=0) + 1
     usual_latency = sum(least_latency / (ms + 1) for ms in latencies) / len(latencies) if latencies else 1.0
-    scored = []
+    found = []
     for target in targets:
         expected = target.expected
         quality = UNKNOWN_QUALITY if expected.quality is None else expected.quality
         cost = 0.0 if expected.cost is None else least_cost / (expected.cost + FREE)
         latency = usual_latency if expected.latency_ms is None else least_latency / (expected.latency_ms + 1)
-        scored.append(
-            msgspec.structs.replace(
-                target,
-                score=of_quality * quality + of_cost * cost + of_latency * latency,
-                parts=(("quality", quality), ("cost", cost), ("latency", latency)),
-            )
-        )
-    scored.sort(key=_key)
-    return scored
+        score = of_quality * quality + of_cost * cost + of_latency * latency
+        parts: tuple[tuple[str, float], ...] = (("quality", quality), ("cost", cost), ("latency", latency))
+        if health:
+            answered = health.get(target.channels[0].id, 1.0)
+            if answered < 1.0:
+                score *= answered
+                parts = (*parts, ("health", answered))
+        found.append(msgspec.structs.replace(target, score=score, parts=parts))
+    return found
 
 
 def _key(target: Target) -> tuple[float, str]:

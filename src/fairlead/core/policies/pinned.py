@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fairlead.core.plan import Target
-from fairlead.core.policy import Policy
+from fairlead.core.ask import Ask
+from fairlead.core.plan import Rejection, Target
 
 MIN_QUALITY = 0.0
 
 
-def rank(targets: list[Target], policy: Policy) -> list[Target]:
+def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
     return targets

@@ -1,0 +1,29 @@
+"""Ask: what is asked of every candidate: the request's needs, the caller's wishes and the policy, added up."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fairlead.core.call import Call
+from fairlead.core.model import Conditions
+from fairlead.core.policy import Policy
+from fairlead.core.table import Rule
+from fairlead.core.traits import Traits
+
+
+class Ask(msgspec.Struct, frozen=True):
+    call: Call
+    policy: Policy
+    conditions: Conditions
+    traits: Traits
+    rule: Rule | None
+    """The one of the policy's table that holds."""
+    capabilities: int
+    input_tokens: int
+    output_tokens: int
+    """What the answer is expected to take."""
+    output_room: int
+    """What the answer may take at most, as far as the caller said; 0 otherwise."""
+    min_quality: float
+    max_cost: int | None
+    max_latency_ms: int | None

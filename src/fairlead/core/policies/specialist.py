@@ -1,0 +1,22 @@
+"""To each task its strongest model: only what is known of the task counts, then what is known overall.
+
+A model whose strength in the task is on record goes before one that is merely good overall: a specialist is chosen on
+evidence. Who answers a task by decree stands in the policy's table, which goes before any strategy.
+"""
+
+from __future__ import annotations
+
+from fairlead.core.ask import Ask
+from fairlead.core.plan import Rejection, Target
+from fairlead.core.policies.quality_first import key
+
+MIN_QUALITY = 0.0
+
+
+def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
+    task, measured = ask.traits.task, ask.conditions.quality
+
+    def of_task(target: Target) -> bool:
+        return task in target.model.qualities or f"{target.model.name}|{task}" in measured
+
+    return sorted(targets, key=lambda target: (not of_task(target), *key(target)))

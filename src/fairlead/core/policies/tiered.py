@@ -1,0 +1,93 @@
+"""Tiers of models, the highest first: a request goes to the first tier that is for such requests, else to the last.
+
+A tier whose budget of the day would not bear the request sends it one tier down, as far as that one can do it at all;
+where the lowest is spent too, nobody answers, and the refusal names the budget. Where no model of a tier can take the
+request for other reasons, the tiers above come next, the nearest first.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fairlead.core.ask import Ask
+from fairlead.core.cost import MILLION, plain
+from fairlead.core.plan import Rejection, Target
+from fairlead.core.policy import Tier
+from fairlead.core.table import holds
+
+MIN_QUALITY = 0.0
+UNSTATED_OUTPUT = 4096
+"""Tokens that an answer is taken to come to at most, where neither caller nor model says."""
+MARGIN = 5
+"""Quarters of the estimated input that are held."""
+
+
+def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
+    tiers = ask.policy.tiers
+    at = place(ask)
+    ordered: list[Target] = []
+    spent = ""
+    for tier in tiers[at:]:
+        members = _members(targets, tier)
+        for target in members:
+            if bears(ask, tier, target):
+                why = f"the budget of tier {spent} is spent for today" if spent else ""
+                ordered.append(msgspec.structs.replace(target, tier=tier.name, downgraded=why))
+            else:
+                rejected.append(_over(ask, tier, target))
+        if ordered or not members:
+            break
+        spent = spent or tier.name
+    if not spent:
+        for tier in reversed(tiers[:at]):
+            borne = (target for target in _members(targets, tier) if bears(ask, tier, target))
+            ordered += (msgspec.structs.replace(target, tier=tier.name) for target in borne)
+    _left_out(targets, ordered, ask, rejected)
+    return ordered
+
+
+def place(ask: Ask) -> int:
+    """The index of the tier that the request is for."""
+    tiers = ask.policy.tiers
+    for index, tier in enumerate(tiers[:-1]):
+        if holds(tier.match, ask.traits):
+            return index
+    return len(tiers) - 1
+
+
+def bears(ask: Ask, tier: Tier, target: Target) -> bool:
+    """Whether what is left of the tier's budget covers the most that the request may come to."""
+    if tier.budget is None:
+        return True
+    left = dict(ask.call.facts.tiers).get(tier.name, tier.budget)
+    return hold(ask, target) <= left
+
+
+def hold(ask: Ask, target: Target) -> int:
+    """The most that a request may come to, in nano-units."""
+    price = target.channels[0].price_at(ask.call.facts.at)
+    if price is None:
+        return 1 << 62
+    rates = price.rates
+    room = ask.output_room or target.model.max_output or UNSTATED_OUTPUT
+    room = min(room, UNSTATED_OUTPUT) if not ask.output_room else room
+    return (ask.input_tokens * MARGIN // 4 * rates.input + room * rates.output) // MILLION + price.per_request + 1
+
+
+def _over(ask: Ask, tier: Tier, target: Target) -> Rejection:
+    left = dict(ask.call.facts.tiers).get(tier.name, 0)
+    words = f"tier {tier.name} has ${plain(max(left, 0))} left of its ${plain(tier.budget or 0)} today"
+    return Rejection(target.model.name, "", "tier_budget", words)
+
+
+def _members(targets: list[Target], tier: Tier) -> list[Target]:
+    by_name = {target.model.name: target for target in targets}
+    return [by_name[name] for name in tier.models if name in by_name]
+
+
+def _left_out(targets: list[Target], ordered: list[Target], ask: Ask, rejected: list[Rejection]) -> None:
+    named = {target.model.name for target in ordered} | {one.model for one in rejected}
+    for target in targets:
+        if target.model.name not in named:
+            words = f"it is in no tier of policy {ask.policy.name} that this request may take"
+            rejected.append(Rejection(target.model.name, "", "tier", words))

@@ -1,0 +1,150 @@
+"""Configuration to policies: the routing table, tiers and bounds as `decide` reads them, each with its version.
+
+A policy's table is its rules in their order, then its tasks. `policy.tasks` belong to the default policy, behind its
+own. Tasks and their other names are one: a table that names `legal_summaries` means what is declared so, and what is
+declared like a task falls to that task's row when it has none of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from fairlead.config import choosing, schema
+from fairlead.core.policies import STRATEGIES
+from fairlead.core.policy import Cascade, Policy, Tier, Weights
+from fairlead.core.table import Effort, Match, Rule, Settings
+from fairlead.errors import ConfigError
+from fairlead.registry.digest import digest, nano
+
+EFFORTS: dict[str, Effort] = {"off": "", "on": "medium", "low": "low", "medium": "medium", "high": "high"}
+
+
+def policies(config: schema.Config) -> dict[str, Policy]:
+    """Every policy by name, each strategy by its own name, and `default`."""
+    bare = (name for name, strategy in STRATEGIES.items() if not strategy.needs)
+    found = {name: sealed(Policy(name=name, strategy=name)) for name in bare}
+    found.update({name: _policy(name, policy, config) for name, policy in config.policies.items()})
+    default = found.get(config.policy.default)
+    if default is None:
+        raise ConfigError([f"policy.default: unknown policy {config.policy.default!r}"])
+    if config.policy.tasks:
+        default = sealed(
+            msgspec.structs.replace(
+                default,
+                rules=(*default.rules, *_tasks(config.policy.tasks, config)),
+                threshold=default.threshold if config.policy.threshold is None else config.policy.threshold,
+                default_task=default.default_task or config.policy.default_task or "",
+            )
+        )
+        found[config.policy.default] = default
+    found["default"] = default
+    return found
+
+
+def routes(config: schema.Config) -> tuple[Rule, ...]:
+    return tuple(
+        msgspec.structs.replace(_rule(route, f"routes[{index}]", config), policy=route.policy or "")
+        for index, route in enumerate(config.routes)
+    )
+
+
+def sealed(policy: Policy) -> Policy:
+    return msgspec.structs.replace(policy, hash=digest(msgspec.structs.replace(policy, hash="")))
+
+
+def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
+    weights = given.weights
+    return sealed(
+        Policy(
+            name=name,
+            strategy=given.strategy,
+            min_quality=given.min_quality,
+            weights=Weights(weights.quality, weights.cost, weights.latency) if weights is not None else Weights(),
+            model=given.model or "",
+            fallbacks=given.fallbacks,
+            models=None if given.models is None else frozenset(given.models),
+            regions=None if given.regions is None else frozenset(given.regions),
+            max_cost=None if given.max_cost is None else nano(given.max_cost),
+            max_latency_ms=given.max_latency_ms,
+            require_flags=frozenset(given.require_flags),
+            exclude_flags=frozenset(given.exclude_flags),
+            rules=_table(given, config),
+            threshold=given.threshold,
+            default_task=given.default_task or "",
+            tiers=tuple(_tier(tier, config) for tier in given.tiers),
+            cascade=None if given.cascade is None else _cascade(given.cascade),
+            self_hosted=given.self_hosted,
+            commercial=given.commercial,
+            critical=given.critical,
+            stay=given.stay,
+        )
+    )
+
+
+def _table(given: schema.Policy, config: schema.Config) -> tuple[Rule, ...]:
+    rules = (_rule(rule, f"rules[{index}]", config) for index, rule in enumerate(given.rules))
+    return (*rules, *_tasks(given.tasks, config))
+
+
+def _rule(rule: choosing.Rule, place: str, config: schema.Config) -> Rule:
+    return Rule(rule.name or place, _match(rule.match, config), _models(rule), "", _settings(rule), rule.reason)
+
+
+def _tasks(tasks: Mapping[str, choosing.TaskWork], config: schema.Config) -> Iterable[Rule]:
+    """Own tasks first: what is declared like another one must not be taken for it."""
+    rows = sorted(tasks.items(), key=lambda item: item[0] not in config.tasks)
+    for task, work in rows:
+        names = {task} if task in config.tasks else {task, *_kinds_of(task, config, tasks)}
+        yield Rule(task, Match(tasks=frozenset(names)), _models(work), "", _settings(work), work.reason)
+
+
+def _kinds_of(task: str, config: schema.Config, without: Iterable[str] = ()) -> Iterable[str]:
+    """The declared tasks that are kinds of this one."""
+    return (name for name, one in config.tasks.items() if one.like == task and name not in without)
+
+
+def _match(given: choosing.Match, config: schema.Config) -> Match:
+    tasks = frozenset(given.task)
+    return Match(
+        tasks=tasks.union(*(_kinds_of(task, config) for task in given.task)),
+        complexities=frozenset(given.complexity),
+        domains=frozenset(given.domain),
+        languages=frozenset(given.language),
+        latency_classes=frozenset(given.latency_class),
+        modalities=frozenset(given.modality),
+        keywords=frozenset(given.keyword),
+        tools=given.tools,
+        min_input=given.min_input_tokens or 0,
+        max_input=given.max_input_tokens or 0,
+        min_confidence=given.min_confidence,
+    )
+
+
+def _models(work: choosing.Work) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(() if work.model is None else (work.model,)), *work.fallbacks)))
+
+
+def _settings(work: choosing.Work) -> Settings:
+    return Settings(
+        threshold=work.threshold or 0.0,
+        max_input=work.max_input_tokens or 0,
+        max_latency_ms=0 if work.max_latency is None else round(work.max_latency * 1000),
+        thinking=EFFORTS[work.thinking],
+        quality_boost=work.quality_boost,
+    )
+
+
+def _tier(tier: choosing.Tier, config: schema.Config) -> Tier:
+    return Tier(
+        tier.name,
+        tier.models,
+        _match(tier.match, config),
+        None if tier.budget is None else nano(tier.budget),
+        None if tier.cost_per_1k is None else nano(tier.cost_per_1k),
+    )
+
+
+def _cascade(cascade: choosing.Cascade) -> Cascade:
+    return Cascade((cascade.base, cascade.middle, cascade.premium), cascade.keep_above, cascade.middle_above)
