@@ -33,6 +33,12 @@ endif
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target .venv/older --requirement requirements/older.txt
 	@touch $@
 
+# The official SDKs' own tests and what they need. Without a package index they are left out.
+.venv/.strict: requirements/strict.txt scripts/sdk_tests.py .venv/.core
+	@echo installing requirements/strict.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target .venv/strict --requirement requirements/strict.txt \
+		&& $(BIN)/python scripts/sdk_tests.py && touch $@ || true
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
@@ -44,7 +50,7 @@ run: .venv/.core ## Start the gateway
 demo: .venv/.core ## A scripted minute on simulated models
 	@$(BIN)/fairlead demo $(ARGS)
 
-test: setup .venv/.catalogue .venv/.older ## Run all tests
+test: setup .venv/.catalogue .venv/.older .venv/.strict ## Run all tests
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 mutations: setup ## Damage recorded streams and bodies a million times (ARGS="--seed 1" for others)

@@ -18,6 +18,7 @@ LOCKS = {
     "catalogue": ["pyproject.toml", "--extra", "catalogue"],
     "bench": ["pyproject.toml", "--extra", "bench"],
     "lock": ["--group", "lock"],
+    "strict": ["pyproject.toml", "--extra", "strict"],
     "older": ["pyproject.toml", "--extra", "older"],
 }
 APART = frozenset({"older"})

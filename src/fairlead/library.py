@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import msgspec
 import orjson
@@ -130,7 +130,7 @@ class Gateway:
         self._speed = speed
         self._caller = caller or Caller("library")
         self._runtime: Runtime | None = None
-        self._running: set[asyncio.Future[None]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
 
     @classmethod
     def from_config(
@@ -275,7 +275,7 @@ def _answer(collector: Collector) -> Answer:
     )
 
 
-async def _events(running: asyncio.Future[None], collector: Collector) -> AsyncIterator[Event]:
+async def _events(running: asyncio.Future[Any], collector: Collector) -> AsyncIterator[Event]:
     """Waits for the head, so that a call that cannot be answered fails here and not in the middle of a loop."""
     head = asyncio.ensure_future(collector.head.wait())
     try:
@@ -291,7 +291,7 @@ async def _events(running: asyncio.Future[None], collector: Collector) -> AsyncI
     return _stream(running, collector)
 
 
-async def _stream(running: asyncio.Future[None], collector: Collector) -> AsyncIterator[Event]:
+async def _stream(running: asyncio.Future[Any], collector: Collector) -> AsyncIterator[Event]:
     splitter = sse.Splitter()
     try:
         while (piece := await collector.pieces.get()) is not None:

@@ -298,3 +298,26 @@ async def test_google_genai(tmp_path: Path, via: str) -> None:
         with pytest.raises(google_errors.ClientError) as missing:
             await models.generate_content(model="nothing", contents="x")
         assert missing.value.code == 404
+
+
+@each_via
+async def test_a_tool_keeps_its_name_whatever_the_providers_alphabet(tmp_path: Path, via: str) -> None:
+    name = "2nd.weather"
+    tool = {"type": "function", "function": {"name": name, "parameters": PLACE}}
+    async with chained(tmp_path) as chain, openai.AsyncOpenAI(base_url=f"{chain.url}/v1", api_key=KEY) as client:
+        asked = {
+            "model": via,
+            "messages": [{"role": "user", "content": "Weather?"}],
+            "tools": [tool],
+            "tool_choice": "required",
+        }
+        told = await client.chat.completions.create(**asked)
+        assert told.choices[0].message.tool_calls[0].function.name == name
+        names = [
+            call.function.name
+            async for chunk in await client.chat.completions.create(stream=True, **asked)
+            for choice in chunk.choices
+            for call in choice.delta.tool_calls or ()
+            if call.function.name
+        ]
+        assert names == [name]

@@ -95,13 +95,17 @@ CASES: list[tuple[str, bool, Model, Call, Policy, dict[str, Any]]] = [
         {},
     ),
     ("outside_policy", False, PLAIN, call(), policy(model="b", critical=True), {}),
+    ("unwanted_price", True, model("a", 2.0), call(wishes=Wishes(max_rates=(10**9, 10**10))), policy(), {}),
+    ("unwanted_price", True, model("a", None), call(wishes=Wishes(max_rates=(10**9, 10**10))), policy(), {}),
+    ("collection", True, PLAIN, call(wishes=Wishes(no_collection=True)), policy(), {}),
+    ("channel_not_allowed", True, PLAIN, call(caller=Caller("k", channels=frozenset({"b@main"}))), policy(), {}),
     ("model_not_allowed", True, PLAIN, call(caller=Caller("k", models=frozenset({"b"}))), policy(), {}),
 ]
 
 
 def beside(reason: str) -> Model:
     """A second model that fulfils what the first does not."""
-    good = model("b", flags=frozenset({"stable"}))
+    good = model("b", flags=frozenset({"stable", "zero-retention"}))
     return with_channel(good, self_hosted=True, region="") if reason == "sensitive" else good
 
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core import egress
-from fairlead.core.call import Caller, Wishes, child
-from fairlead.core.egress import EgressPermit, grant
+from fairlead.core.call import PURPOSES, Caller, Signal, Wishes, child
+from fairlead.core.egress import SINKS, EgressPermit, Sink, SinkPermit, grant, grant_sink, sink_refusal
 from fairlead.errors import Forbidden
-from tests.core.scenes import NoView, call, channel, model, plan, policy, reasons, with_channel, world
+from tests.core.scenes import NoView, call, channel, model, plan, policy, reasons, tokens, with_channel, world
 
 NARROW = [None, frozenset({"m"}), frozenset({"main"}), frozenset({"eu"}), frozenset[str]()]
 
@@ -66,3 +66,36 @@ def test_a_side_call_belongs_to_its_parent_and_has_no_children() -> None:
     assert (parent.depth, parent.parent) == (0, None)
     with pytest.raises(ValueError, match="may not make another"):
         child(side, "third", "judge", "generate", "m", b"{}", NoView())
+
+
+def test_a_side_call_of_what_was_found_to_be_sensitive_is_as_sensitive() -> None:  # M3.7
+    marked = Signal("sensitivity", "email", "mark", 0.9)
+    bound = Signal("sensitivity", "card", True, 0.9)
+    parent = call(signals=(*tokens(), marked, bound))
+    side = child(parent, "side", "shadow", "generate", "m", b"{}", NoView())
+    assert parent.sensitive
+    assert side.sensitive
+    assert side.signals == (marked, bound)
+    assert not call(signals=(*tokens(), marked, Signal("needs", "vision", True))).sensitive
+
+
+@pytest.mark.parametrize("sink", SINKS)
+def test_no_permit_for_a_sink_is_made_by_hand(sink: Sink) -> None:
+    for key in (None, object(), egress):
+        with pytest.raises(TypeError, match="never made by hand"):
+            SinkPermit(key, call(), sink)
+    permit = grant_sink(call(caller=Caller("k", tenant="t")), sink, local=False)
+    assert (permit.call, permit.tenant, permit.sink, permit.sensitive) == ("req", "t", sink, False)
+
+
+def test_a_sink_that_gives_content_out_without_its_label_takes_what_is_sensitive() -> None:  # M3.7
+    private = call(wishes=Wishes(sensitive=True))
+    verdicts = {
+        (sink, local): sink_refusal(private, sink, local=local) is None for sink in SINKS for local in (True, False)
+    }
+    assert {place for place, allowed in verdicts.items() if allowed} == {("conversation", True), ("log", True)}
+
+
+def test_every_purpose_has_one_name() -> None:
+    assert PURPOSES[0] == "answer"
+    assert set(PURPOSES) == {"answer", "classify", "judge", "embed", "shadow", "extract"}

@@ -17,6 +17,7 @@ from fairlead.core.constraints import CHANNEL_RULES, RULES
 from fairlead.core.egress import CHECKS
 from fairlead.core.policies import STRATEGIES
 from fairlead.dialects.wishes import Options
+from fairlead.gateway.wishes import KNOBS
 from fairlead.providers.deltas import DELTAS
 from fairlead.server.app import App
 from tests.docs.pages import PAGES, ROOT, prose, rows, title
@@ -66,16 +67,8 @@ def spelled(code: ast.expr) -> set[str]:
 
 
 def wishes_in_code() -> set[str]:
-    """The names `read_wishes` looks for in what a request states, headers first."""
-    found = set()
-    for node in trees("gateway"):
-        if isinstance(node, ast.Call) and node.args:
-            target = ast.unparse(node.func)
-            at = 0 if target == "stated.get" else 1
-            states = target == "stated.get" or ast.unparse(node.args[0]) == "stated"
-            if states and len(node.args) > at and isinstance(node.args[at], ast.Constant):
-                found.add(str(ast.literal_eval(node.args[at])))
-    return found | {"policy" for text in texts("gateway") if text == "x-fairlead-policy"}
+    """The names that are looked for in what a request states."""
+    return {*KNOBS, "policy"}
 
 
 def answer_headers_in_code() -> set[str]:

@@ -16,8 +16,9 @@ from fairlead.core.limits import Meter
 from fairlead.core.policy import Limits
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, NotFound, RateLimited
-from fairlead.gateway.admit import admit, new_id, read_wishes
+from fairlead.gateway.admit import admit, new_id
 from fairlead.gateway.request import Incoming
+from fairlead.gateway.wishes import come_to, stated
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
 
@@ -48,12 +49,16 @@ def admitted(
     return admit(WORLD, meter, incoming, "req_1")
 
 
+def read_wishes(headers: dict[bytes, bytes], options: Options | None) -> Wishes:
+    return come_to(stated(headers, options), options)
+
+
 def test_a_request_becomes_a_call() -> None:
     call, choice = admitted({b"x-fairlead-task": b"chat", b"x-fairlead-tags": b"a, b,,c "}, stream=True)
     assert (call.id, call.model, call.stream, call.operation, call.depth) == ("req_1", "auto", True, "generate", 0)
     assert (call.wishes.task, call.wishes.tags) == ("chat", ("a", "b", "c"))
     assert (choice.model, choice.policy.name) == (None, "balanced")
-    assert {signal.kind for signal in call.signals} == {"tokens", "structure"}
+    assert {"tokens", "structure", "task", "complexity", "domain", "language"} <= {one.kind for one in call.signals}
 
 
 def test_a_named_model_needs_no_look_at_the_words_unless_its_context_is_near() -> None:
@@ -80,7 +85,7 @@ def test_the_policy_is_the_requests_then_the_keys_then_the_default(
 
 
 def test_an_unknown_policy_or_model_is_told_what_there_is() -> None:
-    with pytest.raises(BadRequest, match=r"'frugl' is not known here; there are: .*frugal"):
+    with pytest.raises(BadRequest, match=r"'frugl' is not known here. Did you mean 'frugal'"):
         admitted({b"x-fairlead-policy": b"frugl"})
     with pytest.raises(NotFound, match="Did you mean 'own-8b'"):
         admitted(model="own-8c")

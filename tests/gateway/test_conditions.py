@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.classify.tokens import TYPICAL_OUTPUT
-from fairlead.gateway.conditions import RENEW_SECONDS, Vitals, quantised, typical_ms
+from fairlead.gateway.conditions import FORGET_SECONDS, RENEW_SECONDS, Vitals, quantised, typical_ms
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,26 @@ def test_short_answers_do_not_make_a_model_look_fast() -> None:
     assert typical_ms(900, 910, 1, stream=False) is None
     assert typical_ms(100, 1100, 100, stream=True) == 100 + 1000 * TYPICAL_OUTPUT / 100
     assert typical_ms(2000, 2000, 300, stream=False) == 2000
+
+
+def test_failures_lower_a_channels_health_and_time_forgets_them() -> None:  # M3.6
+    vitals = Vitals()
+    vitals.tried("m@a", True)
+    assert vitals.at(100).health == {}
+    for _ in range(10):
+        vitals.tried("m@a", False)
+    ill = vitals.at(101)
+    assert ill.health == {"m@a": 0.35}
+    assert vitals.at(101 + FORGET_SECONDS).health["m@a"] == pytest.approx(0.65, abs=0.05)
+    later = [vitals.at(101 + FORGET_SECONDS * number) for number in range(2, 12)]
+    assert later[-1].health == {}
+
+
+def test_answers_teach_how_long_they_are_once_there_are_some() -> None:
+    vitals = Vitals()
+    for number in range(4):
+        vitals.wrote("m", "chat", 100)
+        assert vitals.at(100 + number).output == {}
+    vitals.wrote("m", "chat", 100)
+    vitals.wrote("m", "math", 900)
+    assert vitals.at(110).output == {"m|chat": 100}

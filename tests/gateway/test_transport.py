@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from fairlead.dialects.openai_chat.native import read_request
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.providers.wire import Endpoint, Outbound
 from tests.server.serving import question, serving, soon
-from tests.upstream import Play, completion, plain, scripted
+from tests.upstream import Play, answer, completion, plain, scripted
 
 CHANNEL = Channel("m@one", "one", "m", "one", "m")
 OUTBOUND = Outbound("POST", "/one/v1/chat/completions", b"Host: h\r\n", question())
@@ -38,6 +39,18 @@ async def test_a_connection_that_was_stopped_at_the_end_of_a_large_answer_goes_o
         again = await http.send(permit, endpoint, OUTBOUND, lambda: None)
         assert await again.body() == completion()
         assert upstream.accepted == 1
+        await http.close()
+
+
+async def test_a_standstill_of_this_process_is_not_held_against_the_provider() -> None:
+    async with scripted() as upstream:
+        upstream.push("one", answer(wait=0.05))
+        endpoint = Endpoint("one", "openai", "openai_chat", "127.0.0.1", upstream.port, first_byte_timeout=0.2)
+        http = HttpUpstream({"one": endpoint})
+        sending = asyncio.create_task(http.send(grant(call(), CHANNEL), endpoint, OUTBOUND, lambda: None))
+        await soon(lambda: len(upstream.calls) == 1)
+        time.sleep(0.5)
+        assert await (await sending).body() == completion()
         await http.close()
 
 

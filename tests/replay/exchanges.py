@@ -15,6 +15,7 @@ PATHS: tuple[tuple[str, str, str], ...] = (
     (r"/chat/completions$", "openai_chat", "generate"),
     (r"/completions$", "completions", "generate"),
     (r"/responses(/resp_\w+)?$", "openai_responses", "generate"),
+    (r"/responses/input_tokens$", "openai_responses", "count"),
     (r"/messages$", "anthropic_messages", "generate"),
     (r"/messages/count_tokens$", "anthropic_messages", "count"),
     (r":(stream)?[gG]enerateContent$", "gemini", "generate"),
@@ -26,7 +27,6 @@ UNSPOKEN = {
     r"^cohere/": "Cohere's own API",
     r"^ollama/.*/api/chat$": "Ollama's own API; its OpenAI-compatible one is asked instead",
     r"^cerebras/.*/models$": "a list of models, which is never asked of a provider",
-    r"^openai-responses/.*/input_tokens$": "counting tokens for Responses, which is not offered",
 }
 """Exchanges that no wire has, and why."""
 KINDS = {"openai_responses": "openai_responses", "anthropic_messages": "anthropic", "gemini": "gemini"}
@@ -90,6 +90,7 @@ def _quoted() -> Iterator[Recorded]:
     """Errors that were quoted elsewhere, with the status they came with."""
     file = FOLDER / "errors" / "quoted.json"
     for number, found in enumerate(json.loads(file.read_text()) if file.exists() else ()):
+        # What came with status 200 is in a recording of its own, and Bedrock's API is not spoken.
         if found["status"] == 200 or "body" not in found or found["provider"].startswith("bedrock"):
             continue
         provider = re.split(r"\W", found["provider"])[0]

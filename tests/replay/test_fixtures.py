@@ -29,7 +29,6 @@ each_client = pytest.mark.parametrize("client", list(CLIENTS))
 GENERATED = {name: one for name, one in RECORDED.items() if one.operation == "generate" and one.dialect in CLIENTS}
 BROKEN = {
     "azure-openai/json-refusal__openllmetry-testing__997e4b": "an error with status 200",
-    "openrouter/stream-length_stream-thinking__minimax-minimax-m2-free__f425f0": "an error in the stream",
     "openai-responses/json-servertool__gpt-5.6-sol__893c65": "holds no output",
     "openai-responses/json-tool__gpt-4o__f1e1eb": "holds no output",
     "openai-responses/json-tool__https-api.openai.com-v1-responses-resp-0__5febb2": "holds no output",
@@ -43,6 +42,13 @@ REWORDED = {("errors/2-openai", "anthropic_messages"): "prompt is too long: 4260
 """What a client of Anthropic's looks for when a conversation has become too long."""
 MOST_BYTES = 5000
 """Longer streams take too long byte by byte."""
+UNTOLD = {
+    "azure-openai/stream-text__openllmetry-testing__6f716b": "the stream was not asked for its usage",
+    "openai-chat/stream-paralleltool__gpt-3.5-turbo__bfa892": "the stream was not asked for its usage",
+    "openai-chat/stream-tool__gpt-3.5-turbo__7fa9a4": "the stream was not asked for its usage",
+    "vertex-gemini/json-refusal__gemini-2.5-flash__223083": "a blocked prompt: its usage holds no figure",
+}
+"""Recordings that say nothing of usage: here alone it is not compared."""
 NO_FIELD = {"gemini": {"written"}}
 """Figures that a dialect has no place for."""
 
@@ -61,10 +67,15 @@ def expected(recorded: Recorded) -> Told:
 
 def same(got: Told, recorded: Recorded, client: str) -> None:
     wanted = expected(recorded)
+    if wanted.usage is not None and wanted.usage.reasoning > wanted.usage.output > 0 and client != recorded.dialect:
+        # Reasoning is a part of what came out: no more of it is told than that.
+        wanted = replace(wanted, usage=replace(wanted.usage, reasoning=wanted.usage.output))
     assert got.text == wanted.text
     assert got.calls == wanted.calls
-    if wanted.usage is None or wanted.usage.input + wanted.usage.output == 0:
+    if recorded.name in UNTOLD:
+        assert wanted.usage is None or wanted.usage.input + wanted.usage.output == 0
         return
+    assert wanted.usage is not None
     assert got.usage is not None
     if client != recorded.dialect:
         left_out = dict.fromkeys(NO_FIELD.get(client, ()), 0)
@@ -209,6 +220,7 @@ def test_what_one_dialect_alone_asks_passes_as_it_is(gateway: Gateway, name: str
     paths = {
         "completions": "/v1/completions",
         "anthropic_messages": "/v1/messages/count_tokens",
+        "openai_responses": "/v1/responses/input_tokens",
         "gemini": f"/v1beta/models/{model}:countTokens",
         "embeddings": "/v1/embeddings",
     }

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from fairlead.core.call import Caller
+from fairlead.core.egress import grant_sink
 from fairlead.store import conversations
 from fairlead.store.conversations import Conversations, Kept, history
+from tests.core.scenes import call
 
+ACME = grant_sink(call(caller=Caller("k", "acme")), "conversation", local=True)
 ONE = Kept((b'{"role":"user"}',), (b'{"type":"message"}',), b'{"id":"resp_1"}')
 
 
@@ -28,7 +32,7 @@ async def opened(folder: Path | None) -> AsyncIterator[Conversations]:
 @pytest.mark.parametrize("kept_in_memory", [True, False])
 async def test_a_conversation_is_its_tenants_alone(tmp_path: Path, kept_in_memory: bool) -> None:
     async with opened(None if kept_in_memory else tmp_path) as store:
-        await store.keep("acme", "resp_1", ONE)
+        await store.keep(ACME, "resp_1", ONE)
         assert await store.find("acme", "resp_1") == ONE
         assert await store.find("others", "resp_1") is None
         assert not await store.forget("others", "resp_1")
@@ -40,20 +44,20 @@ async def test_a_conversation_outlives_the_process_but_not_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(tmp_path) as store:
-        await store.keep("acme", "resp_1", ONE)
+        await store.keep(ACME, "resp_1", ONE)
     async with opened(tmp_path) as store:
         assert await store.find("acme", "resp_1") == ONE
         now = conversations.time.time()
         monkeypatch.setattr(conversations.time, "time", lambda: now + conversations.KEPT_SECONDS + 1)
         assert await store.find("acme", "resp_1") is None
-        await store.keep("acme", "resp_2", Kept((), (), b"{}"))
+        await store.keep(ACME, "resp_2", Kept((), (), b"{}"))
     # Closed, its log is in the file, and nothing of what was deleted.
     assert b"resp_1" not in (tmp_path / conversations.FILE).read_bytes()
 
 
 async def test_a_caller_that_is_quicker_than_the_disk_finds_its_conversation(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        writing = asyncio.ensure_future(store.keep("acme", "resp_1", ONE))
+        writing = asyncio.ensure_future(store.keep(ACME, "resp_1", ONE))
         await asyncio.sleep(0)
         assert await store.find("acme", "resp_1") == ONE
         await writing
@@ -61,7 +65,7 @@ async def test_a_caller_that_is_quicker_than_the_disk_finds_its_conversation(tmp
 
 async def test_what_people_said_is_readable_by_the_owner_only(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        await store.keep("acme", "resp_1", ONE)
+        await store.keep(ACME, "resp_1", ONE)
         for file in tmp_path.iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -69,7 +73,7 @@ async def test_what_people_said_is_readable_by_the_owner_only(tmp_path: Path) ->
 async def test_one_that_is_too_long_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversations, "LARGEST", 10)
     async with opened(tmp_path) as store:
-        await store.keep("acme", "resp_1", ONE)
+        await store.keep(ACME, "resp_1", ONE)
         assert await store.find("acme", "resp_1") is None
 
 

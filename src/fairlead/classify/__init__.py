@@ -1,11 +1,19 @@
-"""Signals: what is found out about a request before a model is chosen. One small file a kind, one line here."""
+"""Signals: what is found out about a request before a model is chosen. One small file a kind, one line here.
+
+`signals` reads the structure alone; `read` reads the words too, and takes numpy and the weights with it at first need.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fairlead.classify import structure, tokens
 from fairlead.core.call import Shape, Signal
+
+if TYPE_CHECKING:
+    from fairlead.classify.linear import Reason
+    from fairlead.classify.request import Reading
 
 FINDERS: tuple[Callable[[Shape], list[Signal]], ...] = (
     structure.find,
@@ -19,3 +27,31 @@ def signals(shape: Shape) -> tuple[Signal, ...]:
     for find in FINDERS:
         found += find(shape)
     return tuple(found)
+
+
+def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:
+    """What the words tell: task, complexity, domain, language, latency class; and the modalities."""
+    from fairlead.classify import words
+
+    return words.signals(shape, words.find(shape, texts))
+
+
+def explain(shape: Shape, texts: Iterable[tuple[str, str]], head: str = "task", most: int = 8) -> list[Reason]:
+    """Which words and traits spoke for what `read` said, loudest first."""
+    from fairlead.classify import words
+
+    return words.explain(shape, texts, head, most)
+
+
+def warm() -> None:
+    """Load the weights now rather than at the first request."""
+    from fairlead.classify import linear
+
+    linear.load()
+
+
+def classify(request: str | Sequence[Mapping[str, Any]]) -> Reading:
+    """What kind of request this is: a text, or the messages of a conversation in chat format."""
+    from fairlead.classify import request as requests
+
+    return requests.classify(request)

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from fairlead.core.call import Shape, Signal
 
-_VISION = Signal("needs", "vision", True)
-_AUDIO = Signal("needs", "audio", True)
-_DOCUMENTS = Signal("needs", "documents", True)
-_TOOLS = Signal("needs", "tools", True)
+_IMAGE = (Signal("needs", "vision", True), Signal("modality", "image", True))
+_SOUND = (Signal("needs", "audio", True), Signal("modality", "audio", True))
+_DOCUMENT = (Signal("needs", "documents", True), Signal("modality", "document", True))
+_WITH_TOOLS = (Signal("needs", "tools", True), Signal("structure", "tools", True))
 _JSON_SCHEMA = Signal("needs", "json_schema", True)
 _LOGPROBS = Signal("needs", "logprobs", True)
 _THINKING = Signal("needs", "thinking", True)
 
 
 def find(shape: Shape) -> list[Signal]:
-    found = [Signal("structure", "turns", shape.turns)]
+    found = [Signal("structure", "turns", shape.turns), Signal("structure", "chars", shape.chars)]
     if shape.images:
-        found.append(_VISION)
+        found += _IMAGE
     if shape.audio:
-        found.append(_AUDIO)
+        found += _SOUND
     if shape.documents:
-        found.append(_DOCUMENTS)
+        found += _DOCUMENT
     if shape.tools:
-        found.append(_TOOLS)
+        found += _WITH_TOOLS
     if shape.json_schema:
         found.append(_JSON_SCHEMA)
     if shape.logprobs:

@@ -238,3 +238,23 @@ def example() -> None:
       fairlead config example > fairlead.yaml
     """
     print(Path(__file__).with_name("example.yaml").read_text(encoding="utf-8"), end="")
+
+
+@command.command("intents", short_help="List the intents that `model: intent:NAME` may name.")
+@click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
+def intents(path: Path | None) -> None:
+    """List the intents a request may name as its model, with what each of them says.
+
+    \b
+    Example:
+      fairlead config intents --config fairlead.yaml
+    """
+    from fairlead.cli.asking import settings
+    from fairlead.config.intents import shipped
+
+    known = shipped() if path is None else {**shipped(), **settings(path).intents}
+    for name, intent in known.items():
+        said = intent.model_dump(exclude={"description"}, exclude_none=True)
+        put(
+            f"{name:24}  {', '.join(f'{knob} {value}' for knob, value in said.items()):56}  {visible(intent.description)}"
+        )

@@ -22,6 +22,8 @@ COMMANDS = {
     "report": "What was asked, what it cost, what it would have cost elsewhere.",
     "config": "Check a configuration file, or show what it comes to.",
     "simulate": "Run simulated models as an HTTP server.",
+    "classify": "Say what kind of request each of many is, as JSON lines.",
+    "train": "Learn anew what ships learned.",
     "version": "Print the version.",
 }
 

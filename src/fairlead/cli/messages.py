@@ -29,6 +29,9 @@ CHINESE: dict[str, str] = {
     "Check a configuration file, or show what it comes to.": "检查配置文件，或显示最终生效的配置。",
     "Run simulated models as an HTTP server.": "把模拟模型作为 HTTP 服务运行。",
     "Print the version.": "显示版本号。",
+    "Say what kind of request each of many is, as JSON lines.": "逐行判断每个请求属于哪一类，输出 JSON 行。",
+    "Learn anew what ships learned.": "重新训练随包提供的模型。",
+    "lines that are no requests: {count}": "不是请求的行数：{count}",
     # route, explain, models
     "note: no provider key in this terminal and no --config: simulated models; {other} may decide differently": (
         "注意：本终端没有服务商密钥，也没有 --config，这里用的是模拟模型；{other}可能作出不同的决定"

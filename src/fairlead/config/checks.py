@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from fairlead.classify.tasks import TASKS
-from fairlead.config import references
+from fairlead.config import references, sensitivity
 from fairlead.config.document import Entry, Node, NodePath
 from fairlead.config.finding import Finding
 from fairlead.config.masking import masked
@@ -118,6 +118,7 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
         *_unpriced(config, catalogue),
         *_strange_prices(config, catalogue),
         *_open_door(config),
+        *sensitivity.findings(config),
     ]
 
 

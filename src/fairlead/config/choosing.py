@@ -27,6 +27,11 @@ from fairlead.config.values import (
 
 EFFORTS = ("off", "on", "low", "medium", "high")
 MODALITIES = ("image", "audio", "document")
+KNOBS = (
+    "task", "complexity", "domain", "latency-class", "quality-floor", "max-cost", "max-latency", "budget",
+    "sensitivity", "strict", "session", "tags", "sort",
+)  # fmt: skip
+"""What a caller may wish beside a request, as in the headers `x-fairlead-...`."""
 SPREADS = ("round_robin", "complexity")
 
 
@@ -49,6 +54,7 @@ LatencyClass = Annotated[
     str, BeforeValidator(lambda value: choice_of(value, LATENCY_CLASSES)), Word(" / ".join(LATENCY_CLASSES))
 ]
 Modality = Annotated[str, BeforeValidator(lambda value: choice_of(value, MODALITIES)), Word(" / ".join(MODALITIES))]
+Knob = Annotated[str, BeforeValidator(lambda value: choice_of(value, KNOBS)), Word(" / ".join(KNOBS))]
 Thinking = Annotated[str, BeforeValidator(_effort), Word(" / ".join(EFFORTS))]
 Spread = Annotated[str, BeforeValidator(lambda value: choice_of(value, SPREADS)), Word(" / ".join(SPREADS))]
 Tasks = Annotated[tuple[TaskRef, ...], BeforeValidator(one_or_more)]

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 
 from fairlead.config.document import NodePath
 from fairlead.config.section import Section
-from fairlead.config.values import Word, name
+from fairlead.config.values import Word, expect, name, text
 
 
 class Refers(msgspec.Struct, frozen=True):
@@ -23,10 +23,17 @@ class Refers(msgspec.Struct, frozen=True):
     """model, policy, provider, channel, task, agent, plan or tenant"""
 
 
+def channel(value: object) -> str:
+    model, at, own = text(value).rpartition("@")
+    if not at:
+        expect("a channel as model@channel", value)
+    return f"{name(model)}@{name(own)}"
+
+
 ModelRef = Annotated[str, BeforeValidator(name), Word("model"), Refers("model")]
 PolicyRef = Annotated[str, BeforeValidator(name), Word("policy or strategy"), Refers("policy")]
 ProviderRef = Annotated[str, BeforeValidator(name), Word("provider"), Refers("provider")]
-ChannelRef = Annotated[str, BeforeValidator(name), Word("model@channel"), Refers("channel")]
+ChannelRef = Annotated[str, BeforeValidator(channel), Word("model@channel"), Refers("channel")]
 TaskRef = Annotated[str, BeforeValidator(name), Word("task"), Refers("task")]
 AgentRef = Annotated[str, BeforeValidator(name), Word("agent"), Refers("agent")]
 PlanRef = Annotated[str, BeforeValidator(name), Word("plan"), Refers("plan")]

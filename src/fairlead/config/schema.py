@@ -16,6 +16,7 @@ from fairlead.config.choosing import (
     Classifier,
     Group,
     Intent,
+    Knob,
     Plan,
     Route,
     Rule,
@@ -27,6 +28,7 @@ from fairlead.config.choosing import Tier as PolicyTier
 from fairlead.config.references import ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.secret import Secret
 from fairlead.config.section import Section
+from fairlead.config.sensitivity import Sensitivity
 from fairlead.config.values import (
     Address,
     Count,
@@ -208,6 +210,7 @@ class Key(Section):
     providers: tuple[ProviderRef, ...] | None = Field(None, description="Only these providers; by default all.")
     regions: tuple[Name, ...] | None = Field(None, description="Only these regions; by default all.")
     sensitive: Switch = Field(False, description="Everything it sends stays on self-hosted providers.")
+    wishes: dict[Knob, Text] = Field({}, description="What its requests wish where they say nothing: task, budget...")
     limits: KeyLimits = Field(KeyLimits(), description="What it may do at most; by default unlimited.")
 
 
@@ -285,6 +288,7 @@ class Config(Section):
     intents: dict[Name, Intent] = Field({}, description="Intents beside the shipped ones: `intent:NAME`.")
     tenants: dict[Name, Tenant] = Field({}, description="What binds whole tenants, whatever their keys say.")
     plans: dict[Name, Plan] = Field({}, description="What keys of a plan may have.")
+    sensitivity: Sensitivity = Field(Sensitivity(), description="What makes a request sensitive by its words.")
     classifier: Classifier = Field(Classifier(), description="How requests are understood.")
     coding: Coding | None = Field(None, description="Which models answer the turns of coding agents.")
     report: Report = Field(Report(), description="How savings are reported.")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 
+from fairlead.core import sensitivity
+
 Operation = Literal["generate", "embed", "count", "retrieve", "opaque"]
 Purpose = Literal["answer", "classify", "judge", "embed", "shadow", "extract"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+"""What a model may be asked for; all but the first are side calls."""
 MAX_DEPTH = 1
 
 
@@ -70,6 +74,10 @@ class Caller(msgspec.Struct, frozen=True):
     max_cost: int | None = None
     """Nano-units of USD that a request of its plan may be expected to cost."""
     plan: str = ""
+    channels: frozenset[str] | None = None
+    """Ids."""
+    defaults: tuple[tuple[str, str], ...] = ()
+    """What the key says of its requests where they say nothing, knob by knob."""
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -101,6 +109,10 @@ class Wishes(msgspec.Struct, frozen=True):
     """No failover to anything but the first choice."""
     sort: Literal["", "price", "throughput", "latency"] = ""
     """Channels of a model by this instead of the order declared."""
+    max_rates: tuple[int, int] | None = None
+    """Nano-units of USD per million tokens of input and output, at most."""
+    no_collection: bool = False
+    """Only where what is sent is not kept."""
 
     @property
     def plain(self) -> bool:
@@ -111,6 +123,8 @@ class Wishes(msgspec.Struct, frozen=True):
             and self.providers is None
             and not self.not_providers
             and not self.models
+            and self.max_rates is None
+            and not self.no_collection
         )
 
 
@@ -158,7 +172,10 @@ class Call(msgspec.Struct, frozen=True):
 
     @property
     def sensitive(self) -> bool:
-        return self.caller.sensitive or self.wishes.sensitive
+        """Declared, by key, or found in what it says."""
+        if self.caller.sensitive or self.wishes.sensitive:
+            return True
+        return any(signal.value is sensitivity.BINDS and signal.kind == sensitivity.SIGNAL for signal in self.signals)
 
 
 def child(
@@ -166,7 +183,7 @@ def child(
 ) -> Call:
     """A side call (judge, classifier, embedding, shadow copy): same pipeline, holds, deadline and ledger.
 
-    It inherits who asks and how sensitive the matter is, and may have no children of its own.
+    It inherits who asks, how sensitive the matter is and why, and may have no children of its own.
     """
     if parent.depth >= MAX_DEPTH:
         raise ValueError(f"call {parent.id} is itself a side call and may not make another")
@@ -178,7 +195,7 @@ def child(
         stream=False,
         body=body,
         view=view,
-        signals=(),
+        signals=tuple(signal for signal in parent.signals if signal.kind == sensitivity.SIGNAL),
         warnings=(),
         purpose=purpose,
         parent=parent.id,

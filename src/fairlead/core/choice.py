@@ -4,6 +4,8 @@ auto             the policy in force decides
 auto:cheap       the cheapest that is good enough
 auto:best        the best
 auto:<policy>    the named policy decides
+intent:<name>    the policy decides, knowing what is intended
+agent:<name>     the agent's model or policy; of a group, the agent whose turn or work it is
 <model>          that model or alias, on whichever of its channels is eligible
 <model>@<channel>  that model on that channel only
 """

@@ -16,6 +16,9 @@ from fairlead.core.cost import plain
 from fairlead.core.model import Channel, Model, capability_names
 from fairlead.core.plan import Rejection
 
+NOT_KEPT = frozenset(("zero-retention", "no-training"))
+"""Flags of channels that keep nothing of what they are sent."""
+
 
 def disabled(ask: Ask, model: Model) -> str | None:
     if not model.enabled:
@@ -106,6 +109,27 @@ def unwanted_provider(ask: Ask, model: Model, channel: Channel) -> str | None:
     return None
 
 
+def unwanted_price(ask: Ask, model: Model, channel: Channel) -> str | None:
+    most = ask.call.wishes.max_rates
+    if most is None:
+        return None
+    price = channel.price_at(ask.call.facts.at)
+    if price is None:
+        return "its price is unknown and the caller bounds it"
+    if price.rates.input > most[0] or price.rates.output > most[1]:
+        return (
+            f"its price of ${plain(price.rates.input)} / ${plain(price.rates.output)} per million tokens is above the "
+            f"${plain(most[0])} / ${plain(most[1])} the caller pays"
+        )
+    return None
+
+
+def collection(ask: Ask, model: Model, channel: Channel) -> str | None:
+    if not ask.call.wishes.no_collection or channel.self_hosted or NOT_KEPT & (channel.flags | model.flags):
+        return None
+    return f"the caller wants nothing kept, and it is neither self-hosted nor flagged {' or '.join(sorted(NOT_KEPT))}"
+
+
 def channel_flags(ask: Ask, model: Model, channel: Channel) -> str | None:
     barred = ask.policy.exclude_flags & channel.flags
     if barred:
@@ -168,6 +192,8 @@ CHANNEL_RULES: tuple[ChannelRule, ...] = (
     ChannelRule("disabled", channel_disabled, True),
     ChannelRule("policy_region", policy_region, True),
     ChannelRule("unwanted_provider", unwanted_provider, True),
+    ChannelRule("unwanted_price", unwanted_price, True),
+    ChannelRule("collection", collection, True),
     ChannelRule("flags", channel_flags, False),
     ChannelRule("latency", latency, False),
     ChannelRule("context", channel_context, True, sized=True),

@@ -19,6 +19,10 @@ NANO = 1_000_000_000
 MOST = 1_000_000_000
 """Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
 DEAREST = 10_000_000 * NANO
+UNPRICED = 1 << 62
+"""What an unknown price is taken for where a budget has to bear it: more than any budget."""
+UNSTATED_OUTPUT = 4096
+"""Tokens that an answer is taken to come to at most, where neither caller nor model says less."""
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 
 
@@ -45,6 +49,14 @@ def rates_for(price: Price, prompt_tokens: int) -> Rates:
 def expected_cost(price: Price, input_tokens: int, output_tokens: int) -> int:
     rates = price.rates if not price.tiers else rates_for(price, input_tokens)
     return rounded(input_tokens, rates.input) + rounded(output_tokens, rates.output) + price.per_request
+
+
+def worst_cost(price: Price | None, input_tokens: int, output_room: int, max_output: int) -> int:
+    """The most that a request may come to: a quarter more input than estimated, all the output it allows."""
+    if price is None:
+        return UNPRICED
+    room = output_room or min(max_output or UNSTATED_OUTPUT, UNSTATED_OUTPUT)
+    return expected_cost(price, input_tokens * 5 // 4, room) + 1
 
 
 def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
@@ -98,6 +110,8 @@ def total(lines: tuple[CostLine, ...]) -> int:
 
 def plain(nano: int) -> str:
     """Nano-units as a plain decimal, no exponent, no trailing zeros: 12_500_000 -> "0.0125"."""
+    if 0 < nano < NANO:
+        return f"0.{nano:09d}".rstrip("0")
     sign = "-" if nano < 0 else ""
     whole, rest = divmod(abs(nano), NANO)
     if not rest:

@@ -33,6 +33,7 @@ from fairlead.core.traits import Traits
 PINNED = STRATEGIES["pinned"]
 FAILOVERS = 3
 """Further models a plan holds ready behind the first."""
+UNKNOWN = 1 << 62
 OUTRANKED = f"it would do, but {1 + FAILOVERS} others rank before it"
 
 
@@ -51,20 +52,9 @@ Memo = dict[tuple[str, ...], Shortlist]
 def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None = None) -> Plan:
     """With a memo the same plan comes sooner; it never comes out differently."""
     policy = choice.policy
-    named = choice.model is not None or policy.strategy == "pinned"
-    found = traits.read(call.signals, call.wishes)
-    rule = None if choice.model is not None else rule_for(found, policy)
-    ask = requirements(call, policy, snapshot, named, found, rule)
-    shortlist = _remembered(ask, choice, snapshot, named, memo)
-    rejected = list(shortlist.rejected)
-    targets: list[Target] = []
-    for model, channels, spared in shortlist.standing:
-        fit = fitting(ask, model, channels, spared, rejected)
-        if fit:
-            targets.append(Target(model, fit, expected(ask, model, fit[0])))
-        elif not rejected[-1].channel:
-            # Out as a whole: what was said of single channels before says nothing more.
-            rejected = [one for one in rejected if one.model != model.name or not one.channel]
+    ask, named = asked(call, choice, snapshot)
+    found, rule = ask.traits, ask.rule
+    targets, rejected = candidates(ask, choice, snapshot, named, memo)
     strategy = "pinned" if named else policy.strategy
     reason = ""
     if call.wishes.models and choice.model is None:
@@ -92,10 +82,57 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         snapshot_hash=snapshot.hash,
         conditions=snapshot.conditions.version,
         seed=seed,
+        task=found.task,
         rule="" if rule is None else rule.name,
         reason=reason,
         settings=NO_SETTINGS if rule is None else rule.settings,
+        named=choice.model is not None,
     )
+
+
+def asked(call: Call, choice: Choice, snapshot: Snapshot) -> tuple[Ask, bool]:
+    """What is asked of every candidate, and whether one model was named rather than to be chosen."""
+    policy = choice.policy
+    named = choice.model is not None or policy.strategy == "pinned"
+    found = traits.read(call.signals, call.wishes)
+    rule = None if choice.model is not None else rule_for(found, policy)
+    return requirements(call, policy, snapshot, named, found, rule), named
+
+
+def candidates(
+    ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None = None
+) -> tuple[list[Target], list[Rejection]]:
+    """Those that may answer, not in order yet, and why the others may not."""
+    shortlist = _remembered(ask, choice, snapshot, named, memo)
+    rejected = list(shortlist.rejected)
+    targets: list[Target] = []
+    for model, channels, spared in shortlist.standing:
+        fit = fitting(ask, model, channels, spared, rejected)
+        if fit:
+            fit = channels_in_order(ask, model, fit)
+            targets.append(Target(model, fit, expected(ask, model, fit[0])))
+        elif not rejected[-1].channel:
+            # Out as a whole: what was said of single channels before says nothing more.
+            rejected = [one for one in rejected if one.model != model.name or not one.channel]
+    return targets, rejected
+
+
+def channels_in_order(ask: Ask, model: Model, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """As declared, unless the caller says otherwise."""
+    wishes = ask.call.wishes
+    if wishes.sort:
+        by_price = wishes.sort == "price"
+
+        def measure(channel: Channel) -> int:
+            found = expected(ask, model, channel)
+            known = found.cost if by_price else found.latency_ms
+            return UNKNOWN if known is None else known
+
+        channels = tuple(sorted(channels, key=measure))
+    if wishes.provider_order:
+        places = {name: place for place, name in enumerate(wishes.provider_order)}
+        channels = tuple(sorted(channels, key=lambda channel: places.get(channel.provider, len(places))))
+    return channels
 
 
 def rule_for(found: Traits, policy: Policy) -> Rule | None:
@@ -176,7 +213,7 @@ def _pool(ask: Ask, choice: Choice, snapshot: Snapshot, rejected: list[Rejection
     """The models to look at: those named by caller, rule or policy, or all there are."""
     policy, wishes = choice.policy, ask.call.wishes
     if choice.model is not None:
-        if choice.channel:  # a wish for exactly that one
+        if choice.channel or wishes.stay:  # a wish for exactly that one
             return [choice.model]
         return [choice.model, *_named((*wishes.models, *policy.fallbacks), snapshot, rejected, choice.model)]
     if wishes.models:

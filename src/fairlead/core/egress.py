@@ -1,6 +1,9 @@
 """The one gate on every way out. Whatever carries request content beyond this process needs a permit,
 and a permit comes only from here, after sensitivity, region and allow-lists were checked.
 
+There are two kinds of way out: a channel to a provider, and a sink, where content stays behind: a cache, a memory, the
+kept conversations, the export of logs. Each sink takes its permit as `transport.send` does.
+
 The checks stand in one table; `decide` uses the same ones to leave channels out early, and `grant` repeats
 them at the door, so that a plan from elsewhere (a replay, a stale snapshot) cannot widen what is allowed.
 """
@@ -8,6 +11,7 @@ them at the door, so that a plan from elsewhere (a replay, a stale snapshot) can
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, get_args
 
 from fairlead.core.call import Call
 from fairlead.core.model import Channel
@@ -57,11 +61,19 @@ def model(call: Call, channel: Channel) -> str | None:
     return None
 
 
+def one_channel(call: Call, channel: Channel) -> str | None:
+    allowed = call.caller.channels
+    if allowed is not None and channel.id not in allowed:
+        return f"tenant {call.caller.tenant} does not list it"
+    return None
+
+
 CHECKS: tuple[tuple[str, Callable[[Call, Channel], str | None]], ...] = (
     ("sensitive", sensitive),
     ("region", region),
     ("provider_not_allowed", provider),
     ("model_not_allowed", model),
+    ("channel_not_allowed", one_channel),
 )
 
 
@@ -79,3 +91,46 @@ def grant(call: Call, channel: Channel) -> EgressPermit:
     if refused is not None:
         raise Forbidden(f"{channel.id} is closed to this request: {refused[1]}", code=refused[0])
     return EgressPermit(_KEY, call, channel)
+
+
+Sink = Literal["cache", "memory", "conversation", "log"]
+SINKS: tuple[Sink, ...] = get_args(Sink)
+NEVER: dict[Sink, str] = {
+    "cache": "what it said could answer another request",
+    "memory": "what it said could be put before another model",
+}
+"""Sinks that a sensitive request's content never enters, wherever they are: it would come out again without its label."""
+
+
+class SinkPermit:
+    """Proof that what this call said may stay behind in this sink. Only `grant_sink` can make one.
+
+    A sink that gives content back later keeps `sensitive` beside it, and whoever takes the content out again asks no
+    less of the call it goes into.
+    """
+
+    __slots__ = ("call", "sensitive", "sink", "tenant")
+
+    def __init__(self, key: object, call: Call, sink: Sink) -> None:
+        if key is not _KEY:
+            raise TypeError("a SinkPermit is granted by fairlead.core.egress.grant_sink, never made by hand")
+        self.call = call.id
+        self.tenant = call.caller.tenant
+        self.sink = sink
+        self.sensitive = call.sensitive
+
+
+def sink_refusal(call: Call, sink: Sink, *, local: bool) -> str | None:
+    """Why what the call said may not stay behind there. `local`: on this machine or a store that is self-hosted."""
+    if not call.sensitive:
+        return None
+    if sink in NEVER:
+        return f"the request is sensitive and {NEVER[sink]}"
+    return None if local else "the request is sensitive and this is not self-hosted"
+
+
+def grant_sink(call: Call, sink: Sink, *, local: bool) -> SinkPermit:
+    refused = sink_refusal(call, sink, local=local)
+    if refused is not None:
+        raise Forbidden(f"{sink} is closed to this request: {refused}", code="sensitive")
+    return SinkPermit(_KEY, call, sink)

@@ -64,8 +64,12 @@ class Plan(msgspec.Struct, frozen=True):
     conditions: int
     """Version of the moving part of the snapshot."""
     seed: int
+    task: str = ""
+    """What the request was taken for."""
     rule: str = ""
     """The rule of the table that held."""
     reason: str = ""
     """Why the first target comes first, in words."""
     settings: Settings = NO_SETTINGS
+    named: bool = False
+    """Whether the caller named the model, so that none was chosen."""

@@ -17,6 +17,25 @@ class Options(Struct, forbid_unknown_fields=True):
     policy: str | None = None
     strict: bool | None = None
     """Refuse what cannot be translated exactly, instead of dropping or approximating it."""
+    complexity: str | None = None
+    domain: str | None = None
+    latency_class: str | None = None
+    budget: str | None = None
+    """`low`: a rule's fallback goes first; without a rule the cheapest that will do."""
+    sort: str | None = None
+
+
+class Preferences(Struct):
+    """Which providers may serve, as OpenRouter's callers write it (`provider`)."""
+
+    order: list[str] | None = None
+    only: list[str] | None = None
+    ignore: list[str] | None = None
+    allow_fallbacks: bool | None = None
+    sort: str | None = None
+    max_price: dict[str, float] | None = None
+    """USD per million tokens, `prompt` and `completion`."""
+    data_collection: str | None = None
 
 
 FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Options))

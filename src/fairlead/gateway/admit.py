@@ -1,42 +1,65 @@
-"""From a body and headers to a Call: read it, take down the caller's wishes, check the key's limits."""
+"""From a body and headers to a Call: read it, take down what the caller wishes, find out what it is about, check the
+key's limits.
+
+    1. the body in its dialect                          dialects/
+    2. the caller's wishes                              gateway/wishes.py
+    3. which policy is in force, and what `model` means gateway/choosing.py, core/choice.py
+    4. what the request is about, as far as that counts gateway/understanding.py, classify/
+    5. who takes it: an agent, a route                  gateway/choosing.py
+    6. the key's limits                                 core/limits.py
+"""
 
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from typing import Protocol
 
 import msgspec
 
-from fairlead import classify
 from fairlead.classify import tokens
-from fairlead.core.call import Call, Caller, Facts, Signal, Wishes
-from fairlead.core.choice import Choice, read_choice
-from fairlead.core.coding import model_for
-from fairlead.core.cost import nano
+from fairlead.core.call import Call, Caller, Facts, Signal, Standing
+from fairlead.core.choice import AUTO, Choice, read_choice
 from fairlead.core.limits import Meter
-from fairlead.core.policy import Policy, narrowed
+from fairlead.core.policy import Policy
 from fairlead.dialects.dialect import View
 from fairlead.dialects.table import DIALECTS
-from fairlead.dialects.wishes import Options
-from fairlead.errors import BadRequest, RateLimited
+from fairlead.errors import RateLimited
+from fairlead.gateway import choosing, sessions, understanding, wishes
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
 
-SWITCH = {"true": True, "false": False, "1": True, "0": False}
-SENSITIVITIES = {"normal": False, "sensitive": True}
 FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
-SEARCHES = re.compile(rb'"type"\s*:\s*"web_search|"google_?[sS]earch"|"web_search_options"')
-"""How the dialects ask for a search of the web."""
-CLOSE_TO_CONTEXT = 0.5
-"""Above this share of a model's context the size of the body is no longer estimate enough."""
-NINE_DECIMALS = Decimal("1e-9")
-_NOTHING = Wishes()
 _random = random.SystemRandom()
 _PREFIX = f"{_random.getrandbits(40):010x}"
 _count = _random.getrandbits(24)
+
+
+class Moving(Protocol):
+    """What moves from request to request, and is looked up for each."""
+
+    def standing(self, session: str) -> Standing | None: ...
+
+    def left(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]: ...
+
+    def turn(self, group: str) -> int: ...
+
+
+class Still:
+    """Where nothing came before and nothing is counted."""
+
+    def standing(self, session: str) -> Standing | None:
+        return None
+
+    def left(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]:
+        return ()
+
+    def turn(self, group: str) -> int:
+        return 0
+
+
+STILL = Still()
 
 
 def new_id() -> str:
@@ -46,41 +69,47 @@ def new_id() -> str:
     return f"req_{time.time_ns() // 1_000_000:011x}{_PREFIX}{_count & 0xFFFFFFFF:08x}"
 
 
-def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str) -> tuple[Call, Choice]:
+def admit(
+    world: World,
+    meter: Meter | None,
+    incoming: Incoming,
+    request_id: str,
+    moving: Moving = STILL,
+    sensitivities: tuple[Signal, ...] = (),
+) -> tuple[Call, Choice]:
     """Raises a RequestError for whatever is wrong with the request or beyond the key's limits."""
+    caller = incoming.caller
     view = read_view(incoming)
-    wishes = read_wishes(incoming.headers, view.options)
-    policy = policy_in_force(world, incoming, view.options)
-    own = incoming.caller.policy
-    bounds = None if own is None else world.policies[own]
-    asked, turn = view.model, ""
-    if world.coding is not None and world.coding.routes(asked):
-        size = tokens.input_tokens(view.shape())
-        turn, asked = model_for(world.coding, asked, view.shape(), size, SEARCHES.search(incoming.body) is not None)
+    asked, said = wishes.read(world, incoming, view)
+    wish, warnings = said.wishes, said.warnings
+    asked, signals = understanding.turn(world, asked, incoming, view)
+    asked, agent = choosing.agent_asked(world, asked)
+    policy = choosing.policy_in_force(world, caller, said.policy)
+    bounds = None if caller.policy is None else world.policies[caller.policy]
     choice = read_choice(asked, policy, world.policies, world.snapshot, bounds)
-    named = choice.model is not None or choice.policy.strategy == "pinned"
-    rough = tokens.from_size(len(incoming.body))
-    signals: tuple[Signal, ...]
-    near = choice.model is not None and rough > CLOSE_TO_CONTEXT * choice.model.context > 0
-    if not named or near or choice.policy.fallbacks:
-        signals = classify.signals(view.shape())
-    else:
-        limit = view.max_output()
-        signals = (
-            Signal("tokens", "input", rough, 0.5),
-            Signal("tokens", "output", min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * view.answers, 0.3),
-            Signal("tokens", "output_room", limit or 0),
-        )
-    if turn:
-        signals = (*signals, Signal("coding", "turn", turn))
+    if wish.task and choice.model is None:
+        wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
+    signals += understanding.signals(world, view, incoming, choice, wish, agent is not None, sensitivities)
+    if agent is not None:
+        choice = choosing.by_agent(world, agent, signals, wish, choice, bounds, moving.turn)
+    elif world.routes and choice.model is None and not said.policy and asked == AUTO:
+        choice = choosing.routed(world, signals, wish, choice, bounds)
     if meter is not None:
-        refused = meter.admit(incoming.received, rough)
+        refused = meter.admit(incoming.received, tokens.from_size(len(incoming.body)))
         if refused is not None:
             raise RateLimited(
-                f"Key {incoming.caller.name!r} may make {refused.limit:,} {refused.what}; "
+                f"Key {caller.name!r} may make {refused.limit:,} {refused.what}; "
                 f"try again in {refused.retry_after:.1f} s.",
                 retry_after=refused.retry_after,
             )
+    facts = Facts(int(time.time()))
+    if choice.model is None:
+        session = wish.session or sessions.of(incoming, view)
+        if session:
+            wish = msgspec.structs.replace(wish, session=session) if wish.session != session else wish
+            facts = msgspec.structs.replace(facts, standing=moving.standing(sessions.scoped(caller, session)))
+        if choice.policy.tiers:
+            facts = msgspec.structs.replace(facts, tiers=moving.left(caller.tenant, choice.policy))
     call = Call(
         request_id,
         incoming.operation,
@@ -89,12 +118,13 @@ def admit(world: World, meter: Meter | None, incoming: Incoming, request_id: str
         view.stream,
         incoming.body,
         view,
-        incoming.caller,
-        wishes,
-        Facts(int(time.time())),
+        caller,
+        wish,
+        facts,
         signals,
-        path=incoming.path,
-        forward=forwarded(incoming.headers),
+        warnings,
+        incoming.path,
+        forwarded(incoming.headers),
     )
     return call, choice
 
@@ -117,99 +147,6 @@ def forwarded(headers: Mapping[bytes, bytes]) -> bytes:
         if value is not None:
             lines += b"%b: %b\r\n" % (name, value)
     return lines
-
-
-def policy_in_force(world: World, incoming: Incoming, options: Options | None) -> Policy:
-    """Named by the request (header, then body) within the bounds of the key's own; else the key's, else the default."""
-    header = incoming.headers.get(b"x-fairlead-policy")
-    name = header.decode("latin-1") if header else (options.policy if options is not None else None)
-    if name:
-        policy = world.policies.get(name)
-        if policy is None:
-            known = ", ".join(sorted(world.policies))
-            raise BadRequest(f"policy {name!r} is not known here; there are: {known}.", param="fairlead.policy")
-        own = incoming.caller.policy
-        return policy if own is None else narrowed(policy, world.policies[own])
-    return world.policies[incoming.caller.policy or world.default_policy]
-
-
-def read_wishes(headers: Mapping[bytes, bytes], options: Options | None) -> Wishes:
-    """From the x-fairlead-* headers and the body's `fairlead` object; the header wins where both say something."""
-    stated: dict[str, str] = {}
-    for name, value in headers.items():
-        if name.startswith(b"x-fairlead-"):
-            stated[name[11:].decode("latin-1")] = value.decode("latin-1").strip()
-    if options is not None:
-        for field, wish in msgspec.structs.asdict(options).items():
-            key = field.replace("_", "-")
-            if wish is not None and key not in stated:
-                stated[key] = ",".join(wish) if isinstance(wish, list) else str(wish)
-    if not stated:
-        return _NOTHING
-    return Wishes(
-        quality_floor=_number(stated, "quality-floor", 0.0, 1.0),
-        max_cost=_money(stated, "max-cost"),
-        max_latency_ms=_milliseconds(stated, "max-latency"),
-        sensitive=_sensitivity(stated.get("sensitivity"))
-        or _sensitivity(None if options is None else options.sensitivity),
-        strict=_switch(stated, "strict"),
-        session=stated.get("session", "")[:200],
-        task=stated.get("task", "")[:100],
-        tags=tuple(tag.strip()[:100] for tag in stated.get("tags", "").split(",") if tag.strip())[:20],
-    )
-
-
-def _number(stated: dict[str, str], name: str, least: float, most: float) -> float | None:
-    text = stated.get(name)
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not least <= value <= most:
-        raise BadRequest(
-            f"x-fairlead-{name} is {text!r}; it has to be a number from {least:g} to {most:g}.", param=name
-        )
-    return value
-
-
-def _money(stated: dict[str, str], name: str) -> int | None:
-    text = stated.get(name)
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text)
-        if amount.is_finite() and amount >= 0:
-            return nano(amount.quantize(NINE_DECIMALS, ROUND_DOWN))
-    except (InvalidOperation, ValueError):
-        pass
-    raise BadRequest(f"x-fairlead-{name} is {text!r}; it has to be an amount of USD such as 0.01.", param=name)
-
-
-def _milliseconds(stated: dict[str, str], name: str) -> int | None:
-    text = stated.get(name)
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or int(text[:12]) < 1:
-        raise BadRequest(f"x-fairlead-{name} is {text!r}; it has to be whole milliseconds such as 2000.", param=name)
-    return int(text[:12])
-
-
-def _switch(stated: dict[str, str], name: str) -> bool:
-    text = stated.get(name, "false").lower()
-    if text not in SWITCH:
-        raise BadRequest(f"x-fairlead-{name} is {text!r}; it has to be true or false.", param=name)
-    return SWITCH[text]
-
-
-def _sensitivity(text: str | None) -> bool:
-    """Header and body are read apart: sensitivity only goes up."""
-    if text is None:
-        return False
-    if text.lower() not in SENSITIVITIES:
-        raise BadRequest(f"x-fairlead-sensitivity is {text!r}; it has to be normal or sensitive.", param="sensitivity")
-    return SENSITIVITIES[text.lower()]
 
 
 def anonymous() -> Caller:

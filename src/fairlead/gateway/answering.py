@@ -7,6 +7,7 @@ from typing import cast
 
 from fairlead.core.call import Call
 from fairlead.core.record import Usage
+from fairlead.dialects import toolnames
 from fairlead.dialects.dialect import Asked, Reader, View
 from fairlead.dialects.embeddings import EmbeddingsView, as_asked
 from fairlead.dialects.openai_chat.native import ChatView
@@ -21,7 +22,11 @@ def reader_for(call: Call, dialect: str, endpoint: Endpoint, model: str) -> Read
     view = cast(View, call.view)
     if dialect == call.dialect:
         return DIALECTS[dialect].passing(view, isinstance(view, ChatView) and wants_usage(view, endpoint))
-    return Translating(DIALECTS[dialect].interpreter(), DIALECTS[call.dialect].writer(asked(call, model)))
+    interpreter = DIALECTS[dialect].interpreter()
+    names = toolnames.own(view.neutral(), dialect)
+    if names:
+        interpreter = toolnames.Restoring(interpreter, names)
+    return Translating(interpreter, DIALECTS[call.dialect].writer(asked(call, model)))
 
 
 def whole(call: Call, dialect: str, body: bytes, model: str) -> tuple[bytes, Usage | None, str]:
@@ -37,7 +42,15 @@ def whole(call: Call, dialect: str, body: bytes, model: str) -> tuple[bytes, Usa
         answer = DIALECTS[dialect].read_answer(body)
     except ValueError as problem:
         return body, None, str(problem) or "the provider's answer is not what it should be"
+    if call.operation == "generate":
+        answer = toolnames.restored(answer, toolnames.own(cast(View, call.view).neutral(), dialect))
     return DIALECTS[call.dialect].write_answer(answer, asked(call, model)), answer.usage, ""
+
+
+def warned(call: Call) -> str:
+    """The header line that tells what was understood otherwise than it was said."""
+    told = "; ".join(call.warnings)
+    return f"x-fairlead-warning: {''.join(char if ' ' <= char <= '~' else '?' for char in told)[:500]}\r\n"
 
 
 def asked(call: Call, model: str) -> Asked:

@@ -1,5 +1,8 @@
-"""The moving part of the snapshot: how fast each channel has been lately. Renewed at most once a second, and
-only when something moved enough to matter."""
+"""The moving part of the snapshot: how fast each channel has been lately, how often it answered, how long the answers
+to each task were. Renewed at most once a second, and only when something moved enough to matter.
+
+Health forgets: whoever is asked no more because of it would otherwise never be asked again.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,22 @@ TELLING_OUTPUT = 64
 RENEW_SECONDS = 1.0
 
 
+FORGET_SECONDS = 60.0
+"""In which half of a channel's failures are forgotten."""
+STEP = 0.05
+"""Health is told in steps of this."""
+TELLING_ANSWERS = 5
+"""Answers of a model to a task before their length says anything."""
+
+
 class Vitals:
-    """Measured latencies, and the conditions made of them."""
+    """What was measured, and the conditions made of it."""
 
     def __init__(self) -> None:
         self.conditions = Conditions()
         self._latency: dict[str, float] = {}
+        self._health: dict[str, float] = {}
+        self._output: dict[str, tuple[int, float]] = {}
         self._moved = False
         self._renewed = 0.0
 
@@ -26,15 +39,48 @@ class Vitals:
         self._latency[channel] = ms if before is None else before + WEIGHT * (ms - before)
         self._moved = True
 
+    def tried(self, channel: str, answered: bool) -> None:
+        """An attempt whose end says something of the channel: neither the caller's fault nor its leaving does."""
+        before = self._health.get(channel)
+        if before is not None or not answered:
+            before = 1.0 if before is None else before
+            self._health[channel] = before + WEIGHT * (answered - before)
+            self._moved = True
+
+    def wrote(self, model: str, task: str, tokens: int) -> None:
+        """The length of a whole answer."""
+        name = f"{model}|{task}"
+        count, usual = self._output.get(name, (0, 0.0))
+        weight = max(WEIGHT, 1 / (count + 1))
+        self._output[name] = (count + 1, usual + weight * (tokens - usual))
+        self._moved = True
+
     def at(self, now: float) -> Conditions:
         """The conditions to decide by."""
-        if self._moved and now - self._renewed >= RENEW_SECONDS:
+        if (self._moved or self._health) and now - self._renewed >= RENEW_SECONDS:
+            self._forget(now - self._renewed if self._renewed else 0.0)
             self._renewed = now
             self._moved = False
-            rounded = {channel: quantised(ms) for channel, ms in self._latency.items()}
-            if rounded != self.conditions.latency_ms:
-                self.conditions = Conditions(self.conditions.version + 1, self.conditions.disabled, rounded)
+            before = self.conditions
+            latency = {channel: quantised(ms) for channel, ms in self._latency.items()}
+            health = {channel: stepped(share) for channel, share in self._health.items() if stepped(share) < 1}
+            output = {
+                name: quantised(usual) for name, (count, usual) in self._output.items() if count >= TELLING_ANSWERS
+            }
+            if (latency, health, output) != (before.latency_ms, before.health, before.output):
+                self.conditions = Conditions(
+                    before.version + 1, before.disabled, latency, health, before.quality, output
+                )
         return self.conditions
+
+    def _forget(self, seconds: float) -> None:
+        kept = 0.5 ** (seconds / FORGET_SECONDS)
+        for channel, share in list(self._health.items()):
+            share = 1 - (1 - share) * kept
+            if share > 1 - STEP / 2:
+                del self._health[channel]
+            else:
+                self._health[channel] = share
 
 
 def typical_ms(first_ms: int, total_ms: int, output: int, stream: bool) -> float | None:
@@ -42,6 +88,10 @@ def typical_ms(first_ms: int, total_ms: int, output: int, stream: bool) -> float
     if stream and output > 1 and first_ms >= 0:
         return first_ms + (total_ms - first_ms) * TYPICAL_OUTPUT / output
     return float(total_ms) if output >= TELLING_OUTPUT else None
+
+
+def stepped(share: float) -> float:
+    return round(round(share / STEP) * STEP, 2)
 
 
 def quantised(ms: float) -> int:

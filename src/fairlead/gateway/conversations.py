@@ -6,13 +6,14 @@ another model. `store: false` keeps nothing.
 
 from __future__ import annotations
 
+import msgspec
 import orjson
 
-from fairlead.core.call import Caller
+from fairlead.core.egress import SinkPermit, grant_sink
 from fairlead.dialects import sse
 from fairlead.dialects.openai_responses import native
 from fairlead.errors import NotFound, RequestError, StateError
-from fairlead.gateway import pipeline
+from fairlead.gateway import counting, pipeline
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.request import Incoming, Outlet
 from fairlead.gateway.runtime import Runtime
@@ -25,8 +26,10 @@ DONE = (b"response.completed", b"response.incomplete")
 class Listening:
     """An outlet that keeps the response as it goes by: the whole body, or the last event of a stream."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, outlet: Outlet, previous: str = "") -> None:
         self._outlet = outlet
+        self._previous = previous
+        """What the response goes on with: providers are not told, the caller is."""
         self.response = b""
 
     @property
@@ -35,13 +38,15 @@ class Listening:
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         if status == 200:
-            self.response = body
+            self.response = body = native.going_on(body, self._previous) if self._previous else body
         self._outlet.send(status, headers, body)
 
     def start(self, status: int, headers: bytes) -> None:
         self._outlet.start(status, headers)
 
     async def write(self, piece: bytes) -> None:
+        if self._previous:
+            piece = native.going_on(piece, self._previous)
         if DONE[0] in piece or DONE[1] in piece:
             for event in sse.split(piece):
                 data = sse.data(event)
@@ -56,37 +61,51 @@ class Listening:
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
     try:
         view = native.read_request(incoming.body, "", False)
-        earlier: tuple[bytes, ...] = ()
-        body = incoming.body
-        if view.previous:
-            kept = await runtime.conversations.find(incoming.caller.tenant, view.previous)
-            if kept is None:
-                raise missing(view.previous)
-            earlier = tuple(history(kept))
-            body = native.with_history(body, earlier)
-            incoming = Incoming(
-                incoming.operation, incoming.caller, incoming.headers, body, incoming.received, incoming.dialect
-            )
+        incoming, earlier = await with_earlier(runtime, incoming, view.previous)
         items = (*earlier, *view.input_items()) if view.store else ()
     except RequestError as error:
         pipeline.refuse(runtime, incoming.caller, outlet, error, new_id(), DIALECT)
         return
-    if not view.store:
+    if not view.store and not view.previous:
         await pipeline.answer(runtime, incoming, outlet)
         return
-    listening = Listening(outlet)
-    await pipeline.answer(runtime, incoming, listening)
-    if listening.response:
-        await keep(runtime, incoming.caller, items, listening.response)
+    listening = Listening(outlet, view.previous)
+    call = await pipeline.answer(runtime, incoming, listening)
+    if listening.response and view.store and call is not None:
+        await keep(runtime, grant_sink(call, "conversation", local=True), items, listening.response)
 
 
-async def keep(runtime: Runtime, caller: Caller, items: tuple[bytes, ...], response: bytes) -> None:
+async def count(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
+    """How many tokens a request has, with those of the conversation it goes on with."""
+    try:
+        view = native.read_count(incoming.body)
+        incoming, _ = await with_earlier(runtime, incoming, view.previous)
+    except RequestError as error:
+        pipeline.refuse(runtime, incoming.caller, outlet, error, new_id(), DIALECT)
+        return
+    await counting.answer(runtime, incoming, outlet)
+
+
+async def with_earlier(runtime: Runtime, incoming: Incoming, previous: str) -> tuple[Incoming, tuple[bytes, ...]]:
+    """The request with what was said before in front of its own input, and that alone."""
+    if not previous:
+        return incoming, ()
+    kept = await runtime.conversations.find(incoming.caller.tenant, previous)
+    if kept is None:
+        raise missing(previous)
+    earlier = tuple(history(kept))
+    body = native.with_history(incoming.body, earlier)
+    sensitive = incoming.sensitive or kept.sensitive
+    return msgspec.structs.replace(incoming, body=body, sensitive=sensitive), earlier
+
+
+async def keep(runtime: Runtime, permit: SinkPermit, items: tuple[bytes, ...], response: bytes) -> None:
     """The caller has its answer by now: a conversation that cannot be kept is said in the log, and is 404 later."""
     try:
         name = orjson.loads(response).get("id")
         if isinstance(name, str):
-            kept = Kept(items, tuple(native.output_items(response)), response)
-            await runtime.conversations.keep(caller.tenant, name, kept)
+            kept = Kept(items, tuple(native.output_items(response)), response, permit.sensitive)
+            await runtime.conversations.keep(permit, name, kept)
     except (StateError, ValueError) as error:
         pipeline.log.error("a response was not kept: %s", error)
 

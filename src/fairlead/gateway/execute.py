@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
-from fairlead.core.cost import expected_cost, plain
+from fairlead.core.cost import expected_cost, plain, worst_cost
 from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate
 from fairlead.core.model import Price
@@ -25,10 +25,11 @@ from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest, DeadlineExceeded, Forbidden, RequestError, UpstreamFailed
 from fairlead.gateway.account import baseline_cost, charge
-from fairlead.gateway.answering import reader_for, whole
+from fairlead.gateway.answering import reader_for, warned, whole
 from fairlead.gateway.conditions import typical_ms
-from fairlead.gateway.failures import Failure, all_failed, masked, read_error, told_by_provider
+from fairlead.gateway.failures import CALLERS_FAULT, Failure, all_failed, masked, read_error, told_by_provider
 from fairlead.gateway.request import Outlet
+from fairlead.gateway.tiers import Hold
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 from fairlead.providers.wires import outbound, wire_for
 from fairlead.version import __version__
@@ -36,8 +37,6 @@ from fairlead.version import __version__
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
 
-CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
-"""A provider's answer that says the request itself is wrong: another provider would say the same."""
 LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
 """Ways to end an attempt from this side: the provider may go on generating, and bill it."""
 
@@ -46,8 +45,8 @@ class Run:
     """One call being carried out."""
 
     __slots__ = (
-        "attempts", "baseline", "began", "body", "call", "candidate", "failures", "first_at", "generating", "intent", "late", "losses", "outlet", "overhead", "plan", "priced",
-        "reader", "received", "reply", "runtime", "sent_at", "settled", "state", "status", "task", "usage", "world",
+        "attempts", "baseline", "began", "body", "call", "candidate", "failures", "first_at", "generating", "hold", "intent", "late", "losses", "outlet", "overhead", "plan", "priced",
+        "reader", "received", "reply", "runtime", "sent_at", "settled", "state", "status", "task", "time_limit", "usage", "world",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, call: Call, plan: Plan, outlet: Outlet, received: float) -> None:
@@ -77,6 +76,10 @@ class Run:
         self.priced = True
         """Whether every attempt's price is known; else the cost is not."""
         self.baseline: int | None = None
+        self.time_limit = self.world.request_timeout
+        if plan.settings.max_latency_ms:
+            self.time_limit = min(self.time_limit, plan.settings.max_latency_ms / 1000)
+        self.hold: Hold | None = None
         self.task: asyncio.Task[object] | None = None
         self.began = 0
 
@@ -84,7 +87,7 @@ class Run:
         self.task = asyncio.current_task(self.runtime.loop)
         self.began = time.time_ns() // 1_000_000
         deadlines = self.runtime.deadlines
-        deadlines[self] = self.received + self.world.request_timeout
+        deadlines[self] = self.received + self.time_limit
         event: machine.Event | None = machine.BEGIN
         try:
             while event is not None:
@@ -158,11 +161,14 @@ class Run:
                 return self._failed(0, f"{endpoint.name} does not serve {call.dialect}", kind="untranslatable")
             if wire.dialect != call.dialect:
                 self.losses = Losses(wire.dialect, call.wishes.strict)
-            sent = outbound(call, candidate.target.model, channel, endpoint, wire, self.losses)
+            target = candidate.target
+            sent = outbound(call, target.model, channel, endpoint, wire, self.losses, target.thinking)
         except Forbidden as refused:
             return self._failed(0, refused.message)
         except BadRequest as problem:
             return self._failed(0, problem.message, kind="untranslatable")
+        if candidate.target.tier and not self._held(candidate):
+            return self._failed(0, f"tier {candidate.target.tier} has nothing left today", kind="tier_budget")
         intent = self._intent(action.number, candidate)
         self.runtime.ledger.intend(intent)
         self.intent = intent
@@ -191,6 +197,15 @@ class Run:
         if error:
             return self._failed(200, error, body)
         return machine.COMMITTED
+
+    def _held(self, candidate: Candidate) -> bool:
+        """Whether the tier's budget bears the most that this may come to, which is then held."""
+        call, policy = self.call, self.world.policies[self.plan.policy]
+        target, price = candidate.target, candidate.channel.price_at(call.facts.at)
+        room = max(call.view.shape().max_output or 0, 0)
+        most = worst_cost(price, target.expected.input_tokens, room, target.model.max_output)
+        self.hold = self.runtime.tiers.hold(call.caller.tenant, policy, candidate.target.tier, most, time.time())
+        return self.hold is not None
 
     def _intent(self, number: int, candidate: Candidate) -> Intent:
         call, channel, expected = self.call, candidate.channel, candidate.target.expected
@@ -361,7 +376,10 @@ class Run:
         return self.call.dialect if wire is None else wire.dialect
 
     def _too_late(self) -> RequestError:
-        return DeadlineExceeded(f"No whole answer within {self.world.request_timeout:g} s (server.request_timeout).")
+        limit = "server.request_timeout"
+        if self.time_limit < self.world.request_timeout:
+            limit = f"max_latency of {self.plan.rule} in policy {self.plan.policy}"
+        return DeadlineExceeded(f"No whole answer within {self.time_limit:g} s ({limit}).")
 
     def _headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
@@ -386,6 +404,7 @@ class Run:
                 f"x-fairlead-attempts: {max(len(self.attempts), self.state.tried)}\r\n"
                 f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
                 f"{self.losses.header() if self.losses is not None else ''}"
+                f"{warned(self.call) if self.call.warnings else ''}"
             ).encode(),
         )
 
@@ -435,6 +454,9 @@ class Run:
             candidate.move,
         )
         self.attempts.append(attempt)
+        if self.hold is not None:
+            self.runtime.tiers.settle(self.hold, cost)
+            self.hold = None
         return attempt
 
     def _estimated_usage(self, intent: Intent, outcome: Outcome) -> Usage:
@@ -482,7 +504,7 @@ class Run:
                 int(self.overhead * 1e6),
                 int((monotonic() - self.received) * 1000),
                 call.wishes.tags,
-                call.wishes.task,
+                plan.task,
                 call.wishes.session,
                 call.signals,
                 __version__,

@@ -24,6 +24,9 @@ OVERFLOWS = re.compile(r"prompt is too long|maximum context length|context windo
 ERROR_BYTES = 64 * 1024
 ERROR_SECONDS = 2.0
 
+CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
+"""A provider's answer that says the request itself is wrong: another provider would say the same."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     """Why an attempt gave no answer."""

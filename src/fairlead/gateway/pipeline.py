@@ -2,7 +2,7 @@
 
     1. read      bytes -> Call: decode, check, the caller's wishes             gateway/admit.py, dialects/
     2. admit     the key's limits; which policy is in force                    gateway/admit.py, core/limits.py
-    3. classify  signals, as far as the policy needs any                       classify/
+    3. classify  signals, as far as the choice hangs on any; a second opinion  classify/, gateway/opinion.py
     4. decide    Call -> Plan: who may answer, in which order, why not others  core/decide.py
     5. execute   Plan -> attempts: failover, streams, cancellation             gateway/execute.py, core/execution.py
     6. account   attempts -> Record: usage, cost lines, the ledger             gateway/account.py, store/
@@ -19,8 +19,9 @@ import zlib
 
 import msgspec
 
+from fairlead.classify.sensitivity import strings
 from fairlead.classify.tokens import from_size
-from fairlead.core.call import Call, Caller
+from fairlead.core.call import Call, Caller, Signal
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
 from fairlead.core.plan import Plan, Rejection
@@ -36,6 +37,7 @@ from fairlead.errors import (
     RequestError,
     StateError,
 )
+from fairlead.gateway import opinion, understanding
 from fairlead.gateway.admit import admit, new_id
 from fairlead.gateway.execute import Run
 from fairlead.gateway.request import Incoming, Outlet
@@ -43,20 +45,27 @@ from fairlead.gateway.runtime import Runtime
 
 log = logging.getLogger("fairlead.gateway")
 
+ACCESS = frozenset(("model_not_allowed", "provider_not_allowed", "channel_not_allowed", "region", "sensitive"))
 AUDITED = frozenset((401, 402, 403, 422, 429))
 
 
-async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
+async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call | None:
+    """The call that was answered; None where it did not come to one."""
+    call: Call | None = None
     request_id = new_id()
     meter = runtime.meter(incoming.caller)
     run: Run | None = None
     booked = -1
     try:
-        call, choice = admit(runtime.world, meter, incoming, request_id)
+        found = await understanding.sensitivities(runtime.world, incoming.body) if runtime.world.detector else ()
+        call, choice = admit(runtime.world, meter, incoming, request_id, runtime, found)
         booked = 0 if meter is None else meter.booked
+        if runtime.opinions is not None:
+            call = await opinion.second(runtime, call, choice)
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, call, plan, outlet, incoming.received)
         await run.go()
+        return call
     except RequestError as error:
         refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
     except asyncio.CancelledError:
@@ -76,12 +85,25 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
             used = 0 if run is None else run.tokens()
             meter.correct(booked, used - from_size(len(incoming.body)))
             meter.release()
+    return None
 
 
 def explain(runtime: Runtime, incoming: Incoming) -> tuple[Call, Plan]:
     """Steps 1 to 4, nothing sent, nothing counted."""
-    call, choice = admit(runtime.world, None, incoming, new_id())
+    detector = runtime.world.detector
+    found = () if detector is None else detector.check(strings(incoming.body))
+    call, choice = admit(runtime.world, None, incoming, new_id(), Looking(runtime), found)
     return call, decide(call, choice, runtime.snapshot(), seed_of(call.id))
+
+
+class Looking:
+    """The moving facts of a runtime, for one who only looks: nothing is counted."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.standing, self.left = runtime.standing, runtime.left
+
+    def turn(self, group: str) -> int:
+        return 0
 
 
 def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
@@ -90,6 +112,16 @@ def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
     if not plan.steps:
         raise infeasible(call, choice, plan)
     return plan
+
+
+def sized(body: bytes, most_output: int, of_parent: tuple[Signal, ...]) -> tuple[Signal, ...]:
+    """The signals of a side call: its size, and what makes its parent sensitive."""
+    return (
+        *(signal for signal in of_parent if signal.kind == "sensitivity"),
+        Signal("tokens", "input", from_size(len(body)), 0.5),
+        Signal("tokens", "output", most_output, 0.5),
+        Signal("tokens", "output_room", most_output),
+    )
 
 
 def seed_of(request_id: str) -> int:
@@ -104,9 +136,14 @@ def infeasible(call: Call, choice: Choice, plan: Plan) -> RequestError:
         return Infeasible("No model is configured.", code="no_models")
     if reasons == {"context"}:
         return BadRequest(f"The input is too long: {told}.", param="messages", code="context_length_exceeded")
+    if "tier_budget" in reasons:
+        spent = "; ".join(dict.fromkeys(one.detail for one in plan.rejected if one.reason == "tier_budget"))
+        return PaymentRequired(f"Nothing is left to spend: {spent}.", code="budget_spent")
     if choice.model is not None or len(reasons) == 1:
         reason = plan.rejected[0].reason
-        if reason in ("model_not_allowed", "provider_not_allowed", "region", "sensitive"):
+        if reason == "outside_policy":
+            return Forbidden(f"{told}.", param="model", code="not_allowed")
+        if reason in ACCESS:
             return Forbidden(f"{told}.", param="model", code=reason)
         if reason == "disabled":
             return Overloaded(f"{told}.", code="model_disabled")

@@ -24,6 +24,8 @@ class Incoming(msgspec.Struct, frozen=True):
     """Where the path says it."""
     stream: bool = False
     """Where the path says so."""
+    sensitive: bool = False
+    """It carries what was said in a sensitive request before."""
     path: str = ""
     """Of an opaque operation: where at the provider it goes."""
 

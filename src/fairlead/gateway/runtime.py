@@ -14,15 +14,19 @@ from typing import Protocol
 
 import msgspec
 
-from fairlead.core.call import Call, Caller
+from fairlead.core.call import Call, Caller, Standing
 from fairlead.core.decide import Memo
 from fairlead.core.execution import Candidate
 from fairlead.core.limits import Meter
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan
-from fairlead.core.policy import Limits
+from fairlead.core.policy import Limits, Policy
 from fairlead.core.record import Audit, Record
 from fairlead.gateway.conditions import Vitals
+from fairlead.gateway.failures import CALLERS_FAULT
+from fairlead.gateway.opinion import Opinions
+from fairlead.gateway.sessions import Sessions, scoped
+from fairlead.gateway.tiers import Tiers
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.gateway.world import World
 from fairlead.providers.wire import Endpoint, Upstream
@@ -70,7 +74,11 @@ class Runtime:
         """What is under way, and until when (monotonic)."""
         self._watching = self.loop.call_later(WATCH, self._watch)
         self._complaints: dict[tuple[str, int], tuple[float, int]] = {}
-        self._headers: dict[tuple[str, str, str], bytes] = {}
+        self._headers: dict[tuple[str, str, str, str, str], bytes] = {}
+        self.sessions = Sessions()
+        self.tiers = Tiers(world.timezones)
+        self.opinions = None if world.classifier is None else Opinions(world.classifier)
+        self._turns: dict[str, int] = {}
 
     async def open(self) -> None:
         await self.ledger.open()
@@ -94,6 +102,19 @@ class Runtime:
         """The key's meter; None where nothing is limited."""
         return self._meters.get(caller.name)
 
+    def standing(self, session: str) -> Standing | None:
+        return self.sessions.standing(session)
+
+    def left(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]:
+        """What is left of the day's budget of each tier."""
+        return self.tiers.left(tenant, policy, time.time())
+
+    def turn(self, group: str) -> int:
+        """How many requests a group of agents was given before this one."""
+        before = self._turns.get(group, 0)
+        self._turns[group] = before + 1
+        return before
+
     def snapshot(self) -> Snapshot:
         """The world with its present conditions."""
         conditions = self.vitals.at(time.monotonic())
@@ -109,6 +130,16 @@ class Runtime:
 
     def settle(self, record: Record, call: Call) -> None:
         self.ledger.settle(record)
+        for attempt in record.attempts:
+            if attempt.outcome == "ok":
+                self.vitals.tried(attempt.channel, True)
+            elif attempt.outcome == "failed" and attempt.status not in CALLERS_FAULT:
+                self.vitals.tried(attempt.channel, False)
+        if record.outcome == "ok" and record.task and not call.depth:
+            self.vitals.wrote(record.model, record.task, record.attempts[-1].usage.output)
+        if record.outcome == "ok" and call.wishes.session and record.attempts:
+            usage = record.attempts[-1].usage
+            self.sessions.answered(scoped(call.caller, call.wishes.session), record.model, record.channel, usage.input)
         for hook in self.hooks:
             hook(record, call)
 
@@ -131,15 +162,18 @@ class Runtime:
 
     def target_headers(self, call: Call, plan: Plan, candidate: Candidate) -> bytes:
         """The header lines that depend only on the choice; rendered once per choice."""
-        key = (candidate.channel.id, plan.policy, call.wishes.task)
+        target = candidate.target
+        downgraded = "true" if target.downgraded else "false"
+        key = (candidate.channel.id, plan.policy, plan.task, target.tier, downgraded)
         lines = self._headers.get(key)
         if lines is None:
-            task = f"x-fairlead-task: {_header(call.wishes.task)}\r\n" if call.wishes.task else ""
+            task = f"x-fairlead-task: {_header(plan.task)}\r\n" if plan.task else ""
+            tier = f"x-fairlead-tier: {_header(target.tier)}\r\n" if target.tier else ""
             lines = (
                 f"x-fairlead-model: {_header(candidate.channel.model)}\r\n"
                 f"x-fairlead-channel: {_header(candidate.channel.name)}\r\n"
                 f"x-fairlead-policy: {_header(plan.policy)}\r\n"
-                f"{task}x-fairlead-downgraded: false\r\nx-fairlead-escalated: false\r\nx-fairlead-cache: bypass\r\n"
+                f"{task}{tier}x-fairlead-downgraded: {downgraded}\r\nx-fairlead-escalated: false\r\nx-fairlead-cache: bypass\r\n"
             ).encode("latin-1")
             if len(self._headers) < HEADERS_KEPT:
                 self._headers[key] = lines

@@ -1,8 +1,8 @@
 """HTTP/1.1 to the providers: kept-alive connections straight on asyncio.Protocol and httptools.
 
-One `HttpUpstream` holds a pool for every endpoint. A reply wakes its reader once for the head and then as pieces
-come; nothing is copied that need not be, nothing is held that the reader could have. Time limits are kept by one
-sweep over the replies under way, not by a timer each.
+One `HttpUpstream` holds a pool for every endpoint. A reply wakes its reader once for each read from the socket, when
+all of it is parsed; nothing is copied that need not be, nothing is held that the reader could have. Time limits are
+kept by one sweep over the replies under way, not by a timer each.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import cast
 import httptools
 
 from fairlead.core.egress import EgressPermit
+from fairlead.gateway.outbox import Outbox
 from fairlead.providers.wire import Endpoint, Outbound, UpstreamBroken
 
 HIGH_WATER = 256 * 1024
@@ -23,6 +24,8 @@ HIGH_WATER = 256 * 1024
 MAX_BODY = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 SWEEP = 0.1
+STANDSTILL = 0.01
+"""A sweep that comes later than this was held up: answers may have come meanwhile that nobody has read yet."""
 RACE_SECONDS = 0.05
 """A kept connection that breaks this soon after we wrote was being closed already; later, the request has been seen."""
 LINGER_SECONDS = 1.0
@@ -35,7 +38,6 @@ class HttpReply:
     """A provider's answer while it arrives."""
 
     __slots__ = (
-        "_bare",
         "_connection",
         "_error",
         "_loop",
@@ -46,6 +48,7 @@ class HttpReply:
         "expires",
         "headed",
         "headers",
+        "heard",
         "status",
         "untouched",
         "unwanted",
@@ -60,6 +63,8 @@ class HttpReply:
         """Nobody reads on: what still comes is dropped."""
         self.untouched = True
         """Not one byte has come."""
+        self.heard = False
+        """Something of it has come since the sweep last looked."""
         self.expires = expires
         self._connection: Connection | None = connection
         self._loop = connection.pool.loop
@@ -68,7 +73,6 @@ class HttpReply:
         self._waiter: asyncio.Future[None] | None = None
         self._error: tuple[str, str] | None = None
         """(reason, detail): an exception kept here would keep all that met it."""
-        self._bare = False
 
     async def head(self) -> None:
         while not self.headed:
@@ -119,6 +123,7 @@ class HttpReply:
         connection = self._connection
         if connection is not None:
             self.unwanted = True
+            self.heard = False
             self.expires = connection.pool.now() + LINGER_SECONDS
             connection.resume()
 
@@ -129,44 +134,42 @@ class HttpReply:
         finally:
             self._waiter = None
 
-    def _wake(self) -> None:
+    # What the connection reports.
+
+    def wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    # What the connection reports.
-
-    def begin(self, status: int, expires: float) -> None:
-        self.status = status
-        self.headed = True
-        self.expires = expires
-        headers = self.headers
-        self._bare = b"content-length" not in headers and b"chunked" not in headers.get(b"transfer-encoding", b"")
-        self._wake()
+    def begin(self, status: int) -> None:
+        self.status, self.headed, self.heard = status, True, True
 
     def add(self, piece: bytes) -> bool:
         """Takes a piece; true when the connection should stop reading for now."""
         if self.unwanted:
             return False
+        self.heard = True
         self._pieces.append(piece)
         self._size += len(piece)
-        self._wake()
         return self._size > HIGH_WATER
 
     def finish(self) -> None:
         self.complete = True
         self._connection = None
-        self._wake()
 
     def fail(self, reason: str, detail: str, proper_end: bool = False) -> None:
         if self.complete:
             return
         self._connection = None
-        if proper_end and self.headed and self._bare:
+        if proper_end and self.headed and self._ends_with_connection():
             self.complete = True
         else:
             self._error = (reason, detail)
-        self._wake()
+        self.wake()
+
+    def _ends_with_connection(self) -> bool:
+        headers = self.headers
+        return b"content-length" not in headers and b"chunked" not in headers.get(b"transfer-encoding", b"")
 
 
 class Connection(asyncio.Protocol):
@@ -221,7 +224,7 @@ class Connection(asyncio.Protocol):
     def send(self, data: bytes, expires: float) -> HttpReply:
         self.reply = reply = HttpReply(self, expires)
         assert self.transport is not None
-        self.transport.write(data)
+        self.pool.outbox.write(self.transport, data)
         return reply
 
     def data_received(self, data: bytes) -> None:
@@ -229,22 +232,28 @@ class Connection(asyncio.Protocol):
             # Bytes nobody asked for: such a connection must never carry another request.
             self.drop()
             return
-        self.reply.untouched = False
+        reply = self.reply
+        reply.untouched = False
+        self.pool.outbox.expected += 1
         try:
             self.parser.feed_data(data)
-            reply = self.reply
-            if reply is not None:
-                if self._arrived:
-                    self._silent = 0
-                    self._hand_over(reply)
-                else:
-                    self._silent += len(data)
-                    if self._silent > MAX_HEADER_BYTES:
-                        self._break("the answer's head or trailer has no end")
+            if self.reply is not None:
+                self._in_pieces(reply, len(data))
         except httptools.HttpParserUpgrade:
             self._break("it wants to switch protocols")
         except httptools.HttpParserError as problem:
             self._break(str(problem))
+        reply.wake()
+
+    def _in_pieces(self, reply: HttpReply, read: int) -> None:
+        """This read has not brought the end of the answer."""
+        if self._arrived:
+            self._silent = 0
+            self._hand_over(reply)
+        else:
+            self._silent += read
+            if self._silent > MAX_HEADER_BYTES:
+                self._break("the answer's head or trailer has no end")
 
     def _break(self, why: str) -> None:
         reply = self.reply
@@ -258,22 +267,21 @@ class Connection(asyncio.Protocol):
             self.drop()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.reply is not None:
-            self.reply.headers[name.lower()] = value
+        reply = self.reply
+        if reply is not None:
+            reply.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         self._status = self.parser.get_status_code()
         reply = self.reply
         if reply is not None and self._status >= 200:
-            reply.begin(self._status, self.pool.now() + self.pool.endpoint.idle_timeout)
+            reply.begin(self._status)
         elif reply is not None:
             reply.headers.clear()
 
     def _hand_over(self, reply: HttpReply) -> None:
         """What has arrived goes to the reply: once per read, however many chunks there were."""
         arrived = self._arrived
-        if not reply.unwanted:
-            reply.expires = self.pool.now() + self.pool.endpoint.idle_timeout
         full = reply.add(arrived[0] if len(arrived) == 1 else b"".join(arrived))
         arrived.clear()
         if full and not self._paused and self.transport is not None:
@@ -288,7 +296,8 @@ class Connection(asyncio.Protocol):
             self._hand_over(reply)
         self.reply = None
         self._silent = 0
-        self.resume()
+        if self._paused:
+            self.resume()
         if self.parser.should_keep_alive():
             self.pool.give_back(self)
         else:
@@ -310,9 +319,10 @@ class Connection(asyncio.Protocol):
 class Pool:
     """The connections to one endpoint; the most recently used one is taken first."""
 
-    def __init__(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self.endpoint = endpoint
         self.loop = loop
+        self.outbox = outbox
         self.now = loop.time
         self.idle: list[Connection] = []
         self.open: set[Connection] = set()
@@ -386,7 +396,8 @@ class Pool:
         connection.used = True
         connection.idle_since = self.now()
         self.idle.append(connection)
-        self._next_turn()
+        if self.waiting:
+            self._next_turn()
 
     def lost(self, connection: Connection) -> None:
         self.open.discard(connection)
@@ -401,13 +412,19 @@ class Pool:
                 turn.set_result(None)
                 return
 
-    def sweep(self, now: float) -> None:
+    def sweep(self, now: float, late: float = 0.0) -> None:
+        """Ends the replies whose time is over. `late` is how long this process itself stood still: it counts for nobody."""
         for connection in list(self.open):
             reply = connection.reply
-            if reply is not None and connection._paused:
-                # It is the client that is slow, and the listener that bounds that.
+            if reply is None:
+                continue
+            if late > STANDSTILL:
+                reply.expires += late
+            if reply.heard or connection._paused:
+                # Paused, it is the client that is slow, and the listener that bounds that.
+                reply.heard = False
                 reply.expires = now + self.endpoint.idle_timeout
-            elif reply is not None and reply.expires < now:
+            elif reply.expires < now:
                 reason = "idle_timeout" if reply.headed else "first_byte_timeout"
                 limit = self.endpoint.idle_timeout if reply.headed else self.endpoint.first_byte_timeout
                 connection.drop()
@@ -433,8 +450,10 @@ class HttpUpstream:
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
         self.loop = asyncio.get_running_loop()
-        self.pools = {name: Pool(endpoint, self.loop) for name, endpoint in endpoints.items()}
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+        self.outbox = Outbox(self.loop)
+        self.pools = {name: Pool(endpoint, self.loop, self.outbox) for name, endpoint in endpoints.items()}
+        self._due = self.loop.time() + SWEEP
+        self._sweeping = self.loop.call_at(self._due, self._sweep)
 
     async def send(
         self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[], None]
@@ -471,8 +490,9 @@ class HttpUpstream:
     def _sweep(self) -> None:
         now = self.loop.time()
         for pool in self.pools.values():
-            pool.sweep(now)
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+            pool.sweep(now, now - self._due)
+        self._due = now + SWEEP
+        self._sweeping = self.loop.call_at(self._due, self._sweep)
 
     async def close(self) -> None:
         self._sweeping.cancel()

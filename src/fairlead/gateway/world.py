@@ -10,21 +10,31 @@ import ssl
 from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from fairlead.classify.keywords import Keywords
+from fairlead.classify.llm import Asked
+from fairlead.classify.sensitivity.detector import Detector
+from fairlead.classify.tasks import TASKS
+from fairlead.config import intents, sensitivity
+from fairlead.config.choosing import Plan, Tenant
 from fairlead.config.schema import Coding as CodingPreset
 from fairlead.config.schema import Config, Key, Provider
+from fairlead.core.agents import Agent, Group
 from fairlead.core.call import Caller
 from fairlead.core.coding import Coding
 from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
+from fairlead.core.table import Rule
 from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS, PLAIN
 from fairlead.providers.wire import Endpoint
 from fairlead.registry import policies as registry_policies
 from fairlead.registry import snapshot as registry
 from fairlead.registry.catalogue import Catalogue
+from fairlead.registry.digest import nano
 from fairlead.version import __version__
 
 SHORTEST_SECRET = 8
@@ -57,6 +67,20 @@ class World(msgspec.Struct, frozen=True):
     baseline_channel: Channel | None
     coding: Coding | None
     request_timeout: float
+    routes: tuple[Rule, ...] = ()
+    agents: Mapping[str, Agent | Group] = {}
+    intents: Mapping[str, Mapping[str, str]] = {}
+    """Name -> knobs, as a caller would state them."""
+    tasks: Mapping[str, str] = {}
+    """Lower-case name -> the task it is."""
+    told_by: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    """Keyword -> the declared tasks it tells, each with the task it is like."""
+    keywords: Keywords | None = None
+    timezones: Mapping[str, ZoneInfo] = {}
+    """By tenant, where it is not UTC."""
+    detector: Detector | None = None
+    classifier: Asked | None = None
+    """The model that is asked where the built-in classifier is unsure."""
 
     def holder_of(self, key: bytes) -> Keyholder | None:
         return self.keys.get(digest(self.pads, key))
@@ -83,13 +107,95 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         policies=policies,
         default_policy=config.policy.default,
         endpoints=endpoints,
-        keys={digest(pads, key.key.reveal().encode()): _holder(key, snapshot) for key in config.keys},
+        keys={digest(pads, key.key.reveal().encode()): _holder(key, config, snapshot) for key in config.keys},
         pads=pads,
         baseline=baseline,
         baseline_channel=snapshot.models[baseline].channels[0] if baseline else None,
         coding=None if config.coding is None else _coding(config.coding),
         request_timeout=config.server.request_timeout,
+        routes=registry_policies.routes(config),
+        agents=_agents(config),
+        intents=_intents(config),
+        tasks=_tasks(config),
+        told_by=_told_by(config),
+        keywords=_keywords(config),
+        detector=_detector(config),
+        classifier=_classifier(config, snapshot),
+        timezones={name: ZoneInfo(tenant.timezone) for name, tenant in config.tenants.items()},
     )
+
+
+def _agents(config: Config) -> dict[str, Agent | Group]:
+    agents = {
+        name: Agent(name, agent.model or "", agent.policy or "", frozenset(agent.complexity))
+        for name, agent in config.agents.items()
+    }
+    groups = {
+        name: Group(
+            name,
+            tuple(agents[one] for one in group.agents),
+            "complexity" if group.by == "complexity" else "round_robin",
+        )
+        for name, group in config.groups.items()
+    }
+    return {**agents, **groups}
+
+
+def _intents(config: Config) -> dict[str, dict[str, str]]:
+    """As knobs: an intent says what its caller would otherwise have to."""
+    return {
+        name: {
+            knob.replace("_", "-"): str(value)
+            for knob, value in intent.model_dump(exclude={"description"}).items()
+            if value is not None
+        }
+        for name, intent in {**intents.shipped(), **config.intents}.items()
+    }
+
+
+def _detector(config: Config) -> Detector | None:
+    now = sensitivity.in_force(config)
+    return Detector(now.kinds, now.terms, now.action) if now.on else None
+
+
+def _classifier(config: Config, snapshot: Snapshot) -> Asked | None:
+    given = config.classifier.model
+    model = None if given is None else snapshot.resolve(given.model)
+    if given is None or model is None:
+        return None
+    return Asked(
+        model.name,
+        given.below,
+        given.timeout,
+        None if given.budget is None else nano(given.budget),
+        given.cached,
+        given.alarm_agreement,
+        given.alarm_drift,
+        (*TASKS, *config.tasks),
+    )
+
+
+def _tasks(config: Config) -> dict[str, str]:
+    return {name.lower(): name for name in (*TASKS, *config.tasks)}
+
+
+def _told_by(config: Config) -> dict[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, task in config.tasks.items():
+        for word in task.keyword:
+            found.setdefault(word, []).append((name, task.like or ""))
+    return {word: tuple(tasks) for word, tasks in found.items()}
+
+
+def _keywords(config: Config) -> Keywords | None:
+    """Every word that a rule, a tier, a route or a task asks for."""
+    words = dict.fromkeys(word for task in config.tasks.values() for word in task.keyword)
+    for policy in config.policies.values():
+        for match in (*(rule.match for rule in policy.rules), *(tier.match for tier in policy.tiers)):
+            words.update(dict.fromkeys(match.keyword))
+    for route in config.routes:
+        words.update(dict.fromkeys(route.match.keyword))
+    return Keywords(words) if words else None
 
 
 def _coding(preset: CodingPreset) -> Coding:
@@ -105,24 +211,37 @@ def _coding(preset: CodingPreset) -> Coding:
     )
 
 
-def _holder(key: Key, snapshot: Snapshot) -> Keyholder:
-    models = None
-    if key.models is not None:
-        found = (snapshot.resolve(name) for name in key.models)
-        models = frozenset(model.name for model in found if model is not None)
+def _holder(key: Key, config: Config, snapshot: Snapshot) -> Keyholder:
+    """What binds a key: its own words, its plan's and its tenant's, the narrowest of each."""
+    plan = config.plans[key.plan] if key.plan is not None else Plan()
+    tenant = config.tenants.get(key.tenant, Tenant())
     return Keyholder(
         Caller(
             key.name,
             key.tenant,
             key.role,
-            key.policy,
-            models,
-            None if key.providers is None else frozenset(key.providers),
-            None if key.regions is None else frozenset(key.regions),
-            key.sensitive,
+            key.policy or plan.policy or tenant.policy,
+            _models(snapshot, key.models, plan.models, tenant.models),
+            _narrowest(key.providers, tenant.providers),
+            _narrowest(key.regions, tenant.regions),
+            key.sensitive or tenant.sensitive,
+            None if plan.max_cost is None else nano(plan.max_cost),
+            key.plan or "",
+            _narrowest(tenant.channels),
+            tuple((knob, text) for knob, text in key.wishes.items()),
         ),
         Limits(key.limits.rpm, key.limits.tpm, key.limits.concurrency),
     )
+
+
+def _models(snapshot: Snapshot, *lists: tuple[str, ...] | None) -> frozenset[str] | None:
+    found = (snapshot.resolve(name) for name in _narrowest(*lists) or ())
+    return None if _narrowest(*lists) is None else frozenset(model.name for model in found if model is not None)
+
+
+def _narrowest(*lists: tuple[str, ...] | None) -> frozenset[str] | None:
+    given = [frozenset(one) for one in lists if one is not None]
+    return frozenset.intersection(*given) if given else None
 
 
 def _baseline(config: Config, snapshot: Snapshot) -> str:

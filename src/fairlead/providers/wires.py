@@ -24,7 +24,7 @@ from fairlead.dialects.embeddings import EmbeddingsView
 from fairlead.dialects.openai_responses import native as responses
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
-from fairlead.providers import openai_compatible
+from fairlead.providers import openai_compatible, thinking
 from fairlead.providers.quirks import flags_of
 from fairlead.providers.wire import Endpoint, Outbound
 
@@ -69,7 +69,13 @@ WIRES: dict[str, Wire] = {
     wire.dialect: wire
     for wire in (
         Wire("openai_chat", _fixed("/chat/completions"), changes=openai_compatible.changes),
-        Wire("openai_responses", _fixed("/responses"), changes=_foreground, prepared=responses.own),
+        Wire(
+            "openai_responses",
+            _fixed("/responses"),
+            count_path=lambda model: "/responses/input_tokens",
+            changes=_foreground,
+            prepared=responses.own,
+        ),
         Wire(
             "anthropic_messages",
             _fixed("/messages"),
@@ -105,30 +111,44 @@ def wire_for(call: Call, endpoint: Endpoint) -> Wire | None:
 
 
 def outbound(
-    call: Call, model: Model, channel: Channel, endpoint: Endpoint, wire: Wire, losses: Losses | None
+    call: Call,
+    model: Model,
+    channel: Channel,
+    endpoint: Endpoint,
+    wire: Wire,
+    losses: Losses | None,
+    effort: str = "",
 ) -> Outbound:
-    """`losses` is given where the request has to be translated. Raises BadRequest for what cannot be."""
+    """`losses` is given where the request has to be translated; `effort` where the policy wants it thought over.
+    Raises BadRequest for what cannot be."""
+    view = cast(View, call.view)
+    thinks = bool(effort) and call.operation == "generate" and thinking.wanted(model, view, effort)
     counts = call.operation == "count" and wire.count_path is not None
     path = wire.count_path(channel.upstream) if counts and wire.count_path else wire.path(channel.upstream, call.stream)
     if losses is None:
         body = passed(call, channel, endpoint, wire)
+        if thinks:
+            body = thinking.put_in(body, wire.dialect, view, _target(model, channel, endpoint), effort)
         version = b"" if b"anthropic-version:" in call.forward else wire.version
         headers = endpoint.headers_of(wire.dialect) + call.forward + version
         if b"content-type:" in call.forward:
             headers = headers.replace(b"Content-Type: application/json\r\n", b"", 1)
     else:
-        target = Target(
-            channel.upstream, endpoint.kind, model.max_output, flags_of(endpoint.kind, channel.upstream),
-            endpoint.max_tokens_field,
-        )  # fmt: skip
-        request = cast(View, call.view).neutral()
-        body = DIALECTS[wire.dialect].write_request(request, target, losses)
+        request = view.neutral()
+        if thinks:
+            request = thinking.asking(request, effort)
+        body = DIALECTS[wire.dialect].write_request(request, _target(model, channel, endpoint), losses)
         headers = endpoint.headers_of(wire.dialect) + wire.version
     if call.path:
         path = call.path
     elif isinstance(call.view, EmbeddingsView) and losses is None and not call.view.batch:
         path = path.replace(":batchEmbedContents", ":embedContent")
     return Outbound("POST", endpoint.prefix + path, headers, body)
+
+
+def _target(model: Model, channel: Channel, endpoint: Endpoint) -> Target:
+    flags = flags_of(endpoint.kind, channel.upstream)
+    return Target(channel.upstream, endpoint.kind, model.max_output, flags, endpoint.max_tokens_field)
 
 
 def passed(call: Call, channel: Channel, endpoint: Endpoint, wire: Wire, max_output: int | None = None) -> bytes:

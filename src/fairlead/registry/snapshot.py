@@ -54,12 +54,18 @@ def _model(name: str, config: schema.Config, entry: Entry | None, aliases: Mappi
         max_output=given.max_output or (entry.max_output if entry else 0),
         capabilities=_capabilities(given, entry),
         quality=quality,
-        qualities={**by_task(benchmarks, quality), **given.qualities},
+        qualities=_qualities({**by_task(benchmarks, quality), **given.qualities}, config),
         benchmarks=benchmarks,
         latency_ms=given.latency_ms if given.latency_ms is not None or entry is None else entry.latency_ms,
         flags=frozenset(given.flags) | (entry.flags if entry else frozenset()),
         enabled=given.enabled,
     )
+
+
+def _qualities(known: dict[str, float], config: schema.Config) -> dict[str, float]:
+    """A declared task that nothing is known of is done as well as what it is like."""
+    like = {name: known[task.like] for name, task in config.tasks.items() if task.like in known}
+    return {**like, **known}
 
 
 def _aliases(name: str, given: schema.Model, entry: Entry | None, table: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from fairlead.server import openai
 from fairlead.server.exchange import JSON, Exchange
 
 
-def messages(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+def messages(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
     return pipeline.answer(runtime, openai.incoming(exchange, caller, "anthropic_messages"), exchange)
 
 

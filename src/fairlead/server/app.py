@@ -15,7 +15,7 @@ from fairlead.server import anthropic, gemini, health, openai, route
 from fairlead.server.auth import ANYONE, identify
 from fairlead.server.exchange import Exchange
 
-Surface = Callable[[Runtime, Exchange, Caller], Awaitable[None]]
+Surface = Callable[[Runtime, Exchange, Caller], Awaitable[object]]
 
 
 class App:
@@ -35,6 +35,7 @@ class App:
         self.surfaces: Mapping[str, Mapping[str, Surface]] = {
             "/v1/chat/completions": {"POST": openai.chat, "GET": openai.no_stored_chats},
             "/v1/responses": {"POST": openai.responses, "GET": openai.no_socket},
+            "/v1/responses/input_tokens": {"POST": openai.count_tokens},
             "/v1/completions": {"POST": openai.completions},
             "/v1/embeddings": {"POST": openai.embeddings},
             **{path: {"POST": openai.opaque} for path in openai.OPAQUE},

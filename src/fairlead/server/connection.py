@@ -18,6 +18,7 @@ import httptools
 
 from fairlead.errors import BadRequest, HeadersTooLarge, Internal, Overloaded, RequestError, TooLarge
 from fairlead.server.exchange import STATUS_LINES, Exchange
+from fairlead.server.head import Head, remembered
 
 if TYPE_CHECKING:
     from fairlead.server.listener import Listener
@@ -39,7 +40,7 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_begun", "_body", "_drained", "_fed", "_header_bytes", "_headers", "_held", "_paused", "_queue", "_rejected", "_repeats", "_silent", "_target", "_turn", "_unparsed", "_wake", "busy", "choked", "choked_since", "closing", "exchange",
+        "_begun", "_body", "_drained", "_fed", "_head", "_header_bytes", "_headers", "_held", "_paused", "_queue", "_rejected", "_repeats", "_silent", "_target", "_turn", "_unparsed", "_wake", "busy", "choked", "choked_since", "closing", "exchange",
         "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
     )  # fmt: skip
 
@@ -60,6 +61,8 @@ class Connection(asyncio.Protocol):
         self.receiving_since = 0.0
         self.idle_since = 0.0
         self._queue: deque[Exchange] = deque()
+        self._head: Head | None = None
+        """Of the last request, where the next one may look just like it."""
         self._turn: Exchange | None = None
         """The next request to be answered."""
         self._rejected: RequestError | None = None
@@ -103,11 +106,19 @@ class Connection(asyncio.Protocol):
             self.task.cancel()
             self.task = None
         del self.parser  # it holds this connection in turn, and nothing more can come
-        self.exchange = self._headers = None
+        self.exchange = self._headers = self._head = None
         self._body = self._unparsed = b""
         self._hold(0)
 
     def data_received(self, data: bytes) -> None:
+        self.listener.outbox.expected += 1
+        if self._head is not None and not self.busy and not self.closing and self.exchange is None:
+            exchange = self._head.again(data, self, self.listener.now())
+            if exchange is not None and len(exchange.body) <= self.listener.bounds.body_bytes:
+                self.receiving_since = 0.0
+                self._turn = exchange
+                self._answer()
+                return
         if len(data) <= SLICE and not self._unparsed:
             self._parse(data)
         else:
@@ -132,13 +143,17 @@ class Connection(asyncio.Protocol):
     def _parse(self, data: bytes | memoryview) -> None:
         if self.closing:
             return
-        if self.exchange is None and not self.busy:
+        fresh = self.exchange is None and not self.busy
+        if fresh:
             self.receiving_since = self.receiving_since or self.listener.now()
+        self._head = None
         self._fed = len(data)
         try:
             self.parser.feed_data(data)
             if self.exchange is not None:
                 self._in_pieces(self.exchange, len(data))
+            elif fresh and type(data) is bytes and self._turn is not None and not self._queue:
+                self._head = remembered(data, self._turn)
         except httptools.HttpParserUpgrade:
             # The request itself is answered in HTTP/1.1; what follows it is in no protocol we speak.
             self.closing = True
@@ -248,7 +263,7 @@ class Connection(asyncio.Protocol):
             raise BadRequest(f"HTTP/{version} is not spoken here; use HTTP/1.1.", code="bad_http")
         if b"host" not in headers and version == "1.1":
             raise BadRequest("The header Host is missing.", code="bad_http")
-        length = headers.get(b"content-length")
+        length = headers.pop(b"content-length", None)  # from here on the body itself tells
         if length is not None:
             if b"transfer-encoding" in headers:
                 raise BadRequest("Content-Length and Transfer-Encoding exclude each other.", code="bad_http")
@@ -268,7 +283,7 @@ class Connection(asyncio.Protocol):
             )
         exchange.method = self.parser.get_method().decode("latin-1")
         exchange._chunked = version == "1.1"
-        exchange._keep_alive = exchange._chunked and self.parser.should_keep_alive()
+        exchange.keep_alive = exchange._chunked and self.parser.should_keep_alive()
         path, _, query = self._target.partition(b"?")
         exchange.path = path.decode("latin-1")
         exchange.query = query.decode("latin-1")
@@ -306,9 +321,13 @@ class Connection(asyncio.Protocol):
     # answering
 
     def _next(self) -> None:
-        """Answer the first request that waits. One task serves the connection for good: it costs less than one each."""
-        self.busy = True
+        """Answer the first request that waits."""
         self._turn = self._queue.popleft()
+        self._answer()
+
+    def _answer(self) -> None:
+        """Let the task answer whose turn it is. One serves the connection for good: it costs less than one each."""
+        self.busy = True
         if self.task is None:
             self.task = self.listener.loop.create_task(self._serve())
         elif self._wake is not None and not self._wake.done():
@@ -373,7 +392,7 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         if self.transport is not None:
-            self.transport.write(data)
+            self.listener.outbox.write(self.transport, data)
 
     async def drain(self) -> None:
         if self.choked:
@@ -401,6 +420,7 @@ class Connection(asyncio.Protocol):
         )
         if self.transport is not None:
             self.leave_at = self.listener.now() + LINGER
+            self.listener.outbox.flush()
             if not self.transport.is_closing():
                 self.transport.write_eof()
 
@@ -409,17 +429,20 @@ class Connection(asyncio.Protocol):
         self.closing = True
         self.leave_at = self.listener.now() + self.listener.bounds.idle_seconds
         if self.transport is not None:
+            self.listener.outbox.flush()
             self.transport.close()
 
     def drop(self) -> None:
         self.closing = True
         if self.transport is not None:
+            self.listener.outbox.flush()
             self.transport.abort()
 
     def hang_up(self, rst: bool) -> None:
         """What was written still goes out; then FIN, or RST."""
         self.closing = True
         if self.transport is not None:
+            self.listener.outbox.flush()
             if rst:
                 sock = self.transport.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

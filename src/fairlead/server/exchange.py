@@ -59,10 +59,10 @@ class Exchange:
     __slots__ = (
         "_chunked",
         "_connection",
-        "_keep_alive",
         "body",
         "finished",
         "headers",
+        "keep_alive",
         "method",
         "path",
         "query",
@@ -72,12 +72,13 @@ class Exchange:
 
     def __init__(self, connection: Line, received: float) -> None:
         self._connection = connection
-        self._keep_alive = True
+        self.keep_alive = True
         self._chunked = True
         self.method = ""
         self.path = ""
         self.query = ""
         self.headers: dict[bytes, bytes] = {}
+        """Lower-case names, without Content-Length. Several requests of a connection may share them."""
         self.body = b""
         self.received = received
         """Monotonic time at which the request was complete."""
@@ -99,7 +100,7 @@ class Exchange:
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
         self.started = True
-        keep = b"" if self._keep_alive else b"Connection: close\r\n"
+        keep = b"" if self.keep_alive else b"Connection: close\r\n"
         sent = b"" if self.method == "HEAD" else body
         self._connection.write(
             b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
@@ -112,15 +113,15 @@ class Exchange:
         self.started = True
         if length is not None:
             self._chunked = False
-            framing = b"Content-Length: %d\r\n%b" % (length, b"" if self._keep_alive else b"Connection: close\r\n")
+            framing = b"Content-Length: %d\r\n%b" % (length, b"" if self.keep_alive else b"Connection: close\r\n")
         elif self._chunked:
             framing = (
                 b"Transfer-Encoding: chunked\r\n"
-                if self._keep_alive
+                if self.keep_alive
                 else b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
             )
         else:
-            self._keep_alive = False
+            self.keep_alive = False
             framing = b"Connection: close\r\n"
         self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], self._connection.date, headers, framing))
 
@@ -150,4 +151,4 @@ class Exchange:
 
     def end_of_answer(self) -> None:
         self.finished = True
-        self._connection.answered(self._keep_alive)
+        self._connection.answered(self.keep_alive)

@@ -13,13 +13,14 @@ from email.utils import formatdate
 from time import monotonic
 
 from fairlead.errors import RequestError, RequestTimeout
+from fairlead.gateway.outbox import Outbox
 from fairlead.server.bounds import USUAL, Bounds
 from fairlead.server.connection import Connection
 from fairlead.server.exchange import Exchange
 
 SWEEP = 1.0
 
-Handler = Callable[[Exchange], Awaitable[None]]
+Handler = Callable[[Exchange], Awaitable[object]]
 
 
 def date_line() -> bytes:
@@ -40,6 +41,7 @@ class Listener:
         refusal: Callable[[RequestError, str], bytes],
         bounds: Bounds = USUAL,
         gate: Callable[[Exchange], None] = anyone,
+        outbox: Outbox | None = None,
     ) -> None:
         self.handler = handler
         self.gate = gate
@@ -50,6 +52,7 @@ class Listener:
         """How an error that no handler saw is spelled, for a request to this path."""
         self.bounds = bounds
         self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop) if outbox is None else outbox
         self.now = monotonic  # the loop's own clock has only milliseconds under uvloop
         self.connections: set[Connection] = set()
         self.closing = False
@@ -80,6 +83,7 @@ class Listener:
         self._sweeping.cancel()
         for server in self.servers:
             server.close()
+        self.outbox.flush()
         for connection in list(self.connections):
             if not connection.busy and connection.transport is not None:
                 connection.transport.close()

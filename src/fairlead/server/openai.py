@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import orjson
 
 from fairlead.core.call import Caller, Operation
 from fairlead.core.choice import AUTO, SUFFIXES, suffixes
 from fairlead.core.model import Model, capability_names
-from fairlead.errors import NotFound, UnsupportedMedia
+from fairlead.errors import BadRequest, NotFound, UnsupportedMedia
 from fairlead.gateway import conversations, pipeline
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.runtime import Runtime
@@ -33,7 +33,7 @@ OPAQUE = (
 """What passes through to the named model's provider unread."""
 
 
-def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
     return pipeline.answer(runtime, incoming(exchange, caller), exchange)
 
 
@@ -47,6 +47,10 @@ async def responses(runtime: Runtime, exchange: Exchange, caller: Caller) -> Non
     await conversations.answer(runtime, asked, exchange)
 
 
+async def count_tokens(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+    await conversations.count(runtime, incoming(exchange, caller, "openai_responses", "count"), exchange)
+
+
 async def no_socket(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     """Some clients try a web socket first; told so, they fall back to plain requests at once."""
     exchange.send(426, JSON + b"Upgrade: HTTP/1.1\r\n", b'{"error":{"message":"Use POST."}}')
@@ -57,6 +61,10 @@ async def stored(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     kept = await runtime.conversations.find(caller.tenant, name)
     if kept is None or part not in ("", "input_items"):
         raise conversations.missing(name)
+    if parse_qs(exchange.query).get("stream") == ["true"]:
+        raise BadRequest(
+            "This response is whole already: only those made in the background are streamed.", param="stream"
+        )
     body = kept.answer if not part else conversations.page(kept.asked)
     exchange.send(200, JSON, body)
 
@@ -76,15 +84,15 @@ async def stored_action(runtime: Runtime, exchange: Exchange, caller: Caller) ->
     )
 
 
-def completions(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+def completions(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
     return pipeline.answer(runtime, incoming(exchange, caller, "completions"), exchange)
 
 
-def embeddings(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+def embeddings(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
     return pipeline.answer(runtime, incoming(exchange, caller, "embeddings", "embed"), exchange)
 
 
-def opaque(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[None]:
+def opaque(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
     kind = exchange.headers.get(b"content-type", b"")
     if kind.startswith(b"multipart/form-data"):
         asked = Incoming(
@@ -113,7 +121,7 @@ def incoming(
     coding = headers.get(b"content-encoding", b"identity")
     if coding != b"identity":
         raise UnsupportedMedia("Compressed request bodies are not accepted; send it without Content-Encoding.")
-    return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path)
+    return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path=path)
 
 
 async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:

@@ -79,7 +79,7 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
         receive_seconds=max(server.header_timeout, server.body_timeout),
         connections=connections_for(config, file_limit()),
     )
-    listener = Listener(app, refusal, bounds, app.gate)
+    listener = Listener(app, refusal, bounds, app.gate, runtime.http.outbox)
     admin = AdminSocket(runtime, state_dir)
     try:
         host, port = await listener.listen(server.host, server.port)

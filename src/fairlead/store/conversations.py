@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from fairlead.core.egress import SinkPermit
 from fairlead.errors import StateError
 
 KEPT_SECONDS = 24 * 3600
@@ -35,6 +36,8 @@ class Kept(msgspec.Struct, frozen=True):
     """The output items of this response."""
     answer: bytes
     """The response as the caller got it."""
+    sensitive: bool = False
+    """Whoever goes on with it is as sensitive."""
 
 
 _decode = msgspec.msgpack.Decoder(Kept).decode
@@ -53,7 +56,10 @@ class Conversations:
         kept = self._written.get((tenant, response))
         return kept if kept is not None else await self._on_thread(lambda: self._find(tenant, response))
 
-    async def keep(self, tenant: str, response: str, kept: Kept) -> None:
+    async def keep(self, permit: SinkPermit, response: str, kept: Kept) -> None:
+        if type(permit) is not SinkPermit:
+            raise TypeError("what was said is kept with a permit only")
+        tenant = permit.tenant
         self._written[(tenant, response)] = kept
         try:
             await self._on_thread(lambda: self._keep(tenant, response, kept))

@@ -78,6 +78,10 @@ def call(index: int | None = None, **more: Any) -> dict[str, Any]:
 # ---- reading
 
 
+UNSIGNED = Sign(0, "fl1.openai_chat.")
+"""Whose a thought is that its maker did not sign."""
+
+
 def test_text_goes_on_as_the_literal_it_came_as() -> None:
     odd = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"\\u00e4\\ud83d\\ude00 \\/ \xe2\x80\xa8"}}]}\n\n'
     assert events(odd, chunk(finish="stop"), DONE) == [
@@ -99,7 +103,7 @@ def test_thoughts_text_and_calls_follow_each_other_as_blocks() -> None:
         chunk({"tool_calls": [call(0, arguments="{}")]}),
         chunk({}, "tool_calls"),
     ) == [
-        Open(0, "thinking"), Delta(0, "thinking", b'"a"'), Delta(0, "thinking", b'"b"'), Close(0),
+        Open(0, "thinking"), Delta(0, "thinking", b'"a"'), Delta(0, "thinking", b'"b"'), UNSIGNED, Close(0),
         Open(1, "text"), Delta(1, "text", b'"c"'), Close(1),
         Open(2, "tool", "t1", "f"), Delta(2, "tool", b'"{}"'), Close(2),
     ]  # fmt: skip
@@ -119,7 +123,7 @@ def test_thoughts_text_and_calls_follow_each_other_as_blocks() -> None:
 )
 def test_thoughts_are_found_wherever_a_provider_puts_them(delta: dict[str, Any]) -> None:  # TRAPS 17
     assert inside(chunk(delta), chunk({"content": "x"}, "stop")) == [
-        Open(0, "thinking"), Delta(0, "thinking", b'"hm"'), Close(0),
+        Open(0, "thinking"), Delta(0, "thinking", b'"hm"'), UNSIGNED, Close(0),
         Open(1, "text"), Delta(1, "text", b'"x"'), Close(1),
     ]  # fmt: skip
 
@@ -406,10 +410,6 @@ def test_recorded_streams_say_the_same_afterwards(name: str, form: str) -> None:
     reader = Translating(ChatInterpreter(), ChatWriter(asked(True)))
     step = 1 if form == "byte by byte" else len(stream)
     out = b"".join(reader.feed(stream[at : at + step]) for at in range(0, len(stream), step)) + reader.end()
-    if b'"error":{' in stream:
-        assert reader.error
-        assert not reader.ended
-        return
     assert reader.error == ""
     assert reader.ended
     assert out.endswith(DONE)
@@ -420,6 +420,18 @@ def test_recorded_streams_say_the_same_afterwards(name: str, form: str) -> None:
         assert after[4] is not None
         for field in ("prompt_tokens", "completion_tokens"):
             assert after[4][field] >= before[4][field]
+
+
+def test_an_error_behind_the_finish_does_not_undo_it() -> None:
+    cut_short = chunk({"content": "x"}, "length")
+    late = b'data: {"choices":[],"error":{"code":400,"message":"Token limit reached"},"usage":%b}\n\n'
+    usage = b'{"prompt_tokens":9,"completion_tokens":2}'
+    found = events(cut_short, late % usage, DONE)
+    assert not any(isinstance(event, Broken) for event in found)
+    assert Finish("length") in found
+    assert any(isinstance(event, Used) for event in found)
+    early = events(chunk({"content": "x"}), late % usage)
+    assert isinstance(early[-1], Broken)
 
 
 @given(st.binary(max_size=80), st.integers(0, 10_000))

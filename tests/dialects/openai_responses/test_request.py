@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from fairlead.dialects.dialect import Target
+from fairlead.dialects import neutral
+from fairlead.dialects.dialect import Asked, Target
 from fairlead.dialects.neutral import (
     Audio,
     Document,
@@ -26,7 +27,7 @@ from fairlead.dialects.neutral import (
     ToolResult,
     Turn,
 )  # fmt: skip
-from fairlead.dialects.openai_responses import DIALECT, tools
+from fairlead.dialects.openai_responses import DIALECT, native, tools
 from fairlead.dialects.openai_responses.native import NAME, read_request
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
@@ -424,3 +425,45 @@ def test_a_request_read_from_neutral_differs() -> None:
     request = asks(HI, tools=(Tool("f", "d", b'{"type":"object"}', False),), tool_choice="tool", tool_name="f", user="u", verbosity="low", max_output=50, stream=True)  # fmt: skip
     body = DIALECT.write_request(request, structs.replace(TARGET, model="m"), Losses(NAME))
     assert read_request(body).neutral() == request
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"type": "string"}},
+                "required": ["a"],
+                "additionalProperties": False,
+            },
+            True,
+        ),
+        (
+            {"type": "object", "properties": {"a": {"type": "string"}}, "required": [], "additionalProperties": False},
+            None,
+        ),
+        ({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}, None),
+    ],
+)
+def test_a_tool_that_does_not_say_is_held_to_a_schema_that_says_all(
+    schema: dict[str, Any], strict: bool | None
+) -> None:
+    tool = {"type": "function", "name": "f", "parameters": schema}
+    body = json.dumps({"model": "m", "input": "x", "tools": [tool]}).encode()
+    (found,) = read_request(body).neutral().tools
+    assert found.strict is strict
+
+
+@pytest.mark.parametrize("tools", ['["x", null, 5]', '[{"type": 5}]', '[{"type": "function"}]'])
+def test_a_writer_bears_tools_that_are_none(tools: str) -> None:
+    view = read_request(b'{"model":"m","input":"x","tools":%b}' % tools.encode())
+    assert DIALECT.writer(Asked("req_1", "m", view, 0)).write(neutral.Begin("x", "m"))
+
+
+def test_what_a_response_goes_on_with_is_said_in_each_event_that_holds_it() -> None:
+    event = b'event: response.created\ndata: {"type":"response.created","response":{"id":"r","previous_response_id":null}}\n\n'
+    text = b'data: {"type":"response.output_text.delta","delta":"\\"previous_response_id\\":null"}\n\n'
+    assert native.going_on(event + text, 'a"b') == event.replace(b"null", b'"a\\"b"') + text
+    assert native.going_on(b'{"id":"r","previous_response_id":null}', "a") == b'{"id":"r","previous_response_id":"a"}'
+    assert native.going_on(text, "a") == text

@@ -10,16 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from fairlead.core.ask import Ask
-from fairlead.core.cost import MILLION, plain
+from fairlead.core.cost import plain, worst_cost
 from fairlead.core.plan import Rejection, Target
 from fairlead.core.policy import Tier
 from fairlead.core.table import holds
 
 MIN_QUALITY = 0.0
-UNSTATED_OUTPUT = 4096
-"""Tokens that an answer is taken to come to at most, where neither caller nor model says."""
-MARGIN = 5
-"""Quarters of the estimated input that are held."""
 
 
 def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
@@ -60,18 +56,8 @@ def bears(ask: Ask, tier: Tier, target: Target) -> bool:
     if tier.budget is None:
         return True
     left = dict(ask.call.facts.tiers).get(tier.name, tier.budget)
-    return hold(ask, target) <= left
-
-
-def hold(ask: Ask, target: Target) -> int:
-    """The most that a request may come to, in nano-units."""
     price = target.channels[0].price_at(ask.call.facts.at)
-    if price is None:
-        return 1 << 62
-    rates = price.rates
-    room = ask.output_room or target.model.max_output or UNSTATED_OUTPUT
-    room = min(room, UNSTATED_OUTPUT) if not ask.output_room else room
-    return (ask.input_tokens * MARGIN // 4 * rates.input + room * rates.output) // MILLION + price.per_request + 1
+    return worst_cost(price, ask.input_tokens, ask.output_room, target.model.max_output) <= left
 
 
 def _over(ask: Ask, tier: Tier, target: Target) -> Rejection:

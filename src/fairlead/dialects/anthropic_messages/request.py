@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from fairlead.dialects import neutral
+from fairlead.dialects import neutral, toolnames
 from fairlead.dialects.anthropic_messages import blocks, native, reasoning, schemas
 from fairlead.dialects.anthropic_messages.blocks import Json, Marks
 from fairlead.dialects.anthropic_messages.native import DIALECT, MessagesView
@@ -202,6 +202,7 @@ def _read_others(top: dict[str, Raw]) -> dict[str, bytes]:
 
 
 def write_request(request: neutral.Request, target: Target, losses: Losses) -> bytes:
+    request = toolnames.written(request, DIALECT)
     marks = Marks(losses)
     limit = _limit(request, target, losses)
     turns = merged(repaired(_placed(request.turns, target, losses), losses))

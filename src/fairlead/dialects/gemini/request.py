@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from fairlead.dialects import json, neutral
+from fairlead.dialects import json, neutral, toolnames
 from fairlead.dialects.dialect import Target
 from fairlead.dialects.gemini import parts, thinking
 from fairlead.dialects.gemini.reading import DIALECT, read, unwrapped
@@ -40,6 +40,7 @@ BILLING = "x-anthropic-billing-header"
 
 
 def write_request(request: neutral.Request, target: Target, losses: Losses) -> bytes:
+    request = toolnames.written(request, DIALECT)
     _unsaid(request, losses)
     system, turns = _separated(repaired(request.turns, losses), losses)
     writer = _Contents(target, losses)

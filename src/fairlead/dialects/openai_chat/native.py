@@ -6,6 +6,7 @@ Only fields that fairlead acts on are typed here; a field unknown today reaches 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 import orjson
@@ -16,7 +17,7 @@ from fairlead.core.record import Usage
 from fairlead.dialects import neutral
 from fairlead.dialects.body import decode
 from fairlead.dialects.openai_chat.asking import read
-from fairlead.dialects.wishes import Options
+from fairlead.dialects.wishes import Options, Preferences
 from fairlead.errors import BadRequest, RequestError
 
 DIALECT = "openai_chat"
@@ -65,10 +66,26 @@ class Request(Struct):
     reasoning_effort: str | None = None
     user: str | None = None
     fairlead: Options | None = None
+    models: Raw | UnsetType = UNSET
+    provider: Raw | UnsetType = UNSET
 
 
 _REQUEST = msgspec.json.Decoder(Request)
 FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request))
+
+
+_NAMES = msgspec.json.Decoder(list[str])
+_PREFERENCES = msgspec.json.Decoder(Preferences)
+T = TypeVar("T")
+
+
+def _lenient(raw: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | None:
+    if not isinstance(raw, Raw):
+        return None
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        return None
 
 
 class ChatView:
@@ -97,6 +114,14 @@ class ChatView:
     @property
     def options(self) -> Options | None:
         return self.request.fairlead
+
+    def fallbacks(self) -> list[str] | None:
+        """`models`, as OpenRouter's callers list them; None where something else stands there."""
+        return _lenient(self.request.models, _NAMES)
+
+    def preferences(self) -> Preferences | None:
+        """`provider`, likewise."""
+        return _lenient(self.request.provider, _PREFERENCES)
 
     def texts(self) -> Iterator[tuple[str, str]]:
         for message in self.request.messages:

@@ -93,7 +93,7 @@ class StreamReader(Passing):
         if usage is None and chunk.x_groq is not None:
             usage = read_usage(chunk.x_groq.usage)
         self.usage = usage or self.usage
-        if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY:
+        if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY and not self.done:
             self.error = "the provider reported an error in the stream"
             return
         for choice in chunk.choices or ():

@@ -7,7 +7,7 @@ import re
 import msgspec
 from msgspec import Raw
 
-from fairlead.dialects import neutral
+from fairlead.dialects import neutral, toolnames
 from fairlead.dialects.dialect import Target
 from fairlead.dialects.openai_chat import kinds
 from fairlead.dialects.openai_chat.asking import read
@@ -37,6 +37,7 @@ _CUSTOM_TOOL = msgspec.json.Decoder(_CustomTool)
 
 def write_request(request: neutral.Request, target: Target, losses: Losses) -> bytes:
     """The body for a provider of this dialect. What it cannot say is in `losses`, or refused by them."""
+    request = toolnames.written(request, NAME)
     tools, custom = _tools(request, target, losses)
     turns = request.turns
     body: Json = {"model": target.model, "messages": []}

@@ -89,7 +89,7 @@ class _Tool:
 class ChatInterpreter:
     """Reads a provider's chunks. Only the first choice is of interest: several are asked of its own dialect only."""
 
-    __slots__ = ("_begun", "_block", "_by_index", "_ended", "_kind", "_next", "_reason", "_refused", "_stop", "_tools")
+    __slots__ = ("_begun", "_block", "_by_index", "_ended", "_kind", "_next", "_reason", "_refused", "_signed", "_stop", "_tools")
 
     def __init__(self) -> None:
         self._begun = False
@@ -102,6 +102,7 @@ class ChatInterpreter:
         self._reason: str | None = None
         self._stop = ""
         self._refused = False
+        self._signed = False
         self._ended = False
 
     def read(self, event: bytes) -> list[neutral.Event]:
@@ -147,8 +148,11 @@ class ChatInterpreter:
     def _chunk(self, chunk: _Chunk, out: list[neutral.Event]) -> None:
         choices = chunk.choices
         if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY:
-            out.append(neutral.Broken(*messages.error_words(chunk.error)))
-            return
+            if self._reason is None:
+                out.append(neutral.Broken(*messages.error_words(chunk.error)))
+                return
+            # The provider had said why it ended; what it calls an error is that, said again.
+            choices = None
         for choice in choices or ():
             if not choice.index:
                 if choice.delta is not None:
@@ -198,12 +202,15 @@ class ChatInterpreter:
     def _open(self, kind: neutral.Kind, out: list[neutral.Event]) -> None:
         self._close(out)
         self._close_tools(out)
-        self._block, self._kind = self._next, kind
+        self._block, self._kind, self._signed = self._next, kind, False
         self._next += 1
         out.append(neutral.Open(self._block, kind))
 
     def _close(self, out: list[neutral.Event]) -> None:
         if self._block >= 0:
+            if self._kind == "thinking" and not self._signed:
+                # Whose thought it is: some makers want it back although they sign nothing.
+                out.append(neutral.Sign(self._block, signatures.pack(NAME, "")))
             out.append(neutral.Close(self._block))
             self._block = -1
 
@@ -231,11 +238,13 @@ class ChatInterpreter:
                 self._say("thinking", orjson.dumps(text), out)
             if one.type == "reasoning.encrypted" and one.data:
                 self._open("thinking", out)
+                self._signed = True
                 out.append(neutral.Sign(self._block, self._packed(one.data, one.format), True))
                 self._close(out)
             elif one.signature:
                 if self._block < 0 or self._kind != "thinking":
                     self._open("thinking", out)
+                self._signed = True
                 out.append(neutral.Sign(self._block, self._packed(one.signature, one.format)))
                 self._close(out)
 
@@ -422,6 +431,8 @@ class ChatWriter:
             # OpenAI's SDK takes no piece of a call without its function.
             call = {"index": number, "function": {}, "extra_content": told_of}
             return self._front + b'"tool_calls":[' + orjson.dumps(call) + b"]" + self._tail
+        if not signatures.unpack(event.signature)[1]:
+            return b""
         text = b'"' + b"".join(self._thinking) + b'"'
         told = detail("", event.signature, event.redacted, self._thoughts)
         self._thoughts += 1

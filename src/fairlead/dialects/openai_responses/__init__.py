@@ -25,4 +25,6 @@ DIALECT = Dialect(
     native.account,
     native.error_body,
     native.error_event,
+    read_count=native.read_count,
+    write_count=native.write_count,
 )

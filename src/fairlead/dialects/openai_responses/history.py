@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import json
+from fairlead.dialects import json, sse
 from fairlead.dialects.signatures import MARK
 
 FINALS = frozenset({"response.completed", "response.incomplete"})
@@ -62,6 +62,29 @@ def with_history(body: bytes, items: Sequence[bytes]) -> bytes:
     """The request with what was said before in front of its input, and no longer leaning on an earlier response."""
     whole = b"[" + b",".join((*items, *input_items(body))) + b"]"
     return json.splice(json.without(body, "previous_response_id"), {"input": whole})
+
+
+def going_on(piece: bytes, previous: str) -> bytes:
+    """Whole events of a stream, or an answer's body, with the id of the response that was gone on with."""
+    if b'"previous_response_id"' not in piece:
+        return piece
+    if piece[:1] == b"{":
+        return _said(piece, previous)
+    return b"".join(_event_said(event, previous) for event in sse.split(piece))
+
+
+def _event_said(event: bytes, previous: str) -> bytes:
+    data = sse.data(event)
+    if data is None or data[:1] != b"{":
+        return event
+    found = json.spans(data).get("response")
+    if found is None or data[found[1] : found[1] + 1] != b"{":
+        return event
+    return event.replace(data, json.splice(data, {"response": _said(data[found[1] : found[2]], previous)}))
+
+
+def _said(response: bytes, previous: str) -> bytes:
+    return json.splice(response, {"previous_response_id": msgspec.json.encode(previous)})
 
 
 def own(body: bytes) -> bytes:

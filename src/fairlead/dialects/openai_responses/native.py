@@ -15,12 +15,19 @@ from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral
 from fairlead.dialects.body import decode
-from fairlead.dialects.openai_responses.history import final_response, input_items, output_items, own, with_history
+from fairlead.dialects.openai_responses.history import (
+    final_response,
+    going_on,
+    input_items,
+    output_items,
+    own,
+    with_history,
+)
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RateLimited, RequestError
 
 __all__ = [
-    "NAME", "ResponsesView", "account", "error_body", "error_event", "final_response", "output_items", "own",
+    "NAME", "ResponsesView", "account", "error_body", "error_event", "final_response", "going_on", "output_items", "own",
     "read_request", "read_usage", "with_history",
 ]  # fmt: skip
 
@@ -86,7 +93,14 @@ class Request(Struct):
     fairlead: Options | None = None
 
 
+class CountRequest(Request):
+    """Tokens are counted without a model too."""
+
+    model: str = "auto"
+
+
 _REQUEST = msgspec.json.Decoder(Request)
+_COUNT = msgspec.json.Decoder(CountRequest)
 _PARTS = msgspec.json.Decoder(list[Part])
 _STRING = msgspec.json.Decoder(str)
 _TOOLS = msgspec.json.Decoder(list[Raw])
@@ -215,10 +229,7 @@ def _shape(view: ResponsesView) -> Shape:
 def read_request(body: bytes, model: str = "", stream: bool = False) -> ResponsesView:
     """Decode and check; every complaint names the field and what it should be."""
     request = decode(body, _REQUEST, FIELDS)
-    if not request.model:
-        raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
-    if len(request.model) > NAME_LIMIT:
-        raise BadRequest(f"model is longer than {NAME_LIMIT} characters; no model has such a name.", param="model")
+    _check_model(request)
     elsewhere = any(raw is not UNSET and bytes(raw) not in ABSENT for raw in (request.prompt, request.conversation))
     if not request.input and not request.previous_response_id and not elsewhere:
         raise BadRequest("input is empty; send a text or a list of items.", param="input")
@@ -229,6 +240,27 @@ def read_request(body: bytes, model: str = "", stream: bool = False) -> Response
             param="max_output_tokens",
         )
     return ResponsesView(request, body)
+
+
+def read_count(body: bytes, model: str = "") -> ResponsesView:
+    """A request to count tokens: nothing is answered, so that everything may be left out."""
+    request = decode(body, _COUNT, FIELDS)
+    _check_model(request)
+    for name, kept in (("conversation", request.conversation), ("prompt", request.prompt)):
+        if kept is not UNSET and bytes(kept) not in ABSENT:
+            raise BadRequest(f"{name} is kept by its provider only: nothing here can count it.", param=name)
+    return ResponsesView(request, body)
+
+
+def _check_model(request: Request) -> None:
+    if not request.model:
+        raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
+    if len(request.model) > NAME_LIMIT:
+        raise BadRequest(f"model is longer than {NAME_LIMIT} characters; no model has such a name.", param="model")
+
+
+def write_count(tokens: int) -> bytes:
+    return b'{"object":"response.input_tokens","input_tokens":%d}' % tokens
 
 
 # ---- answers

@@ -7,7 +7,7 @@ import re
 import msgspec
 from msgspec import Raw
 
-from fairlead.dialects import neutral
+from fairlead.dialects import neutral, toolnames
 from fairlead.dialects.dialect import Target
 from fairlead.dialects.openai_responses.asking import ENCRYPTED, read
 from fairlead.dialects.openai_responses.native import LEAST_OUTPUT, NAME
@@ -35,6 +35,7 @@ def write_request(request: neutral.Request, target: Target, losses: Losses) -> b
 
     Nothing is kept at the provider: thoughts come along, to be sent back with what follows.
     """
+    request = toolnames.written(request, NAME)
     custom = frozenset(tool.name for tool in request.tools if tool.freeform)
     form, turns = _form(request, losses)
     body: Json = {"model": target.model, "input": Turns(target, custom, losses).items(turns), "store": False}

@@ -95,10 +95,10 @@ def _echo(view: object) -> Json:
         value = given.get(field)
         if value is not None:
             echo[field] = value
-    echo["tools"] = [_tool(tool) for tool in given.get("tools") or ()]
-    echo["text"] = _text(given.get("text") or {})
-    reasoning = given.get("reasoning") or {}
-    echo["reasoning"] = {"effort": None, "summary": None} | reasoning
+    tools, text, reasoning = given.get("tools"), given.get("text"), given.get("reasoning")
+    echo["tools"] = [_tool(tool) for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    echo["text"] = _text(text if isinstance(text, dict) else {})
+    echo["reasoning"] = {"effort": None, "summary": None} | (reasoning if isinstance(reasoning, dict) else {})
     if echo["service_tier"] == "auto":
         echo["service_tier"] = "default"
     return echo

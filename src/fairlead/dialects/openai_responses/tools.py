@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -79,13 +80,38 @@ def read(raws: Iterable[tuple[Raw, str]]) -> tuple[list[neutral.Tool], list[neut
             if tool.type == "function":
                 parameters = b"" if tool.parameters is UNSET else bytes(tool.parameters)
                 schema = b"" if parameters == b"null" else parameters
-                tools.append(neutral.Tool(flat, tool.description or "", schema, tool.strict))
+                strict = tool.strict if tool.strict is not None or not is_exact(schema) else True
+                tools.append(neutral.Tool(flat, tool.description or "", schema, strict))
             elif tool.type == "custom":
                 own = bytes(given) if flat == tool.name else b'{"type":"custom","name":%b}' % orjson.dumps(flat)
                 tools.append(neutral.Tool(flat, _told(tool), TEXT_PARAMETERS, freeform=own))
             else:
                 foreign.append(neutral.ForeignTool(NAME, tool.type, bytes(given)))
     return tools, foreign
+
+
+def is_exact(schema: bytes) -> bool:
+    """Whether every object of a schema is closed and all of its fields are required. Such tools are held to their schema
+    where the request does not say: this API does so by itself."""
+    try:
+        return bool(schema) and _is_exact(orjson.loads(schema))
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _is_exact(schema: object) -> bool:
+    if not isinstance(schema, dict):
+        return not isinstance(schema, list) or all(map(_is_exact, schema))
+    if "$ref" in schema or "$defs" in schema:
+        return False
+    fields = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(fields, dict):
+        closed = schema.get("additionalProperties") is False
+        required = schema.get("required", [])
+        if not closed or not isinstance(fields, dict) or not isinstance(required, list) or set(fields) - set(required):
+            return False
+        return all(map(_is_exact, fields.values()))
+    return all(map(_is_exact, schema.values()))
 
 
 def _spread(raw: Raw, where: str) -> Iterator[tuple[Tool, Raw, str]]:
@@ -152,6 +178,12 @@ def names(view: object) -> dict[str, Named]:
     found: dict[str, Named] = {}
     if not isinstance(view, ResponsesView):
         return found
+    with suppress(BadRequest, msgspec.ValidationError):
+        _name(view, found)
+    return found
+
+
+def _name(view: ResponsesView, found: dict[str, Named]) -> None:
     for raw, where in declared(view):
         namespace = ""
         if _KIND.decode(raw).type == "namespace":
@@ -160,7 +192,6 @@ def names(view: object) -> dict[str, Named]:
             custom = tool.type == "custom"
             if flat and (custom or flat != tool.name):
                 found[flat] = Named(tool.name, "" if namespace == PLAIN else namespace, custom)
-    return found
 
 
 def text_of(arguments: str) -> str:

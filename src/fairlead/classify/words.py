@@ -1,0 +1,144 @@
+"""What the words of a request say: task, complexity, domain, language and latency class, each with its confidence.
+
+One excerpt, one tokenising pass, one sum over the weights; then a few rules that are facts rather than guesses:
+pictures and sound make a request multimodal, and its task gives the usual domain and latency class.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from math import exp
+
+import msgspec
+
+from fairlead.classify import language, linear
+from fairlead.classify.excerpt import Excerpt, excerpt
+from fairlead.classify.features import Words, words
+from fairlead.classify.heads import LATIN_LANGUAGES, SPANS
+from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, TABLE, TASKS, Domain
+from fairlead.core.call import Shape, Signal
+
+CRITICAL_FROM = 0.6
+"""Calibrated probability from which the domain is `critical`, whatever the task."""
+USUAL_CLASS = 0.5
+"""How surely a task's usual latency class is the caller's."""
+BULK_CHARS = 200_000
+"""Nobody waits at a prompt for so much to be read."""
+ACTING = frozenset(("agent", "desktop"))
+"""What a request with pictures may still be, when tools are declared: looking at a screen is part of it."""
+SEEN = 0.95
+_DOMAIN: tuple[Domain, ...] = tuple(task.domain for task in TABLE)
+
+_TASK, _COMPLEXITY = SPANS["task"], SPANS["complexity"]
+_CRITICAL, _LANGUAGE = SPANS["critical"], SPANS["language"]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Everything the words said, before it is told as signals."""
+
+    piece: Excerpt
+    words: Words
+    task: str
+    probability: float
+    confidence: float
+    complexity: str
+    complexity_confidence: float
+    domain: Domain
+    domain_confidence: float
+    language: str
+    language_confidence: float
+    latency_class: str
+
+
+def find(shape: Shape, texts: Iterable[tuple[str, str]]) -> Found:
+    model = linear.load()
+    facts = model.facts
+    piece = excerpt(shape, texts)
+    found = words(piece.text)
+    scores = linear.scores(model, piece, found)
+    task, likely, tasks = best(scores[_TASK], facts.temperatures["task"])
+    name, confidence = TASKS[task], calibrated(facts, "task", likely)
+    if shape.images or shape.audio:
+        if not (shape.tools and name in ACTING):
+            name, likely, confidence = "multimodal", 1.0, SEEN
+    level, level_likely, _ = best(scores[_COMPLEXITY], facts.temperatures["complexity"])
+    domain, domain_confidence = domain_of(facts, name, confidence, likely, tasks, scores)
+    spoken, spoken_confidence = language.of_script(found, piece.text) or latin(facts, scores[_LANGUAGE])
+    latency = "batch" if shape.chars > BULK_CHARS else BY_NAME[name].latency_class
+    return Found(
+        piece, found, name, likely, confidence, COMPLEXITIES[level], calibrated(facts, "complexity", level_likely),
+        domain, domain_confidence, spoken, spoken_confidence, latency,
+    )  # fmt: skip
+
+
+def best(scores: Sequence[float], temperature: float) -> tuple[int, float, list[float]]:
+    """The likeliest answer, its probability, and everyone's."""
+    top = max(scores)
+    raised = [exp((score - top) / temperature) for score in scores]
+    total = sum(raised)
+    return scores.index(top), 1.0 / total, [each / total for each in raised]
+
+
+def calibrated(facts: linear.Facts, head: str, said: float) -> float:
+    """The share that was right when so much was said, read off the curve."""
+    points = facts.confidence[head]
+    after = bisect_right(points, (said, 2.0))
+    if after == 0:
+        return points[0][1]
+    if after == len(points):
+        return points[-1][1]
+    (x0, y0), (x1, y1) = points[after - 1], points[after]
+    return y0 + (y1 - y0) * (said - x0) / (x1 - x0)
+
+
+def domain_of(
+    facts: linear.Facts, task: str, confidence: float, likely: float, tasks: list[float], scores: list[float]
+) -> tuple[Domain, float]:
+    """Where an error does harm: `critical`. Else the task's domain, at least as sure as the task."""
+    no, yes = scores[_CRITICAL]
+    harm = 1.0 / (1.0 + exp(min(50.0, (no - yes) / facts.temperatures["critical"])))
+    if harm >= CRITICAL_FROM:
+        return "critical", harm
+    domain = BY_NAME[task].domain
+    if task == "multimodal":
+        return domain, confidence
+    share = sum(each for each, of in zip(tasks, _DOMAIN, strict=True) if of == domain)
+    return domain, confidence + (1.0 - confidence) * max(0.0, share - likely)
+
+
+def latin(facts: linear.Facts, scores: Sequence[float]) -> tuple[str, float]:
+    at, likely, _ = best(scores, facts.temperatures["language"])
+    return LATIN_LANGUAGES[at], calibrated(facts, "language", likely)
+
+
+def signals(shape: Shape, found: Found) -> tuple[Signal, ...]:
+    said = [
+        Signal("task", found.task, round(found.probability, 4), round(found.confidence, 4)),
+        Signal("complexity", found.complexity, True, round(found.complexity_confidence, 4)),
+        Signal("domain", found.domain, True, round(found.domain_confidence, 4)),
+        Signal("language", found.language, True, round(found.language_confidence, 4)),
+        Signal("latency_class", found.latency_class, True, USUAL_CLASS),
+    ]
+    if shape.chars:
+        said.append(_TEXT)
+    if shape.images:
+        said.append(_IMAGE)
+    if shape.audio:
+        said.append(_AUDIO)
+    if shape.documents:
+        said.append(_DOCUMENT)
+    return tuple(said)
+
+
+_TEXT = Signal("modality", "text", True)
+_IMAGE = Signal("modality", "image", True)
+_AUDIO = Signal("modality", "audio", True)
+_DOCUMENT = Signal("modality", "document", True)
+
+
+def explain(shape: Shape, texts: Iterable[tuple[str, str]], head: str = "task", most: int = 8) -> list[linear.Reason]:
+    """Which words, pairs and traits spoke for the answer that a head gave, loudest first."""
+    found = find(shape, texts)
+    answer = {"task": found.task, "complexity": found.complexity, "critical": "yes", "language": found.language}[head]
+    return linear.reasons(linear.load(), found.piece, found.words, head, answer, most)

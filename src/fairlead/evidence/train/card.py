@@ -1,0 +1,95 @@
+"""The data card that ships beside the weights: what was learned from, on what terms, and how well it holds elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from fairlead.classify.heads import HEADS
+from fairlead.evidence.train import labels
+from fairlead.evidence.train.scores import Judged, Score, external
+from fairlead.evidence.train.sources import Sample
+
+SHOWN = ("task", "complexity", "critical", "language")
+CONFUSIONS = 12
+
+INTRODUCTION = """# The classifier: data card
+
+Written by `fairlead train classifier`; weights {version}. A linear model over hashed words, pairs, triples and word
+stems of at most about 640 characters (half as many in Chinese, Japanese and Korean), and a few traits of the structure.
+
+Every figure below is taken **by held-out source**: a source is asked of a model that has not learned from it, and
+confidence is calibrated on the other sources. Big sources are thinned before counting. What may not be learned from
+for its licence is measured on only. A file of the project's own examples is held out as one source, too; its authors
+also wrote others, so the figures on collections from elsewhere are the harder ones, and stand apart.
+
+Labels: a collection's own label where it means one of the tasks, by the tables in
+`fairlead/evidence/train/labels.py`; what could be two tasks is left out. Questions about a passage count as long
+documents, and are lengthened to a long document's size before they are learned from or asked. Complexity is what the
+benchmark declares (easy, medium, hard; competition level), its place among benchmarks (grade-school sums are medium,
+trivia simple), or what the author of an example wrote down. `critical` is medicine, law, money and safety against
+subjects in which an error does no harm.
+"""
+
+
+def written(samples: Sequence[Sample], judged: dict[str, Judged], version: str) -> str:
+    parts = [INTRODUCTION.format(version=version), "## Scores\n", table(HEADINGS, summary(judged))]
+    for head in ("task", "complexity"):
+        parts += [f"## {head.capitalize()} by held-out source\n", table(HEADINGS, by_source(judged[head]))]
+    parts += ["## Task by answer\n", table(("task", "asked", "precision", "recall"), by_answer(judged["task"]))]
+    parts += ["## Most frequent confusions\n", table(("asked", "said", "times"), confused(judged["task"]))]
+    parts += ["## Sources\n", table(("source", "samples", "learned from", "terms"), listed(samples))]
+    return "\n".join(parts)
+
+
+HEADINGS = ("", "asked", "accuracy", "macro-F1", "calibration error")
+
+
+def figures(name: str, score: Score) -> tuple[str, ...]:
+    return (
+        name, str(score.samples), f"{score.accuracy:.3f}", f"{score.macro_f1:.3f}", f"{score.calibration_error:.3f}",
+    )  # fmt: skip
+
+
+def summary(judged: dict[str, Judged]) -> Iterable[tuple[str, ...]]:
+    for head in SHOWN:
+        each = judged[head]
+        yield figures(head, each.score())
+        yield figures(f"{head}, collections from elsewhere", each.score(external))
+        for language in ("en", "zh"):
+            yield figures(f"{head}, {language}", each.score(lambda sample, of=language: sample.language == of))
+        yield figures(f"{head}, other languages", each.score(lambda sample: sample.language not in ("en", "zh")))
+
+
+def by_source(judged: Judged) -> Iterable[tuple[str, ...]]:
+    for source in sorted({sample.source for sample in judged.samples}):
+        yield figures(source, judged.score(lambda sample, of=source: sample.source == of))
+
+
+def by_answer(judged: Judged) -> Iterable[tuple[str, ...]]:
+    for at, name in enumerate(dict(HEADS)["task"]):
+        given, said = judged.given == at, judged.said == at
+        hit = int((given & said).sum())
+        precision, recall = hit / max(1, int(said.sum())), hit / max(1, int(given.sum()))
+        yield name, str(int(given.sum())), f"{precision:.2f}", f"{recall:.2f}"
+
+
+def confused(judged: Judged) -> Iterable[tuple[str, ...]]:
+    names = dict(HEADS)["task"]
+    for given, said, times in judged.confusions(CONFUSIONS):
+        yield names[given], names[said], str(times)
+
+
+def listed(samples: Sequence[Sample]) -> Iterable[tuple[str, ...]]:
+    counted = Counter(sample.source for sample in samples)
+    learned = Counter(sample.source for sample in samples if sample.learnable)
+    for source in sorted(counted):
+        terms = labels.LICENCES.get(source.split("/")[0]) or labels.MEASURED_ONLY[source]
+        yield source, str(counted[source]), str(learned[source]), terms
+    if "p3" in counted:
+        yield from ((f"of p3: {name}", "", "yes", terms) for name, terms in sorted(labels.P3_LEARNED.items()))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,190 @@
+"""A second opinion on what a request is about: a model is asked where the built-in classifier is unsure.
+
+It is asked as a child call: the same pipeline, permit and ledger, so it costs what it costs, sensitive text stays where it
+must, and a model that may not be asked is not. Whatever goes wrong, or takes too long, the built-in word counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fairlead.classify import llm
+from fairlead.classify.llm import Asked
+from fairlead.core.call import Call, Signal, Wishes, child
+from fairlead.core.choice import Choice, read_choice
+from fairlead.core.policy import Policy
+from fairlead.core.record import Audit
+from fairlead.dialects.openai_chat import native
+from fairlead.errors import RequestError, StateError
+
+if TYPE_CHECKING:
+    from fairlead.gateway.runtime import Runtime
+
+log = logging.getLogger("fairlead.classifier")
+
+DAY = 86_400
+TELLING = 100
+"""So many requests before a share or a distribution says anything."""
+PINNED = Policy("classifier", "pinned")
+SIDE_WISHES = Wishes()
+
+
+class Opinions:
+    """What was asked, what it cost, and whether it still agrees with the built-in classifier and with its own past."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.kept: OrderedDict[bytes, llm.Opinion] = OrderedDict()
+        self.day = 0
+        self.spent = 0
+        self.held = 0
+        self.agreed = self.compared = 0
+        self.today: Counter[str] = Counter()
+        self.yesterday: Counter[str] = Counter()
+        self._alarmed: set[str] = set()
+
+    def turn_to(self, day: int) -> None:
+        if day != self.day:
+            self.yesterday = self.today if day == self.day + 1 else Counter()
+            self.today = Counter()
+            self.day, self.spent, self.agreed, self.compared = day, 0, 0, 0
+            self._alarmed.clear()
+
+    def affords(self, cost: int) -> bool:
+        return self.asked.budget is None or self.spent + self.held + cost <= self.asked.budget
+
+    def took(self, opinion: llm.Opinion, built_in: str) -> list[tuple[str, str]]:
+        """Counts an opinion; gives back (kind, words) of what is to be alarmed, once a day each."""
+        self.today[opinion.task] += 1
+        self.compared += 1
+        self.agreed += opinion.task == built_in
+        found = []
+        if self.compared >= TELLING and self.agreement < self.asked.alarm_agreement:
+            found.append(
+                ("classifier_disagrees", f"{self.asked.model} agrees with the built-in one on {self.agreement:.0%}")
+            )
+        if self.compared >= TELLING and self.yesterday.total() >= TELLING and self.drift > self.asked.alarm_drift:
+            found.append(
+                ("classifier_drift", f"{self.asked.model}: population stability index {self.drift:.2f} since yesterday")
+            )
+        fresh = [alarm for alarm in found if alarm[0] not in self._alarmed]
+        self._alarmed.update(kind for kind, _ in fresh)
+        return fresh
+
+    @property
+    def agreement(self) -> float:
+        return self.agreed / self.compared if self.compared else 1.0
+
+    @property
+    def drift(self) -> float:
+        return llm.stability(self.yesterday, self.today)
+
+    def remember(self, key: bytes, opinion: llm.Opinion) -> None:
+        self.kept[key] = opinion
+        self.kept.move_to_end(key)
+        if len(self.kept) > self.asked.cached:
+            self.kept.popitem(last=False)
+
+
+def unsure(call: Call, asked: Asked) -> str | None:
+    """The built-in word that a second opinion is wanted on; None where none is."""
+    if call.wishes.task:
+        return None
+    for signal in call.signals:
+        if signal.kind == "task":
+            return signal.name if signal.confidence < asked.below else None
+    return None
+
+
+async def second(runtime: Runtime, call: Call, choice: Choice) -> Call:
+    """The call with a better word for what it is about, where one is wanted and to be had."""
+    opinions = runtime.opinions
+    if opinions is None or choice.model is not None or call.depth:
+        return call
+    built_in = unsure(call, opinions.asked)
+    if built_in is None:
+        return call
+    opinions.turn_to(int(time.time()) // DAY)
+    key = _key(call)
+    opinion = opinions.kept.get(key)
+    if opinion is None:
+        opinion = await _ask(runtime, opinions, call)
+        if opinion is None:
+            return _noted(call, built_in)
+        if not call.sensitive:
+            opinions.remember(key, opinion)
+    for kind, words in opinions.took(opinion, built_in):
+        log.warning("%s", words)
+        runtime.ledger.note(Audit(time.time_ns() // 1_000_000, kind, "", "", call.id, words))
+    return msgspec.structs.replace(call, signals=llm.signals(call.signals, opinion))
+
+
+def _noted(call: Call, built_in: str) -> Call:
+    """It was asked in vain."""
+    return msgspec.structs.replace(call, signals=(*call.signals, Signal("classifier", "built-in", built_in)))
+
+
+def _key(call: Call) -> bytes:
+    """Of one tenant's requests only."""
+    said = f"{call.caller.tenant}\0{llm.quoted(call.view.texts())}"
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+async def _ask(runtime: Runtime, opinions: Opinions, call: Call) -> llm.Opinion | None:
+    from fairlead.gateway import pipeline
+    from fairlead.gateway.execute import Run
+
+    asked, world = opinions.asked, runtime.world
+    body = llm.question(asked.model, call.view.texts(), asked.tasks)
+    view = native.read_request(body)
+    side = child(call, f"{call.id}.c", "classify", "generate", asked.model, body, view)
+    side = msgspec.structs.replace(
+        side, dialect=native.DIALECT, wishes=msgspec.structs.replace(SIDE_WISHES, sensitive=call.wishes.sensitive),
+        signals=pipeline.sized(body, llm.MOST_OUTPUT, call.signals), path="", forward=b"",
+    )  # fmt: skip
+    heard = Heard()
+    try:
+        plan = pipeline.plan_for(runtime, side, read_choice(asked.model, PINNED, world.policies, world.snapshot))
+        expected = plan.steps[0].targets[0].expected.cost or 0
+        if not opinions.affords(expected):
+            return None
+        opinions.held += expected
+        run = Run(runtime, side, plan, heard, time.monotonic())
+        try:
+            async with asyncio.timeout(asked.timeout):
+                await run.go()
+        finally:
+            opinions.held -= expected
+            opinions.spent += sum(attempt.cost for attempt in run.attempts)
+    except (RequestError, StateError, TimeoutError) as problem:
+        log.debug("no second opinion: %s", problem)
+        return None
+    return llm.read(heard.body, asked.tasks)
+
+
+class Heard:
+    """An outlet for an answer that stays here."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self.body = b""
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None:
+        self.started = True
+        self.body = body
+
+    def start(self, status: int, headers: bytes) -> None:
+        self.started = True
+
+    async def write(self, piece: bytes) -> None:
+        self.body += piece
+
+    def end(self, last: bytes = b"") -> None:
+        self.body += last

@@ -1,0 +1,58 @@
+"""What is written in one turn of the loop, to clients and to providers, goes out together.
+
+Sending wakes whoever waits at the other end, which costs as much as all else about it. Between two writes lies our own
+work for a request: time enough for the other end to take the first and to fall asleep again. Written at one go, many
+answers are one awakening. Whoever is alone does not wait: the write behind the last read goes out at once.
+
+Rules: bytes for one transport stay in order; `flush` before a transport is closed in an orderly way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+MOST = 16
+"""Writes that are held: beyond, there is little more to save, and whoever wrote first would wait for it."""
+MOST_BYTES = 64 * 1024
+
+
+class Outbox:
+    """Of one loop; shared by all that write on it."""
+
+    __slots__ = ("_held", "_loop", "_size", "expected")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.expected = 0
+        """Reads that have not led to a write yet. Some never do; then `_late` sends what waits for them."""
+        self._loop = loop
+        self._held: list[tuple[asyncio.Transport, bytes]] = []
+        self._size = 0
+
+    def write(self, transport: asyncio.Transport, data: bytes) -> None:
+        held = self._held
+        if self.expected <= 1:
+            self.expected = 0
+            if held:
+                self.flush()
+            transport.write(data)
+            return
+        self.expected -= 1
+        if not held:
+            self._loop.call_soon(self._late)
+        held.append((transport, data))
+        self._size += len(data)
+        if len(held) >= MOST or self._size >= MOST_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        held, self._held = self._held, []
+        self._size = 0
+        for transport, data in held:
+            if not transport.is_closing():
+                transport.write(data)
+
+    def _late(self) -> None:
+        """The turn is over."""
+        if len(self._held) == 1:
+            self.expected = 0
+        self.flush()

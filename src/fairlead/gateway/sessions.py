@@ -1,0 +1,70 @@
+"""Conversations, as far as the choice must know them: who answered last, and what that one holds in its prompt cache.
+
+A client may name its session; else a conversation that has already been answered once is known by its beginning. Kept
+in memory, the latest few thousand: whoever is forgotten is chosen for anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from itertools import islice
+from time import monotonic
+
+from fairlead.core.call import Caller, Standing
+from fairlead.dialects.dialect import View
+from fairlead.gateway.request import Incoming
+
+HEADERS = (b"x-claude-code-session-id", b"session_id", b"session-id", b"x-session-id")
+CACHE_KEY = re.compile(rb'"prompt_cache_key"\s*:\s*"([^"\\]{1,200})"')
+KEPT = 10_000
+CACHE_SECONDS = 300.0
+"""How long a provider keeps a prompt that is not asked for again."""
+READ = 2_048
+ANSWERED = 2
+"""Turns from which on a conversation has been answered before."""
+
+
+def of(incoming: Incoming, view: View) -> str:
+    """The session of a request; empty for one that begins a conversation nobody named."""
+    for header in HEADERS:
+        value = incoming.headers.get(header)
+        if value:
+            return value.decode("latin-1")[:200]
+    key = CACHE_KEY.search(incoming.body) if b'"prompt_cache_key"' in incoming.body else None
+    if key is not None:
+        return key.group(1).decode("utf-8", "replace")
+    if view.shape().turns <= ANSWERED:
+        return ""
+    begins = [(role, text[:READ]) for role, text in islice(view.texts(), 3)]
+    if not any(role in ("assistant", "model") for role, _ in islice(view.texts(), 12)):
+        return ""
+    first = next((text for role, text in begins if role == "user"), "")
+    system = next((text for role, text in begins if role in ("system", "developer")), "")
+    digest = hashlib.blake2b(f"{system}\0{first}".encode("utf-8", "surrogatepass"), digest_size=12)
+    return f"~{digest.hexdigest()}"
+
+
+def scoped(caller: Caller, session: str) -> str:
+    return f"{caller.tenant}\0{session}"
+
+
+class Sessions:
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[Standing, float]] = OrderedDict()
+
+    def standing(self, session: str) -> Standing | None:
+        found = self._kept.get(session)
+        if found is None:
+            return None
+        standing, until = found
+        if standing.cached and until < monotonic():
+            return Standing(standing.model, standing.channel)
+        return standing
+
+    def answered(self, session: str, model: str, channel: str, cached: int) -> None:
+        self._kept[session] = (Standing(model, channel, cached), monotonic() + CACHE_SECONDS)
+        self._kept.move_to_end(session)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)

@@ -1,0 +1,82 @@
+"""What the tiers of a policy have spent today, by tenant, and what is held for requests under way.
+
+Spent and held together never pass a budget: what a request may come to at most is held before it leaves, and given
+back when its cost is known. A day begins at midnight where the tenant is.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from fairlead.core.policy import Policy
+
+Account = tuple[str, str, str]
+"""Tenant, policy, tier."""
+
+
+class Day(msgspec.Struct):
+    date: int
+    """Ordinal, where the tenant is."""
+    spent: int = 0
+    held: int = 0
+
+
+class Hold(msgspec.Struct, frozen=True):
+    account: Account
+    date: int
+    amount: int
+
+
+class Tiers:
+    def __init__(self, timezones: Mapping[str, ZoneInfo]) -> None:
+        self._timezones = timezones
+        self._days: dict[Account, Day] = {}
+
+    def left(self, tenant: str, policy: Policy, now: float) -> tuple[tuple[str, int], ...]:
+        """Of the tiers that have a budget."""
+        found = []
+        for tier in policy.tiers:
+            if tier.budget is not None:
+                day = self._day((tenant, policy.name, tier.name), now)
+                found.append((tier.name, tier.budget - day.spent - day.held))
+        return tuple(found)
+
+    def hold(self, tenant: str, policy: Policy, tier: str, amount: int, now: float) -> Hold | None:
+        """None where the budget would not bear it."""
+        budget = next((one.budget for one in policy.tiers if one.name == tier), None)
+        account = (tenant, policy.name, tier)
+        day = self._day(account, now)
+        if budget is not None and day.spent + day.held + amount > budget:
+            return None
+        day.held += amount
+        return Hold(account, day.date, amount)
+
+    def settle(self, hold: Hold, cost: int) -> None:
+        """What was held is given back and what it cost is spent, on the day it was held for."""
+        day = self._days.get(hold.account)
+        if day is not None and day.date == hold.date:
+            day.held -= hold.amount
+            day.spent += cost
+
+    def spent(self, tenant: str, policy: str, tier: str, amount: int, now: float) -> None:
+        """Spent before this process began."""
+        self._day((tenant, policy, tier), now).spent += amount
+
+    def midnight(self, tenant: str, now: float) -> float:
+        """When the tenant's day began."""
+        here = datetime.datetime.fromtimestamp(now, self._zone(tenant))
+        return here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+    def _zone(self, tenant: str) -> datetime.tzinfo:
+        return self._timezones.get(tenant, datetime.UTC)
+
+    def _day(self, account: Account, now: float) -> Day:
+        date = datetime.datetime.fromtimestamp(now, self._zone(account[0])).toordinal()
+        day = self._days.get(account)
+        if day is None or day.date != date:
+            day = self._days[account] = Day(date)
+        return day

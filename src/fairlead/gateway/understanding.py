@@ -1,0 +1,112 @@
+"""What a request is about, as far as the choice hangs on it.
+
+A model that was named needs no more than its size. A rule that holds by structure, keyword or the caller's word alone
+is not kept waiting for the words to be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from fairlead import classify
+from fairlead.classify import keywords, tokens
+from fairlead.classify.sensitivity import pieces, strings
+from fairlead.core import traits
+from fairlead.core.call import Signal, Wishes
+from fairlead.core.choice import Choice
+from fairlead.core.coding import model_for
+from fairlead.core.policy import Policy
+from fairlead.core.table import OPEN, lookup
+from fairlead.dialects.dialect import View
+from fairlead.gateway.request import Incoming
+from fairlead.gateway.world import World
+
+SEARCHES = re.compile(rb'"type"\s*:\s*"web_search|"google_?[sS]earch"|"web_search_options"')
+"""How the dialects ask for a search of the web."""
+AT_ONCE = 65_536
+"""Bytes of a body that are searched without a pause."""
+CLOSE_TO_CONTEXT = 0.5
+"""Above this share of a model's context the size of the body is no longer estimate enough."""
+OF_A_KEYWORD = 0.9
+"""How sure a task is that one of its keywords tells."""
+
+
+def turn(world: World, asked: str, incoming: Incoming, view: View) -> tuple[str, tuple[Signal, ...]]:
+    """What a coding agent's turn asks for instead of the name it wrote, where such names are routed."""
+    coding = world.coding
+    if coding is None or not coding.routes(asked):
+        return asked, ()
+    size = tokens.input_tokens(view.shape())
+    kind, instead = model_for(coding, asked, view.shape(), size, SEARCHES.search(incoming.body) is not None)
+    return instead, (Signal("coding", "turn", kind),)
+
+
+async def sensitivities(world: World, body: bytes) -> tuple[Signal, ...]:
+    """What the configuration looks for, in all that the body says. Long bodies let others go on in between."""
+    detector = world.detector
+    if detector is None:
+        return ()
+    if len(body) <= AT_ONCE:
+        return detector.check(strings(body))
+    found: dict[str, float] = {}
+    for piece in pieces(strings(body)):
+        detector.read(piece, found)
+        await asyncio.sleep(0)
+    return detector.verdict(found)
+
+
+def signals(
+    world: World,
+    view: View,
+    incoming: Incoming,
+    choice: Choice,
+    wish: Wishes,
+    by_agent: bool,
+    sensitivities: tuple[Signal, ...],
+) -> tuple[Signal, ...]:
+    policy = choice.policy
+    rough = tokens.from_size(len(incoming.body))
+    near = choice.model is not None and rough > CLOSE_TO_CONTEXT * choice.model.context > 0
+    named = choice.model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
+    found = sensitivities
+    if named and not near and not policy.fallbacks and not wish.models:
+        limit = view.max_output()
+        usual = min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * view.answers
+        return (
+            *found,
+            Signal("tokens", "input", rough, 0.5),
+            Signal("tokens", "output", usual, 0.3),
+            Signal("tokens", "output_room", limit or 0),
+        )
+    shape = view.shape()
+    found += classify.signals(shape)
+    if choice.model is not None or incoming.operation != "generate":
+        return found
+    if world.keywords is not None:
+        found += keywords.find(world.keywords, view.texts())
+    if not settled(world, policy, found, wish):
+        found += classify.read(shape, view.texts())
+        found += named_tasks(world, found)
+    return found
+
+
+def settled(world: World, policy: Policy, found: tuple[Signal, ...], wish: Wishes) -> bool:
+    """Whether the table already says who answers."""
+    known = traits.read(found, wish)
+    if world.routes and lookup(known, world.routes) is not None:
+        return False
+    return bool(policy.rules) and lookup(known, policy.rules) not in (OPEN, None)
+
+
+def named_tasks(world: World, found: tuple[Signal, ...]) -> tuple[Signal, ...]:
+    """A declared task whose keyword stands in the request, where the request is of the kind that the task is."""
+    if not world.told_by:
+        return ()
+    task = next((signal.name for signal in found if signal.kind == "task"), "")
+    for signal in found:
+        if signal.kind == "keyword":
+            for name, like in world.told_by.get(signal.name, ()):
+                if not like or like == task:
+                    return (Signal("task", name, True, OF_A_KEYWORD),)
+    return ()

@@ -1,0 +1,280 @@
+"""What a caller says of its request beside it: knobs, one line each in a table.
+
+The same knob may come from several places; the nearer one counts: header `x-fairlead-KNOB`, the body's `fairlead`
+object, the model string (`auto?task=translation&max-cost=0.01`), the intent, the key's own defaults. OpenRouter's
+`models` and `provider` and its suffixes are read as knobs too. Sensitivity is read in every place: it only goes up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.classify.tasks import COMPLEXITIES, DOMAINS, LATENCY_CLASSES
+from fairlead.core.call import Wishes
+from fairlead.core.choice import AUTO, nearest
+from fairlead.core.choice import SUFFIXES as SHORT
+from fairlead.core.cost import nano
+from fairlead.dialects.dialect import View
+from fairlead.dialects.openai_chat.native import ChatView
+from fairlead.dialects.wishes import Options, Preferences
+from fairlead.errors import BadRequest, NotFound
+from fairlead.gateway.request import Incoming
+from fairlead.gateway.world import World
+
+SWITCH = {"true": True, "false": False, "1": True, "0": False}
+SENSITIVITIES = {"normal": False, "sensitive": True}
+BUDGETS = {"normal": False, "low": True}
+SORTS = ("price", "throughput", "latency")
+SUFFIXES = {":floor": "price", ":nitro": "throughput"}
+"""Of a model's name, as OpenRouter's callers write them."""
+NINE_DECIMALS = Decimal("1e-9")
+DEAREST = 1_000_000
+"""USD per million tokens: no bound."""
+PREFIX = b"x-fairlead-"
+
+
+INTENT = "intent:"
+_NONE = Wishes()
+
+
+class Said(Struct, frozen=True):
+    wishes: Wishes
+    policy: str = ""
+    """The policy that was named."""
+    warnings: tuple[str, ...] = ()
+
+
+_NOTHING = Said(_NONE)
+
+
+def read(world: World, incoming: Incoming, view: View) -> tuple[str, Said]:
+    """(the model string without its suffixes, all that was said beside it)."""
+    asked, options = view.model, view.options
+    own = incoming.caller.defaults
+    knobs = stated(incoming.headers, options)
+    preferences = preferred(view.preferences(), view.fallbacks()) if isinstance(view, ChatView) else {}
+    if "?" in asked or asked.endswith(tuple(SUFFIXES)):
+        asked, more = suffixed(asked, world)
+        knobs = {**more, **knobs}
+    if asked.startswith(INTENT):
+        knobs = _intended(world, asked.removeprefix(INTENT), knobs)
+        asked = AUTO
+    if not knobs and not own and not preferences and not incoming.sensitive:
+        return asked, _NOTHING
+    policy = knobs.pop("policy", "")
+    suffix = asked.removeprefix(f"{AUTO}:")
+    if policy and suffix != asked and policy != SHORT.get(suffix, suffix):
+        raise BadRequest(
+            f"x-fairlead-policy says {policy!r} and the model {asked!r} names another; say one of them.",
+            param="fairlead.policy",
+        )
+    wishes = come_to(knobs, options, own, preferences)
+    if incoming.sensitive and not wishes.sensitive:
+        wishes = msgspec.structs.replace(wishes, sensitive=True)
+    return asked, Said(wishes, policy)
+
+
+def come_to(
+    knobs: Mapping[str, str],
+    options: Options | None,
+    own: Iterable[tuple[str, str]] = (),
+    preferences: Mapping[str, Any] | None = None,
+) -> Wishes:
+    """What was said, with the key's own defaults behind it. Sensitivity is looked up wherever it may stand."""
+    defaults = dict(own)
+    said = [knobs.get("sensitivity"), defaults.get("sensitivity"), None if options is None else options.sensitivity]
+    read = [_sensitive(text) for text in said if text is not None]  # each is checked, whatever the others say
+    sensitive = any(read)
+    fields = _fields({**defaults, **knobs})
+    return Wishes(**{**(preferences or {}), **fields, "sensitive": sensitive})
+
+
+def _intended(world: World, name: str, knobs: Mapping[str, str]) -> dict[str, str]:
+    intent = world.intents.get(name)
+    if intent is None:
+        hint = nearest(name, list(world.intents))
+        raise NotFound(
+            f"there is no intent {name[:100]!r}.{hint} `fairlead config intents` lists them.",
+            param="model",
+            code="intent_not_found",
+        )
+    for knob, text in intent.items():
+        if knobs.get(knob, text).lower() != text.lower():
+            raise BadRequest(
+                f"x-fairlead-{knob} says {knobs[knob]!r} and intent {name} says {text!r}; say one of them.", param=knob
+            )
+    return {**intent, **knobs}
+
+
+def stated(headers: Mapping[bytes, bytes], options: Options | None) -> dict[str, str]:
+    """Knob -> what header or body say of it; the header counts."""
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        if name.startswith(PREFIX):
+            found[name[11:].decode("latin-1")] = value.decode("latin-1").strip()
+    if options is not None:
+        for field, wish in msgspec.structs.asdict(options).items():
+            key = field.replace("_", "-")
+            if wish is not None and key not in found:
+                found[key] = ",".join(wish) if isinstance(wish, list) else _text(wish)
+    return found
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def suffixed(asked: str, world: World) -> tuple[str, dict[str, str]]:
+    """(the model string without its suffixes, the knobs in them). A model of that very name is meant as it is."""
+    if world.snapshot.resolve(asked) is not None:
+        return asked, {}
+    name, mark, query = asked.partition("?")
+    found: dict[str, str] = {}
+    if mark:
+        for key, value in parse_qsl(query, keep_blank_values=True):
+            if key not in KNOBS:
+                known = ", ".join(KNOBS)
+                raise BadRequest(
+                    f"the model string says {key!r}, which is no knob.{nearest(key, list(KNOBS))} There are: {known}.",
+                    param="model",
+                )
+            found[key] = value
+    for suffix, sort in SUFFIXES.items():
+        if name.endswith(suffix) and name != f"auto{suffix}":
+            name = name.removesuffix(suffix)
+            found.setdefault("sort", sort)
+    return name, found
+
+
+def _fields(found: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of `Wishes` that the knobs come to. Raises BadRequest naming the knob that is wrong."""
+    wishes: dict[str, Any] = {}
+    for knob, text in found.items():
+        row = KNOBS.get(knob)
+        if row is not None:
+            field, reader = row
+            value = reader(knob, text)
+            if value is not None:
+                wishes[field] = value
+    return wishes
+
+
+def preferred(preferences: Preferences | None, models: list[str] | None) -> dict[str, Any]:
+    """OpenRouter's `provider` object and `models` list as fields of `Wishes`."""
+    found: dict[str, Any] = {}
+    if models:
+        found["models"] = tuple(models)
+    if preferences is None:
+        return found
+    if preferences.only is not None:
+        found["providers"] = tuple(preferences.only)
+    if preferences.ignore:
+        found["not_providers"] = tuple(preferences.ignore)
+        both = set(preferences.ignore) & set(preferences.only or ())
+        if both:
+            raise BadRequest(
+                f"provider.only and provider.ignore both name {', '.join(sorted(both))}.", param="provider.ignore"
+            )
+    if preferences.order:
+        found["provider_order"] = tuple(preferences.order)
+    if preferences.allow_fallbacks is False:
+        found["stay"] = True
+    if preferences.sort is not None:
+        found["sort"] = _sort("provider.sort", preferences.sort)
+    if preferences.max_price is not None:
+        found["max_rates"] = (_rate(preferences.max_price, "prompt"), _rate(preferences.max_price, "completion"))
+    if preferences.data_collection == "deny":
+        found["no_collection"] = True
+    return found
+
+
+def _rate(prices: Mapping[str, float], of: str) -> int:
+    amount = prices.get(of, DEAREST)
+    if not 0 <= amount <= DEAREST:
+        raise BadRequest(f"provider.max_price.{of} has to be an amount of USD per million tokens.", param="provider")
+    return round(amount * 1_000_000_000)
+
+
+def _number(knob: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be a number from 0 to 1.", param=knob)
+    return value
+
+
+def _money(knob: str, text: str) -> int:
+    try:
+        amount = Decimal(text)
+        if amount.is_finite() and amount >= 0:
+            return nano(amount.quantize(NINE_DECIMALS, ROUND_DOWN))
+    except (InvalidOperation, ValueError):
+        pass
+    raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be an amount of USD such as 0.01.", param=knob)
+
+
+def _milliseconds(knob: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:12]) < 1:
+        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be whole milliseconds such as 2000.", param=knob)
+    return int(text[:12])
+
+
+def _switch(knob: str, text: str) -> bool:
+    if text.lower() not in SWITCH:
+        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be true or false.", param=knob)
+    return SWITCH[text.lower()]
+
+
+def _word(knob: str, text: str, known: tuple[str, ...]) -> str:
+    if text.lower() not in known:
+        hint = nearest(text, list(known))
+        raise BadRequest(
+            f"x-fairlead-{knob} is {text[:100]!r}; it has to be one of {', '.join(known)}.{hint}", param=knob
+        )
+    return text.lower()
+
+
+def _sort(knob: str, text: str) -> str:
+    return _word(knob, text, SORTS)
+
+
+def _sensitive(text: str) -> bool:
+    if text.lower() not in SENSITIVITIES:
+        raise BadRequest(f"x-fairlead-sensitivity is {text!r}; it has to be normal or sensitive.", param="sensitivity")
+    return SENSITIVITIES[text.lower()]
+
+
+def _low(knob: str, text: str) -> bool:
+    if text.lower() not in BUDGETS:
+        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be normal or low.", param=knob)
+    return BUDGETS[text.lower()]
+
+
+def _tags(knob: str, text: str) -> tuple[str, ...]:
+    return tuple(tag.strip()[:100] for tag in text.split(",") if tag.strip())[:20]
+
+
+KNOBS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
+    "task": ("task", lambda knob, text: text[:100]),
+    "complexity": ("complexity", lambda knob, text: _word(knob, text, COMPLEXITIES)),
+    "domain": ("domain", lambda knob, text: _word(knob, text, DOMAINS)),
+    "latency-class": ("latency_class", lambda knob, text: _word(knob, text, LATENCY_CLASSES)),
+    "quality-floor": ("quality_floor", _number),
+    "max-cost": ("max_cost", _money),
+    "max-latency": ("max_latency_ms", _milliseconds),
+    "budget": ("low_budget", _low),
+    "sensitivity": ("sensitive", lambda knob, text: _sensitive(text)),
+    "strict": ("strict", _switch),
+    "session": ("session", lambda knob, text: text[:200]),
+    "tags": ("tags", _tags),
+    "sort": ("sort", _sort),
+}
+"""Knob -> (field of `Wishes`, how it is read)."""

@@ -1,0 +1,68 @@
+"""The head of a request that comes again: who keeps a connection sends the same one each time, but for the length.
+
+A head that the parser has taken is remembered as what stands before and behind the digits of its Content-Length. Bytes
+that differ in nothing but these digits would be read the same way, so the parser need not look at them again. Only a
+request that is whole is taken so: one read brings the head, its body and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fairlead.server.exchange import Exchange, Line
+
+LONGEST = 2048
+"""Bytes of a head that is kept as long as its connection."""
+DIGITS = 9
+"""A length may have at most."""
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
+END = b"\r\n\r\n"
+ACTED_ON = frozenset((b"expect", b"upgrade", b"transfer-encoding"))
+"""Headers that make the connection do something: the parser sees them every time."""
+
+
+class Head:
+    """A head, and what the parser read in it."""
+
+    __slots__ = ("_before", "_behind", "_headers", "_method", "_path", "_query", "_reach", "_start")
+
+    def __init__(self, first: Exchange, before: bytes, behind: bytes) -> None:
+        self._method = first.method
+        self._path = first.path
+        self._query = first.query
+        self._headers = first.headers
+        self._before = before
+        self._behind = behind
+        self._start = len(before)
+        self._reach = len(before) + DIGITS + len(behind)
+
+    def again(self, data: bytes, connection: Line, received: float) -> Exchange | None:
+        """The next request, if these bytes are this head again with all of its body."""
+        if not data.startswith(self._before):
+            return None
+        end = data.find(self._behind, self._start, self._reach)
+        if end < 0:
+            return None
+        digits = data[self._start : end]
+        body = data[end + len(self._behind) :]
+        if not digits.isdigit() or int(digits) != len(body):
+            return None
+        exchange = Exchange(connection, received)
+        exchange.method = self._method
+        exchange.path = self._path
+        exchange.query = self._query
+        exchange.headers = self._headers
+        exchange.body = body
+        return exchange
+
+
+def remembered(data: bytes, exchange: Exchange) -> Head | None:
+    """The head of a request the parser has made of `data`; None unless the data hold just this request, and the
+    connection goes on behind it."""
+    size = len(data) - len(exchange.body)
+    if not exchange.keep_alive or size > LONGEST or not ACTED_ON.isdisjoint(exchange.headers):
+        return None
+    found = LENGTH.search(data, 0, size)
+    if found is None or int(found[1]) != len(exchange.body) or data.find(END) + len(END) != size:
+        return None
+    return Head(exchange, data[: found.start(1)], data[found.end(1) : size])
