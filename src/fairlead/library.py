@@ -156,7 +156,11 @@ class Gateway:
         world = build(self._config, load_catalogue(), b"")
         chosen = "state_dir" in self._config.server.model_fields_set
         folder = Path(self._config.server.state_dir) if chosen else None
-        ledger: Ledger = MemoryLedger() if folder is None else EmbeddedLedger(folder)
+        ledger: Ledger = (
+            MemoryLedger()
+            if folder is None
+            else EmbeddedLedger(folder, decisions_days=self._config.server.decisions_days)
+        )
         self._runtime = Runtime(world, ledger, simulated_upstream(self._config, self._speed), folder=folder)
         await self._runtime.open()
         return self
@@ -229,10 +233,9 @@ class Gateway:
         fairlead: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
         """What would be done with the request, and why; nothing is sent."""
-        from fairlead.gateway.explanation import paragraphs
+        from fairlead.gateway.explanation import described
 
-        call, plan = pipeline.explain(self._open(), self._incoming(messages, model, False, params, fairlead))
-        return {**pipeline.described(call, plan), "explanation": paragraphs(call, plan)}
+        return described(pipeline.explain(self._open(), self._incoming(messages, model, False, params, fairlead)))
 
     async def decision(self, request_id: str) -> Record | None:
         """The record of a finished request: attempts, tokens, exact cost."""

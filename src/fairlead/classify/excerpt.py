@@ -66,7 +66,7 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
     asked = last or system
     divide = 2 if max(asked[:DENSE_PROBE], default="") >= DENSE_FROM else 1
     head, tail = HEAD_CHARS // divide, TAIL_CHARS // divide
-    parts = []
+    parts: list[str] = []
     if system and last:
         parts += (SYSTEM, system[: SYSTEM_CHARS // divide])
     if first is not last:

@@ -7,6 +7,8 @@ Wrapping 64-bit integers only: the rows are the same in every process and on eve
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +119,7 @@ def spelled(found: Words) -> list[str]:
     ]
     return [
         *token,
-        *(" ".join(two) for two in zip(token, token[1:], strict=False)),
+        *(" ".join(two) for two in pairwise(token)),
         *(" ".join(three) for three in zip(token, token[1:], token[2:], strict=False)),
         *(f"{token[at][:STEM]}…" for at in found.long.tolist()),
     ]

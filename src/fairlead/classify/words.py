@@ -19,7 +19,7 @@ from fairlead.classify.heads import LATIN_LANGUAGES, SPANS
 from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, TABLE, TASKS, Domain
 from fairlead.core.call import Shape, Signal
 
-CRITICAL_FROM = 0.6
+CRITICAL_FROM = 0.5
 """Calibrated probability from which the domain is `critical`, whatever the task."""
 USUAL_CLASS = 0.5
 """How surely a task's usual latency class is the caller's."""

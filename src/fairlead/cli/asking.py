@@ -17,8 +17,7 @@ from fairlead.errors import FairleadError
 
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
-    from fairlead.core.call import Call
-    from fairlead.core.plan import Plan
+    from fairlead.gateway.explanation import Explained
 
 MAX_BYTES = 32 * 1024 * 1024
 BESIDE = "note: {other} may have other models and keys than this terminal; it may decide differently"
@@ -106,14 +105,14 @@ def parse(whole: str, given: str) -> dict[str, object]:
     return body
 
 
-def planned(config: Config, body: bytes) -> tuple[Call, Plan]:
+def planned(config: Config, body: bytes) -> Explained:
     """Steps 1 to 4 of the pipeline for a caller without restrictions. Raises RequestError for a bad request."""
     import asyncio
 
     return asyncio.run(_planned(config, body))
 
 
-async def _planned(config: Config, body: bytes) -> tuple[Call, Plan]:
+async def _planned(config: Config, body: bytes) -> Explained:
     from fairlead.core.call import Caller
     from fairlead.gateway import pipeline
     from fairlead.gateway.request import Incoming

@@ -21,6 +21,7 @@ from fairlead.errors import FairleadError, StateError
 from fairlead.store.ledger import DATABASE, SPOOL
 from fairlead.store.owner import is_owned
 from fairlead.store.reports import Report, Window, open_ledger
+from fairlead.store.sqlite import contents as stored_contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +101,25 @@ def decision(state_dir: Path, request_id: str) -> Record | None:
             lambda: connection.execute("SELECT record FROM requests WHERE id = ?", (request_id,)).fetchone(),
         )
     return None if row is None else msgspec.msgpack.decode(row[0], type=Record)
+
+
+def contents(state_dir: Path, keys: tuple[str, ...]) -> dict[str, bytes]:
+    """What decisions hang on; where a server runs, what it has is in the ledger's file afterwards."""
+    found = ask_owner(state_dir, f"/contents?{urlencode([('key', key) for key in keys])}")
+    if found is not None:
+        return msgspec.json.decode(found, type=dict[str, bytes])
+    demand_ledger(state_dir)
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        return _reading(state_dir, lambda: stored_contents(connection, keys))
+
+
+def latest(state_dir: Path, count: int) -> list[Record]:
+    """The last finished requests that reached the ledger's file, newest first."""
+    contents(state_dir, ())
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        sql = "SELECT record FROM requests ORDER BY at_ms DESC, seq DESC LIMIT ?"
+        rows = _reading(state_dir, lambda: connection.execute(sql, (count,)).fetchall())
+    return [msgspec.msgpack.decode(row[0], type=Record) for row in rows]
 
 
 def report(state_dir: Path, config: Callable[[], Config], window: Window, baselines: tuple[str, ...]) -> Report:

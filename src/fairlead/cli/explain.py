@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.cli.asking import body_of, deciding, planned, put_json, settings, shared_options
-from fairlead.cli.messages import tr
+from fairlead.cli.messages import language, tr
 
 if TYPE_CHECKING:
-    from fairlead.core.call import Call, Signal
-    from fairlead.core.plan import Plan
+    from fairlead.core.call import Signal
     from fairlead.core.record import Attempt, Record
+    from fairlead.gateway.explanation import Explained
 
 
 @click.command("explain")
@@ -40,25 +40,23 @@ def command(
     if given.startswith("req_") and not any(char.isspace() for char in given):
         show_record(given, path, state_dir, as_json)
         return
-    from fairlead.gateway import pipeline
-    from fairlead.gateway.explanation import paragraphs
+    from fairlead.gateway.explanation import described
 
-    call, plan = planned(deciding(path), body_of(given, model, policy))
+    found = planned(deciding(path), body_of(given, model, policy))
     if as_json:
-        put_json({**pipeline.described(call, plan), "explanation": paragraphs(call, plan)})
+        put_json(described(found, language()))
     else:
-        show_plan(call, plan)
-    if not plan.steps:
+        show_plan(found)
+    if not found.plan.steps:
         sys.exit(1)
 
 
-def show_plan(call: Call, plan: Plan) -> None:
-    from fairlead.cli.tables import figure, line, money, table
+def show_plan(found: Explained) -> None:
+    from fairlead.cli.tables import line, money
+    from fairlead.gateway.explanation import asked, understood
 
-    asks = "The request asks for {asked}, so policy {policy} ({strategy}) chooses."
-    if plan.strategy == "pinned":
-        asks = "The request asks for {asked}, which names the model."
-    line(tr(asks).format(asked=repr(call.model), policy=plan.policy, strategy=plan.strategy))
+    plan = found.plan
+    line(asked(found, language()))
     targets = [target for step in plan.steps for target in step.targets]
     if targets:
         first = targets[0]
@@ -70,7 +68,29 @@ def show_plan(call: Call, plan: Plan) -> None:
     else:
         line(tr("No model may answer it."), "bold")
     line()
-    show_signals(call.signals)
+    for words in understood(found, language()):
+        line(words)
+    line()
+    show_signals(found.call.signals)
+    show_choice(found)
+    version = tr("policy {policy} ({strategy}), version {version}; snapshot {snapshot}")
+    line(
+        version.format(
+            policy=plan.policy, strategy=plan.strategy, version=plan.policy_hash, snapshot=plan.snapshot_hash
+        )
+    )
+
+
+def show_choice(found: Explained) -> None:
+    """Why the first is first, the candidates, who was left out, and what would flip it."""
+    from fairlead.cli.tables import figure, line, money, table
+    from fairlead.gateway.chinese import told
+    from fairlead.gateway.explanation import flip_in_words, why
+
+    plan = found.plan
+    for words in why(found, language()):
+        line(words)
+    targets = [target for step in plan.steps for target in step.targets]
     if targets:
         rows = [
             (
@@ -98,16 +118,15 @@ def show_plan(call: Call, plan: Plan) -> None:
         table(headings, rows, title=tr("Candidates, first choice first"))
     if plan.rejected:
         rejected = [
-            (f"{one.model}@{one.channel}" if one.channel else one.model, one.reason, one.detail)
+            (f"{one.model}@{one.channel}" if one.channel else one.model, one.reason, told(one.detail, language()))
             for one in plan.rejected
         ]
         table((tr("left out"), tr("reason"), tr("because")), rejected, title=tr("Left out"))
-    version = tr("policy {policy} ({strategy}), version {version}; snapshot {snapshot}")
-    line(
-        version.format(
-            policy=plan.policy, strategy=plan.strategy, version=plan.policy_hash, snapshot=plan.snapshot_hash
-        )
-    )
+    if found.flips:
+        line(tr("What would flip it"), "bold")
+        for flip in found.flips:
+            line(flip_in_words(flip, language()))
+        line()
 
 
 def show_signals(signals: tuple[Signal, ...]) -> None:
@@ -128,13 +147,34 @@ def show_record(request_id: str, path: Path | None, state_dir: Path | None, as_j
         raise FairleadError(
             f"the ledger in {where} has no request {request_id!r}; its id is in the answer's x-fairlead-request-id"
         )
+    made = _made(where, record)
     if as_json:
-        put_json(named(record))
+        from fairlead.gateway.explanation import record_described
+
+        put_json(record_described(record, made, language()))
         return
-    tell(record)
+    tell(record, made)
 
 
-def tell(record: Record) -> None:
+def _made(state_dir: Path, record: Record) -> Explained | None:
+    """The choice made again, where all it hung on is kept."""
+    if record.decision is None:
+        return None
+    from fairlead.cli.books import contents
+    from fairlead.cli.terminal import say
+    from fairlead.gateway.contents import keys
+    from fairlead.gateway.explanation import of_record
+    from fairlead.gateway.replay import NotReplayable, replay
+
+    try:
+        again = replay(record, contents(state_dir, keys(record)))
+    except NotReplayable as problem:
+        say(tr("note: {problem}").format(problem=problem))
+        return None
+    return of_record(again.case, again.plan)
+
+
+def tell(record: Record, made: Explained | None = None) -> None:
     from fairlead.cli.tables import line, money
 
     when = datetime.fromtimestamp(record.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -166,6 +206,9 @@ def tell(record: Record) -> None:
     tell_attempts(record)
     if record.signals:
         show_signals(record.signals)
+    if made is not None:
+        line(tr("Why it went there"), "bold")
+        show_choice(made)
     facts = [(tr("policy version"), record.policy_hash), (tr("snapshot"), record.snapshot)]
     facts += [(tr("task"), record.task)] if record.task else []
     facts += [(tr("session"), record.session)] if record.session else []
@@ -210,23 +253,6 @@ def tell_attempts(record: Record) -> None:
         tr("price row"),
     )
     table(headings, bill, title=tr("Cost lines"))
-
-
-def named(value: object) -> object:
-    """Records by field names (the ledger keeps them as arrays); amounts also as plain decimals."""
-    import msgspec
-
-    from fairlead.core.cost import plain
-
-    if isinstance(value, msgspec.Struct):
-        told: dict[str, object] = {}
-        for name in value.__struct_fields__:
-            part = getattr(value, name)
-            told[name] = named(part)
-            if name in ("cost", "amount", "baseline_cost") and isinstance(part, int):
-                told[f"{name}_usd"] = plain(part)
-        return told
-    return [named(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _attempt(attempt: Attempt) -> tuple[str, ...]:

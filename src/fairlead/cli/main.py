@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "One minute of mixed work through simulated models, and what routing saved.",
     "route": "Say which model a request would go to, without sending it.",
     "explain": "Say in words why a request would go, or went, where it goes.",
+    "replay": "Make decisions again from what is stored of them.",
     "models": "List the models, their prices and what they can do.",
     "report": "What was asked, what it cost, what it would have cost elsewhere.",
     "config": "Check a configuration file, or show what it comes to.",

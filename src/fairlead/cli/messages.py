@@ -10,6 +10,7 @@ import os
 import re
 from functools import cache
 from string import Formatter
+from typing import Literal
 
 CHINESE: dict[str, str] = {
     # help
@@ -138,10 +139,6 @@ CHINESE: dict[str, str] = {
     "at an unknown price": "价格未知",
     "about {cost}": "约 {cost}",
     "no model may answer this request:": "没有模型可以应答这个请求：",
-    "The request asks for {asked}, so policy {policy} ({strategy}) chooses.": (
-        "请求要的是 {asked}，由策略 {policy}（{strategy}）选择。"
-    ),
-    "The request asks for {asked}, which names the model.": "请求要的是 {asked}，已指定模型。",
     "It would go to {model} via {channel}, for about {cost}.": "它会交给 {model}，经由 {channel}，约 {cost}。",
     "It would go to {model} via {channel}; its price is unknown.": "它会交给 {model}，经由 {channel}；价格未知。",
     "No model may answer it.": "没有模型可以应答它。",
@@ -193,6 +190,34 @@ CHINESE: dict[str, str] = {
     "unit": "单位",
     "amount": "金额",
     "price row": "价格来源",
+    "What would flip it": "怎样会改变选择",
+    "Why it went there": "为什么交给它",
+    "note: {problem}": "注意：{problem}",
+    # replay
+    "Make decisions again from what is stored of them.": "用保存的数据重新做出决定。",
+    "{request}: the same plan again, to the last figure: {model}, {steps} ready, {rejected} left out.": (
+        "{request}：重新得到完全相同的方案：{model}，备有 {steps} 个，落选 {rejected} 个。"
+    ),
+    "{request}: NOT the same plan: it went to {before}, now it would go to {model}.": (
+        "{request}：方案不同：当时交给 {before}，现在会交给 {model}。"
+    ),
+    "{request}: NOT the same plan, though {model} is first both times.": "{request}：方案不同，不过首选都是 {model}。",
+    "It was decided by fairlead {then}; this is {now}, which may decide otherwise by right.": (
+        "当时由 fairlead {then} 决定；现在是 {now}，结果不同可能是合理的。"
+    ),
+    "Under {config}: the same first choice, {model}, for about {cost}.": "在 {config} 下：首选不变，仍是 {model}，约 {cost}。",
+    "Under {config}: {model} instead of {before}, for about {cost} instead of {instead}.": (
+        "在 {config} 下：{before} 改为 {model}，成本由约 {instead} 变为约 {cost}。"
+    ),
+    "{count} decisions made again: {same} the same, {different} different, {missing} not kept; {named} named their model.": (
+        "重做 {count} 个决定：{same} 个相同，{different} 个不同，{missing} 个未保存；另有 {named} 个请求指定了模型。"
+    ),
+    "{count} of them were decided by another version.": "其中 {count} 个由另一版本决定。",
+    "Under {config} {moved} of {count} would go elsewhere; expected cost {cost} instead of {instead}.": (
+        "在 {config} 下，{count} 个中有 {moved} 个会改变去向；预期成本由 {instead} 变为 {cost}。"
+    ),
+    "from": "原来",
+    "to": "改为",
     "policy version": "策略版本",
     "snapshot": "快照",
     "session": "会话",
@@ -265,6 +290,10 @@ ERRORS: dict[str, str] = {
 def chinese() -> bool:
     language = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     return language.lower().startswith("zh")
+
+
+def language() -> Literal["en", "zh"]:
+    return "zh" if chinese() else "en"
 
 
 def tr(message: str) -> str:

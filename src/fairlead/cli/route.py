@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fairlead.cli.asking import body_of, deciding, planned, put_json, shared_options
-from fairlead.cli.messages import tr
+from fairlead.cli.messages import language, tr
 
 
 @click.command("route")
@@ -29,11 +29,12 @@ def command(given: str, path: Path | None, model: str | None, policy: str | None
     from fairlead.cli.tables import money
     from fairlead.cli.terminal import put, say, visible
     from fairlead.gateway import pipeline
-    from fairlead.gateway.explanation import paragraphs
+    from fairlead.gateway.explanation import described
 
-    call, plan = planned(deciding(path), body_of(given, model, policy))
+    found = planned(deciding(path), body_of(given, model, policy))
+    plan = found.plan
     if as_json:
-        put_json({**pipeline.described(call, plan), "explanation": paragraphs(call, plan)})
+        put_json(described(found, language()))
     elif plan.steps:
         target = plan.steps[0].targets[0]
         cost = target.expected.cost

@@ -65,11 +65,12 @@ def _found(value: Any, annotation: Any, metadata: Iterable[Any], path: NodePath)
 
 
 def renamed(section: Section, rename: Rename) -> Section:
-    """The same with every reference under the name that `rename(what, name)` gives."""
+    """The same with every reference under the name that `rename(what, name)` gives. What was left out stays so."""
     fields = type(section).model_fields
     update = {
         field: _renamed(getattr(section, field), info.annotation, info.metadata, rename)
         for field, info in fields.items()
+        if field in section.model_fields_set
     }
     return section.model_copy(update=update)
 

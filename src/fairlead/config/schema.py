@@ -82,6 +82,9 @@ class Server(Section):
     header_timeout: Seconds = Field(10, description="How long a client may take to send its request head.")
     body_timeout: Seconds = Field(10, description="How long a client may pause while it sends its body.")
     request_timeout: Seconds = Field(600, description="Deadline of a whole request, all attempts together.")
+    decisions_days: Whole = Field(
+        30, ge=1, le=36_500, description="How long a decision is kept so that it can be made again."
+    )
 
 
 class SimulatedModel(Section):

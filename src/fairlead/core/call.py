@@ -59,7 +59,7 @@ class View(Protocol):
         ...
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who asks, and what their key allows. None means "no restriction"."""
 
     name: str
@@ -80,7 +80,7 @@ class Caller(msgspec.Struct, frozen=True):
     """What the key says of its requests where they say nothing, knob by knob."""
 
 
-class Wishes(msgspec.Struct, frozen=True):
+class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the caller declared with the request: it can narrow a choice, never widen it."""
 
     quality_floor: float | None = None
@@ -175,7 +175,10 @@ class Call(msgspec.Struct, frozen=True):
         """Declared, by key, or found in what it says."""
         if self.caller.sensitive or self.wishes.sensitive:
             return True
-        return any(signal.value is sensitivity.BINDS and signal.kind == sensitivity.SIGNAL for signal in self.signals)
+        for signal in self.signals:  # noqa: SIM110 - asked of every channel of every request
+            if signal.kind == sensitivity.SIGNAL and signal.value is sensitivity.BINDS:
+                return True
+        return False
 
 
 def child(

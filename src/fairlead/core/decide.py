@@ -71,6 +71,8 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
             targets = _with_fallbacks(targets, policy, snapshot, rejected)
     if targets and (policy.critical or call.wishes.stay):
         targets = _bound(targets, ask, rejected)
+    if rejected:
+        rejected = _once(rejected)
     for target in targets[1 + FAILOVERS :]:
         rejected.append(Rejection(target.model.name, "", "outranked", OUTRANKED))
     return Plan(
@@ -111,10 +113,13 @@ def candidates(
         if fit:
             fit = channels_in_order(ask, model, fit)
             targets.append(Target(model, fit, expected(ask, model, fit[0])))
-        elif not rejected[-1].channel:
-            # Out as a whole: what was said of single channels before says nothing more.
-            rejected = [one for one in rejected if one.model != model.name or not one.channel]
     return targets, rejected
+
+
+def _once(rejected: list[Rejection]) -> list[Rejection]:
+    """Of a model that is out as a whole, what was said of its channels says nothing more."""
+    whole = {one.model for one in rejected if not one.channel}
+    return [one for one in rejected if not one.channel or one.model not in whole]
 
 
 def channels_in_order(ask: Ask, model: Model, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:

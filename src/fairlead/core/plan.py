@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from fairlead.core.model import Channel, Model
 from fairlead.core.table import NO_SETTINGS, Settings
 
 Move = Literal["first", "failover", "escalate", "downgrade"]
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -73,3 +75,24 @@ class Plan(msgspec.Struct, frozen=True):
     settings: Settings = NO_SETTINGS
     named: bool = False
     """Whether the caller named the model, so that none was chosen."""
+
+
+def digest(plan: Plan) -> str:
+    """Two plans with the same digest do the same and say the same of who was left out."""
+    steps = [
+        (
+            step.move,
+            target.model.name,
+            [channel.id for channel in target.channels],
+            target.expected,
+            target.score,
+            target.parts,
+            target.tier,
+            target.thinking,
+            target.downgraded,
+        )
+        for step in plan.steps
+        for target in step.targets
+    ]
+    told = _encode((plan.strategy, plan.rule, plan.reason, steps, plan.rejected))
+    return blake2b(told, digest_size=8).hexdigest()

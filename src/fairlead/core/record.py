@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from fairlead.core.call import Signal
+from fairlead.core.call import Signal, Standing, Wishes
 
 Outcome = Literal["ok", "failed", "cancelled", "lost"]
 """`lost`: the process died before the attempt ended; its figures are estimates."""
@@ -87,6 +87,28 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     move: str = "first"
 
 
+class Decision(msgspec.Struct, frozen=True, array_like=True):
+    """What a choice hung on beside the signals, so that it can be made again. What many requests share (the snapshot,
+    the conditions, the policy, what the key allows) is stored once and named here."""
+
+    start: int
+    """Epoch milliseconds at which the process began: versions of conditions are counted from there."""
+    at: int
+    """Epoch seconds: which price rows held."""
+    policy: str
+    """Digest of the policy as it held for this request."""
+    caller: str
+    """Digest of what the key allows."""
+    wishes: Wishes
+    standing: Standing | None
+    tiers: tuple[tuple[str, int], ...]
+    rule: str
+    reason: str
+    tier: str
+    plan: str
+    """Digest of the plan: its steps, and who was left out and why."""
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     """One finished request. Everything the ledger, the report and a later replay need."""
 
@@ -128,6 +150,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     session: str = ""
     signals: tuple[Signal, ...] = ()
     version: str = ""
+    decision: Decision | None = None
+    """Where a model was chosen; None where the caller named one."""
 
 
 class Audit(msgspec.Struct, frozen=True, array_like=True, tag="a"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fairlead.core.cost import cost_lines, total, usage_cost
+from fairlead.core.cost import cost_lines, expected_cost, total, usage_cost
+from fairlead.core.execution import Candidate
 from fairlead.core.model import Price
 from fairlead.core.record import CostLine, Usage
 from fairlead.gateway.world import World
@@ -21,3 +22,11 @@ def baseline_cost(world: World, usage: Usage, at: int) -> int | None:
     channel = world.baseline_channel
     price = None if channel is None else channel.price_at(at)
     return None if price is None else usage_cost(price, usage)
+
+
+def likely_cost(candidate: Candidate, price: Price | None) -> int:
+    """What an attempt is expected to cost at its own channel."""
+    expected = candidate.target.expected
+    if candidate.channel is candidate.target.channels[0]:
+        return expected.cost or 0
+    return 0 if price is None else expected_cost(price, expected.input_tokens, expected.output_tokens)

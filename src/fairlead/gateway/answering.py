@@ -6,12 +6,14 @@ import time
 from typing import cast
 
 from fairlead.core.call import Call
+from fairlead.core.cost import plain
 from fairlead.core.record import Usage
 from fairlead.dialects import toolnames
 from fairlead.dialects.dialect import Asked, Reader, View
 from fairlead.dialects.embeddings import EmbeddingsView, as_asked
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.table import DIALECTS
+from fairlead.dialects.translate import Losses
 from fairlead.dialects.translating import Translating
 from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint
@@ -45,6 +47,21 @@ def whole(call: Call, dialect: str, body: bytes, model: str) -> tuple[bytes, Usa
     if call.operation == "generate":
         answer = toolnames.restored(answer, toolnames.own(cast(View, call.view).neutral(), dialect))
     return DIALECTS[call.dialect].write_answer(answer, asked(call, model)), answer.usage, ""
+
+
+def own_headers(
+    call: Call, cost: int | None, baseline: int | None, tried: int, ours: float, losses: Losses | None
+) -> bytes:
+    """The header lines that are this answer's own."""
+    compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
+    return (
+        f"x-fairlead-request-id: {call.id}\r\n"
+        f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
+        f"x-fairlead-attempts: {tried}\r\n"
+        f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
+        f"{losses.header() if losses is not None else ''}"
+        f"{warned(call) if call.warnings else ''}"
+    ).encode()
 
 
 def warned(call: Call) -> str:

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING
 
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
-from fairlead.core.cost import expected_cost, plain, worst_cost
+from fairlead.core.cost import worst_cost
 from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate
-from fairlead.core.model import Price
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Intent, Outcome, Record, Usage
 from fairlead.dialects.dialect import Reader
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest, DeadlineExceeded, Forbidden, RequestError, UpstreamFailed
-from fairlead.gateway.account import baseline_cost, charge
-from fairlead.gateway.answering import reader_for, warned, whole
+from fairlead.gateway.account import baseline_cost, charge, likely_cost
+from fairlead.gateway.answering import own_headers, reader_for, whole
 from fairlead.gateway.conditions import typical_ms
 from fairlead.gateway.failures import CALLERS_FAULT, Failure, all_failed, masked, read_error, told_by_provider
 from fairlead.gateway.request import Outlet
@@ -223,17 +222,11 @@ class Run:
             channel.region,
             "" if price is None else price.id,
             "USD" if price is None else price.currency,
-            self._expected_cost(candidate, price),
+            likely_cost(candidate, price),
             expected.input_tokens,
             expected.output_tokens,
             call.purpose,
         )
-
-    def _expected_cost(self, candidate: Candidate, price: Price | None) -> int:
-        expected = candidate.target.expected
-        if candidate.channel is candidate.target.channels[0]:
-            return expected.cost or 0
-        return 0 if price is None else expected_cost(price, expected.input_tokens, expected.output_tokens)
 
     def _sent(self) -> None:
         self.generating = True
@@ -394,18 +387,11 @@ class Run:
         else:
             ours, baseline = self.overhead + monotonic() - self.first_at, self.baseline
             cost = self._spent() if self.priced else None
-        compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
+        tried = max(len(self.attempts), self.state.tried)
         return b"Content-Type: %b\r\n%b%b" % (
             content_type,
             self.runtime.target_headers(self.call, self.plan, candidate),
-            (
-                f"x-fairlead-request-id: {self.call.id}\r\n"
-                f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
-                f"x-fairlead-attempts: {max(len(self.attempts), self.state.tried)}\r\n"
-                f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
-                f"{self.losses.header() if self.losses is not None else ''}"
-                f"{warned(self.call) if self.call.warnings else ''}"
-            ).encode(),
+            own_headers(self.call, cost, baseline, tried, ours, self.losses),
         )
 
     def _spent(self) -> int:
@@ -508,6 +494,7 @@ class Run:
                 call.wishes.session,
                 call.signals,
                 __version__,
+                None if plan.named else self.runtime.contents.decision(call, plan),
             ),
             call,
         )

@@ -17,11 +17,10 @@ import asyncio
 import logging
 import zlib
 
-import msgspec
-
 from fairlead.classify.sensitivity import strings
 from fairlead.classify.tokens import from_size
 from fairlead.core.call import Call, Caller, Signal
+from fairlead.core.changes import Case
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
 from fairlead.core.plan import Plan, Rejection
@@ -40,6 +39,7 @@ from fairlead.errors import (
 from fairlead.gateway import opinion, understanding
 from fairlead.gateway.admit import admit, new_id
 from fairlead.gateway.execute import Run
+from fairlead.gateway.explanation import Explained, explained
 from fairlead.gateway.request import Incoming, Outlet
 from fairlead.gateway.runtime import Runtime
 
@@ -88,12 +88,12 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
     return None
 
 
-def explain(runtime: Runtime, incoming: Incoming) -> tuple[Call, Plan]:
+def explain(runtime: Runtime, incoming: Incoming) -> Explained:
     """Steps 1 to 4, nothing sent, nothing counted."""
     detector = runtime.world.detector
     found = () if detector is None else detector.check(strings(incoming.body))
     call, choice = admit(runtime.world, None, incoming, new_id(), Looking(runtime), found)
-    return call, decide(call, choice, runtime.snapshot(), seed_of(call.id))
+    return explained(Case(call, choice, runtime.snapshot(), seed_of(call.id)))
 
 
 class Looking:
@@ -111,6 +111,8 @@ def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
     plan = decide(call, choice, snapshot, seed_of(call.id), runtime.memo)
     if not plan.steps:
         raise infeasible(call, choice, plan)
+    if choice.model is None:
+        runtime.contents.chosen(call, choice.policy, snapshot)
     return plan
 
 
@@ -184,29 +186,3 @@ def error_headers(error: RequestError, request_id: str) -> bytes:
     if not error.retry:
         lines.append("x-should-retry: false\r\n")
     return "".join(lines).encode()
-
-
-def described(call: Call, plan: Plan) -> dict[str, object]:
-    """A plan as plain data, for `/v1/route` and `fairlead explain`."""
-    return {
-        "request_id": call.id,
-        "asked": call.model,
-        "policy": plan.policy,
-        "strategy": plan.strategy,
-        "policy_hash": plan.policy_hash,
-        "snapshot": plan.snapshot_hash,
-        "signals": [msgspec.structs.asdict(signal) for signal in call.signals],
-        "steps": [
-            {
-                "move": step.move,
-                "model": target.model.name,
-                "channels": [channel.name for channel in target.channels],
-                "score": round(target.score, 4) if target.parts else None,
-                "parts": {name: round(value, 4) for name, value in target.parts},
-                "expected": msgspec.structs.asdict(target.expected),
-            }
-            for step in plan.steps
-            for target in step.targets
-        ],
-        "rejected": [msgspec.structs.asdict(rejection) for rejection in plan.rejected],
-    }

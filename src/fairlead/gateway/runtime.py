@@ -23,6 +23,7 @@ from fairlead.core.plan import Plan
 from fairlead.core.policy import Limits, Policy
 from fairlead.core.record import Audit, Record
 from fairlead.gateway.conditions import Vitals
+from fairlead.gateway.contents import Contents
 from fairlead.gateway.failures import CALLERS_FAULT
 from fairlead.gateway.opinion import Opinions
 from fairlead.gateway.sessions import Sessions, scoped
@@ -65,6 +66,7 @@ class Runtime:
         self.conversations = Conversations(folder)
         self.hooks = hooks
         """Called with every finished request: the demo's ticker, logs, metrics."""
+        self.contents = Contents(ledger, world.snapshot)
         self._simulated = simulated
         self._meters = {holder.caller.name: _meter(holder.limits) for holder in world.keys.values()}
         self._snapshot = world.snapshot
@@ -82,6 +84,7 @@ class Runtime:
 
     async def open(self) -> None:
         await self.ledger.open()
+        self.contents.begin()
         self.ledger.note(Audit(_now_ms(), "started", "", "", "", f"snapshot {self.world.snapshot.hash}"))
 
     def _watch(self) -> None:

@@ -412,8 +412,8 @@ class Pool:
                 turn.set_result(None)
                 return
 
-    def sweep(self, now: float, late: float = 0.0) -> None:
-        """Ends the replies whose time is over. `late` is how long this process itself stood still: it counts for nobody."""
+    def sweep(self, now: float, late: float) -> None:
+        """`late`: how long this process itself stood still, which counts for nobody."""
         for connection in list(self.open):
             reply = connection.reply
             if reply is None:

@@ -57,6 +57,8 @@ class AdminSocket:
                 told = msgspec.to_builtins(await self._report(parse_qs(exchange.query)))
             elif exchange.path.startswith("/decision/"):
                 told = msgspec.to_builtins(await self._decision(unquote(exchange.path.removeprefix("/decision/"))))
+            elif exchange.path == "/contents":
+                told = await self._contents(parse_qs(exchange.query).get("key", []))
             else:
                 raise NotFound(f"there is nothing at {exchange.path}")
         except RequestError as error:
@@ -75,6 +77,12 @@ class AdminSocket:
         window = Window(since_ms=int(since) if since.isdecimal() and len(since) < 19 else 0)
         snapshot, baselines = self.runtime.world.snapshot, query.get("baseline", [])
         return await asyncio.to_thread(report_of, self.path.parent, window, snapshot, load_catalogue(), baselines)
+
+    async def _contents(self, keys: list[str]) -> dict[str, bytes]:
+        """What decisions hang on, and the ledger's file up to date, so that it can be read beside."""
+        with suppress(SpoolFailed):
+            await self.runtime.ledger.flush()
+        return await self.runtime.ledger.contents(keys)
 
     async def _decision(self, request_id: str) -> Record:
         record = await self.runtime.ledger.decision(request_id, None)

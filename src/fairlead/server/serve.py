@@ -67,7 +67,7 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
     try:
         pepper = server.pepper.reveal().encode() or stored_secret(state_dir / "pepper").encode()
         world = build(config, load_catalogue(), pepper)
-        ledger = EmbeddedLedger(state_dir, owner=owner, version=__version__)
+        ledger = EmbeddedLedger(state_dir, owner=owner, version=__version__, decisions_days=server.decisions_days)
         runtime = Runtime(world, ledger, simulated_upstream(config, speed), hooks, state_dir)
         await runtime.open()
     except BaseException:

@@ -20,7 +20,7 @@ import os
 import sqlite3
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +36,7 @@ from fairlead.store.owner import Owner, is_at
 from fairlead.store.recovery import Recovered, Replay, lost
 from fairlead.store.reports import EVERYTHING, Totals, Window, totals
 from fairlead.store.spool import SEGMENT_BYTES, Damage, EntryTooLarge, Spool, SpoolFailed, offset_of, segment_of
-from fairlead.store.sqlite import Note, Projection, Row, unreadable
+from fairlead.store.sqlite import DAY_MS, Note, Projection, Row, unreadable
 
 TICK = 0.2
 LOOK = 1.0
@@ -49,6 +49,9 @@ IN_MEMORY = 50_000
 """Waiting records kept whole; of the ones beyond, only the place in the spool is kept."""
 TEXT = 500
 """Characters kept of a text in an entry that is too large."""
+DECISIONS_DAYS = 30
+PRUNE = 60.0
+"""Seconds between two looks for decisions that are too old."""
 DATABASE = "ledger.db"
 SPOOL = "spool"
 
@@ -88,6 +91,14 @@ class Ledger(Protocol):
 
     async def totals(self, window: Window = EVERYTHING) -> Totals: ...
 
+    def keep(self, key: str, content: bytes) -> None:
+        """What decisions refer to by its key: written down soon, and before any record that was settled later."""
+        ...
+
+    async def contents(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Those that are kept."""
+        ...
+
 
 class EmbeddedLedger:
     """The ledger in a state directory: spool, SQLite and the one thread that writes to it.
@@ -96,7 +107,13 @@ class EmbeddedLedger:
     """
 
     def __init__(
-        self, state_dir: Path, *, owner: Owner | None = None, version: str = "", segment_bytes: int = SEGMENT_BYTES
+        self,
+        state_dir: Path,
+        *,
+        owner: Owner | None = None,
+        version: str = "",
+        segment_bytes: int = SEGMENT_BYTES,
+        decisions_days: int = DECISIONS_DAYS,
     ) -> None:
         self.path = state_dir / DATABASE
         self.recovered: Recovered | None = None
@@ -115,6 +132,10 @@ class EmbeddedLedger:
         self._moving: Waiting = {}
         self._waiting_notes: list[Note] = []
         self._moving_notes: list[Note] = []
+        self._contents: dict[str, bytes] = {}
+        self._kept: dict[str, bytes] = {}
+        self._decisions_ms = decisions_days * DAY_MS
+        self._prune_at = 0.0
         self._reached = 0
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -219,6 +240,14 @@ class EmbeddedLedger:
         await self.flush()
         return await self._on_thread(totals, self._projection_open().connection, window)
 
+    def keep(self, key: str, content: bytes) -> None:
+        self._contents[key] = content
+
+    async def contents(self, keys: Sequence[str]) -> dict[str, bytes]:
+        written = await self._on_thread(self._projection_open().contents, keys)
+        waiting = {**self._kept, **self._contents}
+        return {**written, **{key: waiting[key] for key in keys if key in waiting}}
+
     def _append_record(self, record: Record) -> None:
         spool = self._spool_open()
         try:
@@ -312,10 +341,11 @@ class EmbeddedLedger:
             if not self._moving and not self._moving_notes:
                 return
             await self._on_thread(self._commit)
-            self._moving, self._moving_notes = {}, []
+            self._moving, self._moving_notes, self._kept = {}, [], {}
 
     def _take(self) -> None:
         self._moving_notes, self._waiting_notes = self._waiting_notes, []
+        self._kept, self._contents = {**self._kept, **self._contents}, {}
         self._reached = self._spool_open().position
         if len(self._waiting) <= BATCH:
             self._moving, self._waiting = self._waiting, {}
@@ -330,11 +360,15 @@ class EmbeddedLedger:
         spool = self._spool_open()
         rows = [row if isinstance(row, tuple) else self._row_at(spool, row) for row in self._moving.values()]
         found = [row for row in rows if row is not None]
+        if self._kept:
+            self._projection_open().keep(self._kept, _now_ms())
         before, _ = self._projection_open().checkpoint()
         segment, offset = segment_of(self._reached), offset_of(self._reached)
         self._projection_open().ingest(found, self._moving_notes, segment, offset)
         if segment > before:
             spool.drop_before(segment)
+        if time.monotonic() >= self._prune_at and not self._projection_open().prune(_now_ms() - self._decisions_ms):
+            self._prune_at = time.monotonic() + PRUNE
 
     def _row_at(self, spool: Spool, at: int) -> Row | None:
         """None where somebody has deleted or cut the segment: what is lost must not keep out what is not."""
@@ -439,4 +473,5 @@ def _slim(record: Record) -> Record:
         attempts=attempts,
         tags=(),
         signals=(),
+        decision=None,
     )

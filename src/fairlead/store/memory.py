@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -59,6 +60,12 @@ class MemoryLedger:
 
     async def totals(self, window: Window = EVERYTHING) -> Totals:
         return totals(self._ingest().connection, window)
+
+    def keep(self, key: str, content: bytes) -> None:
+        self._ingest().keep({key: content}, time.time_ns() // 1_000_000)
+
+    async def contents(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return self._ingest().contents(keys)
 
     def _hold(self, audits: Iterator[Audit]) -> None:
         for audit in audits:

@@ -44,7 +44,16 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first]
+def _contents(connection: sqlite3.Connection) -> None:
+    """What the decisions of many requests share, each stored once: by what it is, and when it was last in force."""
+    connection.execute(
+        "CREATE TABLE contents (key TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID"
+    )
+    connection.execute("CREATE TABLE pruned (only INTEGER PRIMARY KEY CHECK (only = 1), at_ms INTEGER, seq INTEGER)")
+    connection.execute("INSERT INTO pruned VALUES (1, 0, 0)")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first, _contents]
 
 
 def version(connection: sqlite3.Connection) -> int:

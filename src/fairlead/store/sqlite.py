@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -40,6 +40,10 @@ REQUEST_COLUMNS = 14
 ATTEMPT_COLUMNS = 17
 AUDIT_COLUMNS = 7
 
+PRUNED = 100
+"""Old records that lose their decision at a time."""
+DAY_MS = 86_400_000
+
 ABSURD = 10**16
 """What stands for a figure beyond 64 bits, small enough that sums still hold."""
 
@@ -47,6 +51,7 @@ log = logging.getLogger("fairlead.ledger")
 _tuple = msgspec.structs.astuple
 _json = msgspec.json.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
+_msgpack = msgspec.msgpack.Encoder().encode
 
 
 def unreadable(where: str, error: sqlite3.Error) -> StateError:
@@ -153,6 +158,52 @@ class Projection:
         row = self.connection.execute(sql, (request, tenant)).fetchone()
         return None if row is None else _record(row[0])
 
+    def keep(self, contents: Mapping[str, bytes], now_ms: int) -> None:
+        """What decisions refer to; what is there already counts as in force again."""
+        sql = "INSERT INTO contents VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)"
+        self._all_or_nothing(sql, [(key, now_ms, content) for key, content in contents.items()])
+
+    def contents(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return contents(self.connection, keys)
+
+    def prune(self, before_ms: int) -> bool:
+        """Takes the decision out of some of the records from before that time; whether there are more. What is needed
+        to make one again goes with the last that may need it."""
+        at_ms, seq = self.connection.execute("SELECT at_ms, seq FROM pruned").fetchone()
+        sql = (
+            "SELECT seq, at_ms, record FROM requests WHERE at_ms < ?1 AND (at_ms, seq) > (?2, ?3) "
+            "ORDER BY at_ms, seq LIMIT ?4"
+        )
+        rows = self.connection.execute(sql, (before_ms, at_ms, seq, PRUNED)).fetchall()
+        slimmer = []
+        for row, _, payload in rows:
+            record = _record(payload)
+            if record.decision is not None or record.signals:
+                kept = msgspec.structs.replace(record, decision=None, signals=())
+                slimmer.append((_msgpack(kept), row))
+        execute = self.connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            self.connection.executemany("UPDATE requests SET record = ? WHERE seq = ?", slimmer)
+            if rows:
+                execute("UPDATE pruned SET at_ms = ?, seq = ?", (rows[-1][1], rows[-1][0]))
+            execute("DELETE FROM contents WHERE at_ms < ?", (before_ms - DAY_MS,))
+            execute("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                execute("ROLLBACK")
+        return len(rows) == PRUNED
+
+    def _all_or_nothing(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        execute = self.connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            self.connection.executemany(sql, rows)
+            execute("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                execute("ROLLBACK")
+
     def _cut(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
         """The items in runs of the fixed sizes, as large as possible."""
         done, total = 0, len(items)
@@ -182,6 +233,11 @@ class Projection:
         except OverflowError:
             log.error("a request reports figures beyond 64 bits: they are cut down in the tables, its record has them")
             return self.connection.execute(statement, [_cut_down(value) for value in values]).rowcount
+
+
+def contents(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, bytes]:
+    sql = f"SELECT key, content FROM contents WHERE key IN ({', '.join('?' * len(keys))})"
+    return dict(connection.execute(sql, list(keys)))
 
 
 def _cut_down(value: object) -> object:

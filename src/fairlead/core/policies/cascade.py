@@ -10,13 +10,15 @@ import msgspec
 
 from fairlead.core.ask import Ask
 from fairlead.core.plan import Rejection, Target
+from fairlead.core.policy import Cascade
 
 MIN_QUALITY = 0.0
+EMPTY = Cascade(("", "", ""))
+"""Of a policy that names none: nobody is in it."""
 
 
 def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
-    cascade = ask.policy.cascade
-    assert cascade is not None, "a policy of this strategy has a cascade"
+    cascade = ask.policy.cascade or EMPTY
     sure = ask.traits.task_confidence
     at = 0 if sure > cascade.keep else 1 if sure > cascade.middle else 2
     by_name = {target.model.name: target for target in targets}

@@ -89,7 +89,19 @@ class _Tool:
 class ChatInterpreter:
     """Reads a provider's chunks. Only the first choice is of interest: several are asked of its own dialect only."""
 
-    __slots__ = ("_begun", "_block", "_by_index", "_ended", "_kind", "_next", "_reason", "_refused", "_signed", "_stop", "_tools")
+    __slots__ = (
+        "_begun",
+        "_block",
+        "_by_index",
+        "_ended",
+        "_kind",
+        "_next",
+        "_reason",
+        "_refused",
+        "_signed",
+        "_stop",
+        "_tools",
+    )
 
     def __init__(self) -> None:
         self._begun = False

@@ -23,6 +23,9 @@ def softmax(scores: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
 def temperature(scores: NDArray[np.float32], answers: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
     """The one under which the right answers were likeliest."""
 
+    if not len(answers):
+        return 1.0
+
     def surprise(candidate: float) -> float:
         likely = softmax(scores, candidate)[np.arange(len(answers)), answers]
         return float(-(weights * np.log(likely + 1e-9)).sum())
@@ -34,6 +37,8 @@ def curve(
     said: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> tuple[tuple[float, float], ...]:
     """A rising curve through the shares that were right (pool adjacent violators over groups of equal weight)."""
+    if not len(said):
+        return ((0.0, 0.0), (1.0, 1.0))
     order = np.argsort(said, kind="stable")
     reached = np.cumsum(weights[order])
     blocks: list[list[float]] = []

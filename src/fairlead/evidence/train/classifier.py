@@ -35,6 +35,7 @@ class Trained(msgspec.Struct, frozen=True):
 def train(data: Path, own: Path, say: Callable[[str], None], seed: int = SEED) -> Trained:
     found = sources.read(data, own / "examples")
     found += phrases.examples(own / "phrases", phrases.lent(found), seed)
+    found += phrases.small_words(own / "languages.yaml", seed)
     samples = sources.lengthened(found, seed)
     if not any(sample.learnable for sample in samples):
         raise ConfigError([f"no labelled prompts to learn from in {data} or {own}"])

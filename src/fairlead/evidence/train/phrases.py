@@ -45,6 +45,8 @@ class Phrases(msgspec.Struct, frozen=True):
     tasks: dict[str, dict[str, list[str]]]
     polite: tuple[str, ...] = ("",)
     systems: tuple[str, ...] = ()
+    critical: bool | None = None
+    """Whether an error in what is asked here does harm."""
     like: str = ""
     """Another file whose slots and courtesies are also this one's."""
 
@@ -86,6 +88,23 @@ def lent(samples: Iterable[Sample]) -> dict[str, list[Matter]]:
                 if least <= len(text) <= most:
                     found[slot].append(Matter(text, sample.source))
     return found
+
+
+WORDS_DRAWN, DRAWS = (4, 14), 80
+
+
+def small_words(file: Path, seed: int) -> Iterator[Sample]:
+    """Draws from the small words of each language: samples that teach nothing but the language."""
+    import yaml
+
+    listed: dict[str, str] = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
+    for language, line in listed.items():
+        random, known = Random(f"{seed}/{language}"), line.split()
+        for _ in range(DRAWS):
+            text = " ".join(random.choices(known, k=random.randint(*WORDS_DRAWN)))
+            texts = (("user", text.capitalize()),)
+            source = f"{OWN}/{file.stem}"
+            yield Sample(texts, shape_of(texts), None, None, None, language, source, f"{source}/{language}", True)
 
 
 def examples(folder: Path, lending: dict[str, list[Matter]], seed: int) -> Iterator[Sample]:
@@ -135,7 +154,7 @@ def example(
         tools = random.randint(1, 5)
     shape = shape_of(texts, tools=tools, tool_bytes=tools * 600)
     lender = borrowed[0] if borrowed else ""
-    return Sample(texts, shape, task, level, None, phrases.language, "", "", True, lender)
+    return Sample(texts, shape, task, level, phrases.critical, phrases.language, "", "", True, lender)
 
 
 def tooled(sample: Sample, random: Random) -> Sample:

@@ -19,11 +19,11 @@ from fairlead.evidence.train.solver import Model, Row
 from fairlead.evidence.train.sources import OWN, Sample
 
 BALANCE = 0.9
-LEARNED_PER_PART, LEARNED_PER_TASK = 60, 500
+LEARNED_PER_PART, LEARNED_PER_TASK = 80, 500
 ASKED_PER_PART, ASKED_PER_TASK = 15, 120
 
 
-NOT_ASKED = frozenset(f"{OWN}/phrases-others.{part}" for part in (1, 2, 3))
+NOT_ASKED = frozenset((f"{OWN}/languages", *(f"{OWN}/phrases-others.{part}" for part in (1, 2, 3))))
 """They hold one phrase a task and language: without a part of them a language has nothing to be learned from."""
 
 
@@ -168,3 +168,11 @@ def judge(asked: Asked, head: str) -> Judged:
 
 def external(sample: Sample) -> bool:
     return not sample.source.startswith(OWN)
+
+
+def phrases(sample: Sample) -> bool:
+    return sample.source.startswith(f"{OWN}/phrases-")
+
+
+def examples(sample: Sample) -> bool:
+    return not external(sample) and not phrases(sample)

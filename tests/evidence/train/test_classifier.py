@@ -1,0 +1,163 @@
+"""Training gives the same bytes again, keeps licences, and what ships holds up on sources it has not seen."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fairlead.classify import linear
+from fairlead.errors import ConfigError
+from fairlead.evidence.train import calibration, classifier, labels, phrases, scores, sources
+from tests.shape.tree import ROOT
+
+OWN = ROOT / "training"
+DATA = Path(os.environ.get("FAIRLEAD_PROMPTS", ROOT.parent / "shared" / "data" / "prompts"))
+
+SMALL = """
+language: en
+slots: {topic: [rivers, jazz, bread]}
+tasks:
+  math: {simple: ["what is 3 + 4", "solve 2x = 8", "half of 90"]}
+  creative_writing: {medium: ["write a poem about {topic}", "tell a story on {topic}", "a song about {topic}"]}
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    (tmp_path / "phrases").mkdir()
+    (tmp_path / "phrases" / "small.yaml").write_text(SMALL)
+    (tmp_path / "examples").mkdir()
+    lines = [
+        {"text": "add up 4 and 5", "label": "math", "complexity": "simple", "lang": "en", "source": "own/a"},
+        {"messages": [{"role": "user", "content": "a verse on rain"}], "label": "creative_writing", "lang": "en"},
+    ]
+    (tmp_path / "examples" / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return tmp_path
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_training_twice_writes_the_same_bytes(own: Path, tmp_path: Path) -> None:
+    written = []
+    for name in ("one", "two"):
+        classifier.write(classifier.train(tmp_path / "none", own, quiet), tmp_path / name)
+        written.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
+    assert written[0] == written[1]
+    assert linear.read(tmp_path / "one").weights.any()
+
+
+def test_nothing_to_learn_from_is_an_error_that_names_the_folders(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no labelled prompts"):
+        classifier.train(tmp_path / "none", tmp_path / "nothing", quiet)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"text": "x", "label": "cooking"}, "a.jsonl:1: there is no task 'cooking'"),
+        ({"text": "x", "label": "math", "complexity": "hard"}, "a.jsonl:1: there is no complexity 'hard'"),
+        ({"label": "math"}, "a.jsonl:1: neither text nor messages"),
+    ],
+)
+def test_a_wrong_example_is_named_with_its_line(row: dict[str, str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        sources.read(tmp_path / "none", tmp_path)
+
+
+def test_what_is_not_permissively_licensed_is_not_learned_from() -> None:
+    for source in ("belle_eval", "belle_zh_seed", "routerdc", "swebench_verified"):
+        assert not labels.learnable(source, "any")
+    assert not labels.learnable("p3", "samsum_Summarize_")
+    assert labels.learnable("p3", "duorc_SelfRC_answer")
+
+
+def test_a_source_is_held_out_with_what_borrows_from_it(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = list(phrases.examples(own / "phrases", {}, 1))
+    samples = [
+        sample if at % 2 else sources.msgspec.structs.replace(sample, borrowed="x") for at, sample in enumerate(listed)
+    ]
+    samples.append(sources.msgspec.structs.replace(listed[0], source="x"))
+    learned: list[set[str]] = []
+    monkeypatch.setattr(scores, "learn", lambda kept, rows, seed: learned.append({s.source + s.borrowed for s in kept}))
+    monkeypatch.setattr(scores.solver, "scores", lambda model, rows: np.zeros((len(rows), scores.COLUMNS), np.float32))
+    scores.ask(samples, list(range(len(samples))), None, 1, quiet)  # type: ignore[arg-type]
+    assert any(not any("x" in name.split("small")[-1] for name in kept) and "x" not in kept for kept in learned)
+
+
+def test_the_curve_rises_and_the_error_of_honest_confidence_is_small() -> None:
+    rng = np.random.default_rng(1)
+    likely = rng.random(4_000)
+    right = rng.random(4_000) < likely**2
+    even = np.ones(4_000)
+    points = calibration.curve(likely, right, even)
+    assert [y for _, y in points] == sorted(y for _, y in points)
+    assert calibration.error(likely, right, even) > 0.1
+    assert calibration.error(calibration.read_off(points, likely), right, even) < 0.04
+
+
+def test_macro_f1_counts_each_label_alike() -> None:
+    assert scores.macro_f1([0, 0, 0, 1], [0, 0, 0, 1]) == 1
+    assert scores.macro_f1([0, 0, 0, 1], [0, 0, 0, 0]) == pytest.approx((6 / 7 + 0) / 2)
+
+
+def test_the_weights_that_ship_are_small_and_of_these_answers() -> None:
+    assert sum(file.stat().st_size for file in linear.FOLDER.iterdir()) < 4_000_000
+    assert linear.load().facts.heads == linear.HEADS
+
+
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the prompt collections are not here")
+
+
+@needs_data
+def test_collections_that_nothing_was_learned_from_are_understood() -> None:  # M2.1
+    from fairlead.classify import read
+
+    asked = [sample for sample in sources.read(DATA, OWN / "examples") if sample.source.startswith("belle")]
+    kept = [asked[at] for at in scores.thinned(asked, 15, 60) if asked[at].task]
+    given = [sample.task for sample in kept]
+    said = [read(sample.shape, sample.texts)[0].name for sample in kept]
+    numbers = {name: at for at, name in enumerate(linear.HEADS[0][1])}
+    assert len(kept) > 150
+    assert scores.macro_f1([numbers[task or ""] for task in given], [numbers[task] for task in said]) >= 0.6
+
+
+USUAL = {"what are the pros and cons", "what is the difference between a"}
+"""What anybody says."""
+RUN = {"words": 6, "characters": 10}
+
+
+def runs(text: str) -> set[str]:
+    words = re.findall(r"[a-z0-9']+", text.lower())
+    found = {" ".join(words[at : at + RUN["words"]]) for at in range(len(words) - RUN["words"] + 1)}
+    for piece in re.findall(r"[\u4e00-\u9fff，、：。？]+", text):
+        found |= {piece[at : at + RUN["characters"]] for at in range(len(piece) - RUN["characters"] + 1)}
+    return found
+
+
+@needs_data
+def test_no_way_of_asking_is_copied_from_a_collection() -> None:
+    theirs: set[str] = set()
+    for name in sources.COLLECTIONS:
+        with gzip.open(DATA / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+            for line in lines:
+                theirs |= runs(json.loads(line)["text"].replace("\xa0", " ")[:3_000])
+    theirs -= USUAL
+    copied = [
+        way
+        for file in sorted((OWN / "phrases").glob("*.yaml"))
+        for each in phrases.read(file)
+        for levels in each.tasks.values()
+        for ways in levels.values()
+        for way in ways
+        if any(runs(part) & theirs for part in re.split(r"\{[a-z]+\}|\\n|\n", way))
+    ]
+    assert copied == []
