@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from fairlead.classify.sensitivity import Detector
+from fairlead.cli.serve import watch
 from fairlead.config.load import loads
 from fairlead.config.schema import Config
-from fairlead.config.sensitivity import in_force, told
+from fairlead.config.sensitivity import in_force
 from fairlead.core.sensitivity import KINDS, USUAL
 from fairlead.errors import ConfigError
 from tests.config.catalogue_fake import CATALOGUE
@@ -101,10 +102,10 @@ def test_nobody_is_told_that_all_such_requests_will_be_refused() -> None:  # M3.
 
 
 def test_start_up_does_not_say_what_is_looked_for() -> None:  # M3.7
-    assert told(loaded(base=OUT)).startswith("sensitive content is not looked for")
-    assert told(loaded()) == f"a request that holds {', '.join(USUAL)} stays on self-hosted models"
+    assert watch(loaded(base=OUT)).startswith("sensitive content is not looked for")
+    assert watch(loaded()) == f"a request that holds {', '.join(USUAL)} stays on self-hosted models"
     assert (
-        told(loaded("{detect: [card], terms: [a, b], action: refuse}"))
+        watch(loaded("{detect: [card], terms: [a, b], action: refuse}"))
         == "a request that holds card, 2 terms is refused"
     )
-    assert "is on record only" in told(loaded("{detect: all, action: mark}"))
+    assert "it is noted" in watch(loaded("{detect: all, action: mark}"))

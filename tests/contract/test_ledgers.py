@@ -143,3 +143,15 @@ async def test_settling_while_a_flush_runs_loses_nothing(make: Maker) -> None:
     await asyncio.gather(*(settle(worker) for worker in range(8)))
     assert (await ledger.totals()).cost == 8 * 50 * 3
     await ledger.close()
+
+
+async def test_what_decisions_hang_on_is_lost(make: Maker) -> None:
+    ledger = make()
+    await ledger.open()
+    ledger.keep("policy/a", b"one")
+    ledger.keep("policy/a", b"one")
+    assert await ledger.contents(("policy/a", "policy/b")) == {"policy/a": b"one"}
+    ledger.settle(record("r1", attempt("r1")))
+    await ledger.flush()
+    assert await ledger.contents(("policy/a", "policy/b")) == {"policy/a": b"one"}
+    await ledger.close()

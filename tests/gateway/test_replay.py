@@ -27,6 +27,7 @@ from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.store.memory import MemoryLedger
 from tests.core.scenes import AT, DOLLAR, call, model, policy, tokens, world
 from tests.server.serving import config, serving
+from tests.server.wire import ask
 from tests.store.entries import record
 
 TASKS = ("code_debug", "chat", "translation")
@@ -234,15 +235,18 @@ async def test_another_configuration_is_said_to_change_nothing(tmp_path: Path) -
 async def test_a_finished_request_is_explained_otherwise_than_before(tmp_path: Path) -> None:  # M3.6
     async with serving(tmp_path / "s", extra_policy=TABLE) as server:
         body = {"model": "auto", "messages": [{"role": "user", "content": "Hello"}], "fairlead": {"policy": "balanced"}}
-        route = await server.client().ask("POST", "/v1/route", json.dumps(body).encode())
+        route = await ask(server.port, "POST", "/v1/route", json.dumps(body).encode())
         answer = await server.chat(**body)
         shown = json.loads((await server.get(f"/v1/decisions/{answer.headers['x-fairlead-request-id']}")).body)
         before = json.loads(route.body)
-        assert shown["flips"] and shown["flips"] == before["flips"]
+        assert shown["flips"]
+        assert shown["flips"] == before["flips"]
         assert (shown["steps"], shown["rejected"]) == (before["steps"], before["rejected"])
         said = [line for line in before["explanation"] if "For this task spoke" not in line]
         assert shown["explanation"] == said
-        assert shown["cost_usd"] and shown["attempts"]
+        assert shown["cost_usd"]
+        assert shown["attempts"]
         named = await server.chat(model="m-one")
         plain = json.loads((await server.get(f"/v1/decisions/{named.headers['x-fairlead-request-id']}")).body)
-        assert plain["decision"] is None and "explanation" not in plain
+        assert plain["decision"] is None
+        assert "explanation" not in plain

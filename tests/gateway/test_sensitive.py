@@ -76,7 +76,7 @@ def refused(call: Call, snapshot: Snapshot) -> RequestError:
     choice = read_choice(call.model, WORLD.policies["balanced"], WORLD.policies, snapshot)
     made = decide(call, choice, snapshot, 1)
     assert made.steps == ()
-    return infeasible(call, choice, made)
+    return infeasible(call, choice, made, WORLD.snapshot)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -30,7 +30,7 @@ def signals(shape: Shape) -> tuple[Signal, ...]:
 
 
 def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:
-    """What the words tell: task, complexity, domain, language, latency class; and the modalities."""
+    """What the words tell: task, complexity, domain, language, latency class; and that there are any."""
     from fairlead.classify import words
 
     return words.signals(shape, words.find(shape, texts))

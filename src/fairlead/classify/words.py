@@ -121,20 +121,11 @@ def signals(shape: Shape, found: Found) -> tuple[Signal, ...]:
         Signal("latency_class", found.latency_class, True, USUAL_CLASS),
     ]
     if shape.chars:
-        said.append(_TEXT)
-    if shape.images:
-        said.append(_IMAGE)
-    if shape.audio:
-        said.append(_AUDIO)
-    if shape.documents:
-        said.append(_DOCUMENT)
+        said.append(_TEXT)  # the other modalities are the structure's to tell
     return tuple(said)
 
 
 _TEXT = Signal("modality", "text", True)
-_IMAGE = Signal("modality", "image", True)
-_AUDIO = Signal("modality", "audio", True)
-_DOCUMENT = Signal("modality", "document", True)
 
 
 def explain(shape: Shape, texts: Iterable[tuple[str, str]], head: str = "task", most: int = 8) -> list[linear.Reason]:

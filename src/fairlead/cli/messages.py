@@ -32,6 +32,13 @@ CHINESE: dict[str, str] = {
     "Print the version.": "显示版本号。",
     "Say what kind of request each of many is, as JSON lines.": "逐行判断每个请求属于哪一类，输出 JSON 行。",
     "Learn anew what ships learned.": "重新训练随包提供的模型。",
+    "sensitive content is not looked for: only what is declared, or a key's setting, makes a request sensitive": (
+        "不检测敏感内容：只有调用方声明或密钥设置才会把请求视为敏感"
+    ),
+    "a request that holds {what} stays on self-hosted models": "含有 {what} 的请求只交给自托管模型",
+    "a request that holds {what} is refused": "含有 {what} 的请求会被拒绝",
+    "of a request that holds {what} it is noted": "含有 {what} 的请求只作记录",
+    "{count} terms": "{count} 个自定义词",
     "lines that are no requests: {count}": "不是请求的行数：{count}",
     # route, explain, models
     "note: no provider key in this terminal and no --config: simulated models; {other} may decide differently": (

@@ -109,11 +109,33 @@ def announce(config: Config, host: str, port: int, key: str) -> None:
             say(tr("the models are SIMULATED, nothing leaves this machine"))
     if not config.keys:
         say(tr("no keys are configured: answering programs on this machine only, without authentication"))
+    say(watch(config))
     shown = key or ("YOUR_KEY" if config.keys else "")
     if key:
         say(tr("key: {key}").format(key=key))
     say(tr("try:"))
     say(curl(url(REACHED.get(host, host), port), "auto", shown))
+
+
+NOT_LOOKED_FOR = (
+    "sensitive content is not looked for: only what is declared, or a key's setting, makes a request sensitive"
+)
+THEN = {
+    "self_hosted": "a request that holds {what} stays on self-hosted models",
+    "refuse": "a request that holds {what} is refused",
+    "mark": "of a request that holds {what} it is noted",
+}
+
+
+def watch(config: Config) -> str:
+    """What is looked for in requests before they leave."""
+    from fairlead.config.sensitivity import in_force
+
+    now = in_force(config)
+    if not now.on:
+        return tr(NOT_LOOKED_FOR)
+    terms = [tr("{count} terms").format(count=f"{len(now.terms):,}")] if now.terms else []
+    return tr(THEN[now.action]).format(what=", ".join([*now.kinds, *terms]))
 
 
 def url(host: str, port: int) -> str:

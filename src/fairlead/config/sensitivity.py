@@ -77,18 +77,6 @@ def in_force(config: Config) -> InForce:
     return InForce(tuple(dict.fromkeys(kinds)), tuple(dict.fromkeys(terms)), settings.action)
 
 
-def told(config: Config) -> str:
-    """One line for start-up."""
-    now = in_force(config)
-    if not now.on:
-        return (
-            "sensitive content is not looked for: only what is declared, or a key's setting, makes a request sensitive"
-        )
-    what = [*now.kinds, *([f"{len(now.terms):,} terms"] if now.terms else [])]
-    then = {"self_hosted": "stays on self-hosted models", "refuse": "is refused", "mark": "is on record only"}
-    return f"a request that holds {', '.join(what)} {then[now.action]}"
-
-
 def _self_hosted(config: Config) -> bool:
     reached = {channel.provider for model in config.models.values() for channel in model.channels}
     return any(provider.is_self_hosted for name, provider in config.providers.items() if name in reached)

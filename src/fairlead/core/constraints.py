@@ -167,6 +167,8 @@ class Rule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model], str | None]
     named: bool
+    binds: Callable[[Ask], bool]
+    """Whether it can put anybody out for this request; what binds nobody is not asked of each."""
     sized: bool = False
     """Depends on how large the request is; all other rules give the same answer for every like request."""
 
@@ -175,51 +177,87 @@ class ChannelRule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model, Channel], str | None]
     named: bool
+    binds: Callable[[Ask], bool]
     sized: bool = False
 
 
+def _always(ask: Ask) -> bool:
+    return True
+
+
 RULES: tuple[Rule, ...] = (
-    Rule("disabled", disabled, True),
-    Rule("outside_policy", outside_policy, True),
-    Rule("capability", capability, False),
-    Rule("quality", quality, False),
-    Rule("flags", flags, False),
-    Rule("context", context, True, sized=True),
-    Rule("max_output", max_output, False, sized=True),
+    Rule("disabled", disabled, True, _always),
+    Rule("outside_policy", outside_policy, True, lambda ask: ask.policy.models is not None or ask.policy.critical),
+    Rule("capability", capability, False, lambda ask: ask.capabilities != 0),
+    Rule("quality", quality, False, lambda ask: ask.min_quality > 0),
+    Rule("flags", flags, False, lambda ask: bool(ask.policy.exclude_flags)),
+    Rule("context", context, True, _always, sized=True),
+    Rule("max_output", max_output, False, lambda ask: ask.output_room > 0, sized=True),
 )
 
 CHANNEL_RULES: tuple[ChannelRule, ...] = (
-    ChannelRule("disabled", channel_disabled, True),
-    ChannelRule("policy_region", policy_region, True),
-    ChannelRule("unwanted_provider", unwanted_provider, True),
-    ChannelRule("unwanted_price", unwanted_price, True),
-    ChannelRule("collection", collection, True),
-    ChannelRule("flags", channel_flags, False),
-    ChannelRule("latency", latency, False),
-    ChannelRule("context", channel_context, True, sized=True),
-    ChannelRule("cost", cost, True, sized=True),
+    ChannelRule("disabled", channel_disabled, True, _always),
+    ChannelRule("policy_region", policy_region, True, lambda ask: ask.policy.regions is not None),
+    ChannelRule(
+        "unwanted_provider",
+        unwanted_provider,
+        True,
+        lambda ask: ask.call.wishes.providers is not None or bool(ask.call.wishes.not_providers),
+    ),
+    ChannelRule("unwanted_price", unwanted_price, True, lambda ask: ask.call.wishes.max_rates is not None),
+    ChannelRule("collection", collection, True, lambda ask: ask.call.wishes.no_collection),
+    ChannelRule("flags", channel_flags, False, lambda ask: bool(ask.policy.exclude_flags or ask.policy.require_flags)),
+    ChannelRule("latency", latency, False, lambda ask: ask.max_latency_ms is not None),
+    ChannelRule("context", channel_context, True, _always, sized=True),
+    ChannelRule("cost", cost, True, lambda ask: ask.max_cost is not None, sized=True),
 )
 
 
-def _rules(named: bool, sized: bool) -> tuple[Rule, ...]:
-    return tuple(rule for rule in RULES if rule.sized == sized and (rule.named or not named))
+class Rules(msgspec.Struct, frozen=True):
+    """What is asked of each candidate of one request."""
+
+    of_model: tuple[Rule, ...]
+    of_channel: tuple[ChannelRule, ...]
+    egress: tuple[egress.Check, ...] = ()
 
 
-def _channel_rules(named: bool, sized: bool) -> tuple[ChannelRule, ...]:
-    return tuple(rule for rule in CHANNEL_RULES if rule.sized == sized and (rule.named or not named))
+def standing_rules(ask: Ask, named: bool) -> Rules:
+    """Those that hold for requests of this kind, whatever their size."""
+    return _rules(ask, named, False, egress.binding(ask.call))
 
 
-_STANDING = {named: (_rules(named, sized=False), _channel_rules(named, sized=False)) for named in (False, True)}
-_FITTING = {named: (_rules(named, sized=True), _channel_rules(named, sized=True)) for named in (False, True)}
+def fitting_rules(ask: Ask, named: bool) -> Rules:
+    """Those that hang on the request's size."""
+    return _rules(ask, named, True, ())
 
 
-def standing_channels(ask: Ask, model: Model, named: bool, only: str, rejected: list[Rejection]) -> tuple[Channel, ...]:
+def _rules(ask: Ask, named: bool, sized: bool, checks: tuple[egress.Check, ...]) -> Rules:
+    of_model, of_channel = _TABLES[named, sized]
+    return Rules(
+        tuple([rule for rule in of_model if rule.binds(ask)]),
+        tuple([rule for rule in of_channel if rule.binds(ask)]),
+        checks,
+    )
+
+
+_TABLES = {
+    (named, sized): (
+        tuple(rule for rule in RULES if rule.sized == sized and (rule.named or not named)),
+        tuple(rule for rule in CHANNEL_RULES if rule.sized == sized and (rule.named or not named)),
+    )
+    for named in (False, True)
+    for sized in (False, True)
+}
+
+
+def standing_channels(
+    ask: Ask, model: Model, rules: Rules, only: str, rejected: list[Rejection]
+) -> tuple[Channel, ...]:
     """The channels of `model` that may serve requests of this kind, whatever their size.
 
     Every one that may not is added to `rejected` with its reason; so is the model, if it is out as a whole.
     """
-    rules, channel_rules = _STANDING[named]
-    for rule in rules:
+    for rule in rules.of_model:
         words = rule.check(ask, model)
         if words is not None:
             rejected.append(Rejection(model.name, "", rule.reason, words))
@@ -228,9 +266,9 @@ def standing_channels(ask: Ask, model: Model, named: bool, only: str, rejected: 
     for channel in model.channels:
         if only and channel.name != only:
             continue
-        refused = egress.refusal(ask.call, channel)
+        refused = egress.refusal(ask.call, channel, rules.egress) if rules.egress else None
         if refused is None:
-            for channel_rule in channel_rules:
+            for channel_rule in rules.of_channel:
                 words = channel_rule.check(ask, model, channel)
                 if words is not None:
                     refused = (channel_rule.reason, words)
@@ -243,18 +281,17 @@ def standing_channels(ask: Ask, model: Model, named: bool, only: str, rejected: 
 
 
 def fitting(
-    ask: Ask, model: Model, channels: tuple[Channel, ...], named: bool, rejected: list[Rejection]
+    ask: Ask, model: Model, channels: tuple[Channel, ...], rules: Rules, rejected: list[Rejection]
 ) -> tuple[Channel, ...]:
     """Those of the standing `channels` that can take a request of this size."""
-    rules, channel_rules = _FITTING[named]
-    for rule in rules:
+    for rule in rules.of_model:
         words = rule.check(ask, model)
         if words is not None:
             rejected.append(Rejection(model.name, "", rule.reason, words))
             return ()
     out: list[Channel] = []
     for channel in channels:
-        for channel_rule in channel_rules:
+        for channel_rule in rules.of_channel:
             words = channel_rule.check(ask, model, channel)
             if words is not None:
                 rejected.append(Rejection(model.name, channel.name, channel_rule.reason, words))

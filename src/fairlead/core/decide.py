@@ -21,7 +21,7 @@ from fairlead.core import standing, traits
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import fitting, standing_channels
+from fairlead.core.constraints import fitting, fitting_rules, standing_channels, standing_rules
 from fairlead.core.expectation import expected
 from fairlead.core.model import Channel, Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Step, Target
@@ -108,10 +108,15 @@ def candidates(
     shortlist = _remembered(ask, choice, snapshot, named, memo)
     rejected = list(shortlist.rejected)
     targets: list[Target] = []
+    wishes = ask.call.wishes
+    as_declared = not wishes.sort and not wishes.provider_order
+    of_choice = fitting_rules(ask, False)
     for model, channels, spared in shortlist.standing:
-        fit = fitting(ask, model, channels, spared, rejected)
+        rules = fitting_rules(ask, True) if spared else of_choice
+        fit = fitting(ask, model, channels, rules, rejected)
         if fit:
-            fit = channels_in_order(ask, model, fit)
+            if not as_declared:
+                fit = channels_in_order(ask, model, fit)
             targets.append(Target(model, fit, expected(ask, model, fit[0])))
     return targets, rejected
 
@@ -176,11 +181,13 @@ def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo:
 def _shortlist(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool) -> Shortlist:
     rejected: list[Rejection] = []
     kept = []
+    of_choice = standing_rules(ask, False)
     for place, model in enumerate(_pool(ask, choice, snapshot, rejected)):
         # Only the model that was named is spared the questions of taste; what stands in for it is chosen.
         spared = named and place == 0 and ask.rule is None
         only = choice.channel if spared else ""
-        channels = standing_channels(ask, model, spared, only, rejected)
+        rules = standing_rules(ask, True) if spared else of_choice
+        channels = standing_channels(ask, model, rules, only, rejected)
         if channels:
             kept.append((model, channels, spared))
     return Shortlist(tuple(kept), tuple(rejected))

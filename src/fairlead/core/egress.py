@@ -68,7 +68,8 @@ def one_channel(call: Call, channel: Channel) -> str | None:
     return None
 
 
-CHECKS: tuple[tuple[str, Callable[[Call, Channel], str | None]], ...] = (
+Check = tuple[str, Callable[[Call, Channel], str | None]]
+CHECKS: tuple[Check, ...] = (
     ("sensitive", sensitive),
     ("region", region),
     ("provider_not_allowed", provider),
@@ -77,9 +78,22 @@ CHECKS: tuple[tuple[str, Callable[[Call, Channel], str | None]], ...] = (
 )
 
 
-def refusal(call: Call, channel: Channel) -> tuple[str, str] | None:
+def binding(call: Call) -> tuple[Check, ...]:
+    """The checks that could refuse this call a channel, for whoever asks about many channels; the door asks all."""
+    caller = call.caller
+    binds = (
+        call.sensitive,
+        caller.regions is not None,
+        caller.providers is not None,
+        caller.models is not None,
+        caller.channels is not None,
+    )
+    return tuple(check for check, bound in zip(CHECKS, binds, strict=True) if bound)
+
+
+def refusal(call: Call, channel: Channel, checks: tuple[Check, ...] = CHECKS) -> tuple[str, str] | None:
     """(code, words) when the call may not leave through the channel."""
-    for code, check in CHECKS:
+    for code, check in checks:
         words = check(call, channel)
         if words is not None:
             return code, words

@@ -15,14 +15,18 @@ from fairlead.core.plan import Expected
 
 
 def expected(ask: Ask, model: Model, channel: Channel) -> Expected:
-    price = channel.price_at(ask.call.facts.at)
-    output = output_tokens(ask, model)
+    facts = ask.call.facts
+    price = channel.price_at(facts.at)
+    output = output_tokens(ask, model) if ask.conditions.output else ask.output_tokens
+    if price is None:
+        cost = None
+    elif facts.standing is None:
+        cost = expected_cost(price, ask.input_tokens, output)
+    else:
+        cost = cost_of(ask, price, channel, output)
+    measured = ask.conditions.latency_ms.get(channel.id)
     return Expected(
-        ask.input_tokens,
-        output,
-        None if price is None else cost_of(ask, price, channel, output),
-        latency(ask, model, channel),
-        quality(ask, model),
+        ask.input_tokens, output, cost, model.latency_ms if measured is None else measured, quality(ask, model)
     )
 
 

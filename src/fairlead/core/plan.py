@@ -14,7 +14,7 @@ Move = Literal["first", "failover", "escalate", "downgrade"]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Expected(msgspec.Struct, frozen=True):
+class Expected(msgspec.Struct, frozen=True, gc=False):
     """What a target is expected to take and give. Cost in nano-units of USD, None where unpriced."""
 
     input_tokens: int
@@ -45,7 +45,7 @@ class Step(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
 
 
-class Rejection(msgspec.Struct, frozen=True):
+class Rejection(msgspec.Struct, frozen=True, gc=False):
     """One candidate that was left out. `channel` is empty when the model as a whole was."""
 
     model: str

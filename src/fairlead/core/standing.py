@@ -22,8 +22,7 @@ def kept(targets: list[Target], ask: Ask) -> tuple[list[Target], str]:
         return targets, f"the conversation leaves {standing.model}, which may not answer this"
     if own.tier != targets[0].tier:
         return targets, f"the conversation leaves {standing.model} for another tier"
-    scores = {target.model.name: target.score for target in balanced.scored(targets, ask)}
-    gain = scores[targets[0].model.name] - scores[own.model.name]
+    gain = _gain(targets, own, ask)
     if gain > ask.policy.stay:
         return targets, f"the conversation leaves {own.model.name}: {targets[0].model.name} gains {gain:.3f}"
     others = [target for target in targets if target is not own]
@@ -31,3 +30,11 @@ def kept(targets: list[Target], ask: Ask) -> tuple[list[Target], str]:
         own,
         *others,
     ], f"the conversation stays: {targets[0].model.name} would gain {gain:.3f}, moving takes {ask.policy.stay:g}"
+
+
+def _gain(targets: list[Target], own: Target, ask: Ask) -> float:
+    """What the first is worth beyond the conversation's own, weighed among all candidates."""
+    if all([target.parts for target in targets]):  # they were ranked by just that
+        return targets[0].score - own.score
+    worth = {target.model.name: score for target, (score, _) in zip(targets, balanced.scores(targets, ask), strict=True)}
+    return worth[targets[0].model.name] - worth[own.model.name]

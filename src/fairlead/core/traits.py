@@ -13,6 +13,8 @@ import msgspec
 from fairlead.core.call import Signal, Wishes
 from fairlead.core.model import CAPABILITIES
 
+NONE: frozenset[str] = frozenset()
+
 
 class Traits(msgspec.Struct, frozen=True):
     task: str = ""
@@ -39,51 +41,57 @@ class Traits(msgspec.Struct, frozen=True):
     """What the answer may take at most, as far as the caller said; 0 otherwise."""
 
 
-_TOKENS = {"input": "input_tokens", "output": "output_tokens", "output_room": "output_room"}
-_STRUCTURE = {"turns": "turns", "chars": "chars"}
-
-
 def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
-    found: dict[str, object] = {}
+    task, task_confidence, declared = wishes.task, 1.0, bool(wishes.task)
+    complexity, complexity_confidence = wishes.complexity, 1.0 if wishes.complexity else 0.0
+    named = {"domain": wishes.domain, "language": "", "latency_class": wishes.latency_class}
+    sizes = {"input": 0, "output": 0, "output_room": 0, "turns": 0, "chars": 0}
     modalities: list[str] = []
     keywords: list[str] = []
     capabilities = 0
+    tools = False
     for signal in signals:
-        kind = signal.kind
+        kind, name = signal.kind, signal.name
         if kind == "tokens":
-            found[_TOKENS[signal.name]] = int(signal.value)
+            sizes[name] = int(signal.value)
+        elif kind == "structure":
+            if name == "tools":
+                tools = bool(signal.value)
+            elif name in sizes:
+                sizes[name] = int(signal.value)
         elif kind == "needs":
             if signal.value:
-                capabilities |= CAPABILITIES[signal.name]
-        elif kind == "structure":
-            field = _STRUCTURE.get(signal.name)
-            if field is not None:
-                found[field] = signal.value
-            elif signal.name == "tools":
-                found["tools"] = bool(signal.value)
+                capabilities |= CAPABILITIES[name]
         elif kind == "task":
-            found["task"], found["task_confidence"] = signal.name, signal.confidence
+            if not declared:
+                task, task_confidence = name, signal.confidence
         elif kind == "complexity":
-            found["complexity"], found["complexity_confidence"] = signal.name, signal.confidence
-        elif kind == "domain" or kind == "language" or kind == "latency_class":
-            found[kind] = signal.name
+            if not wishes.complexity:
+                complexity, complexity_confidence = name, signal.confidence
+        elif kind in named:
+            if kind == "language" or not getattr(wishes, kind):
+                named[kind] = name
         elif kind == "modality":
-            if signal.name != "text":
-                modalities.append(signal.name)
+            if name != "text":
+                modalities.append(name)
         elif kind == "keyword":
-            keywords.append(signal.name)
-    if wishes.task:
-        found["task"], found["task_confidence"], found["declared"] = wishes.task, 1.0, True
-    if wishes.complexity:
-        found["complexity"], found["complexity_confidence"] = wishes.complexity, 1.0
-    if wishes.domain:
-        found["domain"] = wishes.domain
-    if wishes.latency_class:
-        found["latency_class"] = wishes.latency_class
-    if modalities:
-        found["modalities"] = frozenset(modalities)
-    if keywords:
-        found["keywords"] = frozenset(keywords)
-    if capabilities:
-        found["capabilities"] = capabilities
-    return Traits(**found)  # type: ignore[arg-type]
+            keywords.append(name)
+    return Traits(
+        task,
+        task_confidence if task else 0.0,
+        declared,
+        complexity,
+        complexity_confidence,
+        named["domain"],
+        named["language"],
+        named["latency_class"],
+        frozenset(modalities) if modalities else NONE,
+        frozenset(keywords) if keywords else NONE,
+        capabilities,
+        tools,
+        sizes["turns"],
+        sizes["chars"],
+        sizes["input"],
+        sizes["output"],
+        sizes["output_room"],
+    )

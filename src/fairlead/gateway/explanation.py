@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from fairlead import classify
+from fairlead.classify.excerpt import END, FIRST, HEAD, SYSTEM, TAIL
 from fairlead.core import traits
 from fairlead.core.call import Call, Signal
 from fairlead.core.changes import Case, Value
@@ -27,6 +28,9 @@ Language = Literal["en", "zh"]
 HEADS = ("task", "complexity", "domain", "language", "latency_class")
 LOUDEST = 6
 """Words that are told of those that spoke for the task."""
+MARKS = {"system": SYSTEM, "first turn": FIRST, "start": HEAD, "rest": TAIL, "end": END}
+"""Where in a request a feature stands, as the classifier marks it."""
+PLACES = {ord(mark): f"[{name}]" for name, mark in MARKS.items()}
 MONEY = frozenset(("max_cost", "tier_left"))
 
 
@@ -57,7 +61,8 @@ def _spoke(call: Call) -> tuple[Reason, ...]:
     """Where the built-in classifier said what the task is."""
     if call.wishes.task or not any(signal.kind == "task" for signal in call.signals):
         return ()
-    return tuple(classify.explain(call.view.shape(), call.view.texts(), "task", LOUDEST))
+    spoke = classify.explain(call.view.shape(), call.view.texts(), "task", LOUDEST)
+    return tuple(msgspec.structs.replace(reason, feature=reason.feature.translate(PLACES)) for reason in spoke)
 
 
 # ---- in words
@@ -93,7 +98,7 @@ def understood(one: Explained, language: Language = "en") -> Iterator[str]:
     if heads:
         yield phrase("It is taken for: {heads}.", language).format(heads=heads)
     if one.spoke:
-        words = ", ".join(f"{_shown(reason.feature)} {reason.weight:+.2f}" for reason in one.spoke)
+        words = ", ".join(f"{_shown(told(reason.feature, language))} {reason.weight:+.2f}" for reason in one.spoke)
         yield phrase("For this task spoke: {words}.", language).format(words=words)
     others = ", ".join(_signal(signal) for signal in call.signals if signal.kind not in HEADS)
     if others:

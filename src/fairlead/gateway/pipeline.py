@@ -23,6 +23,8 @@ from fairlead.core.call import Call, Caller, Signal
 from fairlead.core.changes import Case
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
+from fairlead.core.feasible import nearest
+from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan, Rejection
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import (
@@ -110,7 +112,7 @@ def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
     snapshot = runtime.snapshot()
     plan = decide(call, choice, snapshot, seed_of(call.id), runtime.memo)
     if not plan.steps:
-        raise infeasible(call, choice, plan)
+        raise infeasible(call, choice, plan, snapshot)
     if choice.model is None:
         runtime.contents.chosen(call, choice.policy, snapshot)
     return plan
@@ -130,7 +132,7 @@ def seed_of(request_id: str) -> int:
     return zlib.crc32(request_id.encode())
 
 
-def infeasible(call: Call, choice: Choice, plan: Plan) -> RequestError:
+def infeasible(call: Call, choice: Choice, plan: Plan, snapshot: Snapshot) -> RequestError:
     """Nobody may answer: the error says what stood in the way, and for a named model it is that model's own reason."""
     reasons = {rejection.reason for rejection in plan.rejected}
     told = "; ".join(words(rejection) for rejection in plan.rejected[:12])
@@ -151,6 +153,9 @@ def infeasible(call: Call, choice: Choice, plan: Plan) -> RequestError:
             return Overloaded(f"{told}.", code="model_disabled")
         if reason == "cost" and "unknown" in plan.rejected[0].detail:
             return PaymentRequired(f"{told}.", code="unpriced")
+    near = nearest(call, choice, snapshot)
+    if near:
+        return Infeasible(f"No model satisfies this request. {near} In all: {told}.", param="model")
     return Infeasible(f"No model satisfies this request: {told}.", param="model")
 
 

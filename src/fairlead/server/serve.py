@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from fairlead.classify import warm
 from fairlead.config.schema import Config, Server
 from fairlead.config.values import is_loopback
 from fairlead.errors import ConfigError, StateError
@@ -73,6 +74,7 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
     except BaseException:
         owner.release()
         raise
+    warm()
     app = App(runtime)
     bounds = Bounds(
         body_bytes=int(server.max_body_mb * 1024 * 1024),

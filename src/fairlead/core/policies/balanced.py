@@ -11,13 +11,12 @@ a share of what it is asked is worth that share.
 
 from __future__ import annotations
 
-import msgspec
-
 from fairlead.core.ask import Ask
 from fairlead.core.plan import Rejection, Target
 
 MIN_QUALITY = 0.0
 UNKNOWN_QUALITY = 0.5
+Parts = tuple[tuple[str, float], ...]
 FREE = 100_000
 """A hundredth of a cent: added to both sides of the cost ratio, so that free models do not make all others equal."""
 
@@ -28,6 +27,16 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
 
 def scored(targets: list[Target], ask: Ask) -> list[Target]:
     """The same targets with their scores, in their order."""
+    return [
+        Target(
+            target.model, target.channels, target.expected, score, parts, target.tier, target.thinking, target.downgraded
+        )
+        for target, (score, parts) in zip(targets, scores(targets, ask), strict=True)
+    ]  # fmt: skip
+
+
+def scores(targets: list[Target], ask: Ask) -> list[tuple[float, Parts]]:
+    """Score and what it is made of, target by target."""
     weights = ask.policy.weights
     health = ask.conditions.health
     whole = weights.quality + weights.cost + weights.latency or 1.0
@@ -37,20 +46,20 @@ def scored(targets: list[Target], ask: Ask) -> list[Target]:
     least_cost = min(costs, default=0) + FREE
     least_latency = min(latencies, default=0) + 1
     usual_latency = sum(least_latency / (ms + 1) for ms in latencies) / len(latencies) if latencies else 1.0
-    found = []
+    found: list[tuple[float, Parts]] = []
     for target in targets:
         expected = target.expected
         quality = UNKNOWN_QUALITY if expected.quality is None else expected.quality
         cost = 0.0 if expected.cost is None else least_cost / (expected.cost + FREE)
         latency = usual_latency if expected.latency_ms is None else least_latency / (expected.latency_ms + 1)
         score = of_quality * quality + of_cost * cost + of_latency * latency
-        parts: tuple[tuple[str, float], ...] = (("quality", quality), ("cost", cost), ("latency", latency))
+        parts: Parts = (("quality", quality), ("cost", cost), ("latency", latency))
         if health:
             answered = health.get(target.channels[0].id, 1.0)
             if answered < 1.0:
                 score *= answered
                 parts = (*parts, ("health", answered))
-        found.append(msgspec.structs.replace(target, score=score, parts=parts))
+        found.append((score, parts))
     return found
 
 
