@@ -82,6 +82,8 @@ def test_signals_of_all_finders_are_put_together() -> None:
     kinds = {(signal.kind, signal.name) for signal in classify.signals(shape_of("hi", tools=[{}]))}
     assert kinds == {
         ("structure", "turns"),
+        ("structure", "chars"),
+        ("structure", "tools"),
         ("needs", "tools"),
         ("tokens", "input"),
         ("tokens", "output"),

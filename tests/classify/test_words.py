@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from fairlead import classify
+from fairlead.classify import words
 from fairlead.classify.request import read as taken_apart
 from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, DOMAINS, LATENCY_CLASSES, TASKS
 from fairlead.core.call import Shape, Signal
@@ -207,6 +208,7 @@ def test_the_reasons_are_words_of_the_request() -> None:
 SCRIPT = """
 import json, sys
 from fairlead import classify
+from fairlead.classify import words
 from fairlead.core.call import Shape
 texts = json.load(sys.stdin)
 print(json.dumps([[list(map(str, (s.kind, s.name, s.value, s.confidence)))
@@ -243,3 +245,12 @@ def test_numpy_is_not_loaded_before_words_are_read() -> None:
     script = "import sys, fairlead.classify, fairlead.classify.tasks; sys.exit('numpy' in sys.modules)"
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", script], env=env, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("text", ["Translate this into French: good morning", "2 + 2?", "", "x " * 150_000])
+@pytest.mark.parametrize("more", [{}, {"images": 1}, {"audio": 2, "tools": 1}, {"tools": 3}, {"json_schema": True}])
+def test_what_was_read_before_reads_as_if_for_the_first_time(text: str, more: dict[str, int]) -> None:
+    texts = [("user", text)]
+    shape = Shape(len(text), len(text), 1, **more)  # type: ignore[arg-type]
+    afresh = words.signals(shape, words.find(shape, texts))
+    assert classify.read(shape, texts) == classify.read(shape, texts) == afresh

@@ -6,10 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fairlead.core.call import Call, Caller, Wishes
+from fairlead.core.choice import Choice
 from fairlead.core.constraints import CHANNEL_RULES, RULES
-from fairlead.core.egress import CHECKS
+from fairlead.core.decide import asked as asked_of
+from fairlead.core.egress import CHECKS, binding, refusal
 from fairlead.core.model import TOOLS, Model
 from fairlead.core.policy import Policy
 from tests.core.scenes import call, model, needs, order, plan, policy, price, reasons, tokens, with_channel, world
@@ -194,3 +198,51 @@ def test_a_model_the_caller_named_is_spared_taste_but_not_access_or_size() -> No
     dear = call(model="a", wishes=Wishes(max_cost=1))
     assert reasons(plan(dear, world(poor), force)) == {"a@main": "cost"}
     assert order(plan(call(), world(poor, OTHER), force)) == []
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data())
+def test_a_rule_that_is_not_asked_would_have_put_somebody_out(data: st.DataObject) -> None:
+    """What binds nobody is left out of the question for speed; it must really bind nobody."""
+    some = st.none() | st.just(frozenset(("a", "eu", "main", "a@main")))
+    flags = st.sampled_from((frozenset[str](), frozenset(("beta",))))
+    caller = Caller(
+        "key",
+        models=data.draw(some),
+        providers=data.draw(some),
+        regions=data.draw(some),
+        channels=data.draw(some),
+        sensitive=data.draw(st.booleans()),
+        max_cost=data.draw(st.none() | st.just(10)),
+    )
+    wishes = Wishes(
+        quality_floor=data.draw(st.none() | st.just(0.9)),
+        max_latency_ms=data.draw(st.none() | st.just(10)),
+        providers=data.draw(st.sampled_from((None, (), ("other",)))),
+        not_providers=data.draw(st.sampled_from(((), ("main",)))),
+        max_rates=data.draw(st.none() | st.just((1, 1))),
+        no_collection=data.draw(st.booleans()),
+        sensitive=data.draw(st.booleans()),
+    )
+    force = policy(
+        "cost_first",
+        models=data.draw(st.none() | st.just(frozenset(("b",)))),
+        critical=data.draw(st.booleans()),
+        model=data.draw(st.sampled_from(("", "b"))),
+        regions=data.draw(st.none() | st.just(frozenset(("eu",)))),
+        min_quality=data.draw(st.none() | st.just(0.0)),
+        exclude_flags=data.draw(flags),
+        require_flags=data.draw(flags),
+    )
+    signals = (
+        *tokens(1000, 400, data.draw(st.sampled_from((0, 20_000)))),
+        *data.draw(st.sampled_from(((), needs("vision")))),
+    )
+    one = model("a", quality=data.draw(st.none() | st.just(0.1)), flags=data.draw(flags), latency_ms=None)
+    asked = call(caller=caller, wishes=wishes, signals=signals)
+    ask, _ = asked_of(asked, Choice(None, "", force), world(one))
+    for rule in RULES:
+        assert rule.binds(ask) or rule.check(ask, one) is None, rule.reason
+    for channel_rule in CHANNEL_RULES:
+        assert channel_rule.binds(ask) or channel_rule.check(ask, one, one.channels[0]) is None, channel_rule.reason
+    assert refusal(asked, one.channels[0], binding(asked)) == refusal(asked, one.channels[0])

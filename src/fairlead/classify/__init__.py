@@ -33,7 +33,7 @@ def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:
     """What the words tell: task, complexity, domain, language, latency class; and that there are any."""
     from fairlead.classify import words
 
-    return words.signals(shape, words.find(shape, texts))
+    return words.read(shape, texts)
 
 
 def explain(shape: Shape, texts: Iterable[tuple[str, str]], head: str = "task", most: int = 8) -> list[Reason]:

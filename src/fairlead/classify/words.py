@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import exp
 
 import msgspec
@@ -23,6 +24,8 @@ CRITICAL_FROM = 0.5
 """Calibrated probability from which the domain is `critical`, whatever the task."""
 USUAL_CLASS = 0.5
 """How surely a task's usual latency class is the caller's."""
+KEPT = 2048
+"""Excerpts whose reading is remembered: retries, samples of one prompt, loops that ask the same."""
 BULK_CHARS = 200_000
 """Nobody waits at a prompt for so much to be read."""
 ACTING = frozenset(("agent", "desktop"))
@@ -51,10 +54,29 @@ class Found(msgspec.Struct, frozen=True):
     latency_class: str
 
 
+def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:
+    """The signals. The same excerpt says the same: what was read lately is not read again."""
+    piece = excerpt(shape, texts)
+    return _read(piece, shape if shape.chars > BULK_CHARS else _ordinary(shape))
+
+
+def _ordinary(shape: Shape) -> Shape:
+    """What counts of a shape beside its excerpt, so that like requests are the same."""
+    return Shape(min(shape.chars, 1), 0, 0, min(shape.images, 1), min(shape.audio, 1), tools=min(shape.tools, 1))
+
+
+@lru_cache(KEPT)
+def _read(piece: Excerpt, shape: Shape) -> tuple[Signal, ...]:
+    return signals(shape, said(shape, piece))
+
+
 def find(shape: Shape, texts: Iterable[tuple[str, str]]) -> Found:
+    return said(shape, excerpt(shape, texts))
+
+
+def said(shape: Shape, piece: Excerpt) -> Found:
     model = linear.load()
     facts = model.facts
-    piece = excerpt(shape, texts)
     found = words(piece.text)
     scores = linear.scores(model, piece, found)
     task, likely, tasks = best(scores[_TASK], facts.temperatures["task"])

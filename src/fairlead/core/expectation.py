@@ -20,7 +20,7 @@ def expected(ask: Ask, model: Model, channel: Channel) -> Expected:
     output = output_tokens(ask, model) if ask.conditions.output else ask.output_tokens
     if price is None:
         cost = None
-    elif facts.standing is None:
+    elif facts.standing is None or facts.standing.channel != channel.id:
         cost = expected_cost(price, ask.input_tokens, output)
     else:
         cost = cost_of(ask, price, channel, output)

@@ -34,7 +34,9 @@ def kept(targets: list[Target], ask: Ask) -> tuple[list[Target], str]:
 
 def _gain(targets: list[Target], own: Target, ask: Ask) -> float:
     """What the first is worth beyond the conversation's own, weighed among all candidates."""
-    if all([target.parts for target in targets]):  # they were ranked by just that
+    if all(target.parts for target in targets):  # they were ranked by just that
         return targets[0].score - own.score
-    worth = {target.model.name: score for target, (score, _) in zip(targets, balanced.scores(targets, ask), strict=True)}
+    worth = {
+        target.model.name: score for target, (score, _) in zip(targets, balanced.scores(targets, ask), strict=True)
+    }
     return worth[targets[0].model.name] - worth[own.model.name]
