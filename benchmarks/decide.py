@@ -3,8 +3,9 @@ gateway remembers of a kind of request.
 
     .venv/bin/python benchmarks/decide.py [--json]
 
-The request has about every signal there is; models differ in price, quality, speed and what they can do. Besides the
-median and the 99th percentile of the processor time (what else the machine does is left out) it says how large a stored decision is, and how long the digest of its plan takes.
+The request has about every signal there is; models differ in price, quality, speed and what they can do. Told are the
+median and the 99th percentile of the processor time, how large a stored decision is, and how long the digest of its
+plan takes. A busy neighbour on the same core still shows: it takes the caches.
 """
 
 from __future__ import annotations

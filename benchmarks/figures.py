@@ -98,9 +98,9 @@ def _throughput(run: Run) -> Iterator[Figure]:
             mine, bare = (median(run, name, phase, "requests_per_second") for name in (target, "bare"))
             name = f"{target}: throughput over the bare proxy's, {connections} connections"
             yield _at_least(name, _ratio(mine, bare), bound, "x", _pair(mine, bare))
-    for target, bound in (("pinned", 110), ("rewritten", 110), ("auto", 210)):
+    for target, bound in (("pinned", 110), ("rewritten", 110), ("auto", 210), ("afresh", 210)):
         for phase, connections in (("closed_32", 32), ("closed_256", 256)):
-            if target == "rewritten" and connections == 256:
+            if target in ("rewritten", "afresh") and connections == 256:
                 continue
             cpu = median(run, target, phase, "cpu_us_per_request")
             yield _at_most(f"{target}: CPU per request, {connections} connections", cpu, bound, "us")

@@ -1,11 +1,12 @@
 /* load: asks a server for chat completions and says how it went, as one line of JSON.
  *
  *     load -p PORT -b BODY_FILE [-P PATH] [-H "Name: value"]... [-c CONNECTIONS] [-d SECONDS] [-w WARM_UP_SECONDS]
- *          [-r REQUESTS_A_SECOND] [-n REQUESTS] [-s] [-e EXPECTED_TEXT]
+ *          [-r REQUESTS_A_SECOND] [-n REQUESTS] [-s] [-v] [-e EXPECTED_TEXT]
  *
  * Closed loop by default: each connection asks again as soon as it was answered. With -r the loop is open: requests
  * start by the clock on whichever of the -c connections is free, and latency counts from the planned start, so that a
- * slow server cannot hide behind fewer questions. -s reads server-sent events; -n stops after so many requests.
+ * slow server cannot hide behind fewer questions. -s reads server-sent events; -n stops after so many requests. With -v
+ * no two questions are the same: the first eight characters of what the user says count them.
  *
  * Every body must contain EXPECTED_TEXT (with -s by default "[DONE]"), or the request is an error. Rates and latencies
  * leave out the warm-up; "sent" counts everything. When time is up nothing new starts and what is open is read to its
@@ -30,7 +31,7 @@ enum { BATCH = 512, HEAD_SIZE = 16384, READ_SIZE = 1 << 18 };
 static const long long SECOND = 1000000000LL, DRAIN = 10 * 1000000000LL;
 
 static struct {
-    int port, connections, streamed;
+    int port, connections, streamed, varied;
     double seconds, warm_up, rate;
     long requests;
     const char *path, *expected;
@@ -85,6 +86,7 @@ static int poller;
 static connection *connections;
 static char *request;
 static size_t request_size;
+static char *number; /* where the question's number stands in it */
 static long long measured_from, measured_to;
 static samples latencies, first_tokens;
 static struct { long sent, answered, counted, events, late; } total;
@@ -119,7 +121,13 @@ static int connect_to_server(connection *c) {
 }
 
 static int send_request(connection *c) {
+    static unsigned questions;
     size_t done = 0;
+    if (number) {
+        char digits[9];
+        snprintf(digits, sizeof digits, "%08x", ++questions);
+        memcpy(number, digits, 8);
+    }
     while (done < request_size) {
         ssize_t n = send(c->fd, request + done, request_size - done, MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN) return -1;
@@ -370,7 +378,7 @@ static void report(void) {
 }
 
 static void read_options(int argc, char **argv, const char **body_file) {
-    for (int o; (o = getopt(argc, argv, "p:P:b:H:c:d:w:r:n:se:")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "p:P:b:H:c:d:w:r:n:sve:")) != -1;) {
         if (o == 'p') option.port = atoi(optarg);
         else if (o == 'P') option.path = optarg;
         else if (o == 'b') *body_file = optarg;
@@ -380,6 +388,7 @@ static void read_options(int argc, char **argv, const char **body_file) {
         else if (o == 'r') option.rate = atof(optarg);
         else if (o == 'n') option.requests = atol(optarg);
         else if (o == 's') option.streamed = 1;
+        else if (o == 'v') option.varied = 1;
         else if (o == 'e') option.expected = optarg;
         else if (o == 'H' && strlen(option.headers) + strlen(optarg) + 3 < sizeof option.headers)
             strcat(strcat(option.headers, optarg), "\r\n");
@@ -402,6 +411,12 @@ static void build_request(const char *body_file) {
                            "Accept: */*\r\n%sContent-Length: %ld\r\n\r\n", option.path, option.port, option.headers, size);
     request_size += fread(request + request_size, 1, size, f);
     fclose(f);
+    if (option.varied) {
+        static const char said[] = "\"role\":\"user\",\"content\":\"";
+        char *user = memmem(request, request_size, said, sizeof said - 1);
+        if (!user) exit(2);
+        number = user + sizeof said - 1;
+    }
 }
 
 int main(int argc, char **argv) {

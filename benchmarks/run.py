@@ -33,7 +33,7 @@ from targets import NotStarted, Route, Server, Setting, Target, own_targets, sta
 RESULTS = build.HERE / "results"
 LATEST = RESULTS / "latest.json"
 README = build.HERE / "README.md"
-ROUTES = ("direct", "bare", "pinned", "rewritten", "auto", "crossed", "tensorzero", "litellm")
+ROUTES = ("direct", "bare", "pinned", "rewritten", "auto", "afresh", "crossed", "tensorzero", "litellm")
 Measured = dict[str, dict[str, Any]]
 
 
@@ -72,14 +72,11 @@ def measure_server(server: Server, options: Options) -> Measured:
             continue
         if idle is None:
             idle = server.process.memory_mb()
-        streams = name != "rewritten"
+        streams = name not in ("rewritten", "afresh")
         measure.warm_up(server, route, streams=streams)
-        if name == "rewritten":
-            phases = {
-                "closed_32": measure.phase(
-                    server, route, "bench-fast", "-c", "32", "-d", str(options.seconds), "-w", "0.2"
-                )
-            }
+        if name in ("rewritten", "afresh"):
+            load = ("-c", "32", "-d", str(options.seconds), "-w", "0.2")
+            phases = {"closed_32": measure.phase(server, route, "bench-fast", *load)}
         else:
             phases = measure.throughput(server, route, options.seconds)
             paced = name in ("bare", "pinned", "crossed", "tensorzero")
@@ -183,7 +180,7 @@ def run(options: Options, wanted_peers: bool | None) -> dict[str, Any]:
 
 
 def _routes_of(target: str) -> tuple[str, ...]:
-    return ("pinned", "rewritten", "auto", "crossed") if target == "fairlead" else (target,)
+    return ("pinned", "rewritten", "auto", "afresh", "crossed") if target == "fairlead" else (target,)
 
 
 def parse() -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """Who is measured: how each target is started, what its models are called, what proves that it kept its books.
 
 A `Server` is a running program; a `Route` is one way to ask it. One fairlead server has four routes: a pinned model
-whose bytes pass through, one whose name must be rewritten, `auto`, where fairlead chooses, and `crossed`, whose client
+whose bytes pass through, one whose name must be rewritten, `auto` and `afresh`, where fairlead chooses, and `crossed`, whose client
 speaks another dialect than the upstream.
 """
 
@@ -43,6 +43,7 @@ class Route:
     headers: tuple[str, ...] = ()
     prefix: str = ""
     model: str | None = None  # asked for whatever the mode
+    varied: bool = False  # no two questions are the same
     messages: bool = False  # asked in Anthropic's dialect, which the upstream does not speak
 
     def body(self, mode: str, *, streamed: bool = False) -> Path:
@@ -191,6 +192,7 @@ def start_fairlead(setting: Setting, prefix: tuple[str, ...] = ()) -> Server:
         "pinned": pinned,
         "rewritten": replace(pinned, name="rewritten", model="bench-alias"),
         "auto": replace(pinned, name="auto", model="auto"),
+        "afresh": replace(pinned, name="afresh", model="auto", varied=True),
         "crossed": replace(pinned, name="crossed", path="/v1/messages", messages=True),
     }
     return Server(process, routes, seconds, ledger=folder / "state" / "ledger.db")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -101,72 +102,73 @@ def _may_answer(plan: Plan, name: str) -> bool:
 
 
 def _of_weights(case: Case, ask: Ask, targets: list[Target], first: Target) -> list[Flip]:
-    """The score is linear in one weight when the others divide the rest as they did."""
-    found: list[tuple[float, Flip]] = []
+    """The score is linear in one weight when the others divide the rest as they did: who is first over all its values
+    is read off where the lines cross, outwards from where it stands."""
     scored = balanced.scored(targets, ask)
-    for target in scored:
-        if target.model.name == first.model.name:
-            continue
-        nearest = min(
-            (one for name in WEIGHTS for one in _weight(case, ask, scored, target, name)),
-            key=lambda one: one[0],
-            default=None,
-        )
-        if nearest is not None:
-            found.append(nearest)
-    found.sort(key=lambda one: (one[0], one[1].model))
-    return [flip for _, flip in found[:NEAREST]]
+    crossings = [(abs(bound - now), name, model, bound, now) for name in WEIGHTS for model, bound, now in _crossings(ask, scored, first, name)]  # fmt: skip
+    found: dict[str, Flip] = {}
+    for _, name, model, bound, now in sorted(crossings):
+        if len(found) == NEAREST:
+            break
+        if model not in found:
+            flip = _told(case, name, model, bound, now)
+            if flip is not None:
+                found[model] = flip
+    return list(found.values())
 
 
-def _weight(case: Case, ask: Ask, scored: list[Target], target: Target, name: str) -> Iterator[tuple[float, Flip]]:
+def _crossings(ask: Ask, scored: list[Target], first: Target, name: str) -> Iterator[tuple[str, float, float]]:
+    """(model, the weight at which it becomes first, the weight now)."""
     weights = ask.policy.weights
     shares = {one: getattr(weights, one) for one in WEIGHTS}
-    whole = sum(shares.values()) or 1.0
+    whole = sum(shares.values())
+    if not whole:  # nothing counts: the smallest share of anything is all of it
+        return
     now = shares[name] / whole
     others = {one: share for one, share in shares.items() if one != name}
     rest = sum(others.values())
-    divided = {one: share / rest if rest else 0.5 for one, share in others.items()}
+    divided = [(one, share / rest if rest else 0.5) for one, share in others.items()]
+    lines = {one.model.name: _line(ask, one, name, divided) for one in scored}
+    for way in (1, -1):
+        current, at = first.model.name, now
+        while True:
+            start, slope = lines[current]
+            meetings = [
+                (max((start - other) / (rise - slope) * way, at * way), -rise * way, model)
+                for model, (other, rise) in lines.items()
+                if (rise - slope) * way > 0
+            ]
+            if not meetings:
+                break
+            met, _, current = min(meetings)
+            at = met * way
+            if not 0 <= at <= 1:
+                break
+            yield current, at, now
+
+
+def _line(ask: Ask, target: Target, name: str, divided: list[tuple[str, float]]) -> tuple[float, float]:
+    """The score where the weight is 0, with what staying is worth to the conversation's own model; and its slope."""
+    parts = dict(target.parts)
+    health = parts.get("health", 1.0)
     standing = ask.call.facts.standing
+    stay = ask.policy.stay if standing is not None and standing.model == target.model.name else 0.0
+    at_none = sum(parts[part] * share for part, share in divided) * health
+    return at_none + stay, parts[name] * health - at_none
 
-    def line(one: Target) -> tuple[float, float]:
-        """(score where the weight is 0, where it is 1), with what staying is worth to the conversation's own model."""
-        parts = dict(one.parts)
-        health = parts.get("health", 1.0)
-        stay = ask.policy.stay if standing is not None and standing.model == one.model.name else 0.0
-        return sum(parts[part] * share for part, share in divided.items()) * health + stay, parts[name] * health + stay
 
-    at_none, at_all = line(target)
-    low, high = 0.0, 1.0
-    for other in scored:
-        if other is not target:
-            none, whole_ = line(other)
-            low, high = _within(at_none - none, at_all - whole_, low, high)
-    if low > high:
-        return
-    relation: Relation
-    if low > now:
-        relation, bound, up = ">=", low, True
-    elif high < now:
-        relation, bound, up = "<=", high, False
-    else:
-        return
+def _told(case: Case, name: str, model: str, bound: float, now: float) -> Flip | None:
+    """With as few decimals as tell it, rounded to the far side."""
+    up = bound > now or (bound == now and now < 1)
     for digits in DIGITS:
         scale = 10**digits
         value = (math.ceil(bound * scale) if up else math.floor(bound * scale)) / scale
-        flip = Flip(target.model.name, True, f"weight.{name}", "", relation, value, round(now, 4))
-        if low <= value <= high and holds(case, flip):
-            yield abs(bound - now), flip
-            return
-
-
-def _within(at_none: float, at_all: float, low: float, high: float) -> tuple[float, float]:
-    """The part of [low, high] where the line from `at_none` (at 0) to `at_all` (at 1) is not below zero."""
-    if at_none >= 0 and at_all >= 0:
-        return low, high
-    if at_none < 0 and at_all < 0:
-        return 1.0, 0.0
-    root = at_none / (at_none - at_all)
-    return (max(low, root), high) if at_none < 0 else (low, min(high, root))
+        if value == now:
+            value += (1 if up else -1) / scale
+        flip = Flip(model, True, f"weight.{name}", "", ">=" if up else "<=", value, round(now, 4))
+        if 0 <= value <= 1 and holds(case, flip):
+            return flip
+    return None
 
 
 def _of_min_quality(case: Case, ask: Ask, targets: list[Target], first: Target) -> list[Flip]:
@@ -178,7 +180,7 @@ def _of_min_quality(case: Case, ask: Ask, targets: list[Target], first: Target) 
         if quality > best and target.model.name != first.model.name:
             found.append(Flip(target.model.name, True, "min_quality", "", ">", best, ask.min_quality))
         best = max(best, quality)
-    return [flip for flip in found if holds(case, flip)][:NEAREST]
+    return list(islice((flip for flip in found if holds(case, flip)), NEAREST))
 
 
 def _of_quality(case: Case, ask: Ask, targets: list[Target], first: Target) -> list[Flip]:
