@@ -78,6 +78,7 @@ class Match(Section):
     min_input_tokens: Count | None = Field(None, description="Least input.")
     max_input_tokens: Count | None = Field(None, description="Most input.")
     min_confidence: Share = Field(0, description="Least confidence in the task.")
+    min_quality_floor: Share = Field(0, description="Only where the caller requires so much quality or more.")
 
 
 class Work(Section):

@@ -33,6 +33,8 @@ class Match(msgspec.Struct, frozen=True):
     """0 means no bound."""
     min_confidence: float = 0.0
     """Of the task."""
+    min_floor: float = 0.0
+    """The quality that the caller requires at least."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -78,6 +80,8 @@ def holds(match: Match, traits: Traits) -> bool | None:
     if match.min_input and traits.input_tokens < match.min_input:
         return False
     if match.max_input and traits.input_tokens > match.max_input:
+        return False
+    if match.min_floor and traits.quality_floor < match.min_floor:
         return False
     if match.tools is not None and match.tools is not traits.tools:
         return False
@@ -126,6 +130,8 @@ def in_words(match: Match) -> str:
         told.append(f"at least {match.min_input:,} tokens of input")
     if match.max_input:
         told.append(f"at most {match.max_input:,} tokens of input")
+    if match.min_floor:
+        told.append(f"quality of at least {match.min_floor:g} required")
     if match.min_confidence:
         told.append(f"confidence in the task from {match.min_confidence:g}")
     return ", ".join(told) or "every request"

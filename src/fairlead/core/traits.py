@@ -39,6 +39,8 @@ class Traits(msgspec.Struct, frozen=True):
     """What the answer is expected to take."""
     output_room: int = 0
     """What the answer may take at most, as far as the caller said; 0 otherwise."""
+    quality_floor: float = 0.0
+    """What the caller requires."""
 
 
 def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
@@ -94,4 +96,5 @@ def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
         sizes["input"],
         sizes["output"],
         sizes["output_room"],
+        wishes.quality_floor or 0.0,
     )

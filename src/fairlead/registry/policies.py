@@ -119,6 +119,7 @@ def _match(given: choosing.Match, config: schema.Config) -> Match:
         min_input=given.min_input_tokens or 0,
         max_input=given.max_input_tokens or 0,
         min_confidence=given.min_confidence,
+        min_floor=given.min_quality_floor,
     )
 
 

@@ -1,0 +1,63 @@
+"""What a published preset decides, for the tests that compare it with the table it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fairlead
+from fairlead.config.load import loads
+from fairlead.config.schema import Config
+from fairlead.core.call import Call, Caller, Facts, Signal, Wishes
+from fairlead.core.choice import read_choice
+from fairlead.core.decide import decide
+from fairlead.core.model import Conditions, Snapshot
+from fairlead.core.plan import Plan, Target
+from fairlead.registry.catalogue import load as catalogue
+from fairlead.registry.policies import policies
+from fairlead.registry.snapshot import build
+from tests.core.scenes import NoView
+
+FOLDER = Path(fairlead.__file__).parent / "config" / "presets" / "published"
+AT = 2_000_000_000
+
+
+class Preset:
+    """A preset whose keys are all there, and what it decides."""
+
+    def __init__(self, name: str) -> None:
+        text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+        variables = {part.partition(":-")[0]: "x" for part in text.split("${")[1:]}
+        self.config: Config = loads(text, f"{name}.yaml", variables)
+        self.snapshot: Snapshot = build(self.config, catalogue())
+        self.policies = policies(self.config)
+
+    def plan(self, *signals: Signal, disabled: tuple[str, ...] = (), facts: Facts | None = None, **wishes: Any) -> Plan:
+        call = Call(
+            "req", "generate", "openai_chat", "auto", False, b"{}", NoView(), Caller("key"), Wishes(**wishes),
+            facts or Facts(AT), (*tokens(), *signals),
+        )  # fmt: skip
+        there = Snapshot(
+            self.snapshot.hash, self.snapshot.models, self.snapshot.aliases, Conditions(disabled=frozenset(disabled))
+        )
+        force = self.policies["default"]
+        return decide(call, read_choice("auto", force, self.policies, there), there, 7)
+
+    def order(self, *signals: Signal, **more: Any) -> list[str]:
+        return [target.model.name for target in targets(self.plan(*signals, **more))]
+
+
+def targets(plan: Plan) -> list[Target]:
+    return [target for step in plan.steps for target in step.targets]
+
+
+def tokens(given: int = 1000, answer: int = 400, room: int = 0) -> tuple[Signal, ...]:
+    return Signal("tokens", "input", given), Signal("tokens", "output", answer), Signal("tokens", "output_room", room)
+
+
+def task(name: str, confidence: float = 0.95) -> Signal:
+    return Signal("task", name, confidence, confidence)
+
+
+def found(**kinds: str) -> tuple[Signal, ...]:
+    return tuple(Signal(kind, name, True, 0.95) for kind, name in kinds.items())
