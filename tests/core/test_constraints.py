@@ -14,7 +14,7 @@ from fairlead.core.choice import Choice
 from fairlead.core.constraints import CHANNEL_RULES, RULES
 from fairlead.core.decide import asked as asked_of
 from fairlead.core.egress import CHECKS, binding, refusal
-from fairlead.core.model import TOOLS, Model
+from fairlead.core.model import EMBEDDINGS, TOOLS, Model
 from fairlead.core.policy import Policy
 from tests.core.scenes import call, model, needs, order, plan, policy, price, reasons, tokens, with_channel, world
 
@@ -33,6 +33,7 @@ CASES: list[tuple[str, bool, Model, Call, Policy, dict[str, Any]]] = [
     ("disabled", True, off_channel(PLAIN), call(), policy(), {}),
     ("disabled", True, PLAIN, call(), policy(), {"disabled": frozenset({"a@main"})}),
     ("outside_policy", False, PLAIN, call(), policy(models=frozenset({"b"})), {}),
+    ("operation", False, model("a", capabilities=EMBEDDINGS), call(), policy(), {}),
     (
         "capability",
         False,

@@ -32,15 +32,22 @@ class Preset:
         self.snapshot: Snapshot = build(self.config, catalogue())
         self.policies = policies(self.config)
 
-    def plan(self, *signals: Signal, disabled: tuple[str, ...] = (), facts: Facts | None = None, **wishes: Any) -> Plan:
+    def plan(
+        self,
+        *signals: Signal,
+        disabled: tuple[str, ...] = (),
+        facts: Facts | None = None,
+        policy: str = "default",
+        latency_ms: dict[str, int] | None = None,
+        **wishes: Any,
+    ) -> Plan:
         call = Call(
             "req", "generate", "openai_chat", "auto", False, b"{}", NoView(), Caller("key"), Wishes(**wishes),
             facts or Facts(AT), (*tokens(), *signals),
         )  # fmt: skip
-        there = Snapshot(
-            self.snapshot.hash, self.snapshot.models, self.snapshot.aliases, Conditions(disabled=frozenset(disabled))
-        )
-        force = self.policies["default"]
+        conditions = Conditions(disabled=frozenset(disabled), latency_ms=latency_ms or {})
+        there = Snapshot(self.snapshot.hash, self.snapshot.models, self.snapshot.aliases, conditions)
+        force = self.policies[policy]
         return decide(call, read_choice("auto", force, self.policies, there), there, 7)
 
     def order(self, *signals: Signal, **more: Any) -> list[str]:

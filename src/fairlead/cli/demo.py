@@ -132,8 +132,9 @@ class Script:
         from fairlead.registry.catalogue import load as load_catalogue
         from fairlead.store.memory import MemoryLedger
 
-        policies = {name: Policy.model_validate(policy) for name, policy in POLICIES.items()}
-        config = from_environment({}).model_copy(update={"policies": policies})
+        embedded = from_environment({})
+        policies = {**embedded.policies, **{name: Policy.model_validate(policy) for name, policy in POLICIES.items()}}
+        config = embedded.model_copy(update={"policies": policies})
         upstream = self._upstream = simulated_upstream(config, self.speed)
         assert upstream is not None
         ledger = MemoryLedger()
@@ -213,12 +214,12 @@ class Script:
 
 
 def lineup(runtime: Runtime) -> list[Baseline]:
-    """Every model of the gateway as something all requests could have been sent to, at the price it is billed at."""
+    """Every model that answers as something all requests could have been sent to, at the price it is billed at."""
     from fairlead.cli.demo_workload import Baseline
     from fairlead.providers.simulated import DEFAULT_MODELS
 
-    behaviours = {model.name: model.behaviour for model in DEFAULT_MODELS}
-    models = runtime.world.snapshot.models.values()
+    behaviours = {model.name: model.behaviour for model in DEFAULT_MODELS if not model.behaviour.embeds}
+    models = [one for one in runtime.world.snapshot.models.values() if one.name in behaviours]
     return [Baseline(one.name, one.channels[0].prices[0], behaviours[one.name].quality) for one in models]
 
 
@@ -320,7 +321,8 @@ async def run(seconds: float, speed: float, plain: bool, as_json: bool) -> None:
     count = max(round(seconds * A_SECOND), 1)
     if not as_json:
         opening = tr("{count} requests of mixed work go through {models} SIMULATED models in about {seconds} s.")
-        line(opening.format(count=count, models=len(DEFAULT_MODELS), seconds=f"{seconds / speed:.3g}"), "bold", plain)
+        answering = sum(not model.behaviour.embeds for model in DEFAULT_MODELS)
+        line(opening.format(count=count, models=answering, seconds=f"{seconds / speed:.3g}"), "bold", plain)
         line(
             tr("Each caller names the policy of its task; all take the cheapest model that is good enough."),
             plain=plain,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from pydantic import ValidationError
 
-from fairlead.config.schema import Channel, Config, Model, Price, Provider
+from fairlead.config.schema import Channel, Config, Model, Policy, PolicyChoice, Price, Provider
 from fairlead.config.values import Substituted
 from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS
@@ -33,6 +33,10 @@ LOCAL: tuple[Local, ...] = (
 )
 
 
+STANDARD = {"standard": Policy(strategy="balanced", floors={"medium": 0.7, "complex": 0.85})}
+"""Of those that are good enough for work so hard, the best for its price and speed."""
+
+
 def from_environment(env: Mapping[str, str]) -> Config:
     providers: dict[str, Provider] = {}
     channels: dict[str, list[Channel]] = {}
@@ -52,7 +56,7 @@ def from_environment(env: Mapping[str, str]) -> Config:
     if not models:
         return _simulated(providers)
     try:
-        return Config(providers=providers, models=models)
+        return Config(providers=providers, models=models, policies=STANDARD, policy=PolicyChoice(default="standard"))
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'][:2]))}: {item['msg']}" for item in error.errors(include_url=False)]
         raise ConfigError(problems) from None
@@ -111,4 +115,9 @@ def _simulated(providers: Mapping[str, Provider]) -> Config:
         )
         for item in LINEUP
     }
-    return Config(providers={**providers, "simulated": Provider(kind="simulated")}, models=models)
+    return Config(
+        providers={**providers, "simulated": Provider(kind="simulated")},
+        models=models,
+        policies=STANDARD,
+        policy=PolicyChoice(default="standard"),
+    )

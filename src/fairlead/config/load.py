@@ -69,6 +69,11 @@ def loads(
         root, problems = compose(text, os.environ if env is None else env)
     except Unreadable as error:
         raise ConfigError([error.problem.render(name)]) from None
+    return from_tree(root, problems, name, catalogue)
+
+
+def from_tree(root: Node, problems: list[Problem], name: str, catalogue: Catalogue | None = None) -> Config:
+    """Steps 2 and 3, for a tree with what was wrong with its text."""
     names = checks.Declared(root)
     secrets = tuple(dict.fromkeys(root.secrets()))
     config, wrong = _validate(root)
@@ -239,4 +244,4 @@ def _fields_hint(path: NodePath) -> str:
     return f" ({', '.join(fields[:4])}{', ...' if len(fields) > 4 else ''})" if fields else ""
 
 
-__all__ = ["check", "load", "loads"]
+__all__ = ["check", "from_tree", "load", "loads"]

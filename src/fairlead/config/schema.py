@@ -14,6 +14,7 @@ from fairlead.config.choosing import (
     Agent,
     Cascade,
     Classifier,
+    Complexity,
     Group,
     Intent,
     Knob,
@@ -96,6 +97,10 @@ class SimulatedModel(Section):
     error_status: Whole = Field(500, ge=400, le=599, description="Status of a simulated error.")
     stall_rate: Share = Field(0, description="Share of requests that stop in the middle.")
     reply: Text = Field("", description="The text of every answer; empty: a made-up one.")
+    thinks: Switch = Field(False, description="Thinks aloud when reasoning is asked for.")
+    embeds: Whole = Field(
+        0, ge=0, le=65_536, description="Numbers in a vector of a model that makes embeddings only; 0: it answers."
+    )
 
 
 class Provider(Section):
@@ -226,6 +231,9 @@ class Weights(Section):
 class Policy(Section):
     strategy: StrategyName = Field("balanced", description="How candidates are ordered.")
     min_quality: Share | None = Field(None, description="Least quality; by default the strategy's own; 0 is honoured.")
+    floors: dict[Complexity, Share] = Field(
+        {}, description="Least quality by complexity, beside `min_quality`, as long as some model fulfils it."
+    )
     weights: Weights | None = Field(
         None, description="For balanced; renormalised, a share left out is 0. By default 0.5, 0.3 and 0.2."
     )

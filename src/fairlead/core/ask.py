@@ -27,3 +27,5 @@ class Ask(msgspec.Struct, frozen=True):
     min_quality: float
     max_cost: int | None
     max_latency_ms: int | None
+    soft_floor: float | None = None
+    """What `min_quality` goes back to when nobody fulfils the one that the complexity of the request asks for."""

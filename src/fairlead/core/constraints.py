@@ -13,9 +13,10 @@ import msgspec
 from fairlead.core import egress, expectation
 from fairlead.core.ask import Ask
 from fairlead.core.cost import plain
-from fairlead.core.model import Channel, Model, capability_names
+from fairlead.core.model import EMBEDDINGS, Channel, Model, capability_names
 from fairlead.core.plan import Rejection
 
+TEXTS = frozenset(("generate", "count"))
 NOT_KEPT = frozenset(("zero-retention", "no-training"))
 """Flags of channels that keep nothing of what they are sent."""
 
@@ -35,6 +36,14 @@ def outside_policy(ask: Ask, model: Model) -> str | None:
     if policy.critical and model.name != policy.model and model.name not in policy.fallbacks and policy.model:
         return f"policy {policy.name} is critical and names {policy.model}"
     return None
+
+
+def operation(ask: Ask, model: Model) -> str | None:
+    """Models that only make embeddings are told apart by their capabilities; what else a model does is rarely said."""
+    only = model.capabilities == EMBEDDINGS
+    if ask.call.operation == "embed":
+        return None if model.capabilities & EMBEDDINGS else "it makes no embeddings"
+    return "it makes embeddings, and no text" if only and ask.call.operation in TEXTS else None
 
 
 def capability(ask: Ask, model: Model) -> str | None:
@@ -188,6 +197,7 @@ def _always(ask: Ask) -> bool:
 RULES: tuple[Rule, ...] = (
     Rule("disabled", disabled, True, _always),
     Rule("outside_policy", outside_policy, True, lambda ask: ask.policy.models is not None or ask.policy.critical),
+    Rule("operation", operation, False, _always),
     Rule("capability", capability, False, lambda ask: ask.capabilities != 0),
     Rule("quality", quality, False, lambda ask: ask.min_quality > 0),
     Rule("flags", flags, False, lambda ask: bool(ask.policy.exclude_flags)),

@@ -55,6 +55,9 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
     ask, named = asked(call, choice, snapshot)
     found, rule = ask.traits, ask.rule
     targets, rejected = candidates(ask, choice, snapshot, named, memo)
+    if not targets and ask.soft_floor is not None:
+        ask = msgspec.structs.replace(ask, min_quality=ask.soft_floor, soft_floor=None)
+        targets, rejected = candidates(ask, choice, snapshot, named, memo)
     strategy = "pinned" if named else policy.strategy
     reason = ""
     if call.wishes.models and choice.model is None:
@@ -170,7 +173,8 @@ def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo:
     name = "" if choice.model is None else choice.model.name
     rule = "" if ask.rule is None else ask.rule.name
     kind = (
-        call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities), rule, ask.traits.task
+        call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities), rule, ask.traits.task,
+        str(ask.min_quality), call.operation,
     )  # fmt: skip
     found = memo.get(kind)
     if found is None:
@@ -205,6 +209,9 @@ def requirements(
         floor = PINNED.min_quality if named else STRATEGIES[policy.strategy].min_quality
     if wishes.quality_floor is not None:
         floor = max(floor, wishes.quality_floor)
+    soft = None
+    if policy.floors and rule is None and not named and policy.floors.get(found.complexity, 0.0) > floor:
+        soft, floor = floor, policy.floors[found.complexity]
     return Ask(
         call,
         policy,
@@ -218,6 +225,7 @@ def requirements(
         floor,
         least(least(policy.max_cost, wishes.max_cost), call.caller.max_cost),
         least(policy.max_latency_ms, wishes.max_latency_ms),
+        soft,
     )
 
 

@@ -43,6 +43,8 @@ class Policy(msgspec.Struct, frozen=True):
     """A key of `core.policies.STRATEGIES`."""
     min_quality: float | None = None
     """The least quality a model must have; None takes the strategy's own default, 0 is honoured as 0."""
+    floors: dict[str, float] = {}
+    """Further ones by complexity, as long as some model fulfils them: hard work wants better models."""
     weights: Weights = Weights()
     model: str = ""
     """For `pinned`: the model when the caller names none."""
@@ -91,6 +93,10 @@ def narrowed(policy: Policy, bounds: Policy) -> Policy:
         max_latency_ms=least(policy.max_latency_ms, bounds.max_latency_ms),
         require_flags=policy.require_flags | bounds.require_flags,
         exclude_flags=policy.exclude_flags | bounds.exclude_flags,
+        floors={
+            level: max(policy.floors.get(level, 0.0), bounds.floors.get(level, 0.0))
+            for level in policy.floors.keys() | bounds.floors.keys()
+        },
         min_quality=bounds.min_quality
         if policy.min_quality is None
         else max(policy.min_quality, bounds.min_quality or 0.0),

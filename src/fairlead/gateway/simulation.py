@@ -30,4 +30,6 @@ def behaviour(declared: SimulatedModel) -> Behaviour:
         error_status=declared.error_status,
         stall_rate=declared.stall_rate,
         reply=declared.reply or None,
+        thinks=declared.thinks,
+        embeds=declared.embeds,
     )

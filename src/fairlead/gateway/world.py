@@ -257,7 +257,14 @@ def _baseline(config: Config, snapshot: Snapshot) -> str:
 def endpoint(name: str, provider: Provider) -> Endpoint:
     """One provider, with all that can be known of its requests before there is one."""
     if provider.kind == "simulated":
-        return Endpoint(name, provider.kind, "openai_chat", self_hosted=provider.is_self_hosted, simulated=True)
+        return Endpoint(
+            name,
+            provider.kind,
+            "openai_chat",
+            dialects=frozenset({"embeddings"}),
+            self_hosted=provider.is_self_hosted,
+            simulated=True,
+        )
     # Behind an address of one's own anything may speak the plain wire; only the provider itself has its ways.
     own = provider.kind == "openai" and provider.base_url is not None
     delta = PLAIN if own else DELTAS[provider.kind]

@@ -61,6 +61,7 @@ def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
             name=name,
             strategy=given.strategy,
             min_quality=given.min_quality,
+            floors=given.floors,
             weights=Weights(weights.quality, weights.cost, weights.latency) if weights is not None else Weights(),
             model=given.model or "",
             fallbacks=given.fallbacks,

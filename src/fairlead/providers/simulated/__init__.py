@@ -4,6 +4,7 @@
     script, log            faults on order; what really happened, call by call
     ask, prose, schema     reading a request; words and how they are counted; instances of JSON schemas
     answer, render         what a model says; the same in OpenAI's bytes
+    embedding              vectors of texts
     performance            the answer with its pauses and the fault that spoils it
     simulation             models + script + log: a turn for every request
     upstream, server       the two ways to it: within the process, and as an HTTP server's handler

@@ -5,6 +5,7 @@ Pure: the same request to the same model gives the same answer, streamed or not,
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
 
@@ -14,23 +15,38 @@ from fairlead.providers.simulated import prose, schema
 from fairlead.providers.simulated.ask import Ask, Function, Refusal, ToolChoice, speaks_of_a_tool
 from fairlead.providers.simulated.behaviour import Behaviour, SimulatedModel
 
-REASONING_TOKENS = {"none": 0, "minimal": 16, "low": 64, "medium": 192, "high": 512, "xhigh": 1024}
+REASONING_TOKENS = {"none": 0, "minimal": 16, "low": 64, "medium": 192, "high": 512, "xhigh": 1024, "max": 2048}
 
 
 class ToolCall(msgspec.Struct, frozen=True):
     id: str
     name: str
+    pieces: tuple[str, ...]
+    """The tokens of its arguments."""
+
+
+class Thought(msgspec.Struct, frozen=True):
+    """What is thought aloud, with the signature that its maker wants back."""
+
+    sentences: tuple[str, ...]
+    signature: str
+
+    @property
+    def text(self) -> str:
+        return "".join(self.sentences)
 
 
 class Choice(msgspec.Struct, frozen=True):
     index: int
     pieces: tuple[str, ...]
-    """The tokens of the text, or of the call's arguments, in order."""
+    """The tokens of the text, in order."""
     finish: str
-    call: ToolCall | None
     tokens: int
-    """All that counts as visible output: the pieces and a called function's name."""
-    logprobs: tuple[float, ...] | None
+    """All that counts as visible output: the text, and the names and arguments of called functions."""
+    calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[float, ...] | None = None
+    refused: bool = False
+    """The text says why there is no answer."""
 
     @property
     def text(self) -> str:
@@ -46,6 +62,7 @@ class Answer(msgspec.Struct, frozen=True):
     reasoning_tokens: int
     task: str
     correct: bool
+    thought: Thought | None = None
 
     @property
     def visible_tokens(self) -> int:
@@ -65,7 +82,8 @@ def seed_for(*parts: bytes | str | int) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def compose(ask: Ask, model: SimulatedModel, empty: bool = False) -> Answer:
+def compose(ask: Ask, model: SimulatedModel, empty: bool = False, refusal: str = "") -> Answer:
+    """`refusal`: the words to refuse with."""
     seed = seed_for(model.seed, model.name, ask.digest)
     rng = random.Random(seed)
     behaviour = model.behaviour
@@ -73,7 +91,9 @@ def compose(ask: Ask, model: SimulatedModel, empty: bool = False) -> Answer:
     reasoning = _reasoning(ask)
     room = None if ask.limit is None else max(0, ask.limit - reasoning)
     choices = tuple(
-        _choice(ask, model, index, random.Random(seed_for(seed, index)), room, correct, empty)
+        _refusal(refusal, index, room)
+        if refusal
+        else _choice(ask, model, index, random.Random(seed_for(seed, index)), room, correct, empty)
         for index in range(ask.body.n or 1)
     )
     return Answer(
@@ -84,7 +104,8 @@ def compose(ask: Ask, model: SimulatedModel, empty: bool = False) -> Answer:
         cached_tokens=int(ask.prompt_tokens * behaviour.cached_share),
         reasoning_tokens=reasoning,
         task=ask.task,
-        correct=correct and not empty,
+        correct=correct and not empty and not refusal,
+        thought=_thought(ask, model, reasoning, seed) if behaviour.thinks and ask.shows_thoughts else None,
     )
 
 
@@ -93,7 +114,7 @@ def _choice(
 ) -> Choice:
     function = None if empty else _called(ask, model.behaviour)
     if function is not None:
-        return _call(function, index, rng, room)
+        return _calls(ask, function, index, rng, room)
     text = "" if empty else _content(ask, model, rng)
     finish = "stop"
     found = [place for place in (text.find(stop) for stop in ask.stops) if place >= 0]
@@ -106,22 +127,45 @@ def _choice(
     if ask.body.logprobs:
         sureness = 8.0 if correct else 2.0
         logprobs = tuple(-round(rng.expovariate(sureness), 6) for _ in pieces)
-    return Choice(index, pieces, finish, None, len(pieces), logprobs)
+    return Choice(index, pieces, finish, len(pieces), logprobs=logprobs)
 
 
-def _call(function: Function, index: int, rng: random.Random, room: int | None) -> Choice:
+def _refusal(text: str, index: int, room: int | None) -> Choice:
+    pieces = tuple(prose.tokens(text))[:room]
+    return Choice(index, pieces, "stop", len(pieces), refused=True)
+
+
+def _calls(ask: Ask, first: Function, index: int, rng: random.Random, room: int | None) -> Choice:
+    """Several calls are of the declared functions in turn, beginning with the one to be called."""
+    functions = [first]
+    if ask.calls > 1:
+        declared = [tool.function for tool in ask.body.tools or () if tool.function is not None]
+        start = declared.index(first)
+        functions = [declared[(start + number) % len(declared)] for number in range(ask.calls)]
+    calls: list[ToolCall] = []
+    tokens, finish = 0, "tool_calls"
+    for function in functions:
+        name_tokens, pieces = prose.count(function.name), _arguments(function)
+        left = None if room is None else max(0, room - tokens)
+        if left is not None and name_tokens + len(pieces) > left:
+            finish = "length"
+            if calls and left <= name_tokens:
+                break
+            pieces = pieces[: max(0, left - name_tokens)]
+            name_tokens = min(name_tokens, left)
+        calls.append(ToolCall(f"call_sim{rng.getrandbits(64):016x}", function.name, pieces))
+        tokens += name_tokens + len(pieces)
+        if finish == "length":
+            break
+    return Choice(index, (), finish, tokens, tuple(calls))
+
+
+def _arguments(function: Function) -> tuple[str, ...]:
     try:
         arguments = schema.instance(function.parameters or {"type": "object"})
     except schema.Unsatisfiable as error:
         raise Refusal(400, f"Invalid schema for function {function.name!r}: {error}", "tools") from error
-    pieces = tuple(prose.tokens(msgspec.json.encode(arguments).decode()))
-    name_tokens = prose.count(function.name)
-    finish = "tool_calls"
-    if room is not None and name_tokens + len(pieces) > room:
-        pieces, finish = pieces[: max(0, room - name_tokens)], "length"
-        name_tokens = min(name_tokens, room)
-    call = ToolCall(f"call_sim{rng.getrandbits(64):016x}", function.name)
-    return Choice(index, pieces, finish, call, name_tokens + len(pieces), None)
+    return tuple(prose.tokens(msgspec.json.encode(arguments).decode()))
 
 
 def _called(ask: Ask, behaviour: Behaviour) -> Function | None:
@@ -154,11 +198,20 @@ def _content(ask: Ask, model: SimulatedModel, rng: random.Random) -> str:
 
 
 def _reasoning(ask: Ask) -> int:
-    effort = ask.body.reasoning_effort
-    if effort is None:
+    effort = ask.effort
+    if not effort:
         return 0
     wanted = REASONING_TOKENS.get(effort)
     if wanted is None:
         known = ", ".join(REASONING_TOKENS)
         raise Refusal(400, f"Invalid reasoning_effort {effort!r}: use one of {known}.", "reasoning_effort")
-    return wanted if ask.limit is None else min(wanted, ask.limit)
+    return min(bound for bound in (wanted, ask.budget, ask.limit) if bound is not None)
+
+
+def _thought(ask: Ask, model: SimulatedModel, tokens: int, seed: int) -> Thought | None:
+    """As many tokens as are counted, sentence by sentence."""
+    if not tokens:
+        return None
+    said = prose.thought(random.Random(seed_for(seed, "thought")), ask.tongue, tokens)
+    digest = hashlib.blake2b(f"{model.name}:{seed}".encode(), digest_size=24).digest()
+    return Thought(said, f"sim+{base64.b64encode(digest).decode()}")

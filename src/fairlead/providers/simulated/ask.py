@@ -20,6 +20,7 @@ PART_TOKENS = {"image_url": 512, "input_audio": 256, "file": 1024}
 
 _TASK = re.compile(r"\[task:([A-Za-z0-9_.-]{1,64})\]")
 _LENGTH = re.compile(r"\[tokens:(\d{1,6})\]")
+_CALLS = re.compile(r"\[calls:(\d{1,2})\]")
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -71,6 +72,22 @@ class StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
+class Reasoning(msgspec.Struct):
+    """How much is to be thought as an object: by an effort, or by a number of tokens."""
+
+    effort: str | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    enabled: bool | None = None
+    exclude: bool | None = None
+
+
+class Thinking(msgspec.Struct):
+    """The same as an object of another make."""
+
+    type: Literal["enabled", "disabled", "adaptive"] = "enabled"
+    budget_tokens: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
 class Body(msgspec.Struct):
     model: Annotated[str, msgspec.Meta(min_length=1)]
     messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
@@ -87,7 +104,10 @@ class Body(msgspec.Struct):
     tools: list[Tool] | None = None
     tool_choice: str | ToolChoice | None = None
     response_format: ResponseFormat | None = None
+    parallel_tool_calls: bool | None = None
     reasoning_effort: str | None = None
+    reasoning: Reasoning | None = None
+    thinking: Thinking | None = None
 
 
 class Refusal(Exception):
@@ -123,6 +143,8 @@ class Ask(msgspec.Struct, frozen=True):
     """The `[tokens:N]` mark."""
     tool: Function | None
     """The function to call if one is to be called."""
+    calls: int
+    """The `[calls:N]` mark: how many calls to make at once."""
 
     @property
     def stream(self) -> bool:
@@ -144,6 +166,29 @@ class Ask(msgspec.Struct, frozen=True):
         return () if not stop else (stop,) if isinstance(stop, str) else tuple(text for text in stop if text)
 
     @property
+    def effort(self) -> str:
+        """How much is to be thought, in a word; empty where nothing says so."""
+        body = self.body
+        asked, thinking = body.reasoning, body.thinking
+        if body.reasoning_effort is not None:
+            return body.reasoning_effort
+        if asked is not None:
+            return "none" if asked.enabled is False else asked.effort or "medium"
+        return "" if thinking is None else "none" if thinking.type == "disabled" else "medium"
+
+    @property
+    def budget(self) -> int | None:
+        """The same as a number of tokens, where it is told as one."""
+        asked, thinking = self.body.reasoning, self.body.thinking
+        if asked is not None and asked.max_tokens is not None:
+            return asked.max_tokens
+        return None if thinking is None else thinking.budget_tokens
+
+    @property
+    def shows_thoughts(self) -> bool:
+        return self.body.reasoning is None or self.body.reasoning.exclude is not True
+
+    @property
     def last(self) -> Message:
         return self.body.messages[-1]
 
@@ -159,6 +204,7 @@ def read(body: bytes, headers: Mapping[bytes, bytes]) -> Ask:
     header = headers.get(b"x-sim-task", b"").decode("latin-1")
     task = _TASK.search(prompt)
     length = _LENGTH.search(prompt)
+    calls = _CALLS.search(prompt)
     turns = zip(reversed(parsed.messages), reversed(texts), strict=True)
     last = next((text for message, text in turns if message.role == "user"), "")
     return Ask(
@@ -169,6 +215,7 @@ def read(body: bytes, headers: Mapping[bytes, bytes]) -> Ask:
         task=header or (task[1] if task else "default"),
         length=int(length[1]) if length else None,
         tool=_tool(parsed),
+        calls=max(1, int(calls[1])) if calls and parsed.parallel_tool_calls is not False else 1,
     )
 
 

@@ -36,6 +36,10 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Always answer exactly this instead of prose."""
     tool_call: Literal["asked", "always", "never"] = "asked"
     """When to call a tool although `tool_choice` leaves it open: if the prompt speaks of one, always, never."""
+    thinks: bool = False
+    """Whether it thinks aloud when reasoning is asked for. All count the tokens of it."""
+    embeds: int = 0
+    """The numbers in a vector of a model that makes embeddings, and answers nothing else; 0 for all others."""
     usage: UsageMode = "normal"
     cached_share: float = 0.0
     """The share of prompt tokens reported as read from the provider's cache."""

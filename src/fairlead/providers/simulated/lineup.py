@@ -1,4 +1,5 @@
-"""The simulated models that are there when no provider key is: five tiers, priced like today's, all invented.
+"""The simulated models that are there when no provider key is: five tiers and one for embeddings, priced like today's,
+all invented.
 
 Prices are USD per million tokens, as decimal strings like in a configuration file.
 """
@@ -45,6 +46,10 @@ _MEDIUM = _qualities(0.88, 0.85, 0.82, 0.95, 0.89, 0.81, 0.84, 0.79, 0.88, 0.87,
 _LARGE = _qualities(0.95, 0.94, 0.93, 0.97, 0.95, 0.94, 0.94, 0.91, 0.95, 0.95, 0.98, 0.98, 0.97, 0.99, 0.98, 0.95)
 _CODER = _qualities(0.78, 0.92, 0.91, 0.84, 0.76, 0.78, 0.83, 0.66, 0.60, 0.84, 0.94, 0.94, 0.78, 0.92, 0.90, 0.40)
 
+_NONE = _qualities(0.0, *[0.0] * len(_TASKS))
+EMBEDDER = Behaviour(latency_ms=40, tokens_per_second=0, output_tokens=0, quality=_NONE, embeds=1536)
+"""How a model that makes embeddings behaves."""
+
 LINEUP: tuple[LineupModel, ...] = (
     LineupModel(
         name="sim-nano",
@@ -86,7 +91,7 @@ LINEUP: tuple[LineupModel, ...] = (
         latency_ms=1_800,
         aliases=("medium",),
         flags=("simulated",),
-        behaviour=Behaviour(latency_ms=450, tokens_per_second=90, output_tokens=100, quality=_MEDIUM),
+        behaviour=Behaviour(latency_ms=450, tokens_per_second=90, output_tokens=100, quality=_MEDIUM, thinks=True),
     ),
     LineupModel(
         name="sim-large",
@@ -100,7 +105,7 @@ LINEUP: tuple[LineupModel, ...] = (
         latency_ms=3_500,
         aliases=("large",),
         flags=("simulated",),
-        behaviour=Behaviour(latency_ms=900, tokens_per_second=50, output_tokens=120, quality=_LARGE),
+        behaviour=Behaviour(latency_ms=900, tokens_per_second=50, output_tokens=120, quality=_LARGE, thinks=True),
     ),
     LineupModel(
         name="sim-coder",
@@ -114,7 +119,21 @@ LINEUP: tuple[LineupModel, ...] = (
         latency_ms=1_400,
         aliases=("coder",),
         flags=("simulated", "code"),
-        behaviour=Behaviour(latency_ms=350, tokens_per_second=120, output_tokens=120, quality=_CODER),
+        behaviour=Behaviour(latency_ms=350, tokens_per_second=120, output_tokens=120, quality=_CODER, thinks=True),
+    ),
+    LineupModel(
+        name="sim-embedding",
+        input="0.02",
+        output="0",
+        cached_input="0.02",
+        context=8_191,
+        max_output=1,
+        capabilities=("embeddings",),
+        quality=0.01,
+        latency_ms=60,
+        aliases=("embedding", "text-embedding-3-small"),
+        flags=("simulated",),
+        behaviour=EMBEDDER,
     ),
 )
 

@@ -24,6 +24,7 @@ Broken = Literal["", "refused", "fin", "rst"]
 JSON_TYPE = b"application/json"
 STREAM_TYPE = b"text/event-stream; charset=utf-8"
 GARBAGE = "<html><body><h1>It works!</h1></body></html>"
+REFUSAL = "This simulated model cannot help with that."
 FLOOD_PIECE = b" " * 65536
 
 
@@ -72,10 +73,18 @@ def perform(ask: Ask, model: SimulatedModel, fault: Fault, stamp: Stamp, turn: i
     """Raises `Refusal` when the model cannot satisfy what is asked."""
     if fault.kind in ("status", "refuse", "hang", "garbage", "flood"):
         return _without_answer(fault)
-    answer = compose(ask, model, empty=fault.kind == "empty")
+    refusal = (fault.text or REFUSAL) if fault.kind == "refusal" else ""
+    answer = compose(ask, model, empty=fault.kind == "empty", refusal=refusal)
     tempo = _Tempo(model, seed_for(model.seed, ask.digest, turn, "tempo"))
     play = _streamed if ask.stream else _unstreamed
     return play(ask, answer, model, fault, stamp, tempo)
+
+
+def embedded(body: bytes, model: SimulatedModel, fault: Fault) -> Performance:
+    """Vectors; a fault that spoils the words of an answer leaves them as they are."""
+    if fault.kind in ("status", "refuse", "hang", "garbage", "flood"):
+        return _without_answer(fault)
+    return whole(200, body, _Tempo(model, model.seed).head(fault, 0))
 
 
 class _Tempo:

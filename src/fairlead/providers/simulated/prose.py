@@ -19,6 +19,7 @@ _SHORT = {
     "en": ("Simulated: yes.", "Simulated: no.", "Simulated: positive.", "Simulated: the second one."),
     "zh": ("模拟:是。", "模拟:否。", "模拟:正面。", "模拟:第二个。"),
 }
+_THOUGHT = {"en": "Let me think about what is asked.", "zh": "先想一想问题是什么。"}
 _SENTENCES = {
     "en": (
         "The short version is that the first option usually costs less and is easy to undo.",
@@ -78,3 +79,16 @@ def prose(rng: random.Random, model: str, tongue: str, length: int) -> str:
         sentences.append(sentence)
         total += count(sentence)
     return gap.join(sentences)
+
+
+def thought(rng: random.Random, tongue: str, length: int) -> tuple[str, ...]:
+    """Exactly `length` tokens of prose, in pieces of about a sentence."""
+    gap = " " if tongue == "en" else ""
+    sentences: list[str] = []
+    sentence = _THOUGHT[tongue]
+    while length > 0:
+        pieces = tokens(sentence)[:length]
+        sentences.append("".join(pieces))
+        length -= len(pieces)
+        sentence = gap + rng.choice(_SENTENCES[tongue])
+    return tuple(sentences)

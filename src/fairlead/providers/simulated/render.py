@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
 
-from fairlead.providers.simulated.answer import Answer, Choice
+from fairlead.providers.simulated import prose
+from fairlead.providers.simulated.answer import Answer, Choice, Thought, ToolCall
 from fairlead.providers.simulated.ask import Ask
 from fairlead.providers.simulated.behaviour import UsageMode
 
+SIGNED = "simulated-v1"
+"""The form of the signatures of thoughts."""
 DONE = b"data: [DONE]\n\n"
 
 Part = dict[str, Any]
@@ -41,7 +45,7 @@ class Stamp(msgspec.Struct, frozen=True):
 
 def completion(ask: Ask, answer: Answer, stamp: Stamp, mode: UsageMode) -> bytes:
     whole = _base("chat.completion", answer, stamp)
-    whole["choices"] = [_whole_choice(ask, choice) for choice in answer.choices]
+    whole["choices"] = [_whole_choice(ask, choice, answer.thought) for choice in answer.choices]
     if mode != "absent":
         whole["usage"] = usage(answer, mode)
     whole["simulated"] = _verdict(answer)
@@ -55,10 +59,10 @@ def events(ask: Ask, answer: Answer, stamp: Stamp, mode: UsageMode) -> Iterator[
         base["usage"] = None
     for choice in answer.choices:
         yield _opening(base, choice)
-    for place in range(max(len(choice.pieces) for choice in answer.choices)):
-        for choice in answer.choices:
-            if place < len(choice.pieces):
-                yield _piece(ask, base, choice, place)
+        if answer.thought is not None and choice.index == 0:
+            yield from _thinking(base, answer.thought)
+    for round_ in zip_longest(*(_said(ask, base, choice) for choice in answer.choices)):
+        yield from (event for event in round_ if event is not None)
     report = usage(answer, mode)
     for choice in answer.choices:
         chunk = dict(base, choices=[_chunk_choice(choice, {}, finish=choice.finish)])
@@ -116,12 +120,17 @@ def _verdict(answer: Answer) -> Part:
     return {"task": answer.task, "correct": answer.correct}
 
 
-def _whole_choice(ask: Ask, choice: Choice) -> Part:
-    message: Part = {"role": "assistant", "content": choice.text, "refusal": None, "annotations": []}
-    if choice.call is not None:
+def _whole_choice(ask: Ask, choice: Choice, thought: Thought | None) -> Part:
+    text = choice.text
+    message: Part = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    if choice.refused:
+        message["content"], message["refusal"] = None, text
+    if choice.calls:
         message["content"] = None
-        function = {"name": choice.call.name, "arguments": choice.text}
-        message["tool_calls"] = [{"id": choice.call.id, "type": "function", "function": function}]
+        message["tool_calls"] = [_call(call, "".join(call.pieces)) for call in choice.calls]
+    if thought is not None and choice.index == 0:
+        message["reasoning_content"] = thought.text
+        message["reasoning_details"] = [_detail(thought.text, thought.signature)]
     return {
         "index": choice.index,
         "message": message,
@@ -130,27 +139,48 @@ def _whole_choice(ask: Ask, choice: Choice) -> Part:
     }
 
 
+def _call(call: ToolCall, arguments: str) -> Part:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def _detail(text: str, signature: str) -> Part:
+    return {"type": "reasoning.text", "text": text, "signature": signature, "format": SIGNED, "index": 0}
+
+
 def _chunk_choice(choice: Choice, delta: Part, logprobs: Part | None = None, finish: str | None = None) -> Part:
     return {"index": choice.index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
 
 
 def _opening(base: Part, choice: Choice) -> Event:
-    delta: Part = {"role": "assistant", "content": "", "refusal": None}
-    if choice.call is None:
-        return Event(_sse(dict(base, choices=[_chunk_choice(choice, delta)])))
-    function = {"name": choice.call.name, "arguments": ""}
-    delta["content"] = None
-    delta["tool_calls"] = [{"index": 0, "id": choice.call.id, "type": "function", "function": function}]
-    return Event(_sse(dict(base, choices=[_chunk_choice(choice, delta)])), tokens=choice.tokens - len(choice.pieces))
+    delta: Part = {"role": "assistant", "content": None if choice.calls or choice.refused else "", "refusal": None}
+    return Event(_sse(dict(base, choices=[_chunk_choice(choice, delta)])))
 
 
-def _piece(ask: Ask, base: Part, choice: Choice, place: int) -> Event:
-    if choice.call is not None:
-        delta: Part = {"tool_calls": [{"index": 0, "function": {"arguments": choice.pieces[place]}}]}
-    else:
-        delta = {"content": choice.pieces[place]}
-    logprobs = _logprobs(ask, choice, range(place, place + 1))
-    return Event(_sse(dict(base, choices=[_chunk_choice(choice, delta, logprobs)])), tokens=1)
+def _thinking(base: Part, thought: Thought) -> Iterator[Event]:
+    """All that is thought comes before the first token of the answer, and was waited for with the head."""
+    for sentence in thought.sentences:
+        delta: Part = {"reasoning_content": sentence, "reasoning_details": [_detail(sentence, "")]}
+        del delta["reasoning_details"][0]["signature"]
+        yield Event(_sse(dict(base, choices=[{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}])))
+    signed: Part = {"reasoning_details": [_detail("", thought.signature)]}
+    yield Event(_sse(dict(base, choices=[{"index": 0, "delta": signed, "logprobs": None, "finish_reason": None}])))
+
+
+def _said(ask: Ask, base: Part, choice: Choice) -> Iterator[Event]:
+    field = "refusal" if choice.refused else "content"
+    for place, piece in enumerate(choice.pieces):
+        logprobs = _logprobs(ask, choice, range(place, place + 1))
+        yield Event(_sse(dict(base, choices=[_chunk_choice(choice, {field: piece}, logprobs)])), tokens=1)
+    left = choice.tokens
+    for number, call in enumerate(choice.calls):
+        # A limit may have cut the last name.
+        named = min(prose.count(call.name), left - len(call.pieces))
+        left -= named + len(call.pieces)
+        delta: Part = {"tool_calls": [{"index": number, **_call(call, "")}]}
+        yield Event(_sse(dict(base, choices=[_chunk_choice(choice, delta)])), tokens=named)
+        for piece in call.pieces:
+            delta = {"tool_calls": [{"index": number, "function": {"arguments": piece}}]}
+            yield Event(_sse(dict(base, choices=[_chunk_choice(choice, delta)])), tokens=1)
 
 
 def _logprobs(ask: Ask, choice: Choice, places: range) -> Part | None:

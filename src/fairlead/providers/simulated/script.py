@@ -27,6 +27,7 @@ FaultKind = Literal[
     "error_event",
     "bad_event",
     "empty",
+    "refusal",
     "usage",
     "split",
     "flood",
@@ -49,6 +50,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_event  200, then an error in the provider's shape after `after_tokens`
     bad_event    one malformed event after `after_tokens`, the rest of the stream is good
     empty        a formally perfect answer without content
+    refusal      the model refuses, in the words of `text`
     usage        `usage` is reported in this way
     split        the body arrives in pieces of `size` bytes
     flood        200 and `size` bytes of nothing useful

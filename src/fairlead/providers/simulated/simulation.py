@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from fairlead.providers.simulated import render
+from fairlead.providers.simulated import embedding, render
 from fairlead.providers.simulated.answer import seed_for
 from fairlead.providers.simulated.ask import Ask, Refusal, read
 from fairlead.providers.simulated.behaviour import Behaviour, SimulatedModel
+from fairlead.providers.simulated.lineup import EMBEDDER
 from fairlead.providers.simulated.log import Ending, Entry, Log
-from fairlead.providers.simulated.performance import Beat, Performance, draw, perform, whole
+from fairlead.providers.simulated.performance import Beat, Performance, draw, embedded, perform, whole
 from fairlead.providers.simulated.render import Stamp
-from fairlead.providers.simulated.script import Script
+from fairlead.providers.simulated.script import NORMAL, Script
 
 _REMEMBERED = 10_000
 
@@ -97,6 +98,9 @@ class Simulation:
         if path.endswith("/chat/completions"):
             _require(method, "POST", path)
             return self._chat(headers, body, entry)
+        if path.endswith("/embeddings"):
+            _require(method, "POST", path)
+            return self._embed(body, entry)
         if path.endswith("/models"):
             _require(method, "GET", path)
             return whole(200, render.models(list(self.models), int(self._clock())))
@@ -111,6 +115,8 @@ class Simulation:
     def _chat(self, headers: Mapping[bytes, bytes], body: bytes, entry: Entry) -> Performance:
         ask = read(body, headers)
         model = self._model(ask.body.model)
+        if model.behaviour.embeds:
+            raise Refusal(400, f"{model.name} makes embeddings; it does not answer.", "model")
         entry.model, entry.stream, entry.task = model.name, ask.stream, ask.task
         entry.prompt_tokens = ask.prompt_tokens
         _check_context(ask, model)
@@ -127,6 +133,21 @@ class Simulation:
             entry.reasoning_tokens = answer.reasoning_tokens
             entry.planned_tokens = answer.visible_tokens
         return performance
+
+    def _embed(self, body: bytes, entry: Entry) -> Performance:
+        asked = embedding.read(body)
+        model = self._model(asked.model)
+        if not model.behaviour.embeds:
+            if model.name in self.models:
+                raise Refusal(400, f"{model.name} makes no embeddings.", "model")
+            model = SimulatedModel(model.name, EMBEDDER)
+        entry.model = model.name
+        entry.prompt_tokens = sum(map(embedding.count, embedding.inputs(asked)))
+        if model.context and any(embedding.count(one) > model.context for one in embedding.inputs(asked)):
+            raise Refusal(400, f"An input is longer than the {model.context} tokens that {model.name} takes.", "input")
+        fault = self.script.take(model.name) or NORMAL
+        entry.fault = fault.kind
+        return embedded(embedding.answer(asked, model), model, fault)
 
     def _model(self, name: str) -> SimulatedModel:
         model = self.models.get(name)

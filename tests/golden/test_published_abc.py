@@ -1,0 +1,239 @@
+"""The published tables P-A, P-B and P-C, row by row: what each preset decides is what was printed."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+
+import msgspec
+import pytest
+
+from fairlead.classify.tasks import TASKS
+from fairlead.core.call import Signal, Wishes
+from fairlead.core.decide import needs_words
+from fairlead.core.model import Channel
+from fairlead.gateway.choosing import known_task
+from fairlead.gateway.understanding import settled
+from fairlead.gateway.world import build
+from fairlead.registry.catalogue import load as catalogue
+from fairlead.registry.policies import policies
+from tests.core.scenes import call, reasons
+from tests.golden.published import FOLDER, Preset, found, targets, task, tokens
+
+FLASH, SONNET, OPUS, GPT = "deepseek-v4-flash", "claude-sonnet-4.6", "claude-opus-4.7", "gpt-5.5"
+GEMINI, KIMI, QWEN, PRO = "gemini-3.1-pro", "kimi-k2.6", "qwen3.6-plus", "deepseek-v4-pro"
+NAMES = ("a1_tiered", "a2_specialist", "a3_hybrid", "a4_lookup", "a5_blend", "a10_roles", "b_production")
+OF_C = ("c1_cost_first", "c2_preferences", "c3_balanced", "c4_failover")
+PRESETS = {name: Preset(name) for name in (*NAMES, *OF_C)}
+A1, A2, A3, A4, A5, A10, B = (PRESETS[name] for name in NAMES)
+C1, C2, C3, C4 = (PRESETS[name] for name in OF_C)
+LEVELS = ("simple", "medium", "complex")
+WORK = list(itertools.product(TASKS, LEVELS))
+CODE = ("code_generation", "code_debug")
+
+
+def test_every_preset_of_these_tables_says_what_it_is_and_is_tested() -> None:  # M3.12
+    files = {file.stem: file.read_text(encoding="utf-8") for file in FOLDER.glob("[abc]*.yaml")}
+    assert set(files) == set(PRESETS)
+    for name, text in files.items():
+        table = name.partition("_")[0].upper()
+        assert re.match(rf"# {table}\b[^(]*\(2026-04\): .+\.$", text.partition("\n")[0]), name
+
+
+# input and output in USD per million tokens; A prints input only
+BOOK_A = {OPUS: (15, None), GPT: (10, None), FLASH: (0.14, None), GEMINI: (3.5, None), SONNET: (3, None)}
+BOOK_C = {
+    "gpt-5.4": (3.5, 14),
+    SONNET: (4, 18),
+    "gemini-3-flash": (0.1, 0.4),
+    "qwen3.5-plus": (0.004 / 7.1, 0.012 / 7.1),
+    FLASH: (1 / 7.1, 2 / 7.1),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_prices_are_the_printed_ones(name: str) -> None:  # M3.12
+    book = {"a": BOOK_A, "b": {KIMI: (0, 0)}, "c": BOOK_C}[name[0]]
+    compared = 0
+    for model in PRESETS[name].snapshot.models.values():
+        if model.name in book and not model.channels[0].self_hosted:
+            given, answer = book[model.name]
+            rates = model.channels[0].prices[-1].rates
+            assert rates.input == pytest.approx(given * 1e9, rel=0.001)
+            assert rates.output == pytest.approx((given * 5 if answer is None else answer) * 1e9, rel=0.001)
+            compared += 1
+    assert compared
+
+
+@pytest.mark.parametrize("name", OF_C)
+def test_a_price_that_is_printed_per_million_and_looks_like_per_thousand_is_flagged(name: str) -> None:  # M3.12 P-C
+    assert [re.search(r"qwen3.5-plus.price.(\w+): .* looks wrong", line) is None for line in PRESETS[name].config.warnings] == [False, False]
+
+
+# --- A1
+
+
+@pytest.mark.parametrize(("name", "level"), WORK)
+def test_a1_simple_standard_hard(name: str, level: str) -> None:  # M3.12 A1
+    tier, model = {"simple": ("simple", FLASH), "medium": ("standard", SONNET), "complex": ("hard", OPUS)}[level]
+    first = targets(A1.plan(task(name), *found(complexity=level)))[0]
+    assert (first.tier, first.model.name) == (tier, model)
+
+
+# --- A2
+
+
+def printed_a2(name: str, level: str, language: str, modality: str) -> str:
+    """A2 as it is printed, in its order; empty where it says nothing."""
+    if modality != "text" or name == "multimodal":
+        return GEMINI
+    if name == "agent" or (name in CODE and level == "complex"):
+        return OPUS
+    if name == "long_document":
+        return "llama-4-scout"
+    if language in ("zh", "ja", "ko", "vi", "th"):
+        return QWEN
+    return GPT if name == "desktop" else ""
+
+
+@pytest.mark.parametrize(("name", "level"), WORK)
+def test_a2_each_specialist(name: str, level: str) -> None:  # M3.12 A2
+    for language, modality in itertools.product(("en", "de", "zh", "ja", "ko", "vi", "th"), ("text", "image", "audio")):
+        plan = A2.plan(task(name), *found(complexity=level, language=language, modality=modality))
+        printed = printed_a2(name, level, language, modality)
+        if printed:
+            assert targets(plan)[0].model.name == printed, (language, modality)
+        else:
+            assert (plan.rule, plan.strategy) == ("", "specialist"), (language, modality)
+
+
+def test_a2_what_fits_no_row_goes_to_the_best_by_the_printed_benchmarks() -> None:  # M3.12 A2
+    qualities = {model.name: model.qualities.get("code_generation", 0) for model in A2.snapshot.models.values()}
+    order = A2.order(task("code_generation"), *found(complexity="medium", language="en"))
+    assert order[0] == max(qualities, key=lambda name: qualities[name])
+    assert A2.snapshot.models[OPUS].benchmarks["swe-bench-pro"] == 64.3
+    assert A2.snapshot.models[OPUS].benchmarks["humaneval"] == 95
+    assert A2.snapshot.models[GPT].benchmarks["terminal-bench-2.0"] == 82.7
+    assert A2.snapshot.models[GPT].context == 1_050_000
+    assert A2.snapshot.models[GEMINI].benchmarks["gpqa-diamond"] == 94.3
+
+
+# --- A3
+
+OWN, COMMERCIAL = ["llama-4-maverick", FLASH], [OPUS, GPT]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["chat", "code_generation", "summarization"])
+@pytest.mark.parametrize(
+    ("urgency", "order"),
+    [("batch", OWN + COMMERCIAL), ("interactive", COMMERCIAL + OWN), ("normal", COMMERCIAL + OWN)],
+)
+def test_a3_what_can_wait_stays_at_home(urgency: str, order: list[str], name: str, level: str) -> None:  # M3.12 A3
+    asked = (task(name), *found(latency_class=urgency, complexity=level))
+    assert A3.order(*asked) == order
+    plan = A3.plan(*asked, sensitive=True)
+    assert [target.model.name for target in targets(plan)] == OWN
+    assert all(channel.self_hosted for channel in channels(plan.steps))
+    assert {one.model for one in plan.rejected} == set(COMMERCIAL)
+
+
+def channels(steps: tuple[object, ...]) -> list[Channel]:
+    return [channel for step in steps for target in step.targets for channel in target.channels]  # type: ignore[attr-defined]
+
+
+def test_a3_sensitive_work_is_refused_before_it_leaves() -> None:  # M3.12 A3
+    plan = A3.plan(*found(latency_class="interactive"), sensitive=True, disabled=tuple(OWN))
+    assert plan.steps == ()
+    assert {one.model for one in plan.rejected} == {*OWN, *COMMERCIAL}
+
+
+# --- A4
+
+TABLE_A4 = {
+    "classification": FLASH,
+    "summarization": "gemini-3.1-flash",
+    "code_generation": OPUS,
+    "agent_execution": GPT,
+    "agent": GPT,
+    "translation_zh": "qwen-3.6-plus",
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("name", "model"), TABLE_A4.items())
+def test_a4_each_row(name: str, model: str, level: str) -> None:  # M3.12 A4
+    assert A4.order(task(name), *found(complexity=level))[0] == model
+    assert A4.order(task=name, complexity=level)[0] == model
+
+
+def test_a4_a_chinese_text_is_translated_by_the_model_for_chinese() -> None:  # M3.12 A4
+    assert A4.order(task("translation"), *found(language="zh"))[0] == "qwen-3.6-plus"
+    assert A4.plan(task("translation"), *found(language="fr")).rule == ""
+
+
+@pytest.mark.parametrize("name", ["", *TABLE_A4, *(name for name in TASKS if name not in TABLE_A4)])
+def test_a4_the_table_first_and_the_classifier_for_the_rest(name: str) -> None:  # M3.12 A4
+    world = build(A4.config, catalogue(), b"")
+    policy, wish = world.policies["default"], Wishes(task=name)
+    assert settled(world, policy, tokens(), wish) == (name in TABLE_A4)
+    assert needs_words(call(wishes=wish), policy) == (name not in TABLE_A4)
+
+
+def test_a4_what_stands_in_no_row_is_chosen_by_the_strategy() -> None:  # M3.12 A4
+    for name in TASKS:
+        plan = A4.plan(task(name), *found(language="en"))
+        assert (plan.strategy == "table") == (name in TABLE_A4)
+        assert plan.steps
+
+
+# --- A5
+
+
+@pytest.mark.parametrize(("name", "level"), WORK)
+def test_a5_code_desktops_and_the_rest(name: str, level: str) -> None:  # M3.12 A5
+    printed = OPUS if name in CODE else GPT if name == "desktop" else FLASH
+    assert A5.order(task(name), *found(complexity=level))[0] == printed
+
+
+def test_a5_names_what_its_savings_are_measured_against() -> None:  # M3.12 A5
+    assert A5.config.report.baseline == GPT
+
+
+# --- A10
+
+
+@pytest.mark.parametrize(("name", "level"), WORK)
+def test_a10_solo_and_startup(name: str, level: str) -> None:  # M3.12 A10
+    asked = (task(name), *found(complexity=level))
+    deep = name in ("reasoning", "math") and level == "complex"
+    assert A10.order(*asked, policy="solo")[0] == (OPUS if deep else SONNET)
+    small = SONNET if deep else "gemini-3.1-flash"
+    assert A10.order(*asked, policy="solo", low_budget=True)[0] == small
+    assert A10.order(*asked, policy="startup")[0] == {"simple": FLASH, "medium": SONNET, "complex": OPUS}[level]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a10_the_enterprise_takes_specialists_and_keeps_what_is_sensitive(name: str) -> None:  # M3.12 A10
+    plan = A10.plan(task(name), policy="enterprise")
+    known = [model for model in A10.snapshot.models.values() if name in model.qualities]
+    if known:
+        best = max(model.qualities[name] for model in known)
+        assert targets(plan)[0].model.qualities[name] == best
+    assert A10.order(task(name), policy="enterprise", sensitive=True) == ["llama-4-maverick"]
+
+
+def test_a10_a_benchmark_that_changes_changes_the_specialist() -> None:  # M3.12 A10
+    before = A10.order(task("code_generation"), policy="enterprise")
+    model = A10.snapshot.models[before[-1]]
+    better = msgspec.structs.replace(model, qualities={**model.qualities, "code_generation": 1.0})
+    assert with_models(A10, better).order(task("code_generation"), policy="enterprise")[0] == model.name
+
+
+def with_models(preset: Preset, *changed: object) -> Preset:
+    """The preset with some of its models otherwise."""
+    other = copy.copy(preset)
+    models = {**preset.snapshot.models, **{one.name: one for one in changed}}  # type: ignore[attr-defined]
+    other.snapshot = msgspec.structs.replace(preset.snapshot, models=models)
+    return other
