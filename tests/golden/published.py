@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 import fairlead
 from fairlead.config.load import loads
@@ -11,7 +14,7 @@ from fairlead.config.schema import Config
 from fairlead.core.call import Call, Caller, Facts, Signal, Wishes
 from fairlead.core.choice import read_choice
 from fairlead.core.decide import decide
-from fairlead.core.model import Conditions, Snapshot
+from fairlead.core.model import Conditions, Model, Snapshot
 from fairlead.core.plan import Plan, Target
 from fairlead.registry.catalogue import load as catalogue
 from fairlead.registry.policies import policies
@@ -52,6 +55,14 @@ class Preset:
 
     def order(self, *signals: Signal, **more: Any) -> list[str]:
         return [target.model.name for target in targets(self.plan(*signals, **more))]
+
+
+def with_models(preset: Preset, *changed: Model) -> Preset:
+    """The preset with some of its models otherwise."""
+    other = copy.copy(preset)
+    models = {**preset.snapshot.models, **{one.name: one for one in changed}}
+    other.snapshot = msgspec.structs.replace(preset.snapshot, models=models)
+    return other
 
 
 def targets(plan: Plan) -> list[Target]:

@@ -72,7 +72,7 @@ def _members(targets: list[Target], tier: Tier) -> list[Target]:
 
 
 def _left_out(targets: list[Target], ordered: list[Target], ask: Ask, rejected: list[Rejection]) -> None:
-    named = {target.model.name for target in ordered} | {one.model for one in rejected}
+    named = {target.model.name for target in ordered} | {one.model for one in rejected if not one.channel}
     for target in targets:
         if target.model.name not in named:
             words = f"it is in no tier of policy {ask.policy.name} that this request may take"
