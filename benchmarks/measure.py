@@ -32,7 +32,14 @@ def load(route: Route, mode: str, *options: str, streamed: bool = False) -> Resu
     expected = ["-e", route.ending if streamed else '"usage"']
     headers = [part for line in route.headers for part in ("-H", line)]
     command = [str(build.program("load")), "-p", str(route.port), "-P", route.path, *headers]
-    command += ["-b", str(route.body(mode, streamed=streamed)), *(["-s"] if streamed else []), *(["-v"] if route.varied else []), *expected, *options]
+    command += [
+        "-b",
+        str(route.body(mode, streamed=streamed)),
+        *(["-s"] if streamed else []),
+        *(["-v"] if route.varied else []),
+        *expected,
+        *options,
+    ]
     seconds = float(options[options.index("-d") + 1]) if "-d" in options else 5
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + LOAD_PATIENCE, check=True)

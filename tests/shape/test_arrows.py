@@ -40,6 +40,9 @@ EXCEPTIONS = {
     # Which providers and simulated models there are is data of the providers' room; the configuration only reads it.
     ("fairlead.config.schema", "fairlead.providers.deltas"),
     ("fairlead.config.environment", "fairlead.providers.deltas"),
+    # A preset's provider without a key is simulated with what the catalogue knows of its models.
+    ("fairlead.config.presets", "fairlead.providers.deltas"),
+    ("fairlead.config.presets", "fairlead.registry.catalogue"),
     ("fairlead.config.environment", "fairlead.providers.simulated.lineup"),
 }
 

@@ -20,7 +20,7 @@ from fairlead.classify.heads import COLUMNS, HEADS, SPANS
 FOLDER = Path(__file__).parent / "weights"
 FACTS = "model.json"
 
-STRUCTURE_VALUE = 1.0
+STRUCTURE_VALUE = 0.5
 TRAIT_ROWS = sum(size for _, size in TRAITS)
 _TRAIT_STARTS = tuple(ROWS + sum(size for _, size in TRAITS[:at]) for at in range(len(TRAITS)))
 

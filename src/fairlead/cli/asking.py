@@ -24,9 +24,15 @@ BESIDE = "note: {other} may have other models and keys than this terminal; it ma
 STAND_INS = "note: no provider key in this terminal and no --config: simulated models; {other} may decide differently"
 
 
-def settings(path: Path | None) -> Config:
-    """The configuration of a file, or the one the environment comes to; warnings go to stderr."""
-    if path is not None:
+def settings(path: Path | None, preset: str | None = None) -> Config:
+    """The configuration of a file or a preset, or the one the environment comes to; warnings go to stderr."""
+    if preset is not None:
+        from fairlead.config import presets
+
+        if path is not None:
+            raise click.UsageError(tr("--config and --preset exclude each other: name one of them."))
+        config = presets.load(preset)
+    elif path is not None:
         from fairlead.config.load import load
 
         config = load(path)
@@ -43,11 +49,11 @@ def warn(config: Config) -> None:
         say(f"{tr('warning')}: {visible(warning)}")
 
 
-def deciding(path: Path | None) -> Config:
+def deciding(path: Path | None, preset: str | None = None) -> Config:
     """The same, for a command whose answer hangs on it: a server may have been started with other keys than are here."""
-    config = settings(path)
+    config = settings(path, preset)
     channels = (channel for model in config.models.values() for channel in model.channels)
-    if path is None:
+    if path is None and preset is None:
         from fairlead.cli.books import is_served
 
         state_dir = config.server.state_dir
@@ -136,6 +142,7 @@ def shared_options(command: click.decorators.FC) -> click.decorators.FC:
         click.option(
             "--model", "-m", metavar="NAME", help="The model to ask for; by default auto, or what the file says."
         ),
+        click.option("--preset", metavar="NAME", help="A preset instead of a file."),
         click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML)."),
     ):
         command = option(command)

@@ -1,4 +1,4 @@
-"""`fairlead config`: check a file, show what it comes to, print a starter.
+"""`fairlead config`: check a file, show what it comes to, print a starter or a preset.
 
 `check` prints what is wrong on stdout, because that is what was asked for, one `FILE:LINE: ...` a line.
 """
@@ -35,6 +35,7 @@ def command() -> None:
     \b
     Examples:
       fairlead config example > fairlead.yaml
+      fairlead config preset startup > fairlead.yaml
       fairlead config check fairlead.yaml
       fairlead config effective fairlead.yaml
     """
@@ -258,3 +259,34 @@ def intents(path: Path | None) -> None:
         put(
             f"{name:24}  {', '.join(f'{knob} {value}' for knob, value in said.items()):56}  {visible(intent.description)}"
         )
+
+
+@command.command("presets", short_help="List the presets that `serve --preset NAME` may name.")
+def presets() -> None:
+    """List the presets: configurations that ship and boot as they stand.
+
+    \b
+    Example:
+      fairlead config presets
+    """
+    from fairlead.cli.messages import language
+    from fairlead.config import presets
+
+    for name in presets.names():
+        put(f"{name:27}  {presets.about(name, language())}")
+
+
+@command.command("preset", short_help="Print a preset, to start a file of one's own from.")
+@click.argument("name")
+def preset(name: str) -> None:
+    """Print the preset NAME as it ships.
+
+    A file of one's own refuses an empty key, where the preset has a simulated provider take its place.
+
+    \b
+    Example:
+      fairlead config preset startup > fairlead.yaml
+    """
+    from fairlead.config import presets
+
+    print(presets.read(name), end="")

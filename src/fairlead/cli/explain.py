@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @shared_options
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the ledger is, instead of server.state_dir.")
 def command(
-    given: str, path: Path | None, model: str | None, policy: str | None, as_json: bool, state_dir: Path | None
+    given: str,
+    path: Path | None,
+    preset: str | None,
+    model: str | None,
+    policy: str | None,
+    as_json: bool,
+    state_dir: Path | None,
 ) -> None:
     """Say in words why a request would go, or went, where it goes.
 
@@ -42,7 +48,7 @@ def command(
         return
     from fairlead.gateway.explanation import described
 
-    found = planned(deciding(path), body_of(given, model, policy))
+    found = planned(deciding(path, preset), body_of(given, model, policy))
     if as_json:
         put_json(described(found, language()))
     else:

@@ -56,6 +56,10 @@ CHINESE: dict[str, str] = {
     "no provider key is in the environment: the models are SIMULATED, nothing leaves this machine": (
         "环境变量中没有任何服务商密钥：现在用的是【模拟】模型，数据不会离开本机"
     ),
+    "SIMULATED: {names} (no key or address in the environment); what they answer is made up": (
+        "【模拟】：{names}（环境变量中没有密钥或地址），其回答均为编造"
+    ),
+    "--config and --preset exclude each other: name one of them.": "--config 与 --preset 不能同时使用，请只给一个。",
     "the models are SIMULATED, nothing leaves this machine": "模型均为【模拟】，数据不会离开本机",
     "no keys are configured: answering programs on this machine only, without authentication": (
         "没有配置密钥：只应答本机程序，不做身份验证"

@@ -14,7 +14,9 @@ from fairlead.cli.messages import language, tr
 @click.command("route")
 @click.argument("given", metavar="TEXT|-|FILE.json")
 @shared_options
-def command(given: str, path: Path | None, model: str | None, policy: str | None, as_json: bool) -> None:
+def command(
+    given: str, path: Path | None, preset: str | None, model: str | None, policy: str | None, as_json: bool
+) -> None:
     """Say which model a request would go to, without sending it.
 
     Prints one line: the model, its channel and the expected cost. FILE.json holds a Chat Completions request; with -
@@ -24,6 +26,7 @@ def command(given: str, path: Path | None, model: str | None, policy: str | None
     Examples:
       fairlead route "Translate this to French: good morning"
       fairlead route request.json --config fairlead.yaml --policy cost_first
+      fairlead route "Prove that 7 is prime" --preset three_tier
       echo "Prove that 7 is prime" | fairlead route - --model auto:best --json
     """
     from fairlead.cli.tables import money
@@ -31,7 +34,7 @@ def command(given: str, path: Path | None, model: str | None, policy: str | None
     from fairlead.gateway import pipeline
     from fairlead.gateway.explanation import described
 
-    found = planned(deciding(path), body_of(given, model, policy))
+    found = planned(deciding(path, preset), body_of(given, model, policy))
     plan = found.plan
     if as_json:
         put_json(described(found, language()))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.asking import warn
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say, visible
 
@@ -24,6 +22,7 @@ REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 @click.command("serve")
 @click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
+@click.option("--preset", metavar="NAME", help="A preset instead of a file; `fairlead config presets` lists them.")
 @click.option("--host", help="Address to listen on, instead of server.host.")
 @click.option(
     "--port", "-p", type=click.IntRange(0, 65535), help="Port to listen on, instead of server.port; 0: a free one."
@@ -31,27 +30,26 @@ REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Directory of the ledger, instead of server.state_dir."
 )
-def command(path: Path | None, host: str | None, port: int | None, state_dir: Path | None) -> None:
+def command(path: Path | None, preset: str | None, host: str | None, port: int | None, state_dir: Path | None) -> None:
     """Run the gateway.
 
-    Without --config it uses the providers whose keys are in the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY,
-    GEMINI_API_KEY, DEEPSEEK_API_KEY and others), and simulated models when there are none.
+    Without --config or --preset it uses the providers whose keys are in the environment (OPENAI_API_KEY,
+    ANTHROPIC_API_KEY, GEMINI_API_KEY, DEEPSEEK_API_KEY and others), and simulated models when there are none.
 
     \b
     Examples:
       fairlead serve
       fairlead serve --config fairlead.yaml --port 8080
+      fairlead serve --preset startup
     """
-    from fairlead.config.environment import from_environment
-    from fairlead.config.load import load
+    from fairlead.cli.asking import settings
 
     handler = logging.StreamHandler()
     handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    config = load(path) if path is not None else from_environment(os.environ)
-    warn(config)
+    config = settings(path, preset)
     config = with_options(config, host, port, state_dir)
-    run_loop(serve(config, own_key=path is None))
+    run_loop(serve(config, own_key=path is None, preset=preset is not None))
 
 
 def with_options(config: Config, host: str | None, port: int | None, state_dir: Path | None) -> Config:
@@ -72,7 +70,7 @@ class Formatter(logging.Formatter):
         return visible(super().formatMessage(record))
 
 
-async def serve(config: Config, own_key: bool) -> None:
+async def serve(config: Config, own_key: bool, preset: bool = False) -> None:
     from fairlead.config.schema import Key
     from fairlead.config.secret import Secret
     from fairlead.server.serve import check_address, raise_file_limit, start, stored_secret, until_stopped
@@ -86,7 +84,7 @@ async def serve(config: Config, own_key: bool) -> None:
     running = await start(config)
     spare_collector()
     # Said once the signal handlers stand: who reads the address may send a signal at once.
-    asyncio.get_running_loop().call_soon(announce, config, running.host, running.port, key)
+    asyncio.get_running_loop().call_soon(announce, config, running.host, running.port, key, preset)
     await until_stopped(running, lambda words: say(tr(words)))
 
 
@@ -97,12 +95,14 @@ def spare_collector() -> None:
     gc.set_threshold(20_000, 10, 10)
 
 
-def announce(config: Config, host: str, port: int, key: str) -> None:
+def announce(config: Config, host: str, port: int, key: str, preset: bool = False) -> None:
     address = url(host, port)
     kinds = {provider.kind for provider in config.providers.values()}
     ready = tr("fairlead answers at {address}/v1  ({models} models; state in {state})")
     say(ready.format(address=address, models=len(config.models), state=config.server.state_dir))
-    if kinds == {"simulated"}:
+    if preset:
+        announce_simulated(config)
+    elif kinds == {"simulated"}:
         if key:
             say(tr("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine"))
         else:
@@ -115,6 +115,15 @@ def announce(config: Config, host: str, port: int, key: str) -> None:
         say(tr("key: {key}").format(key=key))
     say(tr("try:"))
     say(curl(url(REACHED.get(host, host), port), "auto", shown))
+
+
+def announce_simulated(config: Config) -> None:
+    """Of a preset: who is not really asked, and what lacks for it."""
+    from fairlead.config.presets import simulated
+
+    if names := simulated(config):
+        stand_ins = tr("SIMULATED: {names} (no key or address in the environment); what they answer is made up")
+        say(stand_ins.format(names=", ".join(names)))
 
 
 NOT_LOOKED_FOR = (

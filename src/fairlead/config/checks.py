@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from fairlead.classify.tasks import TASKS
-from fairlead.config import references, sensitivity
+from fairlead.classify.tasks import COMPLEXITIES, TASKS
+from fairlead.config import contradictions, references, sensitivity
 from fairlead.config.document import Entry, Node, NodePath
 from fairlead.config.finding import Finding
 from fairlead.config.masking import masked
 from fairlead.config.offers import Catalogue, priced
 from fairlead.config.policies import policy_findings
 from fairlead.config.schema import STRATEGY_NAMES, Config, Key, Model, Price
+from fairlead.config.spelling import nearest, similar
 from fairlead.config.values import is_loopback
 
 SUSPICIOUS = 300
@@ -46,6 +46,7 @@ class Declared:
             "policy": (*self.policies, *STRATEGY_NAMES),
             "provider": self.providers,
             "task": (*TASKS, *self.tasks),
+            "complexity or task": (*COMPLEXITIES, *TASKS, *self.tasks),
             "agent": self.agents,
             "plan": self.plans,
         }.get(what)
@@ -62,23 +63,6 @@ def _says(entries: dict[str, Entry] | None, *path: str) -> bool:
     if entry is None:
         return False
     return _says(entry.node.entries, *path[1:]) if len(path) > 1 else entry.node.data() is not None
-
-
-def nearest(name: str, options: Iterable[str], offer: bool = False) -> str:
-    """The end of a message about an unknown name: the nearest spelling, or what there is."""
-    known = tuple(dict.fromkeys(options))
-    hint = similar(name, known, 0.6)
-    if hint:
-        return hint
-    if not known or (not offer and len(known) > 12):
-        return ""
-    return f"; known: {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}"
-
-
-def similar(name: str, options: Iterable[str], cutoff: float) -> str:
-    lower = {option.lower(): option for option in options}
-    close = difflib.get_close_matches(name.lower()[:100], lower, n=1, cutoff=cutoff)
-    return f", did you mean {lower[close[0]]!r}?" if close else ""
 
 
 def alias_table(config: Config, catalogue: Catalogue) -> dict[str, str]:
@@ -118,6 +102,7 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
         *_unpriced(config, catalogue),
         *_strange_prices(config, catalogue),
         *_open_door(config),
+        *contradictions.findings(config, known),
         *sensitivity.findings(config),
     ]
 

@@ -110,7 +110,7 @@ class Node(msgspec.Struct):
             if node is not None and isinstance(part, int) and node.items is not None and part < len(node.items):
                 node = node.items[part]
                 parts.append(node.position)
-            else:
+            elif node is None or not node.is_single or not isinstance(part, int):
                 entry = node.entries.get(str(part)) if node is not None and node.entries is not None else None
                 node = entry.node if entry is not None else None
                 parts.append(part)
@@ -147,7 +147,14 @@ class Node(msgspec.Struct):
         if node.items is not None and isinstance(last, int) and last < len(node.items):
             del node.items[last]
             return True
+        if node.is_single and isinstance(last, int):
+            return self.remove(path[:-1])
         return False
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is a plain value, which counts as a list of one where a list may stand."""
+        return self.entries is None and self.items is None
 
 
 class Entry(msgspec.Struct):

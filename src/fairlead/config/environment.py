@@ -33,7 +33,9 @@ LOCAL: tuple[Local, ...] = (
 )
 
 
-STANDARD = {"standard": Policy(strategy="balanced", floors={"medium": 0.7, "complex": 0.85})}
+FLOORS = {"medium": 0.7, "complex": 0.85, "agent": 0.7, "desktop": 0.7}
+"""Who works with tools takes many steps, and one wrong step spoils the rest, however simple each of them is."""
+STANDARD = {"standard": Policy(strategy="balanced", floors=FLOORS)}
 """Of those that are good enough for work so hard, the best for its price and speed."""
 
 

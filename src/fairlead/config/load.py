@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from fairlead.config import checks
+from fairlead.config import checks, spelling
 from fairlead.config.document import Node, NodePath, Problem, Unreadable, compose
 from fairlead.config.offers import Catalogue
 from fairlead.config.reference import section_at
@@ -190,10 +190,12 @@ def _message(path: NodePath, detail: ErrorDetails) -> str:
         case "missing":
             return "is missing" if _required_text(path) == "" else f"is missing: {_required_text(path)}"
         case "extra_forbidden":
-            return f"unknown setting{checks.nearest(str(path[-1]), _fields(path[:-1]))}"
+            return f"unknown setting{spelling.nearest(str(path[-1]), _fields(path[:-1]))}"
         case "choice":
             options = context["options"]
-            return f"unknown: {found(value).removeprefix('the text ')}{checks.nearest(str(value), options, offer=True)}"
+            return (
+                f"unknown: {found(value).removeprefix('the text ')}{spelling.nearest(str(value), options, offer=True)}"
+            )
         case "value" | "secret":
             return detail["msg"]
         case "model_type" | "dict_type" | "model_attributes_type":

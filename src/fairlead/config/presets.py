@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from fairlead.config.checks import nearest
 from fairlead.config.document import Entry, Node, Unreadable, compose
 from fairlead.config.load import from_tree
 from fairlead.config.schema import Config
+from fairlead.config.spelling import nearest
 from fairlead.core.model import EMBEDDINGS, THINKING
 from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS

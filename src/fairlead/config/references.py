@@ -20,7 +20,7 @@ from fairlead.config.values import Word, expect, name, text
 
 class Refers(msgspec.Struct, frozen=True):
     to: str
-    """model, policy, provider, channel, task, agent, plan or tenant"""
+    """model, policy, provider, channel, task, complexity or task, agent or plan"""
 
 
 def channel(value: object) -> str:
@@ -35,6 +35,7 @@ PolicyRef = Annotated[str, BeforeValidator(name), Word("policy or strategy"), Re
 ProviderRef = Annotated[str, BeforeValidator(name), Word("provider"), Refers("provider")]
 ChannelRef = Annotated[str, BeforeValidator(channel), Word("model@channel"), Refers("channel")]
 TaskRef = Annotated[str, BeforeValidator(name), Word("task"), Refers("task")]
+LevelRef = Annotated[str, BeforeValidator(name), Word("complexity or task"), Refers("complexity or task")]
 AgentRef = Annotated[str, BeforeValidator(name), Word("agent"), Refers("agent")]
 PlanRef = Annotated[str, BeforeValidator(name), Word("plan"), Refers("plan")]
 Rename = Callable[[str, str], str]

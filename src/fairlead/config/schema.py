@@ -14,7 +14,6 @@ from fairlead.config.choosing import (
     Agent,
     Cascade,
     Classifier,
-    Complexity,
     Group,
     Intent,
     Knob,
@@ -26,7 +25,7 @@ from fairlead.config.choosing import (
     Tenant,
 )
 from fairlead.config.choosing import Tier as PolicyTier
-from fairlead.config.references import ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
+from fairlead.config.references import LevelRef, ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.secret import Secret
 from fairlead.config.section import Section
 from fairlead.config.sensitivity import Sensitivity
@@ -231,8 +230,8 @@ class Weights(Section):
 class Policy(Section):
     strategy: StrategyName = Field("balanced", description="How candidates are ordered.")
     min_quality: Share | None = Field(None, description="Least quality; by default the strategy's own; 0 is honoured.")
-    floors: dict[Complexity, Share] = Field(
-        {}, description="Least quality by complexity, beside `min_quality`, as long as some model fulfils it."
+    floors: dict[LevelRef, Share] = Field(
+        {}, description="Least quality by complexity or task, beside `min_quality`, as long as some model fulfils it."
     )
     weights: Weights | None = Field(
         None, description="For balanced; renormalised, a share left out is 0. By default 0.5, 0.3 and 0.2."

@@ -125,6 +125,7 @@ class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):
             and not self.models
             and self.max_rates is None
             and not self.no_collection
+            and not self.stay
         )
 
 

@@ -15,6 +15,7 @@ from fairlead.core.ask import Ask
 from fairlead.core.cost import plain
 from fairlead.core.model import EMBEDDINGS, Channel, Model, capability_names
 from fairlead.core.plan import Rejection
+from fairlead.core.policy import listed
 
 TEXTS = frozenset(("generate", "count"))
 NOT_KEPT = frozenset(("zero-retention", "no-training"))
@@ -33,8 +34,8 @@ def outside_policy(ask: Ask, model: Model) -> str | None:
     policy = ask.policy
     if policy.models is not None and model.name not in policy.models and model.name not in policy.fallbacks:
         return f"policy {policy.name} does not list it"
-    if policy.critical and model.name != policy.model and model.name not in policy.fallbacks and policy.model:
-        return f"policy {policy.name} is critical and names {policy.model}"
+    if policy.critical and model.name not in (named := listed(policy)):
+        return f"policy {policy.name} is critical and names {', '.join(sorted(named)) or 'nobody'}"
     return None
 
 

@@ -25,7 +25,7 @@ from fairlead.core.constraints import fitting, fitting_rules, standing_channels,
 from fairlead.core.expectation import expected
 from fairlead.core.model import Channel, Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Step, Target
-from fairlead.core.policies import STRATEGIES
+from fairlead.core.policies import STRATEGIES, cost_first
 from fairlead.core.policy import Policy, least
 from fairlead.core.table import NO_SETTINGS, OPEN, Rule, Settings, in_words, lookup
 from fairlead.core.traits import Traits
@@ -66,9 +66,12 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         strategy = "table"
         targets, reason = _by_rule(ask, rule, targets)
     elif targets and not named:
-        if call.wishes.low_budget and not policy.critical:
+        cheapest = call.wishes.low_budget and not policy.critical
+        if cheapest and not STRATEGIES[strategy].lists:
             strategy = "cost_first"
         targets = STRATEGIES[strategy].rank(targets, ask, rejected)
+        if cheapest:
+            targets.sort(key=cost_first.key)
         targets, reason = standing.kept(targets, ask)
         if policy.fallbacks and targets:
             targets = _with_fallbacks(targets, policy, snapshot, rejected)
@@ -171,10 +174,10 @@ def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo:
     if memo is None or call.sensitive or not wishes.plain:
         return _shortlist(ask, choice, snapshot, named)
     name = "" if choice.model is None else choice.model.name
-    rule = "" if ask.rule is None else ask.rule.name
+    rule = ("-",) if ask.rule is None else ask.rule.models
     kind = (
-        call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities), rule, ask.traits.task,
-        str(ask.min_quality), call.operation,
+        call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities), ask.traits.task,
+        str(ask.min_quality), call.operation, *rule,
     )  # fmt: skip
     found = memo.get(kind)
     if found is None:
@@ -210,8 +213,10 @@ def requirements(
     if wishes.quality_floor is not None:
         floor = max(floor, wishes.quality_floor)
     soft = None
-    if policy.floors and rule is None and not named and policy.floors.get(found.complexity, 0.0) > floor:
-        soft, floor = floor, policy.floors[found.complexity]
+    if policy.floors and rule is None and not named:
+        further = max(policy.floors.get(found.complexity, 0.0), policy.floors.get(found.task, 0.0))
+        if further > floor:
+            soft, floor = floor, further
     return Ask(
         call,
         policy,

@@ -44,7 +44,7 @@ class Policy(msgspec.Struct, frozen=True):
     min_quality: float | None = None
     """The least quality a model must have; None takes the strategy's own default, 0 is honoured as 0."""
     floors: dict[str, float] = {}
-    """Further ones by complexity, as long as some model fulfils them: hard work wants better models."""
+    """Further ones by complexity and by task, as long as some model fulfils them: hard work wants better models."""
     weights: Weights = Weights()
     model: str = ""
     """For `pinned`: the model when the caller names none."""
@@ -78,10 +78,20 @@ class Policy(msgspec.Struct, frozen=True):
     hash: str = ""
 
 
+def listed(policy: Policy) -> frozenset[str]:
+    """Every model the policy names anywhere."""
+    of_cascade = () if policy.cascade is None else policy.cascade.models
+    of_rules = [name for rule in policy.rules for name in rule.models]
+    of_tiers = [name for tier in policy.tiers for name in tier.models]
+    names = (*policy.fallbacks, *of_rules, *of_tiers, *of_cascade, *policy.self_hosted, *policy.commercial)
+    return frozenset((policy.model, *names)) - {""}
+
+
 def narrowed(policy: Policy, bounds: Policy) -> Policy:
-    """`policy` within the bounds of another: a caller may choose how to choose, never what its key rules out."""
-    if policy is bounds:
-        return policy
+    """`policy` within the bounds of another: a caller may choose how to choose, never what its key rules out. Where
+    the key's own is critical it is not exchanged at all."""
+    if policy is bounds or bounds.critical:
+        return bounds
     return msgspec.structs.replace(
         policy,
         models=_both(policy.models, bounds.models),

@@ -62,6 +62,9 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="i"):
     input_tokens: int
     output_tokens: int
     purpose: str = "answer"
+    policy: str = ""
+    """Named where one of its tiers pays for the attempt."""
+    tier: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -85,6 +88,8 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     cost: int
     currency: str
     move: str = "first"
+    tier: str = ""
+    """Of the record's policy: which of its tiers pays for it."""
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):

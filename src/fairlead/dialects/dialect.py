@@ -13,7 +13,7 @@ and its `__init__` puts them together as a `Dialect`. `table` lists the dialects
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -110,6 +110,11 @@ class Reader(Protocol):
 
 class Interpreter(Protocol):
     """Reads a provider's events, one by one, into neutral ones."""
+
+    @property
+    def unread(self) -> Iterable[str]:
+        """What of the answer has no place in them: rules of `translate`, each with what it met."""
+        ...
 
     def read(self, event: bytes) -> list[neutral.Event]:
         """One whole server-sent event with its blank line. Raises ValueError for what is no proper event."""

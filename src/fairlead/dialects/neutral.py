@@ -24,10 +24,24 @@ Kind = Literal["text", "thinking", "tool", "refusal"]
 # ---- content
 
 
-class Text(Struct, gc=False):
+class Citation(Struct, gc=False):
+    """A page that a text rests on."""
+
+    url: str
+    title: str = ""
+    quote: str = ""
+    """The words of the page."""
+    start: int = -1
+    """Where in the block's text it belongs, in characters; -1 where that is not told."""
+    end: int = -1
+
+
+class Text(Struct):
     text: str
     cache: str = ""
     """A cache mark behind this block: its lifetime ("5m", "1h"), empty for none."""
+    citations: tuple[Citation, ...] = ()
+    """Of an answer."""
 
 
 class Image(Struct, gc=False):
@@ -188,6 +202,10 @@ class Answer(Struct, kw_only=True):
     stop_sequence: str = ""
     usage: Usage | None = None
     created: int = 0
+    logprobs: bytes = b""
+    """How sure the model was of each token, in the words of Chat Completions; empty where that is not told."""
+    unread: tuple[str, ...] = ()
+    """What of the provider's answer has no place here: rules of `translate`, each with what it met."""
 
 
 # ---- streamed answers: Begin, then blocks (Open, Delta..., Close), then Finish; Used wherever usage is told

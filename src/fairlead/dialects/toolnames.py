@@ -101,6 +101,10 @@ class Restoring:
         self._interpreter = interpreter
         self._names = names
 
+    @property
+    def unread(self) -> Iterable[str]:
+        return self._interpreter.unread
+
     def read(self, event: bytes) -> list[neutral.Event]:
         return self._restored(self._interpreter.read(event))
 

@@ -8,6 +8,7 @@ With `strict` whatever would be lost is refused instead. A dialect's `write_requ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -75,6 +76,12 @@ RULES: dict[str, Rule] = {
     "reference": Rule("refused", "only its maker has the item that is referred to; send the item itself"),
     "parallel_tools": Rule("dropped", "the target cannot be told how many tools to call at once"),
     "tool_choice": Rule("dropped", "the model cannot be made to call a tool while it reasons"),
+    # answers: told of, never refused, as they are paid for by then
+    "citations": Rule("dropped", "the caller's dialect has no place for a source of this kind"),
+    "grounding": Rule("dropped", "the caller's dialect has no place for how a search was made"),
+    "answer_logprobs": Rule("dropped", "the caller's dialect has no place for log probabilities"),
+    "answer_media": Rule("dropped", "the caller's dialect has no place for media in answers"),
+    "server_tool": Rule("dropped", "what a provider's own tools did is told in its own dialect only"),
     # the rest
     "max_output": Rule("approximated", "the model cannot answer at that length: its own limit is sent"),
     "reasoning": Rule("dropped", "the target's reasoning cannot be set"),
@@ -121,6 +128,11 @@ class Losses:
                 code="not_translatable",
             )
         self.found[shown] = rule.action
+
+    def answered(self, names: Iterable[str]) -> None:
+        """What of the answer is lost; it is paid for, so nobody is served by refusing it."""
+        for name in names:
+            self.found[name] = RULES[name.partition(".")[0]].action
 
     def header(self) -> str:
         """The answer's header line, empty when nothing was lost."""

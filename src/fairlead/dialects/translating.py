@@ -6,16 +6,18 @@ from fairlead.core.record import Usage
 from fairlead.dialects import neutral, sse
 from fairlead.dialects.dialect import Interpreter, Writer
 from fairlead.dialects.passing import HELD_LIMIT
+from fairlead.dialects.translate import Losses
 
 
 class Translating:
     """Holds back what it writes until there is content. The client's end mark is written only for a whole answer."""
 
     __slots__ = (
-        "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "done", "ended", "error", "said", "usage",
+        "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "done", "ended", "error", "said", "usage",
     )  # fmt: skip
 
-    def __init__(self, interpreter: Interpreter, writer: Writer) -> None:
+    def __init__(self, interpreter: Interpreter, writer: Writer, comments: bool = True) -> None:
+        """`comments`: whether the client's readers know the comments of a stream for what they are."""
         self.committed = False
         self.done = False
         self.ended = False
@@ -23,6 +25,7 @@ class Translating:
         self.usage: Usage | None = None
         self.said = 0
         """Bytes of content."""
+        self._comments = comments
         self._interpreter = interpreter
         self._writer = writer
         self._splitter = sse.Splitter()
@@ -46,6 +49,7 @@ class Translating:
             self._write(self._interpreter.end(), out)
             if self.done and not self.ended:
                 self.ended = True
+                out.append(self._lost())
                 out.append(self._writer.write(neutral.End()))
         return self._given(b"".join(out))
 
@@ -84,9 +88,19 @@ class Translating:
                 if not self.done:
                     return
                 self.ended = True
+                out.append(self._lost())
             elif isinstance(event, (neutral.Open, neutral.Sign)):
                 self.committed = self.committed or isinstance(event, neutral.Sign) or event.kind == "tool"
             out.append(write(event))
+
+    def _lost(self) -> bytes:
+        """A comment of the stream: its header had left before any of this was known."""
+        if not self._comments:
+            return b""
+        losses = Losses("")
+        losses.answered(dict.fromkeys(self._interpreter.unread))
+        told = losses.header().strip()
+        return b": %b\n\n" % told.encode() if told else b""
 
     def _given(self, written: bytes) -> bytes:
         if self.committed:

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from fairlead.core.call import Call
 from fairlead.core.cost import cost_lines, expected_cost, total, usage_cost
 from fairlead.core.execution import Candidate
 from fairlead.core.model import Price
-from fairlead.core.record import CostLine, Usage
+from fairlead.core.plan import Plan
+from fairlead.core.record import CostLine, Intent, Usage
 from fairlead.gateway.world import World
+
+
+def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int) -> Intent:
+    """What is written before an attempt leaves."""
+    channel, target = candidate.channel, candidate.target
+    price, expected = channel.price_at(call.facts.at), target.expected
+    return Intent(
+        f"{call.id}.{number}",
+        call.id,
+        number,
+        at_ms,
+        call.caller.name,
+        call.caller.tenant,
+        channel.model,
+        channel.id,
+        channel.provider,
+        channel.region,
+        "" if price is None else price.id,
+        "USD" if price is None else price.currency,
+        likely_cost(candidate, price),
+        expected.input_tokens,
+        expected.output_tokens,
+        call.purpose,
+        plan.policy if target.tier else "",
+        target.tier,
+    )
 
 
 def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int]:

@@ -87,7 +87,7 @@ def admit(
     policy = choosing.policy_in_force(world, caller, said.policy)
     bounds = None if caller.policy is None else world.policies[caller.policy]
     choice = read_choice(asked, policy, world.policies, world.snapshot, bounds)
-    if wish.task and choice.model is None:
+    if wish.task:
         wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
     signals += understanding.signals(world, view, incoming, choice, wish, agent is not None, sensitivities)
     if agent is not None:

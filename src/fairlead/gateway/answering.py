@@ -9,6 +9,7 @@ from fairlead.core.call import Call
 from fairlead.core.cost import plain
 from fairlead.core.record import Usage
 from fairlead.dialects import toolnames
+from fairlead.dialects.citations import untold
 from fairlead.dialects.dialect import Asked, Reader, View
 from fairlead.dialects.embeddings import EmbeddingsView, as_asked
 from fairlead.dialects.openai_chat.native import ChatView
@@ -28,11 +29,14 @@ def reader_for(call: Call, dialect: str, endpoint: Endpoint, model: str) -> Read
     names = toolnames.own(view.neutral(), dialect)
     if names:
         interpreter = toolnames.Restoring(interpreter, names)
-    return Translating(interpreter, DIALECTS[call.dialect].writer(asked(call, model)))
+    # Google's SDK takes a comment for the beginning of an error.
+    return Translating(interpreter, DIALECTS[call.dialect].writer(asked(call, model)), call.dialect != "gemini")
 
 
-def whole(call: Call, dialect: str, body: bytes, model: str) -> tuple[bytes, Usage | None, str]:
-    """(the answer for the caller, usage, why it is no answer)."""
+def whole(
+    call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None
+) -> tuple[bytes, Usage | None, str]:
+    """(the answer for the caller, usage, why it is no answer). What of it the caller cannot be told is in `losses`."""
     if call.operation == "count":
         return body, Usage(), ""
     if dialect == call.dialect:
@@ -46,6 +50,8 @@ def whole(call: Call, dialect: str, body: bytes, model: str) -> tuple[bytes, Usa
         return body, None, str(problem) or "the provider's answer is not what it should be"
     if call.operation == "generate":
         answer = toolnames.restored(answer, toolnames.own(cast(View, call.view).neutral(), dialect))
+    if losses is not None:
+        losses.answered(untold(answer, call.dialect))
     return DIALECTS[call.dialect].write_answer(answer, asked(call, model)), answer.usage, ""
 
 

@@ -23,7 +23,7 @@ from fairlead.dialects.dialect import Reader
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest, DeadlineExceeded, Forbidden, RequestError, UpstreamFailed
-from fairlead.gateway.account import baseline_cost, charge, likely_cost
+from fairlead.gateway.account import baseline_cost, charge, intent
 from fairlead.gateway.answering import own_headers, reader_for, whole
 from fairlead.gateway.conditions import typical_ms
 from fairlead.gateway.failures import CALLERS_FAULT, Failure, all_failed, masked, read_error, told_by_provider
@@ -120,6 +120,8 @@ class Run:
             raise
         finally:
             del deadlines[self]
+            if self.hold is not None:
+                self.runtime.tiers.settle(self.hold, 0)
 
     def _break_off(self, status: int) -> None:
         """Something unforeseen: nothing stays open, here or at the provider."""
@@ -168,9 +170,9 @@ class Run:
             return self._failed(0, problem.message, kind="untranslatable")
         if candidate.target.tier and not self._held(candidate):
             return self._failed(0, f"tier {candidate.target.tier} has nothing left today", kind="tier_budget")
-        intent = self._intent(action.number, candidate)
-        self.runtime.ledger.intend(intent)
-        self.intent = intent
+        planned = self._intent(action.number, candidate)
+        self.runtime.ledger.intend(planned)
+        self.intent = planned
         self.generating = False
         self.sent_at = monotonic()
         if action.number == 1:
@@ -201,32 +203,14 @@ class Run:
         """Whether the tier's budget bears the most that this may come to, which is then held."""
         call, policy = self.call, self.world.policies[self.plan.policy]
         target, price = candidate.target, candidate.channel.price_at(call.facts.at)
-        room = max(call.view.shape().max_output or 0, 0)
-        most = worst_cost(price, target.expected.input_tokens, room, target.model.max_output)
+        shape, given = call.view.shape(), target.expected.input_tokens
+        most = worst_cost(price, given, max(shape.max_output or 0, 0), target.model.max_output) * max(shape.answers, 1)
         self.hold = self.runtime.tiers.hold(call.caller.tenant, policy, candidate.target.tier, most, time.time())
         return self.hold is not None
 
     def _intent(self, number: int, candidate: Candidate) -> Intent:
-        call, channel, expected = self.call, candidate.channel, candidate.target.expected
-        price = channel.price_at(call.facts.at)
-        return Intent(
-            f"{call.id}.{number}",
-            call.id,
-            number,
-            self.began if number == 1 else time.time_ns() // 1_000_000,
-            call.caller.name,
-            call.caller.tenant,
-            channel.model,
-            channel.id,
-            channel.provider,
-            channel.region,
-            "" if price is None else price.id,
-            "USD" if price is None else price.currency,
-            likely_cost(candidate, price),
-            expected.input_tokens,
-            expected.output_tokens,
-            call.purpose,
-        )
+        at_ms = self.began if number == 1 else time.time_ns() // 1_000_000
+        return intent(self.call, self.plan, candidate, number, at_ms)
 
     def _sent(self) -> None:
         self.generating = True
@@ -369,9 +353,8 @@ class Run:
         return self.call.dialect if wire is None else wire.dialect
 
     def _too_late(self) -> RequestError:
-        limit = "server.request_timeout"
-        if self.time_limit < self.world.request_timeout:
-            limit = f"max_latency of {self.plan.rule} in policy {self.plan.policy}"
+        own = self.time_limit < self.world.request_timeout
+        limit = f"max_latency of {self.plan.rule} in policy {self.plan.policy}" if own else "server.request_timeout"
         return DeadlineExceeded(f"No whole answer within {self.time_limit:g} s ({limit}).")
 
     def _headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
@@ -395,8 +378,7 @@ class Run:
         )
 
     def _spent(self) -> int:
-        attempts = self.attempts
-        return attempts[0].cost if len(attempts) == 1 else sum(attempt.cost for attempt in attempts)
+        return sum([attempt.cost for attempt in self.attempts])
 
     def tokens(self) -> int:
         """What the request really took, all attempts together."""
@@ -438,6 +420,7 @@ class Run:
             cost,
             intent.currency,
             candidate.move,
+            intent.tier,
         )
         self.attempts.append(attempt)
         if self.hold is not None:

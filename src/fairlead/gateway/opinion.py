@@ -19,7 +19,8 @@ from fairlead.classify import llm
 from fairlead.classify.llm import Asked
 from fairlead.core.call import Call, Signal, Wishes, child
 from fairlead.core.choice import Choice, read_choice
-from fairlead.core.policy import Policy
+from fairlead.core.plan import Plan
+from fairlead.core.policy import Policy, listed
 from fairlead.core.record import Audit
 from fairlead.dialects.openai_chat import native
 from fairlead.errors import RequestError, StateError
@@ -32,8 +33,6 @@ log = logging.getLogger("fairlead.classifier")
 DAY = 86_400
 TELLING = 100
 """So many requests before a share or a distribution says anything."""
-PINNED = Policy("classifier", "pinned")
-SIDE_WISHES = Wishes()
 
 
 class Opinions:
@@ -97,16 +96,19 @@ def unsure(call: Call, asked: Asked) -> str | None:
     """The built-in word that a second opinion is wanted on; None where none is."""
     if call.wishes.task:
         return None
-    for signal in call.signals:
+    said = None
+    for signal in call.signals:  # the last word counts: that of a declared task's keyword comes after the built-in one
         if signal.kind == "task":
-            return signal.name if signal.confidence < asked.below else None
-    return None
+            said = signal.name if signal.confidence < asked.below else None
+    return said
 
 
 async def second(runtime: Runtime, call: Call, choice: Choice) -> Call:
     """The call with a better word for what it is about, where one is wanted and to be had."""
     opinions = runtime.opinions
     if opinions is None or choice.model is not None or call.depth:
+        return call
+    if choice.policy.critical and opinions.asked.model not in listed(choice.policy):
         return call
     built_in = unsure(call, opinions.asked)
     if built_in is None:
@@ -115,7 +117,7 @@ async def second(runtime: Runtime, call: Call, choice: Choice) -> Call:
     key = _key(call)
     opinion = opinions.kept.get(key)
     if opinion is None:
-        opinion = await _ask(runtime, opinions, call)
+        opinion = await _ask(runtime, opinions, call, choice.policy)
         if opinion is None:
             return _noted(call, built_in)
         if not call.sensitive:
@@ -137,7 +139,7 @@ def _key(call: Call) -> bytes:
     return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-async def _ask(runtime: Runtime, opinions: Opinions, call: Call) -> llm.Opinion | None:
+async def _ask(runtime: Runtime, opinions: Opinions, call: Call, policy: Policy) -> llm.Opinion | None:
     from fairlead.gateway import pipeline
     from fairlead.gateway.execute import Run
 
@@ -146,12 +148,15 @@ async def _ask(runtime: Runtime, opinions: Opinions, call: Call) -> llm.Opinion 
     view = native.read_request(body)
     side = child(call, f"{call.id}.c", "classify", "generate", asked.model, body, view)
     side = msgspec.structs.replace(
-        side, dialect=native.DIALECT, wishes=msgspec.structs.replace(SIDE_WISHES, sensitive=call.wishes.sensitive),
+        side, dialect=native.DIALECT, wishes=_bounds(call.wishes),
         signals=pipeline.sized(body, llm.MOST_OUTPUT, call.signals), path="", forward=b"",
     )  # fmt: skip
     heard = Heard()
     try:
-        plan = pipeline.plan_for(runtime, side, read_choice(asked.model, PINNED, world.policies, world.snapshot))
+        choice = read_choice(asked.model, _pinned(policy), world.policies, world.snapshot)
+        plan = pipeline.plan_for(runtime, side, choice)
+        if not _flagged(plan, policy):
+            return None
         expected = plan.steps[0].targets[0].expected.cost or 0
         if not opinions.affords(expected):
             return None
@@ -167,6 +172,31 @@ async def _ask(runtime: Runtime, opinions: Opinions, call: Call) -> llm.Opinion 
         log.debug("no second opinion: %s", problem)
         return None
     return llm.read(heard.body, asked.tasks)
+
+
+def _bounds(wishes: Wishes) -> Wishes:
+    """What the caller says of where its words may go holds for the question about them too."""
+    return Wishes(
+        sensitive=wishes.sensitive,
+        providers=wishes.providers,
+        not_providers=wishes.not_providers,
+        no_collection=wishes.no_collection,
+    )
+
+
+def _pinned(policy: Policy) -> Policy:
+    return Policy("classifier", "pinned", regions=policy.regions, hash=f"classifier+{policy.hash}")
+
+
+def _flagged(plan: Plan, policy: Policy) -> bool:
+    """Whether every way to the classifier has the flags that the policy wants of who reads the request."""
+    for step in plan.steps:
+        for target in step.targets:
+            for channel in target.channels:
+                flags = channel.flags | target.model.flags
+                if policy.exclude_flags & flags or policy.require_flags - flags:
+                    return False
+    return True
 
 
 class Heard:

@@ -90,10 +90,11 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
     return None
 
 
-def explain(runtime: Runtime, incoming: Incoming) -> Explained:
-    """Steps 1 to 4, nothing sent, nothing counted."""
+def explain(runtime: Runtime, incoming: Incoming, found: tuple[Signal, ...] | None = None) -> Explained:
+    """Steps 1 to 4, nothing sent, nothing counted. `found` is what makes it sensitive, where that was looked for."""
     detector = runtime.world.detector
-    found = () if detector is None else detector.check(strings(incoming.body))
+    if found is None:
+        found = () if detector is None else detector.check(strings(incoming.body))
     call, choice = admit(runtime.world, None, incoming, new_id(), Looking(runtime), found)
     return explained(Case(call, choice, runtime.snapshot(), seed_of(call.id)))
 

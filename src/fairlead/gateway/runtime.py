@@ -27,12 +27,13 @@ from fairlead.gateway.contents import Contents
 from fairlead.gateway.failures import CALLERS_FAULT
 from fairlead.gateway.opinion import Opinions
 from fairlead.gateway.sessions import Sessions, scoped
-from fairlead.gateway.tiers import Tiers
+from fairlead.gateway.tiers import DAY, Tiers
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.gateway.world import World
 from fairlead.providers.wire import Endpoint, Upstream
 from fairlead.store.conversations import Conversations
 from fairlead.store.ledger import Ledger
+from fairlead.store.tiers import spent_on, spent_today
 
 Hook = Callable[[Record, Call], None]
 HEADERS_KEPT = 4096
@@ -84,8 +85,22 @@ class Runtime:
 
     async def open(self) -> None:
         await self.ledger.open()
+        await self._take_up_budgets()
         self.contents.begin()
         self.ledger.note(Audit(_now_ms(), "started", "", "", "", f"snapshot {self.world.snapshot.hash}"))
+
+    async def _take_up_budgets(self) -> None:
+        """What was spent today before this process began is spent."""
+        now = time.time()
+        if any(tier.budget is not None for policy in self.world.policies.values() for tier in policy.tiers):
+            own, usual = self.tiers.midnights(now)
+            spent = await self.ledger.ask(lambda ledger: spent_today(ledger, own, usual))
+            for (tenant, policy, tier), cost in spent.items():
+                self.tiers.spent(tenant, policy, tier, cost, now)
+        if self.opinions is not None and self.opinions.asked.budget is not None:
+            day = int(now) // DAY
+            self.opinions.turn_to(day)
+            self.opinions.spent = await self.ledger.ask(lambda ledger: spent_on(ledger, "classify", day * DAY * 1000))
 
     def _watch(self) -> None:
         """One look at all deadlines costs less than a timer for each request."""

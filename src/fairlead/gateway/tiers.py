@@ -14,6 +14,7 @@ import msgspec
 
 from fairlead.core.policy import Policy
 
+DAY = 86_400
 Account = tuple[str, str, str]
 """Tenant, policy, tier."""
 
@@ -69,14 +70,20 @@ class Tiers:
     def midnight(self, tenant: str, now: float) -> float:
         """When the tenant's day began."""
         here = datetime.datetime.fromtimestamp(now, self._zone(tenant))
-        return here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+        return here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp()
+
+    def midnights(self, now: float) -> tuple[dict[str, int], int]:
+        """The same in epoch milliseconds: of the tenants that have a time zone, and of all others."""
+        own = {tenant: round(self.midnight(tenant, now) * 1000) for tenant in self._timezones}
+        return own, int(now // DAY) * DAY * 1000
 
     def _zone(self, tenant: str) -> datetime.tzinfo:
         return self._timezones.get(tenant, datetime.UTC)
 
     def _day(self, account: Account, now: float) -> Day:
+        """A clock put back over midnight does not give a day's budget again."""
         date = datetime.datetime.fromtimestamp(now, self._zone(account[0])).toordinal()
         day = self._days.get(account)
-        if day is None or day.date != date:
+        if day is None or not 0 <= day.date - date <= 1:
             day = self._days[account] = Day(date)
         return day

@@ -37,6 +37,8 @@ NINE_DECIMALS = Decimal("1e-9")
 DEAREST = 1_000_000
 """USD per million tokens: no bound."""
 PREFIX = b"x-fairlead-"
+MOST_NAMES = 50
+LONGEST_NAME = 256
 
 
 INTENT = "intent:"
@@ -169,20 +171,20 @@ def preferred(preferences: Preferences | None, models: list[str] | None) -> dict
     """OpenRouter's `provider` object and `models` list as fields of `Wishes`."""
     found: dict[str, Any] = {}
     if models:
-        found["models"] = tuple(models)
+        found["models"] = _names("models", models)
     if preferences is None:
         return found
     if preferences.only is not None:
-        found["providers"] = tuple(preferences.only)
+        found["providers"] = _names("provider.only", preferences.only)
     if preferences.ignore:
-        found["not_providers"] = tuple(preferences.ignore)
+        found["not_providers"] = _names("provider.ignore", preferences.ignore)
         both = set(preferences.ignore) & set(preferences.only or ())
         if both:
             raise BadRequest(
                 f"provider.only and provider.ignore both name {', '.join(sorted(both))}.", param="provider.ignore"
             )
     if preferences.order:
-        found["provider_order"] = tuple(preferences.order)
+        found["provider_order"] = _names("provider.order", preferences.order)
     if preferences.allow_fallbacks is False:
         found["stay"] = True
     if preferences.sort is not None:
@@ -192,6 +194,13 @@ def preferred(preferences: Preferences | None, models: list[str] | None) -> dict
     if preferences.data_collection == "deny":
         found["no_collection"] = True
     return found
+
+
+def _names(field: str, names: list[str]) -> tuple[str, ...]:
+    """They are looked at for every model, and kept with the decision."""
+    if len(names) > MOST_NAMES or any(len(name) > LONGEST_NAME for name in names):
+        raise BadRequest(f"{field} lists at most {MOST_NAMES} names of {LONGEST_NAME} characters.", param=field)
+    return tuple(names)
 
 
 def _rate(prices: Mapping[str, float], of: str) -> int:

@@ -5,11 +5,8 @@ A reload builds a new world beside the old one and swaps them; requests under wa
 
 from __future__ import annotations
 
-import re
-import ssl
 from collections.abc import Mapping
 from hashlib import sha256
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,25 +18,21 @@ from fairlead.classify.tasks import TASKS
 from fairlead.config import intents, sensitivity
 from fairlead.config.choosing import Plan, Tenant
 from fairlead.config.schema import Coding as CodingPreset
-from fairlead.config.schema import Config, Key, Provider
+from fairlead.config.schema import Config, Key
 from fairlead.core.agents import Agent, Group
 from fairlead.core.call import Caller
 from fairlead.core.coding import Coding
 from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
 from fairlead.core.table import Rule
-from fairlead.errors import ConfigError
-from fairlead.providers.deltas import DELTAS, PLAIN
+from fairlead.gateway.endpoints import endpoint
 from fairlead.providers.wire import Endpoint
 from fairlead.registry import policies as registry_policies
 from fairlead.registry import snapshot as registry
 from fairlead.registry.catalogue import Catalogue
 from fairlead.registry.digest import nano
-from fairlead.version import __version__
 
-SHORTEST_SECRET = 8
 BLOCK = 64
-VERSIONED = re.compile(r"/v[0-9]\w*$")
 
 
 class Pads(msgspec.Struct, frozen=True):
@@ -145,7 +138,7 @@ def _intents(config: Config) -> dict[str, dict[str, str]]:
     """As knobs: an intent says what its caller would otherwise have to."""
     return {
         name: {
-            knob.replace("_", "-"): str(value)
+            knob.removesuffix("_ms").replace("_", "-"): str(value)
             for knob, value in intent.model_dump(exclude={"description"}).items()
             if value is not None
         }
@@ -252,103 +245,3 @@ def _baseline(config: Config, snapshot: Snapshot) -> str:
     priced = [model for model in snapshot.models.values() if model.channels[0].prices]
     best = max(priced, key=lambda model: (model.quality or 0.0, model.name), default=None)
     return "" if best is None else best.name
-
-
-def endpoint(name: str, provider: Provider) -> Endpoint:
-    """One provider, with all that can be known of its requests before there is one."""
-    if provider.kind == "simulated":
-        return Endpoint(
-            name,
-            provider.kind,
-            "openai_chat",
-            dialects=frozenset({"embeddings"}),
-            self_hosted=provider.is_self_hosted,
-            simulated=True,
-        )
-    # Behind an address of one's own anything may speak the plain wire; only the provider itself has its ways.
-    own = provider.kind == "openai" and provider.base_url is not None
-    delta = PLAIN if own else DELTAS[provider.kind]
-    address = provider.base_url or delta.base_url
-    if not address:
-        raise ConfigError(
-            [f"providers.{name}: kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"]
-        )
-    url = urlsplit(address)
-    prefix = url.path.rstrip("/")
-    if prefix.endswith("/openai"):
-        # Anthropic and Google have such addresses, which speak OpenAI's dialect.
-        delta = PLAIN
-    elif delta.version and not VERSIONED.search(prefix):
-        prefix += f"/{delta.version}"
-    tls = url.scheme == "https"
-    host = url.hostname or ""
-    port = url.port or (443 if tls else 80)
-    usual = port == (443 if tls else 80)
-    shown = f"[{host}]" if ":" in host else host
-    headers = {
-        "Host": shown if usual else f"{shown}:{port}",
-        "User-Agent": f"fairlead/{__version__}",
-        "Accept": "*/*",
-        "Accept-Encoding": "identity",
-        "Content-Type": "application/json",
-    }
-    if provider.api_key is not None:
-        key = provider.api_key.reveal()
-        headers[delta.key_header] = f"Bearer {key}" if delta.key_header == "Authorization" else key
-    for header, value in provider.headers.items():
-        headers = {key: kept for key, kept in headers.items() if key.lower() != header.lower()}
-        headers[header] = value.reveal()
-    _check_tls(name, provider)
-    return Endpoint(
-        name=name,
-        kind=provider.kind,
-        dialect=provider.dialects[0] if provider.dialects else delta.dialect,
-        dialects=frozenset(provider.dialects) or delta.dialects,
-        host=host,
-        port=port,
-        tls=tls,
-        prefix=prefix,
-        headers=_rendered(name, headers),
-        secrets=_secrets(provider),
-        self_hosted=provider.is_self_hosted,
-        ca_file=provider.ca_file or "",
-        verify=provider.verify,
-        max_tokens_field=provider.max_tokens_field or delta.max_tokens_field,
-        stream_usage=delta.stream_usage if provider.stream_usage is None else provider.stream_usage,
-        connect_timeout=provider.connect_timeout,
-        first_byte_timeout=provider.first_byte_timeout,
-        idle_timeout=provider.idle_timeout,
-        max_connections=provider.max_connections,
-    )
-
-
-def _secrets(provider: Provider) -> tuple[bytes, ...]:
-    """What must never be read in a provider's own words. Shorter ones are no secrets, and stand in ordinary text."""
-    revealed = [secret.reveal() for secret in (provider.api_key, *provider.headers.values()) if secret is not None]
-    long = [text for text in revealed if len(text) >= SHORTEST_SECRET]
-    # In JSON a slash may be written with a backslash.
-    return tuple(text.encode() for text in dict.fromkeys((*long, *(text.replace("/", "\\/") for text in long))))
-
-
-def _check_tls(name: str, provider: Provider) -> None:
-    if provider.ca_file:
-        try:
-            ssl.create_default_context(cafile=provider.ca_file)
-        except (OSError, ssl.SSLError) as problem:
-            raise ConfigError(
-                [f"providers.{name}.ca_file: cannot be used as a PEM file of authorities ({problem})"]
-            ) from None
-
-
-def _rendered(name: str, headers: dict[str, str]) -> bytes:
-    lines = []
-    for header, value in headers.items():
-        if any(ord(char) < 32 or ord(char) == 127 for char in value):
-            raise ConfigError([f"providers.{name}: the header {header} (or the key in it) holds a control character"])
-        try:
-            lines.append(f"{header}: {value}\r\n".encode("latin-1"))
-        except UnicodeEncodeError:
-            raise ConfigError(
-                [f"providers.{name}: the header {header} (or the key in it) holds a character HTTP cannot carry"]
-            ) from None
-    return b"".join(lines)

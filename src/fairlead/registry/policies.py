@@ -61,7 +61,7 @@ def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
             name=name,
             strategy=given.strategy,
             min_quality=given.min_quality,
-            floors=given.floors,
+            floors=_floors(given.floors, config),
             weights=Weights(weights.quality, weights.cost, weights.latency) if weights is not None else Weights(),
             model=given.model or "",
             fallbacks=given.fallbacks,
@@ -84,6 +84,12 @@ def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
     )
 
 
+def _floors(given: Mapping[str, float], config: schema.Config) -> dict[str, float]:
+    """A declared task has the floor of the one it is like, unless it has its own."""
+    of_kinds = {name: least for task, least in given.items() for name in _kinds_of(task, config, given)}
+    return {**of_kinds, **given}
+
+
 def _table(given: schema.Policy, config: schema.Config) -> tuple[Rule, ...]:
     rules = (_rule(rule, f"rules[{index}]", config) for index, rule in enumerate(given.rules))
     return (*rules, *_tasks(given.tasks, config))
@@ -97,13 +103,16 @@ def _tasks(tasks: Mapping[str, choosing.TaskWork], config: schema.Config) -> Ite
     """Own tasks first: what is declared like another one must not be taken for it."""
     rows = sorted(tasks.items(), key=lambda item: item[0] not in config.tasks)
     for task, work in rows:
-        names = {task} if task in config.tasks else {task, *_kinds_of(task, config, tasks)}
-        yield Rule(task, Match(tasks=frozenset(names)), _models(work), "", _settings(work), work.reason)
+        names = frozenset((task, *_kinds_of(task, config, tasks)))
+        yield Rule(task, Match(tasks=names), _models(work), "", _settings(work), work.reason)
 
 
 def _kinds_of(task: str, config: schema.Config, without: Iterable[str] = ()) -> Iterable[str]:
-    """The declared tasks that are kinds of this one."""
-    return (name for name, one in config.tasks.items() if one.like == task and name not in without)
+    """The declared tasks that are kinds of this one, and kinds of those."""
+    for name, one in config.tasks.items():
+        if one.like == task and name not in without:
+            yield name
+            yield from _kinds_of(name, config, without)
 
 
 def _match(given: choosing.Match, config: schema.Config) -> Match:

@@ -8,7 +8,7 @@ import orjson
 
 from fairlead.core.call import Caller
 from fairlead.errors import NotFound
-from fairlead.gateway import contents, pipeline, replay
+from fairlead.gateway import contents, pipeline, replay, understanding
 from fairlead.gateway.explanation import Language, described, of_record, record_described
 from fairlead.gateway.runtime import Runtime
 from fairlead.server.exchange import JSON, Exchange
@@ -19,7 +19,9 @@ SEES_ALL = frozenset(("viewer", "operator", "admin"))
 
 
 async def explain_route(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    told = described(pipeline.explain(runtime, incoming(exchange, caller)), language(exchange))
+    asked = incoming(exchange, caller)
+    found = await understanding.sensitivities(runtime.world, asked.body)
+    told = described(pipeline.explain(runtime, asked, found), language(exchange))
     exchange.send(200, JSON, orjson.dumps(told, default=str))
 
 

@@ -91,6 +91,10 @@ class Ledger(Protocol):
 
     async def totals(self, window: Window = EVERYTHING) -> Totals: ...
 
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What the database says, of everything settled so far."""
+        ...
+
     def keep(self, key: str, content: bytes) -> None:
         """What decisions refer to by its key: written down soon, and before any record that was settled later."""
         ...
@@ -237,8 +241,11 @@ class EmbeddedLedger:
         return await self._on_thread(self._projection_open().decision, request, tenant)
 
     async def totals(self, window: Window = EVERYTHING) -> Totals:
+        return await self.ask(lambda connection: totals(connection, window))
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         await self.flush()
-        return await self._on_thread(totals, self._projection_open().connection, window)
+        return await self._on_thread(question, self._projection_open().connection)
 
     def keep(self, key: str, content: bytes) -> None:
         self._contents[key] = content

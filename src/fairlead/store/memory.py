@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -13,6 +15,7 @@ from fairlead.store.flood import Flood
 from fairlead.store.reports import EVERYTHING, Totals, Window, totals
 from fairlead.store.sqlite import CHUNKS, Note, Projection, Row
 
+T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -60,6 +63,9 @@ class MemoryLedger:
 
     async def totals(self, window: Window = EVERYTHING) -> Totals:
         return totals(self._ingest().connection, window)
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        return question(self._ingest().connection)
 
     def keep(self, key: str, content: bytes) -> None:
         self._ingest().keep({key: content}, time.time_ns() // 1_000_000)

@@ -53,7 +53,17 @@ def _contents(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO pruned VALUES (1, 0, 0)")
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first, _contents]
+def _tiers(connection: sqlite3.Connection) -> None:
+    """Which tier of which policy paid for an attempt; only of attempts that a tier paid for. `seq` is the attempt's."""
+    connection.execute(
+        """CREATE TABLE tiers (
+            seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, tenant TEXT NOT NULL, policy TEXT NOT NULL,
+            tier TEXT NOT NULL, cost INTEGER NOT NULL)"""
+    )
+    connection.execute("CREATE INDEX tiers_at ON tiers (at_ms)")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first, _contents, _tiers]
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -91,7 +91,7 @@ def lost(intents: Sequence[Intent], at_ms: int, version: str = "") -> tuple[Reco
         outcome="lost",
         status=0,
         error=LOST,
-        policy="",
+        policy=next((intent.policy for intent in intents if intent.policy), ""),
         strategy="",
         policy_hash="",
         snapshot="",
@@ -131,4 +131,5 @@ def _lost_attempt(intent: Intent) -> Attempt:
         cost=intent.hold,
         currency=intent.currency,
         move="first" if intent.number <= 1 else "failover",
+        tier=intent.tier,
     )

@@ -38,6 +38,7 @@ WAL_BYTES = 16 << 20
 BUSY_MS = 5_000
 REQUEST_COLUMNS = 14
 ATTEMPT_COLUMNS = 17
+TIER_COLUMNS = 6
 AUDIT_COLUMNS = 7
 
 PRUNED = 100
@@ -225,6 +226,14 @@ class Projection:
         ]
         for part in self._cut(attempts):
             self._run(_insert("attempts", ATTEMPT_COLUMNS, len(part)), list(chain.from_iterable(part)))
+        paid = [
+            (at + index, attempt.started_ms, record.tenant, record.policy, attempt.tier, attempt.cost)
+            for at, record, _ in chunk
+            for index, attempt in enumerate(record.attempts)
+            if attempt.tier
+        ]
+        for some in self._cut(paid):
+            self._run(_insert("tiers", TIER_COLUMNS, len(some)), list(chain.from_iterable(some)))
 
     def _run(self, statement: str, values: list[object]) -> int:
         """The number of rows added. A figure that SQLite cannot hold must not keep every later row out."""

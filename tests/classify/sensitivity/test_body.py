@@ -21,6 +21,14 @@ PLACES: dict[str, object] = {
     "a number": {"input": {"card": 4111111111111111}},
     "an escaped text": {"input": "line\n4111\u00a01111\u00a01111\u00a01111\n"},
     "a list of inputs": ["a", ["b", CARD]],
+    "a tool's result, on a line of its own": {"content": json.dumps({"found": f"see\n{CARD}\n"})},
+    "a tool's result within one": {"content": json.dumps({"found": json.dumps([f"\t{CARD}"])})},
+    "escapes in what is no JSON": {"content": f"log: \\n{CARD}\\n"},
+    "the name of a field": {"input": {CARD: {}}},
+    "the name of a switch": {"input": {CARD: True}},
+    "the name of a long text": {"input": {CARD: "word " * 200}},
+    "a number with a point": {"input": {"card": 4111111111111111.0}},
+    "a number below nought": {"input": {"card": -4111111111111111}},
 }
 
 
@@ -57,3 +65,10 @@ def test_a_picture_is_read() -> None:
     assert [list(strings(json.dumps(body).encode())) for body in bodies] == [[], []]
     for text in (f"{picture} and words", f"data:{picture}", f"{picture}:", f"data:image/png;base64,{picture},{CARD}"):
         assert list(strings(json.dumps({"text": text}).encode())) == [text]
+
+
+def test_an_escape_hides_a_term() -> None:  # M3.7
+    detector = Detector((), ("机密", "Project Falcon"))
+    for said, found in (({"note": "机密文件"}, "term:机密"), ({"note": "see\nProject Falcon"}, "term:Project Falcon")):
+        body = json.dumps({"messages": [{"role": "tool", "content": json.dumps(said)}]}).encode()
+        assert [signal.name for signal in detector.find(strings(body))] == [found]

@@ -10,6 +10,7 @@ import pytest
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral
 from fairlead.dialects.anthropic_messages.answer import read_answer, write_answer
+from fairlead.dialects.anthropic_messages.blocks import read_content
 from tests.dialects.anthropic_messages.recordings import ANSWERS, asked, compact
 
 
@@ -83,12 +84,20 @@ def test_signatures_of_other_makers_travel_packed() -> None:  # TRAPS 14, 15
         "thinking", "redacted_thinking", "tool_use", "redacted_thinking", "tool_use",
     ]  # fmt: skip
     assert found["content"][1]["data"] == "red"
-    assert read_answer(compact(found)).blocks == (
+    assert read_content(compact(found["content"])) == (
         neutral.Thinking("t", "sig", "gemini"),
         neutral.Thinking("", "red", "anthropic_messages", redacted=True),
         neutral.ToolCall("c1", "read", "{}", "callsig", "gemini"),
         neutral.ToolCall("c2", "read", "{}"),
     )
+
+
+def test_a_provider_s_signature_is_taken_for_a_pack_of_ours() -> None:  # TRAPS 14
+    """A gateway behind this one packs too: what it gave goes back to it as it came."""
+    found = written(neutral.Thinking("t", "sig", "gemini"), neutral.Thinking("", "red", "gemini", redacted=True))
+    first, second = read_answer(compact(found)).blocks
+    assert first == neutral.Thinking("t", "fl1.gemini.sig", "anthropic_messages")
+    assert second == neutral.Thinking("", "fl1.gemini.red", "anthropic_messages", redacted=True)
 
 
 @pytest.mark.parametrize(

@@ -303,7 +303,7 @@ def test_arguments_that_are_no_object_are_sent_inside_one(text: str) -> None:  #
         (
             "gemini-4-argon",
             Reasoning(budget=500, visible=True),
-            {"includeThoughts": True, "thinkingLevel": "LOW"},
+            {"includeThoughts": True, "thinkingLevel": "MINIMAL"},
             True,
         ),
         ("gemini-2.5-flash", Reasoning("none"), {"thinkingBudget": 0}, False),
@@ -324,7 +324,7 @@ def test_amounts_of_thinking_are_said_in_the_models_words(
 def test_flags_overrule_the_models_name() -> None:
     budget = Target("my-tuned-model", "gemini", flags=frozenset({"thinking_budget"}))
     assert writes(asks(reasoning=Reasoning("low")), budget)[0]["generationConfig"]["thinkingConfig"] == {
-        "thinkingBudget": 1024
+        "thinkingBudget": 4096
     }
     none = Target("gemini-2.0-flash", "gemini")
     written, losses = writes(asks(reasoning=Reasoning("low")), none)
@@ -371,7 +371,7 @@ def test_settings_are_said_and_what_cannot_be_is_named() -> None:  # TRAPS 24, 2
     "request_",
     [
         asks(answers=2),
-        asks(logprobs=True),
+        asks(logprobs=True, stream=True),
         asks(foreign_tools=(ForeignTool("anthropic_messages", "web_search_20250305", b"{}"),)),
         asks(Turn("user", (Image(url="https://example.com/a.png"),))),
         asks(Turn("user", (Document(url="https://example.com/a.pdf"),))),
@@ -438,7 +438,6 @@ def test_foreign_content_is_dropped_by_name() -> None:
 
 NOT_WRITTEN = {
     "vertex-gemini/error-400__gemini-3-flash-preview__9c949d",
-    "vertex-gemini/json-logprobs__gemini-2.5-flash__23c260",
 }
 """An image by its address, and log probabilities."""
 

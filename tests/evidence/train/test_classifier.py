@@ -80,6 +80,16 @@ def test_what_is_not_permissively_licensed_is_not_learned_from() -> None:
     assert labels.learnable("p3", "duorc_SelfRC_answer")
 
 
+def test_a_subject_that_is_as_often_sums_as_facts_has_no_task_but_its_complexity() -> None:
+    row = {"source": "mmlu_pro/physics", "raw_label": "physics", "text": "How fast is it?", "label": None, "lang": "en"}
+    counted = sources.public(row)
+    told = sources.public({**row, "source": "mmlu_pro/history", "raw_label": "history"})
+    assert counted is not None
+    assert (counted.task, counted.complexity) == (None, "complex")
+    assert told is not None
+    assert told.task == "knowledge_qa"
+
+
 def test_a_source_is_held_out_with_what_borrows_from_it(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = list(phrases.examples(own / "phrases", {}, 1))
     samples = [

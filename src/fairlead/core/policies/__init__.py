@@ -27,6 +27,8 @@ class Strategy(msgspec.Struct, frozen=True):
     """Holds where neither policy nor caller says otherwise."""
     needs: str = ""
     """The setting of a policy it cannot do without."""
+    lists: bool = False
+    """Whether only those answer that the policy lists for it, so that no cheaper one may step in."""
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -35,7 +37,7 @@ STRATEGIES: dict[str, Strategy] = {
     "quality_first": Strategy(quality_first.rank, quality_first.MIN_QUALITY),
     "balanced": Strategy(balanced.rank, balanced.MIN_QUALITY),
     "specialist": Strategy(specialist.rank, specialist.MIN_QUALITY),
-    "hybrid": Strategy(hybrid.rank, hybrid.MIN_QUALITY),
-    "tiered": Strategy(tiered.rank, tiered.MIN_QUALITY, needs="tiers"),
-    "cascade": Strategy(cascade.rank, cascade.MIN_QUALITY, needs="cascade"),
+    "hybrid": Strategy(hybrid.rank, hybrid.MIN_QUALITY, lists=True),
+    "tiered": Strategy(tiered.rank, tiered.MIN_QUALITY, needs="tiers", lists=True),
+    "cascade": Strategy(cascade.rank, cascade.MIN_QUALITY, needs="cascade", lists=True),
 }

@@ -36,7 +36,9 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
         spent = spent or tier.name
     if not spent:
         for tier in reversed(tiers[:at]):
-            borne = (target for target in _members(targets, tier) if bears(ask, tier, target))
+            taken = {target.model.name for target in ordered}
+            others = (target for target in _members(targets, tier) if target.model.name not in taken)
+            borne = (target for target in others if bears(ask, tier, target))
             ordered += (msgspec.structs.replace(target, tier=tier.name) for target in borne)
     _left_out(targets, ordered, ask, rejected)
     return ordered
@@ -45,6 +47,8 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
 def place(ask: Ask) -> int:
     """The index of the tier that the request is for."""
     tiers = ask.policy.tiers
+    if ask.call.wishes.low_budget and not ask.policy.critical:
+        return len(tiers) - 1
     for index, tier in enumerate(tiers[:-1]):
         if holds(tier.match, ask.traits):
             return index

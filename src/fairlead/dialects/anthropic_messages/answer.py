@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral, signatures
+from fairlead.dialects import citations, neutral, signatures
 from fairlead.dialects.anthropic_messages import blocks, native
 from fairlead.dialects.anthropic_messages.blocks import Json
 from fairlead.dialects.anthropic_messages.native import DIALECT, EMPTY
@@ -52,7 +52,7 @@ def read_answer(body: bytes) -> neutral.Answer:
     if found.content is UNSET or (bytes(found.content) in EMPTY and not found.stop_reason):
         raise ValueError("the provider's answer holds no content")
     try:
-        content = blocks.read_content(found.content)
+        content = blocks.read_content(found.content, answered=True)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ValueError(f"the provider's answer holds content of an odd form: {problem}") from None
     stop = STOPS.get(found.stop_reason or "", "end")
@@ -65,6 +65,7 @@ def read_answer(body: bytes) -> neutral.Answer:
         stop=stop,
         stop_sequence=found.stop_sequence or "",
         usage=native.usage_of(native.raw_usage(found.usage)),
+        unread=tuple(dict.fromkeys(blocks.unread(found.content))),
     )
 
 
@@ -107,9 +108,18 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
     return msgspec.json.encode(message)
 
 
+def _cited(text: neutral.Text) -> Json:
+    written: Json = {"type": "text", "text": text.text}
+    if text.citations:
+        written["citations"] = [citations.location(one, text.text) for one in text.citations]
+    return written
+
+
 def _write_block(block: neutral.Block, content: list[object]) -> None:
     if isinstance(block, (neutral.Text, neutral.Refusal)):
-        if block.text:
+        if isinstance(block, neutral.Text) and block.citations:
+            content.extend(_cited(piece) for piece in citations.segments(block))
+        elif block.text:
             content.append({"type": "text", "text": block.text})
     elif isinstance(block, neutral.Thinking):
         signature = shown_signature(block)

@@ -6,12 +6,12 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import neutral, signatures
+from fairlead.dialects import citations, neutral, signatures
 from fairlead.dialects.anthropic_messages.native import DIALECT, EMPTY, UNSPOKEN
 from fairlead.dialects.translate import Losses
 
@@ -50,6 +50,15 @@ class _Block(Struct):
     title: str | None = None
     context: str | None = None
     cache_control: Cache | None = None
+    citations: Raw | UnsetType = UNSET
+
+
+class _Cited(Struct):
+    type: str = ""
+    url: str | None = None
+    source: str | None = None
+    title: str | None = None
+    cited_text: str | None = None
 
 
 class _Head(Struct):
@@ -58,6 +67,7 @@ class _Head(Struct):
 
 _BLOCK = msgspec.json.Decoder(_Block)
 _HEAD = msgspec.json.Decoder(_Head)
+_CITED = msgspec.json.Decoder(list[_Cited] | None)
 _RAWS = msgspec.json.Decoder(str | list[Raw] | None)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
@@ -65,8 +75,9 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 # ---- reading
 
 
-def read_content(raw: Raw | bytes) -> tuple[neutral.Block, ...]:
-    """A message's content: a string, or a list of blocks. Raises msgspec.DecodeError for what is neither."""
+def read_content(raw: Raw | bytes, answered: bool = False) -> tuple[neutral.Block, ...]:
+    """A message's content: a string, or a list of blocks. Raises msgspec.DecodeError for what is neither. In what a
+    provider `answered` every signature is its own."""
     content = _RAWS.decode(raw)
     if content is None:
         return ()
@@ -74,7 +85,7 @@ def read_content(raw: Raw | bytes) -> tuple[neutral.Block, ...]:
         return (neutral.Text(content),)
     blocks: list[neutral.Block] = []
     for one in content:
-        _read_block(one, blocks)
+        _read_block(one, blocks, answered)
     return tuple(blocks)
 
 
@@ -82,7 +93,7 @@ def cache_of(mark: Cache | None) -> str:
     return "" if mark is None or not mark.type else mark.ttl or "5m"
 
 
-def _read_block(raw: Raw, blocks: list[neutral.Block]) -> None:
+def _read_block(raw: Raw, blocks: list[neutral.Block], answered: bool) -> None:
     try:
         block = _BLOCK.decode(raw)
     except msgspec.ValidationError:
@@ -91,10 +102,12 @@ def _read_block(raw: Raw, blocks: list[neutral.Block]) -> None:
     kind = block.type
     cache = cache_of(block.cache_control)
     if kind == "text":
-        blocks.append(neutral.Text(block.text or "", cache))
+        blocks.append(neutral.Text(block.text or "", cache, cited(block.citations) if answered else ()))
     elif kind == "thinking":
-        origin, signature = signatures.unpack(block.signature or "")
+        origin, signature = ("", block.signature or "") if answered else signatures.unpack(block.signature or "")
         blocks.append(neutral.Thinking(block.thinking or "", signature, origin or DIALECT))
+    elif kind == "redacted_thinking" and answered:
+        blocks.append(neutral.Thinking("", block.data or "", DIALECT, redacted=True))
     elif kind == "redacted_thinking":
         _read_redacted(block.data or "", blocks)
     elif kind == "tool_use":
@@ -109,6 +122,34 @@ def _read_block(raw: Raw, blocks: list[neutral.Block]) -> None:
         blocks.append(media)
     else:
         blocks.append(neutral.Foreign(DIALECT, kind, bytes(raw)))
+
+
+def cited(raw: Raw | UnsetType) -> tuple[neutral.Citation, ...]:
+    """The pages among a text's sources; documents of the request have no address."""
+    try:
+        found = [] if raw is UNSET else _CITED.decode(raw) or []
+    except msgspec.DecodeError:
+        return ()
+    return tuple(
+        neutral.Citation(address, one.title or "", one.cited_text or "")
+        for one in found
+        if citations.is_address(address := one.url or one.source or "")
+    )
+
+
+def unread(raw: Raw | bytes) -> Iterator[str]:
+    """The sources in an answer that have no address."""
+    if b'"citations":[{' not in bytes(raw) and b'"citations": [' not in bytes(raw):
+        return
+    for one in _RAWS.decode(raw) or ():
+        try:
+            found = _BLOCK.decode(one).citations if isinstance(one, Raw) else UNSET
+            sources = [] if found is UNSET else _CITED.decode(found) or []
+        except msgspec.DecodeError:
+            continue
+        for source in sources:
+            if not citations.is_address(source.url or source.source or ""):
+                yield f"citations.{source.type or 'other'}"
 
 
 def _read_redacted(data: str, blocks: list[neutral.Block]) -> None:

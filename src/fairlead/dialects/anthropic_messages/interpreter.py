@@ -1,6 +1,6 @@
 """Streamed answers read into neutral events. Texts stay the JSON string literals they came as.
 
-What only Anthropic knows (a server's own tools, citations, events of a later day) is left out.
+What only Anthropic knows (a server's own tools, events of a later day) and citations are left out, and named (`unread`).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Open:
 
 
 class Interpreter:
-    __slots__ = ("_begun", "_estimate", "_foreign", "_found", "_next", "_open", "_whole")
+    __slots__ = ("_begun", "_estimate", "_foreign", "_found", "_next", "_open", "_whole", "unread")
 
     def __init__(self) -> None:
         self._begun = False
@@ -91,6 +91,7 @@ class Interpreter:
         self._whole = False
         """The usage of the whole answer has come."""
         self._estimate = 0
+        self.unread: dict[str, None] = {}
 
     def read(self, event: bytes) -> list[neutral.Event]:
         data = sse.data(event)
@@ -186,6 +187,7 @@ class Interpreter:
             ]
         else:
             self._foreign.add(index)
+            self.unread[f"server_tool.{kind}" if kind else "server_tool"] = None
         return events
 
     def _opened(self, index: int, kind: neutral.Kind, text: Raw | UnsetType) -> list[neutral.Event]:
@@ -205,6 +207,9 @@ class Interpreter:
         if open_ is None:
             return [] if index in self._foreign else self._unopened(index, delta)
         kind = open_.kind
+        if delta.type == "citations_delta":
+            self.unread["citations"] = None
+            return []
         value = delta.text if kind == "text" else delta.partial_json if kind == "tool" else delta.thinking
         if isinstance(value, Raw):
             literal = bytes(value)
@@ -270,6 +275,4 @@ class Interpreter:
 
 def _signed(index: int, signature: str, redacted: bool = False) -> neutral.Sign:
     """In events a signature is packed with its origin: whoever writes it knows whose it is."""
-    if not signatures.unpack(signature)[0]:
-        signature = signatures.pack(DIALECT, signature)
-    return neutral.Sign(index, signature, redacted)
+    return neutral.Sign(index, signatures.pack(DIALECT, signature), redacted)

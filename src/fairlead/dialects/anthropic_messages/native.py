@@ -16,6 +16,7 @@ from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import json, neutral, signatures
 from fairlead.dialects.body import decode
+from fairlead.dialects.citations import NO_INDEX
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
 
@@ -250,14 +251,21 @@ def own(body: bytes) -> bytes:
         content = bytes(turn.get("content", b""))
         if signatures.MARK.encode() in content and content.startswith(b"["):
             blocks = _THOUGHTS.decode(content)
-            kept = [block for block in blocks if not _foreign(block)]
-            if len(kept) != len(blocks):
+            kept = [_uncited(block) for block in blocks if not _foreign(block)]
+            if kept != blocks:
                 changed = True
                 turn["content"] = Raw(msgspec.json.encode(kept))
                 if not kept:
                     continue
         kept_turns.append(turn)
     return json.splice(body, {"messages": msgspec.json.encode(kept_turns)}) if changed else body
+
+
+def _uncited(block: Raw) -> Raw:
+    """The block without sources that Anthropic did not find."""
+    if b'"encrypted_index"' not in bytes(block) or NO_INDEX.encode() not in bytes(block):
+        return block
+    return Raw(json.without(bytes(block), "citations"))
 
 
 def _foreign(block: Raw) -> bool:

@@ -6,6 +6,7 @@ A budget is at least 1,024 tokens and stays below what may be said in all.
 from __future__ import annotations
 
 from fairlead.dialects import neutral
+from fairlead.dialects import thinking as scale
 from fairlead.dialects.anthropic_messages import native
 from fairlead.dialects.anthropic_messages.blocks import Json
 from fairlead.dialects.anthropic_messages.native import DIALECT
@@ -13,8 +14,6 @@ from fairlead.dialects.dialect import Target
 from fairlead.dialects.translate import Losses
 
 LEAST_BUDGET = 1024
-BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
-"""Tokens of thought that an effort comes to, where only a budget can be given."""
 
 
 def read(request: native.Request) -> neutral.Reasoning | None:
@@ -66,15 +65,13 @@ class Thinking:
         self.field = {"type": "adaptive"}
         if wish.visible is not None:
             self.field["display"] = "summarized" if wish.visible else "omitted"
-        effort = wish.effort
-        if wish.budget is not None:
-            effort = next((name for name in ("low", "medium") if wish.budget <= BUDGETS[name]), "high")
+        effort = wish.effort if wish.budget is None else scale.effort_of(wish.budget)
+        known = effort == "max" or (effort == "xhigh" and "xhigh_effort" in target.flags)
+        level = effort if known else scale.nearest(effort, scale.CLAUDE)
+        if level != wish.effort:
             losses.add("reasoning_effort")
-        elif effort == "minimal" or (effort == "xhigh" and "xhigh_effort" not in target.flags):
-            effort = "low" if effort == "minimal" else "high"
-            losses.add("reasoning_effort")
-        if effort:
-            self.config["effort"] = effort
+        if level:
+            self.config["effort"] = level
 
     def _budgeted(self, wish: neutral.Reasoning, limit: int, losses: Losses) -> None:
         budget = wish.budget
@@ -83,7 +80,7 @@ class Thinking:
                 return
             losses.add("reasoning_effort")
             most = max(LEAST_BUDGET, limit * 3 // 4)
-            budget = min(BUDGETS.get(wish.effort or "medium", BUDGETS["high"]), most)
+            budget = min(scale.budget_of(wish.effort or "medium"), most)
         fitting = min(max(budget, LEAST_BUDGET), limit - 1)
         if wish.budget is not None and fitting != wish.budget:
             losses.add("reasoning_effort")

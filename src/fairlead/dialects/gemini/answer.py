@@ -9,9 +9,9 @@ import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral
+from fairlead.dialects import citations, neutral
 from fairlead.dialects.dialect import Asked
-from fairlead.dialects.gemini import parts
+from fairlead.dialects.gemini import grounding, parts
 from fairlead.dialects.gemini.native import EMPTY, Feedback, GeminiView, read_usage
 from fairlead.dialects.gemini.parts import DIALECT
 from fairlead.dialects.neutral import Audio, Block, Document, Foreign, Image, Refusal, Stop, Text, Thinking, ToolCall
@@ -72,6 +72,10 @@ class _Candidate(Struct):
     content: _Content | None = None
     finishReason: str | None = None
     finishMessage: str | None = None
+    groundingMetadata: Raw | UnsetType = UNSET
+    citationMetadata: Raw | UnsetType = UNSET
+    urlContextMetadata: Raw | UnsetType = UNSET
+    logprobsResult: Raw | UnsetType = UNSET
 
 
 class _Answer(Struct):
@@ -111,6 +115,12 @@ def read_answer(body: bytes) -> neutral.Answer:
     answer.stop = stop_of(reason, any(isinstance(block, ToolCall) for block in blocks), bool(blocks))
     if not blocks and answer.stop == "content_filter":
         answer.blocks = _told(candidate.finishMessage)
+    cited, unread = grounding.read(answer.blocks, candidate.groundingMetadata, candidate.citationMetadata)
+    answer.blocks = citations.attached(answer.blocks, cited)
+    answer.logprobs = grounding.read_logprobs(candidate.logprobsResult)
+    if candidate.urlContextMetadata is not UNSET and bytes(candidate.urlContextMetadata) not in EMPTY:
+        unread.append("grounding.urlContextMetadata")
+    answer.unread = tuple(dict.fromkeys(unread))
     return answer
 
 
@@ -145,7 +155,7 @@ def _blocks(content: _Content | None, answer_id: str) -> list[Block]:
             part = _PART.decode(raw)
         except msgspec.ValidationError:
             continue
-        origin, signature = parts.own_signature(part.thoughtSignature or "")
+        origin, signature = parts.answered_signature(part.thoughtSignature or "")
         if part.functionCall is not None:
             called = part.functionCall
             args = "{}" if called.args is UNSET or bytes(called.args) in EMPTY else bytes(called.args).decode()
@@ -193,13 +203,14 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
     if not written:
         written = [b'{"text":""}']
     out = (
-        b'{"candidates":[{"content":{"parts":[%b],"role":"model"},"finishReason":"%b","index":0}],%b'
+        b'{"candidates":[{"content":{"parts":[%b],"role":"model"},"finishReason":"%b","index":0%b}],%b'
         b'"modelVersion":%b,"responseId":%b}'
     )
     usage = b'"usageMetadata":%b,' % write_usage(answer.usage) if answer.usage is not None else b""
     return out % (
         b",".join(written),
         REASONS[answer.stop],
+        grounding.write(answer.blocks) + grounding.write_logprobs(answer.logprobs),
         usage,
         orjson.dumps(asked.model),
         orjson.dumps(answer.id or asked.request_id),

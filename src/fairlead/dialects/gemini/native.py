@@ -18,6 +18,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral
+from fairlead.dialects import thinking as scale
 from fairlead.dialects.body import decode
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
@@ -242,7 +243,7 @@ def _reasoning(thoughts: Thoughts) -> str | None:
     budget = thoughts.thinkingBudget if thoughts.thinkingBudget is not None else thoughts.thinking_budget
     if budget is None or budget < 0:
         return None
-    return "none" if budget == 0 else "low" if budget <= 1024 else "medium" if budget <= 8192 else "high"
+    return scale.effort_of(budget)
 
 
 def tools_of(raw: Raw | UnsetType) -> list[dict[str, Raw]]:

@@ -40,6 +40,11 @@ def own_signature(text: str) -> tuple[str, str]:
     return (DIALECT, text) if not text.startswith("fl1.") else signatures.unpack(text)
 
 
+def answered_signature(text: str) -> tuple[str, str]:
+    """The same of an answer, where every signature is the provider's own."""
+    return ("", "") if not text or text in _DUMMIES else (DIALECT, text)
+
+
 def shown_signature(origin: str, signature: str) -> str:
     """The `thoughtSignature` that a Gemini client is to keep."""
     if not signature or origin == DIALECT:

@@ -118,7 +118,12 @@ class _Conversation:
         if "text" in part:
             said = text(part, "text", where)
             if value(part, "thought", _BOOL, where):
-                blocks.append(Thinking(said, signature, origin, redacted=not said))
+                # A stream tells a thought in pieces, and what signs it behind them.
+                last = blocks[-1] if blocks else None
+                if isinstance(last, Thinking) and not last.redacted and not last.signature:
+                    blocks[-1] = Thinking(last.text + said, signature, origin)
+                else:
+                    blocks.append(Thinking(said, signature, origin, redacted=not said))
                 return
             if said:
                 blocks.append(Text(said))

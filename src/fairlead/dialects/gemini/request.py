@@ -77,7 +77,7 @@ def _unsaid(request: neutral.Request, losses: Losses) -> None:
     """What no Gemini model takes."""
     if request.answers > 1:
         losses.add("answers")
-    if request.logprobs or request.top_logprobs:
+    if request.logprobs and request.stream:
         losses.add("logprobs")
     if request.user:
         losses.add("user")
@@ -305,6 +305,8 @@ def _generation(request: neutral.Request, target: Target, losses: Losses) -> dic
         "topP": request.top_p,
         "topK": request.top_k,
         "seed": request.seed,
+        "responseLogprobs": (request.logprobs and not request.stream) or None,
+        "logprobs": request.top_logprobs or None if request.logprobs and not request.stream else None,
         "presencePenalty": request.presence_penalty,
         "frequencyPenalty": request.frequency_penalty,
     }

@@ -36,6 +36,10 @@ class _Part(Struct):
     thought: bool | None = None
     thoughtSignature: str | None = None
     functionCall: _Call | None = None
+    inlineData: Raw | UnsetType = UNSET
+    fileData: Raw | UnsetType = UNSET
+    executableCode: Raw | UnsetType = UNSET
+    codeExecutionResult: Raw | UnsetType = UNSET
 
 
 class _Content(Struct):
@@ -47,6 +51,9 @@ class _Candidate(Struct):
     finishReason: str | None = None
     finishMessage: str | None = None
     index: int | None = None
+    groundingMetadata: Raw | UnsetType = UNSET
+    citationMetadata: Raw | UnsetType = UNSET
+    logprobsResult: Raw | UnsetType = UNSET
 
 
 class _Error(Struct):
@@ -92,9 +99,11 @@ class Interpreter:
         "_said",
         "_signature",
         "_usage",
+        "unread",
     )
 
     def __init__(self) -> None:
+        self.unread: dict[str, None] = {}
         self._id: str | None = None
         self._index = -1
         self._kind: Kind | None = None
@@ -168,12 +177,29 @@ class Interpreter:
                     self._text(bytes(part.text), "thinking" if part.thought else "text", part.thoughtSignature, out)
                 elif part.thoughtSignature:
                     self._text(b'""', "thinking" if part.thought else "text", part.thoughtSignature, out)
+                else:
+                    self._unread(part)
+        for rule, told in (
+            ("citations", candidate.citationMetadata),
+            ("grounding", candidate.groundingMetadata),
+            ("answer_logprobs", candidate.logprobsResult),
+        ):
+            if told is not UNSET and bytes(told) not in EMPTY:
+                self.unread[rule] = None
         if candidate.finishReason is not None and not self._finished:
             self._close(out)
             stop = stop_of(candidate.finishReason, self._calls > 0, self._said)
             if stop == "content_filter" and not self._said:
                 self._refused(candidate.finishMessage, out)
             self._finish(stop, out)
+
+    def _unread(self, part: _Part) -> None:
+        for rule in ("inlineData", "fileData"):
+            if getattr(part, rule) is not UNSET:
+                self.unread[f"answer_media.{rule}"] = None
+        for rule in ("executableCode", "codeExecutionResult"):
+            if getattr(part, rule) is not UNSET:
+                self.unread[f"server_tool.{rule}"] = None
 
     def _text(self, literal: bytes, kind: Kind, signature: str | None, out: list[Event]) -> None:
         if len(literal) > 2 and literal[:1] == b'"':
@@ -277,8 +303,8 @@ class Interpreter:
 
 
 def _packed(signature: str) -> str:
-    origin, own = parts.own_signature(signature)
-    return signatures.pack(origin or DIALECT, own) if own else ""
+    origin, own = parts.answered_signature(signature)
+    return signatures.pack(origin, own) if own else ""
 
 
 # ---- writing

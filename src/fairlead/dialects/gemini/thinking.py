@@ -3,14 +3,10 @@ tokens, earlier ones do not think."""
 
 from __future__ import annotations
 
+from fairlead.dialects import thinking as scale
 from fairlead.dialects.dialect import Target
 from fairlead.dialects.neutral import Reasoning
 from fairlead.dialects.translate import Losses
-
-BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
-LEVELS = ("minimal", "low", "medium", "high")
-_NEAREST_LEVEL = {"none": "minimal", "xhigh": "high", "max": "high"}
-_NO_THOUGHTS = ("gemini-1", "gemini-2.0", "gemma", "learnlm")
 
 
 def takes_level(target: Target) -> bool:
@@ -38,9 +34,9 @@ def config(reasoning: Reasoning, target: Target, losses: Losses) -> dict[str, st
     if reasoning.visible is not None:
         found["includeThoughts"] = reasoning.visible
     if level:
-        wanted = _level(reasoning, losses)
+        wanted = _level(reasoning, _bare(target.model), losses)
         if wanted:
-            found["thinkingLevel"] = _possible(wanted, _bare(target.model), losses).upper()
+            found["thinkingLevel"] = wanted.upper()
     else:
         tokens = _budget(reasoning, _bare(target.model), losses)
         if tokens is not None:
@@ -52,25 +48,17 @@ def _bare(model: str) -> str:
     return model.rpartition("/")[2]
 
 
-def _level(reasoning: Reasoning, losses: Losses) -> str:
-    if reasoning.budget is not None:
-        losses.add("reasoning_effort")
-        return "low" if reasoning.budget <= 1024 else "medium" if reasoning.budget <= 8192 else "high"
-    effort = reasoning.effort
-    if not effort or effort in LEVELS:
-        return effort
-    losses.add("reasoning_effort")
-    return _NEAREST_LEVEL.get(effort, "high")
-
-
-def _possible(level: str, model: str, losses: Losses) -> str:
+def _level(reasoning: Reasoning, model: str, losses: Losses) -> str:
     """The larger models cannot think as little as possible, and the first of them knew two levels only."""
-    if "pro" in model and level == "minimal":
+    effort = reasoning.effort if reasoning.budget is None else scale.effort_of(reasoning.budget)
+    if not effort:
+        return ""
+    levels: tuple[str, ...] = scale.GEMINI
+    if "pro" in model:
+        levels = scale.GEMINI_FIRST_PRO if model.startswith("gemini-3-pro") else scale.GEMINI_FROM_LOW
+    level = scale.nearest(effort, levels) if effort in scale.BUDGETS else "high"
+    if level != reasoning.effort:
         losses.add("reasoning_effort")
-        return "low"
-    if model.startswith("gemini-3-pro") and level == "medium":
-        losses.add("reasoning_effort")
-        return "high"
     return level
 
 
@@ -79,8 +67,8 @@ def _budget(reasoning: Reasoning, model: str, losses: Losses) -> int | None:
     if wanted is None:
         if not reasoning.effort:
             return None
-        wanted = BUDGETS.get(reasoning.effort, BUDGETS["high"])
-        if reasoning.effort in ("minimal", "xhigh", "max") or reasoning.effort not in BUDGETS:
+        wanted = scale.budget_of(reasoning.effort)
+        if reasoning.effort not in scale.BUDGETS:
             losses.add("reasoning_effort")
     least, most = (128, 32768) if "pro" in model else (512, 24576) if "lite" in model else (1, 24576)
     if wanted == 0 and "pro" not in model:

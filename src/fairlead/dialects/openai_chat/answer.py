@@ -7,7 +7,7 @@ import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral, signatures
+from fairlead.dialects import citations, neutral, signatures
 from fairlead.dialects.dialect import Asked
 from fairlead.dialects.openai_chat import message as messages
 from fairlead.dialects.openai_chat.message import GOOGLE, NAME, Message
@@ -31,12 +31,57 @@ STOPS: dict[str, neutral.Stop] = {
 """Why it ended, as providers spell it; every other word stands for the usual end."""
 BROKEN = frozenset({"error", "network_error", "insufficient_system_resource"})
 """The provider gave up on the way."""
+_BESIDE_MARKS = (
+    b'"annotations":[{',
+    b'"annotations": [',
+    b'"citations"',
+    b'"logprobs":{',
+    b'"logprobs": {',
+    b'"images"',
+    b'"audio":{',
+)
 REASONS: dict[neutral.Stop, str] = {
     "length": "length",
     "context": "length",
     "tool_use": "tool_calls",
     "content_filter": "content_filter",
 }
+
+
+class _Address(Struct):
+    url: str | None = None
+    title: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+class _Annotation(Struct):
+    type: str | None = None
+    url_citation: _Address | None = None
+
+
+class _Told(Struct):
+    """What an answer's message may hold beside what is said."""
+
+    annotations: list[_Annotation] | None = None
+    images: Raw | UnsetType = UNSET
+    audio: Raw | UnsetType = UNSET
+
+
+class _Logprobs(Struct):
+    content: Raw | UnsetType = UNSET
+
+
+class _Told1(Struct):
+    message: _Told | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Beside(Struct):
+    """Read apart from the answer, so that what is odd here never makes it a bad one."""
+
+    choices: list[_Told1]
+    citations: list[str] | None = None
 
 
 class _Choice(Struct):
@@ -53,6 +98,7 @@ class _Answer(Struct):
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
+_BESIDE = msgspec.json.Decoder(_Beside)
 
 
 def read_answer(body: bytes) -> neutral.Answer:
@@ -74,7 +120,7 @@ def read_answer(body: bytes) -> neutral.Answer:
     called = any(isinstance(block, neutral.ToolCall) for block in blocks)
     refused = any(isinstance(block, neutral.Refusal) for block in blocks)
     answer_id, model, created = messages.heading(body)
-    return neutral.Answer(
+    answer = neutral.Answer(
         id=answer_id,
         model=model,
         blocks=tuple(blocks),
@@ -83,10 +129,42 @@ def read_answer(body: bytes) -> neutral.Answer:
         usage=usage,
         created=created,
     )
+    if any(mark in body for mark in _BESIDE_MARKS):
+        _beside(body, answer)
+    return answer
+
+
+def _beside(body: bytes, answer: neutral.Answer) -> None:
+    """Sources, probabilities and media, put where they belong in the answer."""
+    try:
+        found = _BESIDE.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return
+    told = found.choices[0].message or _Told()
+    unread = [f"answer_media.{kind}" for kind in ("images", "audio") if _given(getattr(told, kind))]
+    cited: list[neutral.Citation] = []
+    for one in told.annotations or ():
+        page = one.url_citation
+        if page is not None and page.url and citations.is_address(page.url):
+            start, end = (-1 if at is None else at for at in (page.start_index, page.end_index))
+            cited.append(neutral.Citation(page.url, page.title or "", "", start, end))
+        else:
+            unread.append(f"citations.{one.type or 'other'}")
+    known = {one.url for one in cited}
+    cited += [neutral.Citation(url) for url in found.citations or () if citations.is_address(url) and url not in known]
+    answer.blocks = citations.attached(answer.blocks, cited)
+    logprobs = found.choices[0].logprobs
+    if logprobs is not None and logprobs.content is not UNSET and _given(logprobs.content):
+        answer.logprobs = bytes(logprobs.content)
+    answer.unread = tuple(dict.fromkeys(unread))
+
+
+def _given(raw: Raw | UnsetType) -> bool:
+    return raw is not UNSET and bytes(raw) not in EMPTY
 
 
 def _blocks(message: Message) -> list[neutral.Block]:
-    blocks = messages.said(message, messages.content(message))
+    blocks = messages.said(message, messages.content(message), answered=True)
     if message.function_call is not None:
         call = messages.legacy_call(message.function_call, "call_1")
         blocks += [call] if call is not None else []
@@ -123,7 +201,10 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
         "role": "assistant",
         "content": text or (None if silent else ""),
         "refusal": refusal or None,
-        "annotations": [],
+        "annotations": [
+            {"type": "url_citation", "url_citation": citations.annotation(one, start, end)}
+            for one, start, end in citations.placed(answer.blocks)
+        ],
     }
     _write_thoughts(answer, message)
     if calls:
@@ -137,7 +218,7 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
             {
                 "index": 0,
                 "message": message,
-                "logprobs": None,
+                "logprobs": {"content": orjson.Fragment(answer.logprobs), "refusal": None} if answer.logprobs else None,
                 "finish_reason": reason_of(answer.stop, bool(refusal)),
             }
         ],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from fairlead.dialects import thinking as scale
+
 OPENAI = frozenset({"openai", "azure"})
 TEXT_ONLY = frozenset({"deepseek", "cerebras"})
 """Content is one string."""
@@ -19,6 +21,8 @@ CACHE_MARKS = frozenset({"openrouter", "dashscope"})
 NO_SCHEMA = frozenset({"deepseek", "zhipu"})
 OWN_REASONING = frozenset({"deepseek", "moonshot", "zhipu"})
 """They want their reasoning back in turns with tool calls."""
+DETAILS = frozenset({"openrouter", "simulated"})
+"""They take their thoughts back with what they signed."""
 PREFIX = {"mistral": "prefix", "moonshot": "partial", "deepseek": "prefix"}
 """The field that says the last turn is to be gone on with."""
 OPENAI_FIELDS = frozenset(
@@ -37,13 +41,14 @@ class Knob(Struct, frozen=True):
 
     style: str
     """effort: reasoning_effort; object: reasoning{}; thinking: thinking{type}; enable: enable_thinking."""
-    levels: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh")
+    levels: tuple[str, ...] = scale.CHAT
     """The efforts it knows, rising; none where it takes no amounts."""
 
 
 PLAIN = Knob("effort")
 KNOBS: dict[str, Knob] = {
-    "openrouter": Knob("object"),
+    "openrouter": Knob("object", scale.EFFORTS),
+    "simulated": Knob("object", scale.EFFORTS),
     "deepseek": Knob("thinking", ("high", "max")),
     "moonshot": Knob("thinking", ()),
     "zhipu": Knob("thinking", ()),
@@ -59,20 +64,5 @@ KNOBS: dict[str, Knob] = {
     "vllm": Knob("effort", ("none", "low", "medium", "high")),
     "ollama": Knob("effort", ("none", "low", "medium", "high")),
 }
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-BUDGETS = ((0, "none"), (1024, "minimal"), (4096, "low"), (16384, "medium"), (32768, "high"))
 NO_REASONING = ("gpt-4", "gpt-3", "chatgpt")
 """Models of `openai` that refuse reasoning_effort."""
-
-
-def effort_of(budget: int) -> str:
-    """The effort that comes nearest to a budget of tokens."""
-    return next((effort for most, effort in BUDGETS if budget <= most), "xhigh")
-
-
-def nearest(effort: str, levels: tuple[str, ...]) -> str:
-    """The level nearest to an effort: itself, else the next higher, else the highest. One that nobody knows stays."""
-    if effort in levels or effort not in EFFORTS or not levels:
-        return effort
-    above = EFFORTS[EFFORTS.index(effort) :]
-    return next((level for level in above if level in levels), levels[-1])

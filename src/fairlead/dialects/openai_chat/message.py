@@ -159,23 +159,24 @@ def inline(url: str) -> tuple[str, str]:
     return head.removesuffix(";base64").split(";")[0], data
 
 
-def said(message: Message, told: tuple[neutral.Block, ...]) -> list[neutral.Block]:
-    """What an assistant's message says: reasoning first, then its content (`told`), refusal and tool calls."""
-    blocks: list[neutral.Block] = [*thoughts(message), *told]
+def said(message: Message, told: tuple[neutral.Block, ...], answered: bool = False) -> list[neutral.Block]:
+    """What an assistant's message says: reasoning first, then its content (`told`), refusal and tool calls. In what a
+    provider `answered` every signature is its own."""
+    blocks: list[neutral.Block] = [*thoughts(message, answered), *told]
     if message.refusal:
         blocks.append(neutral.Refusal(message.refusal))
-    blocks += [call for number, one in enumerate(message.tool_calls or (), 1) if (call := _call(one, number))]
+    blocks += [call for number, one in enumerate(message.tool_calls or (), 1) if (call := _call(one, number, answered))]
     return blocks
 
 
-def thoughts(message: Message) -> list[neutral.Thinking]:
+def thoughts(message: Message, answered: bool = False) -> list[neutral.Thinking]:
     plain = message.reasoning_content or message.reasoning or ""
     found: list[neutral.Thinking] = []
     for detail in details(message.reasoning_details):
         signature, origin = "", NAME
         mark = detail.data if detail.type == "reasoning.encrypted" else detail.signature
         if mark:
-            origin, signature = signatures.unpack(mark)
+            origin, signature = ("", mark) if answered else signatures.unpack(mark)
             if not origin:
                 origin, signature = NAME, f"{detail.format or ''}:{mark}"
         text = detail.text or detail.summary or ""
@@ -230,11 +231,11 @@ def heading(body: bytes) -> tuple[str, str, int]:
     )
 
 
-def _call(call: Call, number: int) -> neutral.ToolCall | None:
+def _call(call: Call, number: int, answered: bool) -> neutral.ToolCall | None:
     signature = origin = ""
     if call.extra_content is not None and call.extra_content.google is not None:
         packed = call.extra_content.google.thought_signature or ""
-        origin, signature = signatures.unpack(packed)
+        origin, signature = ("", packed) if answered else signatures.unpack(packed)
         if packed and not origin:
             origin, signature = GOOGLE, packed
     name = call.id or f"call_{number}"

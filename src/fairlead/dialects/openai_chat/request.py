@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from fairlead.dialects import neutral, toolnames
+from fairlead.dialects import thinking as scale
 from fairlead.dialects.dialect import Target
 from fairlead.dialects.openai_chat import kinds
 from fairlead.dialects.openai_chat.asking import read
@@ -194,8 +195,8 @@ def _reasoning(request: neutral.Request, target: Target, body: Json, losses: Los
             losses.add("reasoning")
         return
     knob = kinds.KNOBS.get(target.kind, kinds.PLAIN)
-    effort = wish.effort or ("" if wish.budget is None else kinds.effort_of(wish.budget))
-    level = kinds.nearest(effort, knob.levels) if effort else ""
+    effort = wish.effort or ("" if wish.budget is None else scale.effort_of(wish.budget))
+    level = scale.nearest(effort, knob.levels) if effort else ""
     exact = level == wish.effort
     if knob.style == "object":
         asked: Json = {"effort": level} if wish.effort else {"enabled": True}

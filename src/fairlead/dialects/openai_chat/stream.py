@@ -43,11 +43,15 @@ class _Delta(Struct):
     tool_calls: list[_Call] | None = None
     reasoning_details: Raw | UnsetType = UNSET
     function_call: _Function | None = None
+    annotations: Raw | UnsetType = UNSET
+    images: Raw | UnsetType = UNSET
+    audio: Raw | UnsetType = UNSET
 
 
 class _Choice(Struct):
     index: int | None = 0
     delta: _Delta | None = None
+    logprobs: Raw | UnsetType = UNSET
     finish_reason: str | None = None
     stop_reason: Raw | UnsetType = UNSET
 
@@ -101,9 +105,11 @@ class ChatInterpreter:
         "_signed",
         "_stop",
         "_tools",
+        "unread",
     )
 
     def __init__(self) -> None:
+        self.unread: dict[str, None] = {}
         self._begun = False
         self._next = 0
         self._block = -1
@@ -169,6 +175,8 @@ class ChatInterpreter:
             if not choice.index:
                 if choice.delta is not None:
                     self._delta(choice.delta, out)
+                if choice.logprobs is not UNSET and len(choice.logprobs) > NULL:
+                    self.unread["answer_logprobs"] = None
                 if choice.finish_reason is not None:
                     self._reason = choice.finish_reason
                     if choice.finish_reason in BROKEN:
@@ -198,6 +206,11 @@ class ChatInterpreter:
         if delta.refusal is not UNSET and bytes(delta.refusal) not in NOTHING:
             self._refused = True
             self._say("refusal", bytes(delta.refusal), out)
+        if delta.annotations is not UNSET and len(delta.annotations) > NULL:
+            self.unread["citations"] = None
+        for kind, media in (("images", delta.images), ("audio", delta.audio)):
+            if media is not UNSET and len(media) > NULL:
+                self.unread[f"answer_media.{kind}"] = None
         if delta.tool_calls:
             for call in delta.tool_calls:
                 self._call(call, out)
@@ -262,7 +275,7 @@ class ChatInterpreter:
 
     @staticmethod
     def _packed(signature: str, form: str | None) -> str:
-        return signature if signatures.unpack(signature)[0] else signatures.pack(NAME, f"{form or ''}:{signature}")
+        return signatures.pack(NAME, f"{form or ''}:{signature}")
 
     def _call(self, call: _Call, out: list[neutral.Event]) -> None:
         function = call.function
@@ -294,8 +307,7 @@ class ChatInterpreter:
             tool.pieces.clear()
         google = None if call.extra_content is None else call.extra_content.google
         if google is not None and google.thought_signature:
-            signature = google.thought_signature
-            packed = signature if signatures.unpack(signature)[0] else signatures.pack(GOOGLE, signature)
+            packed = signatures.pack(GOOGLE, google.thought_signature)
             out.append(neutral.Sign(tool.index, packed))
 
     def _tool(self, call: _Call, name: str) -> _Tool:

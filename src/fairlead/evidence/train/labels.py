@@ -112,6 +112,9 @@ BENCHMARKS: dict[str, str] = {
 }
 """By the beginning of the source's name, the longest that fits. Source names that are not here are left out."""
 
+COUNTED = ("mmlu_pro/business", "mmlu_pro/chemistry", "mmlu_pro/engineering", "mmlu_pro/physics")
+"""Subjects whose questions are as often sums as facts: `math` or `knowledge_qa`, so neither is taught or scored."""
+
 COMPLEXITY: dict[str, str] = {
     "livecodebench/atcoder-easy": "medium",
     "livecodebench/atcoder-medium": "complex",

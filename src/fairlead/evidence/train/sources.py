@@ -111,6 +111,8 @@ def task_of(source: str, row: dict[str, Any], text: str) -> str | None:
         return belle(label, text)
     if source == "p3":
         return p3(label, raw, text)
+    if row["source"].startswith(labels.COUNTED):
+        return None
     task = labels.nearest(labels.BENCHMARKS, row["source"])
     return None if task == "knowledge_qa" and text.lower().startswith(labels.WHY) else task
 

@@ -17,6 +17,9 @@ from fairlead.providers.simulated.behaviour import Behaviour, SimulatedModel
 
 REASONING_TOKENS = {"none": 0, "minimal": 16, "low": 64, "medium": 192, "high": 512, "xhigh": 1024, "max": 2048}
 
+BUDGET_SHARE = 64
+"""Of a budget for thinking one in so many tokens is used."""
+
 
 class ToolCall(msgspec.Struct, frozen=True):
     id: str
@@ -205,7 +208,9 @@ def _reasoning(ask: Ask) -> int:
     if wanted is None:
         known = ", ".join(REASONING_TOKENS)
         raise Refusal(400, f"Invalid reasoning_effort {effort!r}: use one of {known}.", "reasoning_effort")
-    return min(bound for bound in (wanted, ask.budget, ask.limit) if bound is not None)
+    if ask.budget is not None:
+        wanted = ask.budget // BUDGET_SHARE
+    return wanted if ask.limit is None else min(wanted, ask.limit)
 
 
 def _thought(ask: Ask, model: SimulatedModel, tokens: int, seed: int) -> Thought | None:

@@ -1,0 +1,115 @@
+"""Endpoints: how each provider is reached, as far as that can be known before there is a request."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from urllib.parse import urlsplit
+
+from fairlead.config.schema import Provider
+from fairlead.errors import ConfigError
+from fairlead.providers.deltas import DELTAS, PLAIN
+from fairlead.providers.wire import Endpoint
+from fairlead.version import __version__
+
+SHORTEST_SECRET = 8
+VERSIONED = re.compile(r"/v[0-9]\w*$")
+
+
+def endpoint(name: str, provider: Provider) -> Endpoint:
+    """One provider, with all that can be known of its requests before there is one."""
+    if provider.kind == "simulated":
+        dialects, own = frozenset({"embeddings"}), provider.is_self_hosted
+        return Endpoint(name, provider.kind, "openai_chat", dialects=dialects, self_hosted=own, simulated=True)
+    # Behind an address of one's own anything may speak the plain wire; only the provider itself has its ways.
+    own = provider.kind == "openai" and provider.base_url is not None
+    delta = PLAIN if own else DELTAS[provider.kind]
+    address = provider.base_url or delta.base_url
+    if not address:
+        raise ConfigError(
+            [f"providers.{name}: kind {provider.kind} needs a base_url, such as http://127.0.0.1:8000/v1"]
+        )
+    url = urlsplit(address)
+    prefix = url.path.rstrip("/")
+    if prefix.endswith("/openai"):
+        # Anthropic and Google have such addresses, which speak OpenAI's dialect.
+        delta = PLAIN
+    elif delta.version and not VERSIONED.search(prefix):
+        prefix += f"/{delta.version}"
+    tls = url.scheme == "https"
+    host = url.hostname or ""
+    port = url.port or (443 if tls else 80)
+    usual = port == (443 if tls else 80)
+    headers = _headers(provider, delta.key_header, host, "" if usual else f":{port}")
+    _check_tls(name, provider)
+    return Endpoint(
+        name=name,
+        kind=provider.kind,
+        dialect=provider.dialects[0] if provider.dialects else delta.dialect,
+        dialects=frozenset(provider.dialects) or delta.dialects,
+        host=host,
+        port=port,
+        tls=tls,
+        prefix=prefix,
+        headers=_rendered(name, headers),
+        secrets=_secrets(provider),
+        self_hosted=provider.is_self_hosted,
+        ca_file=provider.ca_file or "",
+        verify=provider.verify,
+        max_tokens_field=provider.max_tokens_field or delta.max_tokens_field,
+        stream_usage=delta.stream_usage if provider.stream_usage is None else provider.stream_usage,
+        connect_timeout=provider.connect_timeout,
+        first_byte_timeout=provider.first_byte_timeout,
+        idle_timeout=provider.idle_timeout,
+        max_connections=provider.max_connections,
+    )
+
+
+def _headers(provider: Provider, key_header: str, host: str, port: str) -> dict[str, str]:
+    """What every request to it carries. `port` is written as it stands behind the host; empty for the usual one."""
+    headers = {
+        "Host": (f"[{host}]" if ":" in host else host) + port,
+        "User-Agent": f"fairlead/{__version__}",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+    }
+    if provider.api_key is not None:
+        key = provider.api_key.reveal()
+        headers[key_header] = f"Bearer {key}" if key_header == "Authorization" else key
+    for header, value in provider.headers.items():
+        headers = {key: kept for key, kept in headers.items() if key.lower() != header.lower()}
+        headers[header] = value.reveal()
+    return headers
+
+
+def _secrets(provider: Provider) -> tuple[bytes, ...]:
+    """What must never be read in a provider's own words. Shorter ones are no secrets, and stand in ordinary text."""
+    revealed = [secret.reveal() for secret in (provider.api_key, *provider.headers.values()) if secret is not None]
+    long = [text for text in revealed if len(text) >= SHORTEST_SECRET]
+    # In JSON a slash may be written with a backslash.
+    return tuple(text.encode() for text in dict.fromkeys((*long, *(text.replace("/", "\\/") for text in long))))
+
+
+def _check_tls(name: str, provider: Provider) -> None:
+    if provider.ca_file:
+        try:
+            ssl.create_default_context(cafile=provider.ca_file)
+        except (OSError, ssl.SSLError) as problem:
+            raise ConfigError(
+                [f"providers.{name}.ca_file: cannot be used as a PEM file of authorities ({problem})"]
+            ) from None
+
+
+def _rendered(name: str, headers: dict[str, str]) -> bytes:
+    lines = []
+    for header, value in headers.items():
+        if any(ord(char) < 32 or ord(char) == 127 for char in value):
+            raise ConfigError([f"providers.{name}: the header {header} (or the key in it) holds a control character"])
+        try:
+            lines.append(f"{header}: {value}\r\n".encode("latin-1"))
+        except UnicodeEncodeError:
+            raise ConfigError(
+                [f"providers.{name}: the header {header} (or the key in it) holds a character HTTP cannot carry"]
+            ) from None
+    return b"".join(lines)

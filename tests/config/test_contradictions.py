@@ -1,0 +1,76 @@
+"""Settings of choosing that would refuse or mislead requests are found before there is one, with their line."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.config.test_load import MINIMAL, problems, read
+
+LAST = len(MINIMAL.splitlines())
+WRONG = {
+    "policies: {p: {}}\nroutes: [{policy: tiered, reason: r}]": "2: routes[0].policy: strategy tiered needs `tiers`",
+    "agents: {x: {policy: cascade}}": "1: agents.x.policy: strategy cascade needs `cascade`",
+    "intents: {x: {policy: tiered}}": "1: intents.x.policy: strategy tiered needs `tiers`",
+    "tenants: {t: {policy: tiered}}": "1: tenants.t.policy: strategy tiered needs `tiers`",
+    "plans: {t: {policy: tiered}}": "1: plans.t.policy: strategy tiered needs `tiers`",
+    "agents: {x: {policy: pinned}}": "1: agents.x.policy: policy pinned names no `model`",
+    "routes: [{reason: r}]": "1: routes[0]: names no `model`",
+    "routes: [{reason: r, model: own-8b, policy: balanced}]": "1: routes[0].model: the route goes by policy balanced",
+    "agents: {x: {model: own-8b, policy: balanced}}": "1: agents.x.policy: the agent is own-8b",
+    "agents: {x: {model: own-8b}}\ngroups:\n  g: {agents: [x]}\n  h: {agents: [g]}": "4: groups.h.agents[0]: 'g' is a group",
+    "groups: {g: {agents: [g]}}": "1: groups.g.agents[0]: 'g' is a group",
+    "agents: {x: {model: own-8b}}\ngroups: {x: {agents: [x]}}": "2: groups.x: an agent has this name too",
+    "tenants: {t: {timezone: Mars/Olympus}}": "1: tenants.t.timezone: unknown time zone 'Mars/Olympus'",
+    "tenants: {t: {timezone: ../../etc/passwd}}": "1: tenants.t.timezone: unknown time zone '../../etc/passwd'",
+    "tenants: {t: {timezone: Asia/Shangai}}": "did you mean 'Asia/Shanghai'?",
+    "tenants: {t: {channels: [own-8b@upp]}}": "unknown channel 'own-8b@upp', did you mean 'own-8b@up'?",
+    "tasks: {a: {like: b}, b: {like: a}}": "1: tasks.a.like: goes round in a circle: a -> b -> a",
+    "tasks: {a: {keyword: ' '}}": "1: tasks.a.keyword: an empty keyword",
+    "policies: {p: {rules: [{model: own-8b, reason: r, match: {keyword: ''}}]}}": "match.keyword: an empty keyword",
+    "policies: {p: {models: [own-8b], rules: [{model: gpt-5.4, reason: r}]}}": "rules[0].model: 'gpt-5.4' is not among",
+    "routes: [{policy: balanced, reason: r, match: {min_input_tokens: 9, max_input_tokens: 8}}]": "is above max_input_tokens",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_leads_nowhere_is_an_error_at_its_line(text: str) -> None:
+    found = problems(f"{MINIMAL}{text}\n")
+    expected = WRONG[text]
+    if expected[0].isdigit():
+        line, _, rest = expected.partition(": ")
+        expected = f"f.yaml:{LAST + int(line)}: {rest}"
+    assert any(expected in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ("quality-floor: high", "expected a number from 0 to 1, found 'high'"),
+        ("quality-floor: '1.5'", "expected a number from 0 to 1"),
+        ("max-cost: cheap", "expected USD such as 0.01"),
+        ("max-latency: '0'", "expected whole milliseconds"),
+        ("task: sumarization", "unknown task 'sumarization', did you mean 'summarization'?"),
+        ("sensitivity: high", "unknown sensitivity 'high'; known: normal, sensitive"),
+    ],
+)
+def test_a_wish_of_a_key_that_no_request_could_have_is_an_error(wish: str, words: str) -> None:
+    one = "  - {name: test, key: fl_test}\n"
+    with_wish = MINIMAL.replace(one, f"  - {{name: test, key: fl_test, wishes: {{{wish}}}}}\n")
+    assert any(words in problem for problem in problems(with_wish))
+
+
+def test_wishes_that_a_request_could_have_are_none() -> None:
+    text = "wishes: {task: Legal, budget: low, quality-floor: '0.9', max-cost: '0.01', max-latency: '900'}"
+    read(MINIMAL.replace("key: fl_test}", f"key: fl_test, {text}}}") + "tasks: {legal: {like: summarization}}\n")
+
+
+def test_a_first_row_for_everything_is_pointed_out_unless_its_budget_may_end() -> None:
+    tiers = "policies: {p: {strategy: tiered, tiers: [{name: a, models: [own-8b]%s}, {name: b, models: [gpt-5.4]}]}}\n"
+    pointed_out = [one for one in read(MINIMAL + tiers % "").warnings if "never answers" in one]
+    assert len(pointed_out) == 1
+    assert not any("never answers" in one for one in read(MINIMAL + tiers % ", budget: 5").warnings)
+
+
+def test_a_tenant_that_is_almost_declared_is_pointed_out() -> None:
+    text = MINIMAL.replace("key: fl_test}", "key: fl_test, tenant: teama}") + "tenants: {teamA: {models: [own-8b]}}\n"
+    assert any("did you mean 'teamA'?" in one for one in read(text).warnings)

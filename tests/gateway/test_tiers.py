@@ -1,0 +1,86 @@
+"""Budgets of tiers: spent and held together never pass them, and a day begins at midnight where the tenant is."""
+
+from __future__ import annotations
+
+import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.core.policy import Policy, Tier
+from fairlead.gateway.tiers import Hold, Tiers
+
+POLICY = Policy("p", "tiered", tiers=(Tier("high", ("a",), budget=1000), Tier("low", ("b",))))
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def at(hour: int, minute: int = 0, day: int = 10) -> float:
+    return datetime.datetime(2026, 6, day, hour, minute, tzinfo=datetime.UTC).timestamp()
+
+
+NOON = at(12)
+STEPS = st.lists(st.tuples(st.sampled_from(["hold", "settle"]), st.integers(0, 700)), max_size=40)
+
+
+@given(STEPS)
+def test_many_at_once_spend_more_than_there_is(steps: list[tuple[str, int]]) -> None:  # M3.5
+    """However holds and their ends follow on each other, a request that costs at most what was held for it is borne."""
+    tiers, under_way, spent = Tiers({}), [], 0
+    for step, amount in steps:
+        if step == "hold":
+            left = dict(tiers.left("t", POLICY, NOON))["high"]
+            held = tiers.hold("t", POLICY, "high", amount, NOON)
+            assert (held is not None) == (amount <= left)
+            under_way += [held] if held is not None else []
+        elif under_way:
+            first = under_way.pop(0)
+            cost = min(amount, first.amount)
+            tiers.settle(first, cost)
+            spent += cost
+        held_now = sum(one.amount for one in under_way)
+        assert dict(tiers.left("t", POLICY, NOON)) == {"high": 1000 - spent - held_now}
+        assert spent + held_now <= 1000
+
+
+def test_a_tier_without_a_budget_is_ever_spent() -> None:  # M3.5
+    tiers = Tiers({})
+    assert tiers.hold("t", POLICY, "low", 10**15, NOON) == Hold(("t", "p", "low"), at_date(NOON), 10**15)
+    assert "low" not in dict(tiers.left("t", POLICY, NOON))
+
+
+def at_date(now: float) -> int:
+    return datetime.datetime.fromtimestamp(now, datetime.UTC).toordinal()
+
+
+def test_tenants_and_policies_spend_from_one_budget() -> None:  # M3.5
+    tiers = Tiers({})
+    tiers.spent("t", "p", "high", 1000, NOON)
+    assert dict(tiers.left("t", POLICY, NOON)) == {"high": 0}
+    assert tiers.hold("t", POLICY, "high", 1, NOON) is None
+    assert tiers.hold("other", POLICY, "high", 1000, NOON) is not None
+    another = Policy("q", "tiered", tiers=POLICY.tiers)
+    assert tiers.hold("t", another, "high", 1000, NOON) is not None
+
+
+@pytest.mark.parametrize(
+    ("tenant", "before", "after"),
+    [("t", at(23, 59), at(0, 0, day=11)), ("shanghai", at(15, 59), at(16, 0))],
+)
+def test_the_day_ends_at_another_hour_than_the_tenants_midnight(tenant: str, before: float, after: float) -> None:  # M3.5
+    tiers = Tiers({"shanghai": SHANGHAI})
+    tiers.spent(tenant, "p", "high", 900, at(14))
+    assert dict(tiers.left(tenant, POLICY, before)) == {"high": 100}
+    assert dict(tiers.left(tenant, POLICY, after)) == {"high": 1000}
+    assert tiers.midnight(tenant, before) <= at(14) < tiers.midnight(tenant, after) == after
+
+
+def test_what_was_held_yesterday_is_charged_to_today() -> None:  # M3.5
+    tiers = Tiers({})
+    held = tiers.hold("t", POLICY, "high", 800, at(23, 59))
+    assert held is not None
+    tomorrow = at(0, 1, day=11)
+    assert dict(tiers.left("t", POLICY, tomorrow)) == {"high": 1000}
+    tiers.settle(held, 700)
+    assert dict(tiers.left("t", POLICY, tomorrow)) == {"high": 1000}
