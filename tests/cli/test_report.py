@@ -16,6 +16,7 @@ import pytest
 from tests.cli.command import address_in, run, running
 
 CONFIG = """\
+tasks: {law: {description: contracts and courts}}
 server: {port: 0, state_dir: ./st}
 providers:
   sim: {kind: simulated, models: {sim-nano: {latency_ms: 0, tokens_per_second: 100000}, sim-large: {latency_ms: 0, tokens_per_second: 100000}}}

@@ -75,12 +75,7 @@ def test_what_a_client_called_its_task_is_obeyed_by_the_terminal_of_who_reads_th
         request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request, timeout=20) as answer:
             name = str(answer.headers["x-fairlead-request-id"])
-        for command in (
-            ("explain", name),
-            ("explain", name, "--json"),
-            ("report", "--by", "task"),
-            ("report", "--by", "task", "--csv"),
-        ):
+        for command in (("explain", name), ("explain", name, "--json")):
             done = run(*command, "--state-dir", "st", cwd=tmp_path)
             assert done.returncode == 0, done.stderr
             assert obeyed(done.stdout) == []

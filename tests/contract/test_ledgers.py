@@ -13,7 +13,7 @@ from fairlead.core.record import Usage
 from fairlead.errors import StateError
 from fairlead.store.ledger import EmbeddedLedger, Ledger
 from fairlead.store.memory import MemoryLedger
-from fairlead.store.reports import Window
+from fairlead.store.window import Window
 from tests.store.entries import AT, attempt, audit, intent, record
 
 Maker = Callable[[], Ledger]

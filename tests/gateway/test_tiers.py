@@ -68,7 +68,9 @@ def test_tenants_and_policies_spend_from_one_budget() -> None:  # M3.5
     ("tenant", "before", "after"),
     [("t", at(23, 59), at(0, 0, day=11)), ("shanghai", at(15, 59), at(16, 0))],
 )
-def test_the_day_ends_at_another_hour_than_the_tenants_midnight(tenant: str, before: float, after: float) -> None:  # M3.5
+def test_the_day_ends_at_another_hour_than_the_tenants_midnight(
+    tenant: str, before: float, after: float
+) -> None:  # M3.5
     tiers = Tiers({"shanghai": SHANGHAI})
     tiers.spent(tenant, "p", "high", 900, at(14))
     assert dict(tiers.left(tenant, POLICY, before)) == {"high": 100}

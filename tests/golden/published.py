@@ -30,7 +30,8 @@ class Preset:
 
     def __init__(self, name: str) -> None:
         text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-        variables = {part.partition(":-")[0]: "x" for part in text.split("${")[1:]}
+        names = (part.partition(":-")[0] for part in text.split("${")[1:])
+        variables = {name: "http://127.0.0.1:9/v1" if name.endswith("_URL") else "x" for name in names}
         self.config: Config = loads(text, f"{name}.yaml", variables)
         self.snapshot: Snapshot = build(self.config, catalogue())
         self.policies = policies(self.config)

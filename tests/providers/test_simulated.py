@@ -406,10 +406,3 @@ def test_the_lineup_and_its_models_disagree() -> None:
 
 
 # ---- thinking, refusals, several calls
-
-
-def thoughts(found: list[Any]) -> tuple[str, list[str]]:
-    """(what was thought aloud, the signatures) of a stream's chunks."""
-    deltas = [choice["delta"] for chunk in found for choice in chunk["choices"]]
-    signed = [one["signature"] for delta in deltas for one in delta.get("reasoning_details", ()) if "signature" in one]
-    return "".join(delta.get("reasoning_content", "") for delta in deltas), signed

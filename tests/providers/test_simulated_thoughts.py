@@ -57,6 +57,13 @@ def streamed_text(found: list[Any], index: int = 0) -> str:
     return "".join(parts)
 
 
+def thoughts(found: list[Any]) -> tuple[str, list[str]]:
+    """(what was thought aloud, the signatures) of a stream's chunks."""
+    deltas = [choice["delta"] for chunk in found for choice in chunk["choices"]]
+    signed = [one["signature"] for delta in deltas for one in delta.get("reasoning_details", ()) if "signature" in one]
+    return "".join(delta.get("reasoning_content", "") for delta in deltas), signed
+
+
 @pytest.mark.parametrize(
     ("fields", "tokens"),
     [

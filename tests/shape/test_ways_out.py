@@ -45,7 +45,7 @@ NETWORKED: dict[tuple[str, str], str] = {
     ("cli/books.py", "socket"): "the socket in the state directory",
     ("gateway/transport.py", "httptools"): "the door to the providers",
     ("gateway/transport.py", "ssl"): "the door to the providers",
-    ("gateway/world.py", "ssl"): "checks a file of authorities",
+    ("gateway/endpoints.py", "ssl"): "checks a file of authorities",
     ("server/connection.py", "httptools"): "the listener",
     ("server/connection.py", "socket"): "the listener",
     ("server/listener.py", "socket"): "the listener",

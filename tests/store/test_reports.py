@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from fairlead.core.record import Record, Usage
 from fairlead.errors import StateError
-from fairlead.store.reports import Window, counterfactuals, groups, open_ledger, report, totals
+from fairlead.store.reports import counterfactuals, groups, open_ledger, report, totals
 from fairlead.store.sqlite import Projection
+from fairlead.store.window import Window
 from tests.store.entries import AT, attempt, record
 
 DAY = 86_400_000

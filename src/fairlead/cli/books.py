@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -20,8 +21,9 @@ from fairlead.core.record import Record
 from fairlead.errors import FairleadError, StateError
 from fairlead.store.ledger import DATABASE, SPOOL
 from fairlead.store.owner import is_owned
-from fairlead.store.reports import Report, Window, open_ledger
+from fairlead.store.reports import Report, open_ledger
 from fairlead.store.sqlite import contents as stored_contents
+from fairlead.store.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,16 +131,18 @@ def report(state_dir: Path, config: Callable[[], Config], window: Window, baseli
     if found is not None:
         return msgspec.json.decode(found, type=Report)
     demand_ledger(state_dir)
-    from fairlead.registry import snapshot
+    from fairlead.registry import policies, snapshot
     from fairlead.registry.catalogue import load
-    from fairlead.server.reporting import report_of
+    from fairlead.server.reporting import Configured, report_of
 
     catalogue = load()
     if is_owned(state_dir):
         say(tr("note: the program that owns this ledger cannot be asked; its last moments are missing here"))
     elif any((state_dir / SPOOL).glob("*")):
         say(tr("note: the gateway did not stop in order; its last requests join the report when it starts again"))
-    built = snapshot.build(config(), catalogue)
+    given = config()
+    timezones = {name: ZoneInfo(tenant.timezone) for name, tenant in given.tenants.items()}
+    built = Configured(snapshot.build(given, catalogue), policies.policies(given), timezones)
     return _reading(state_dir, lambda: report_of(state_dir, window, built, catalogue, baselines))
 
 

@@ -16,17 +16,23 @@ from fairlead.cli.messages import tr
 
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
+    from fairlead.store.opinions import Opinions
     from fairlead.store.reports import Group, Report, Totals
+    from fairlead.store.tiers import TierGroup
 
-By = Literal["model", "key", "tenant", "task", "day"]
+By = Literal["model", "key", "tenant", "task", "day", "tier"]
 DIMENSIONS: dict[str, str] = {
     "model": "By model",
     "key": "By key",
     "tenant": "By tenant",
     "task": "By task",
     "day": "By day",
+    "tier": "By tier",
 }
 NO_ANSWER = "(no answer)"
+NO_TIER = "(no tier)"
+FIGURES = ("requests", "attempts", "estimated", "input_tokens", "output_tokens", "cached_tokens")
+TASKS_SHOWN = 3
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -75,7 +81,7 @@ def command(
       fairlead report --baseline claude-opus-4.7 --json
     """
     from fairlead.cli import books
-    from fairlead.store.reports import Window
+    from fairlead.store.window import Window
 
     if as_json and as_csv:
         raise click.UsageError("choose one of --json and --csv")
@@ -116,6 +122,8 @@ def groups_of(found: Report, by: By) -> tuple[Group, ...]:
             return found.tasks
         case "day":
             return found.days
+        case "tier":
+            return by_tier(found)
 
 
 def unanswered(totals: Totals) -> tuple[Group, ...]:
@@ -125,17 +133,51 @@ def unanswered(totals: Totals) -> tuple[Group, ...]:
     return (Group(NO_ANSWER, "USD", totals.errors, 0, 0, 0, 0, 0, 0),) if totals.errors else ()
 
 
+def by_tier(found: Report) -> tuple[Group, ...]:
+    """The tiers of all tenants together, and what no tier paid for."""
+    from fairlead.store.reports import Group
+
+    nothing = Group("", "USD", 0, 0, 0, 0, 0, 0, 0)
+    sums: dict[str, Group] = {}
+    rest = _plus(nothing, found.totals, NO_TIER)
+    for one in found.tiers:
+        name = f"{one.policy}/{one.tier}"
+        sums[name] = _plus(sums.get(name, nothing), one, name)
+        rest = _plus(rest, one, NO_TIER, -1)
+    return (*sums.values(), *((rest,) if rest.requests or rest.attempts else ()))
+
+
+def _plus(group: Group, one: Totals | TierGroup, name: str, sign: int = 1) -> Group:
+    from fairlead.store.reports import Group
+
+    return Group(
+        name,
+        "USD",
+        group.requests + sign * one.requests,
+        group.attempts + sign * one.attempts,
+        group.estimated + sign * one.estimated,
+        group.input_tokens + sign * one.input_tokens,
+        group.output_tokens + sign * one.output_tokens,
+        group.cached_tokens + sign * one.cached_tokens,
+        group.cost + sign * one.cost,
+    )
+
+
 def show(found: Report, by: By) -> None:
     from fairlead.cli.tables import count, money, percent, saved, table
 
     totals = found.totals
     table(("", ">"), _totals(totals), title=tr("Totals"))
+    if found.tiers:
+        show_tiers(found.tiers)
+    if found.opinions is not None:
+        show_opinions(found.opinions)
     groups = groups_of(found, by)
     answered = sum(group.requests for group in groups)
     spent = sum(group.cost for group in groups)
     rows = [
         (
-            tr(NO_ANSWER) if group.name == NO_ANSWER else group.name or "-",
+            tr(group.name) if group.name in (NO_ANSWER, NO_TIER) else group.name or "-",
             f"{group.requests:,}",
             percent(group.requests / answered if answered else None),
             count(group.input_tokens),
@@ -170,6 +212,69 @@ def show(found: Report, by: By) -> None:
             others,
             title=tr("Had every answered request gone to one model (same tokens, today's prices)"),
         )
+
+
+def show_tiers(tiers: tuple[TierGroup, ...]) -> None:
+    from fairlead.cli.tables import money, table
+
+    rows = [
+        (
+            f"{one.policy}/{one.tier}",
+            one.tenant,
+            f"{one.requests:,}",
+            money(one.cost),
+            "-" if one.per_1k is None else money(one.per_1k),
+            "-" if one.expected_per_1k is None else money(one.expected_per_1k),
+            "-" if one.budget is None else money(one.budget),
+            money(one.spent_today),
+            "-" if one.left is None else money(one.left),
+        )
+        for one in tiers
+    ]
+    headings = (
+        tr("tier"),
+        tr("tenant"),
+        f">{tr('requests')}",
+        f">{tr('cost')}",
+        f">{tr('per 1,000 requests')}",
+        f">{tr('expected')}",
+        f">{tr('budget a day')}",
+        f">{tr('spent today')}",
+        f">{tr('left today')}",
+    )
+    table(headings, rows, title=tr("Tiers"))
+
+
+def show_opinions(said: Opinions) -> None:
+    from fairlead.cli.tables import money, percent, table
+
+    rows = [
+        ("asked", f"{said.asked:,}"),
+        ("of these without an answer", f"{said.unanswered:,}"),
+        ("cost", money(said.cost)),
+        ("latest requests looked at", f"{said.looked_at:,}"),
+        ("its word counted", f"{said.used:,}"),
+        ("asked in vain", f"{said.in_vain:,}"),
+        ("agrees with the built-in one", percent(said.agreement)),
+    ]
+    table(("", ">"), [(tr(name), value) for name, value in rows], title=tr("Classifier: the model that is asked"))
+    days = [
+        (
+            day.date,
+            f"{day.opinions:,}",
+            percent(day.agreed / day.opinions if day.opinions else None),
+            "-" if day.drift is None else f"{day.drift:.2f}",
+            ", ".join(f"{task} {count:,}" for task, count in list(day.tasks.items())[:TASKS_SHOWN]),
+        )
+        for day in said.days
+    ]
+    if days:
+        headings = (tr("day"), f">{tr('opinions')}", f">{tr('agreement')}", f">{tr('drift')}", tr("most often"))
+        drift = tr("Drift is the population stability index against the day before: above 0.25 is a large change.")
+        table(headings, days, caption=drift)
+    if said.alarms:
+        alarms = [(_moment(one.at_ms), one.kind, one.detail) for one in said.alarms]
+        table((tr("time"), tr("alarm"), ""), alarms)
 
 
 def _totals(totals: Totals) -> list[tuple[str, str]]:
@@ -221,7 +326,30 @@ def plain_report(found: Report, by: By, since: int) -> dict[str, object]:
             {**msgspec.structs.asdict(one), "cost_usd": plain(one.cost), "saving": one.saving}
             for one in found.counterfactuals
         ],
+        "tiers": [plain_tier(one) for one in found.tiers],
+        "classifier": None if found.opinions is None else plain_opinions(found.opinions),
     }
+
+
+def plain_tier(one: TierGroup) -> dict[str, object]:
+    import msgspec
+
+    from fairlead.core.cost import plain
+
+    usd = {
+        f"{name}_usd": None if nano is None else plain(nano)
+        for name, nano in (("cost", one.cost), ("per_1k", one.per_1k), ("left", one.left))
+    }
+    return {**msgspec.structs.asdict(one), "per_1k": one.per_1k, "left": one.left, **usd}
+
+
+def plain_opinions(said: Opinions) -> dict[str, object]:
+    import msgspec
+
+    from fairlead.core.cost import plain
+
+    built = msgspec.to_builtins(said)
+    return {**built, "agreement": said.agreement, "cost_usd": plain(said.cost)}
 
 
 def put_csv(groups: tuple[Group, ...], by: By) -> None:
@@ -229,11 +357,10 @@ def put_csv(groups: tuple[Group, ...], by: By) -> None:
     from fairlead.core.cost import plain
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    figures = ("requests", "attempts", "estimated", "input_tokens", "output_tokens", "cached_tokens")
-    writer.writerow((by, *figures, "cost", "currency"))
+    writer.writerow((by, *FIGURES, "cost", "currency"))
     for group in groups:
         writer.writerow(
-            (visible(group.name), *(getattr(group, name) for name in figures), plain(group.cost), group.currency)
+            (visible(group.name), *(getattr(group, name) for name in FIGURES), plain(group.cost), group.currency)
         )
 
 

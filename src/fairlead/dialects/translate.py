@@ -99,7 +99,13 @@ SPECIAL = {
         )
     },
     "foreign_content.compaction": "compacted",
-    "foreign_content.item_reference": "reference",
+    "field.cachedContent": "reference",
+    **{
+        f"foreign_content.{kind}": "reference"
+        for kind in (
+            "item_reference", "content.input_file", "content.input_image", "file", "source.file", "container_upload",
+        )
+    },
 }  # fmt: skip
 """Where some of what a rule is about has a rule of its own: tools that agents always declare, content that is all
 there is."""

@@ -22,11 +22,11 @@ from fairlead.classify import tokens
 from fairlead.core.call import Call, Caller, Facts, Signal, Standing
 from fairlead.core.choice import AUTO, Choice, read_choice
 from fairlead.core.limits import Meter
-from fairlead.core.policy import Policy
+from fairlead.core.policy import Policy, least
 from fairlead.dialects.dialect import View
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import RateLimited
-from fairlead.gateway import choosing, sessions, understanding, wishes
+from fairlead.gateway import belongings, choosing, media, sessions, understanding, wishes
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
 
@@ -87,6 +87,9 @@ def admit(
     policy = choosing.policy_in_force(world, caller, said.policy)
     bounds = None if caller.policy is None else world.policies[caller.policy]
     choice = read_choice(asked, policy, world.policies, world.snapshot, bounds)
+    belongings.check(world, incoming)
+    if incoming.operation == "opaque":
+        media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
     if wish.task:
         wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
     signals += understanding.signals(world, view, incoming, choice, wish, agent is not None, sensitivities)
@@ -95,13 +98,7 @@ def admit(
     elif world.routes and choice.model is None and not said.policy and asked == AUTO:
         choice = choosing.routed(world, signals, wish, choice, bounds)
     if meter is not None:
-        refused = meter.admit(incoming.received, tokens.from_size(len(incoming.body)))
-        if refused is not None:
-            raise RateLimited(
-                f"Key {caller.name!r} may make {refused.limit:,} {refused.what}; "
-                f"try again in {refused.retry_after:.1f} s.",
-                retry_after=refused.retry_after,
-            )
+        count(meter, incoming)
     facts = Facts(int(time.time()))
     if choice.model is None:
         session = wish.session or sessions.of(incoming, view)
@@ -127,6 +124,17 @@ def admit(
         forwarded(incoming.headers),
     )
     return call, choice
+
+
+def count(meter: Meter, incoming: Incoming) -> None:
+    """Raises RateLimited where the key's limits are reached."""
+    refused = meter.admit(incoming.received, tokens.from_size(len(incoming.body)))
+    if refused is not None:
+        raise RateLimited(
+            f"Key {incoming.caller.name!r} may make {refused.limit:,} {refused.what}; "
+            f"try again in {refused.retry_after:.1f} s.",
+            retry_after=refused.retry_after,
+        )
 
 
 def read_view(incoming: Incoming) -> View:

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import time
 
+from fairlead.core.choice import Choice
 from fairlead.core.cost import plain
-from fairlead.core.model import Model
-from fairlead.errors import PaymentRequired
+from fairlead.errors import BadRequest, PaymentRequired
 from fairlead.gateway.request import Incoming
 
 FREE = ("/moderations",)
 
 
-def check(incoming: Incoming, model: Model | None, most: int | None) -> None:
+def check(incoming: Incoming, choice: Choice, most: int | None) -> None:
     """`most`: what the request may cost; None for as much as it does."""
-    if incoming.operation != "opaque" or most is None or model is None or incoming.path in FREE:
+    model = choice.model
+    if model is None:
+        if choice.policy.strategy == "pinned":
+            return
+        raise BadRequest(
+            f"{incoming.path} passes through unread, so no model can be chosen for it; name one.", param="model"
+        )
+    if most is None or incoming.path in FREE:
         return
     now = int(time.time())
     prices = [channel.price_at(now) for channel in model.channels]

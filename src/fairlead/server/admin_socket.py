@@ -20,9 +20,10 @@ from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.server.app import refusal
 from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.listener import Listener
-from fairlead.server.reporting import report_of
-from fairlead.store.reports import Report, Window
+from fairlead.server.reporting import Configured, report_of
+from fairlead.store.reports import Report
 from fairlead.store.spool import SpoolFailed
+from fairlead.store.window import Window
 from fairlead.version import __version__
 
 SOCKET = "admin.sock"
@@ -75,8 +76,9 @@ class AdminSocket:
             await self.runtime.ledger.flush()
         since = query.get("since_ms", ["0"])[0]
         window = Window(since_ms=int(since) if since.isdecimal() and len(since) < 19 else 0)
-        snapshot, baselines = self.runtime.world.snapshot, query.get("baseline", [])
-        return await asyncio.to_thread(report_of, self.path.parent, window, snapshot, load_catalogue(), baselines)
+        world, baselines = self.runtime.world, query.get("baseline", [])
+        configured = Configured(world.snapshot, world.policies, world.timezones)
+        return await asyncio.to_thread(report_of, self.path.parent, window, configured, load_catalogue(), baselines)
 
     async def _contents(self, keys: list[str]) -> dict[str, bytes]:
         """What decisions hang on, and the ledger's file up to date, so that it can be read beside."""

@@ -34,9 +34,10 @@ from fairlead.store.backlog import Backlog
 from fairlead.store.flood import Flood
 from fairlead.store.owner import Owner, is_at
 from fairlead.store.recovery import Recovered, Replay, lost
-from fairlead.store.reports import EVERYTHING, Totals, Window, totals
+from fairlead.store.reports import Totals, totals
 from fairlead.store.spool import SEGMENT_BYTES, Damage, EntryTooLarge, Spool, SpoolFailed, offset_of, segment_of
 from fairlead.store.sqlite import DAY_MS, Note, Projection, Row, unreadable
+from fairlead.store.window import EVERYTHING, Window
 
 TICK = 0.2
 LOOK = 1.0

@@ -12,8 +12,9 @@ import msgspec
 from fairlead.core.record import Audit, Intent, Record
 from fairlead.errors import StateError
 from fairlead.store.flood import Flood
-from fairlead.store.reports import EVERYTHING, Totals, Window, totals
+from fairlead.store.reports import Totals, totals
 from fairlead.store.sqlite import CHUNKS, Note, Projection, Row
+from fairlead.store.window import EVERYTHING, Window
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode

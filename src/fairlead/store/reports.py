@@ -4,7 +4,6 @@
   but what they cost is part of the cost.
 - Tokens and `attempts` count every attempt, failed ones included: they were billed.
 - A group by model takes each attempt's own model and currency; the other groups take the request's cost in USD.
-- SQLite gives up on a sum beyond 64 bits, so what a caller or a price can make large is summed in two halves.
 """
 
 from __future__ import annotations
@@ -21,7 +20,10 @@ import msgspec
 from fairlead.core.record import Usage
 from fairlead.errors import StateError
 from fairlead.store.migrations import refuse_newer
+from fairlead.store.opinions import Opinions, opinions
 from fairlead.store.sqlite import read_only, unreadable
+from fairlead.store.tiers import TierGroup, tier_groups
+from fairlead.store.window import EVERYTHING, Window, halves, where_of, whole
 
 Dimension = Literal["model", "key", "tenant", "task", "day"]
 Pricing = Callable[[str, Usage], int | None]
@@ -33,17 +35,6 @@ _GROUPS: dict[str, str] = {
     "task": "requests.task",
     "day": "date(requests.at_ms / 1000, 'unixepoch')",
 }
-
-
-class Window(msgspec.Struct, frozen=True):
-    """Which requests count: `since_ms` is included, `until_ms` is not."""
-
-    since_ms: int = 0
-    until_ms: int | None = None
-    tenant: str | None = None
-
-
-EVERYTHING = Window()
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -120,6 +111,9 @@ class Report(msgspec.Struct, frozen=True):
     tasks: tuple[Group, ...]
     days: tuple[Group, ...]
     counterfactuals: tuple[Counterfactual, ...]
+    tiers: tuple[TierGroup, ...] = ()
+    opinions: Opinions | None = None
+    """What the model said that is asked where the built-in classifier is unsure; None where none was asked."""
 
 
 def usd(nano: int) -> Decimal:
@@ -157,6 +151,8 @@ def report(
             tasks=groups(connection, "task", window),
             days=groups(connection, "day", window),
             counterfactuals=counterfactuals(connection, models, price, window) if models else (),
+            tiers=tier_groups(connection, window),
+            opinions=opinions(connection, window),
         )
     except sqlite3.DatabaseError as error:
         raise unreadable(_file_of(connection), error) from error
@@ -166,20 +162,20 @@ def report(
 
 
 def totals(connection: sqlite3.Connection, window: Window = EVERYTHING) -> Totals:
-    where, values = _where(window)
+    where, values = where_of(window)
     compared = "CASE WHEN baseline_cost IS NOT NULL THEN cost END"
     requests, side_calls, errors, *sums = connection.execute(
         f"""SELECT coalesce(sum(purpose = 'answer'), 0), coalesce(sum(purpose <> 'answer'), 0),
-            coalesce(sum(purpose = 'answer' AND outcome <> 'ok'), 0), {_halves("cost", compared, "baseline_cost")}
+            coalesce(sum(purpose = 'answer' AND outcome <> 'ok'), 0), {halves("cost", compared, "baseline_cost")}
             FROM requests WHERE {where}""",
         values,
     ).fetchone()
-    cost, compared_cost, baseline_cost = _whole(sums)
+    cost, compared_cost, baseline_cost = whole(sums)
     source, bounds = _attempts(window)
     attempts, estimated, *sums = connection.execute(
-        f"SELECT count(*), coalesce(sum(estimated), 0), {_halves('input', 'output', 'cached_input')} {source}", bounds
+        f"SELECT count(*), coalesce(sum(estimated), 0), {halves('input', 'output', 'cached_input')} {source}", bounds
     ).fetchone()
-    read, written, cached = _whole(sums)
+    read, written, cached = whole(sums)
     return Totals(
         requests=requests,
         side_calls=side_calls,
@@ -208,8 +204,8 @@ def counterfactuals(
     connection: sqlite3.Connection, models: Sequence[str], price: Pricing, window: Window = EVERYTHING
 ) -> tuple[Counterfactual, ...]:
     """Exact: every answered request is priced with its own tokens, so that tiers by prompt size hold."""
-    where, values = _where(window)
-    (actual,) = _whole(connection.execute(f"SELECT {_halves('cost')} FROM requests WHERE {where}", values).fetchone())
+    where, values = where_of(window)
+    (actual,) = whole(connection.execute(f"SELECT {halves('cost')} FROM requests WHERE {where}", values).fetchone())
     usages = _answered(connection, window)
     return tuple(_counterfactual(model, price, usages, actual) for model in models)
 
@@ -251,43 +247,34 @@ def _by_model(connection: sqlite3.Connection, window: Window) -> list[Group]:
     last = """NOT EXISTS (SELECT 1 FROM attempts AS later
         WHERE later.seq = attempts.seq + 1 AND later.request = attempts.request)"""
     answered = f"sum(requests.purpose = 'answer' AND requests.outcome = 'ok' AND {last})"
-    sums = _halves("input", "output", "cached_input", "attempts.cost")
+    sums = halves("input", "output", "cached_input", "attempts.cost")
     rows = connection.execute(
         f"""SELECT attempts.model, currency, {answered}, count(*), sum(estimated), {sums} {source}
             GROUP BY attempts.model, currency""",
         values,
     )
-    return [Group(*head, *_whole(halves)) for head, halves in ((row[:5], row[5:]) for row in rows)]
+    return [Group(*head, *whole(parts)) for head, parts in ((row[:5], row[5:]) for row in rows)]
 
 
 def _by_request(connection: sqlite3.Connection, group: str, window: Window) -> list[Group]:
-    where, values = _where(window)
+    where, values = where_of(window)
     source, bounds = _attempts(window, joined=True)
     tokens: dict[str, Sequence[int]] = {
         name: figures
         for name, *figures in connection.execute(
-            f"SELECT {group}, count(*), sum(estimated), {_halves('input', 'output', 'cached_input')} {source} GROUP BY 1",
+            f"SELECT {group}, count(*), sum(estimated), {halves('input', 'output', 'cached_input')} {source} GROUP BY 1",
             bounds,
         )
     }
     rows = connection.execute(
-        f"SELECT {group}, sum(purpose = 'answer'), {_halves('cost')} FROM requests WHERE {where} GROUP BY 1", values
+        f"SELECT {group}, sum(purpose = 'answer'), {halves('cost')} FROM requests WHERE {where} GROUP BY 1", values
     )
     found: list[Group] = []
-    for name, requests, *halves in rows:
+    for name, requests, *money in rows:
         attempts, estimated, *parts = tokens.get(name, [0] * 8)
-        read, written, cached, cost = _whole([*parts, *halves])
+        read, written, cached, cost = whole([*parts, *money])
         found.append(Group(name, "USD", requests, attempts, estimated, read, written, cached, cost))
     return found
-
-
-def _halves(*columns: str) -> str:
-    """The sums of columns, each as two that stay within 64 bits over two thousand million rows."""
-    return ", ".join(f"coalesce(sum(({one}) >> 32), 0), coalesce(sum(({one}) & 4294967295), 0)" for one in columns)
-
-
-def _whole(halves: Sequence[int]) -> list[int]:
-    return [(high << 32) + low for high, low in zip(halves[::2], halves[1::2], strict=True)]
 
 
 def _file_of(connection: sqlite3.Connection) -> str:
@@ -298,25 +285,10 @@ def _dearest(group: Group) -> tuple[int, str]:
     return -group.cost, group.name
 
 
-def _where(window: Window) -> tuple[str, list[int | str]]:
-    """The condition on `requests`, with its values."""
-    parts, values = ["1"], list[int | str]()
-    if window.since_ms:
-        parts.append("requests.at_ms >= ?")
-        values.append(window.since_ms)
-    if window.until_ms is not None:
-        parts.append("requests.at_ms < ?")
-        values.append(window.until_ms)
-    if window.tenant is not None:
-        parts.append("requests.tenant = ?")
-        values.append(window.tenant)
-    return " AND ".join(parts), values
-
-
 def _attempts(window: Window, joined: bool = False) -> tuple[str, list[int | str]]:
     """FROM and WHERE over the attempts of the window. Their `seq` follows time nearly, so the scan is bounded by
     the window's first request; the join to it is by row id."""
-    where, values = _where(window)
+    where, values = where_of(window)
     if not values and not joined:
         return "FROM attempts WHERE 1", []
     first = f"coalesce((SELECT min(requests.seq) FROM requests WHERE {where}), 0)" if values else "0"

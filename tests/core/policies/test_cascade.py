@@ -55,3 +55,10 @@ def test_the_next_stronger_one_answers_where_a_model_may_not() -> None:
     last = world(*THREE.models.values(), disabled=frozenset({"premium"}))
     assert order(plan(sure(0.5), last, FORCE)) == []
     assert reasons(plan(sure(0.5), last, FORCE))["base"] == "cascade"
+
+
+def test_a_fallback_that_the_policy_lists_is_lost() -> None:  # M4.2
+    force = policy("cascade", cascade=Cascade(("base", "middle", "premium")), fallbacks=("other", "base"))
+    assert order(plan(sure(0.5), THREE, force)) == ["premium", "other", "base"]
+    last = world(*THREE.models.values(), disabled=frozenset({"premium"}))
+    assert order(plan(sure(0.5), last, force)) == ["other", "base"]

@@ -48,3 +48,9 @@ def test_the_weights_of_a_hybrid_rank_its_commercial_side() -> None:
     best = order(plan(urgent("normal"), FOUR, policy("hybrid", weights=Weights(1, 0, 0))))
     cheapest = order(plan(urgent("normal"), FOUR, policy("hybrid", weights=Weights(0, 1, 0))))
     assert (best[0], cheapest[0]) == ("dear", "fair")
+
+
+def test_a_fallback_that_the_policy_lists_is_lost() -> None:  # M4.2
+    force = policy("hybrid", self_hosted=("attic",), commercial=("dear",), fallbacks=("cellar", "fair"))
+    assert order(plan(urgent("normal"), FOUR, force)) == ["dear", "cellar", "fair"]
+    assert order(plan(urgent("normal"), world(*HOME, *OUT, disabled=frozenset({"dear"})), force))[0] == "attic"

@@ -172,3 +172,26 @@ def _with(force: Policy, budgets: list[int]) -> Policy:
 
 def _worst(one: Model, given_: int, room: int) -> int:
     return worst_cost(one.channels[0].prices[0], given_, room, one.max_output)
+
+
+LISTED = policy("tiered", tiers=(HIGH, MIDDLE, LOW), fallbacks=("alone", "tiny", "fair"))
+
+
+def test_fallbacks_that_the_policy_lists_are_lost() -> None:  # M4.2
+    made = plan(work("complex"), ALL, LISTED)
+    assert order(made) == ["big", "alone", "tiny", "fair"]
+    tiers = {target.model.name: target.tier for step in made.steps for target in step.targets}
+    assert tiers == {"big": "high", "alone": "", "tiny": "low", "fair": "middle"}
+    assert {one.reason for one in made.rejected} == {"outranked", "tier"}
+
+
+def test_a_tier_that_is_down_as_a_whole_refuses_although_fallbacks_are_listed() -> None:  # M4.2
+    assert order(plan(work("complex"), without("big", "huge"), LISTED)) == ["alone", "tiny", "fair"]
+    assert order(plan(work("complex"), without("big", "huge"), FORCE)) == []
+
+
+def test_a_fallback_is_paid_by_nobody() -> None:  # M3.5
+    assert order(plan(work("complex", {"low": 0}), ALL, LISTED)) == ["big", "alone", "fair"]
+    assert order(plan(work("simple", {"low": 0}), ALL, LISTED)) == []
+    down = plan(work("complex", {"high": 0, "middle": 0, "low": 0}), ALL, LISTED)
+    assert (down.steps, reasons(down)["tiny"]) == ((), "tier_budget")

@@ -146,7 +146,7 @@ def test_media_are_read_where_others_can_know_them() -> None:  # TRAPS 10, 26
         neutral.Document("text/plain", text="a\n\nb"),
     )
     assert [(b.kind, json.loads(b.raw)) for b in found[6:] if isinstance(b, neutral.Foreign)] == [
-        ("image", file),
+        ("source.file", file),
         ("container_upload", content[6]),
     ]
 

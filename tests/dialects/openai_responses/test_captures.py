@@ -26,6 +26,7 @@ KEPT_ELSEWHERE = {name for name, one in EXCHANGES.items() if "conversation" in (
 TALKS = sorted(REQUESTS.keys() - KEPT_ELSEWHERE)
 REFUSED = {
     "2693c7": ("openai_chat", "anthropic_messages", "gemini"),  # code_interpreter, which its provider runs
+    "0dbb26": ("openai_chat", "anthropic_messages", "gemini"),  # an image that only its provider has
     "6ff3d8": ("openai_chat", "gemini"),  # a document by its address
     "0c8cdd": ("gemini",),  # an image by its address
     "2e670f": ("anthropic_messages",),  # instructions and nothing else
@@ -168,7 +169,7 @@ def test_strict_takes_what_is_lost() -> None:
         DIALECTS["openai_chat"].write_request(asked, Target("m", "openai"), Losses("openai_chat", strict=True))
 
 
-def test_an_image_that_the_provider_keeps_goes_silently() -> None:
+def test_an_image_that_only_its_provider_has_is_left_out() -> None:
     """Results hold no block that only one dialect knows: it follows them, behind the last one."""
     kept = {"type": "input_image", "file_id": "file-1", "detail": "auto"}
     asked = view(
@@ -184,9 +185,9 @@ def test_an_image_that_the_provider_keeps_goes_silently() -> None:
     kinds = [[type(block).__name__ for block in turn.blocks] for turn in asked.turns]
     assert kinds[1:] == [["ToolCall", "ToolCall"], ["ToolResult", "ToolResult"], ["Foreign", "Foreign"], ["Text"]]
     for dialect in ("openai_chat", "anthropic_messages", "gemini"):
-        losses = Losses(dialect)
-        DIALECTS[dialect].write_request(asked, Target("m", KINDS[dialect], 1000), losses)
-        assert losses.found == {"foreign_content.content.input_image": "dropped"}
+        with pytest.raises(BadRequest) as refused:
+            DIALECTS[dialect].write_request(asked, Target("m", "openai", 100), Losses(dialect))
+        assert refused.value.code == "not_translatable"
     losses = Losses("openai_responses")
     body = DIALECTS["openai_responses"].write_request(asked, Target("m", "openai_responses"), losses)
     assert body.count(b"file-1") == 2

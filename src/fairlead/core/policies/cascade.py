@@ -1,7 +1,8 @@
 """Base, middle and premium model by how sure the classifier is of the task: the surer, the smaller.
 
 Above `keep` (0.9) the base model answers, above `middle` (0.7) the middle one, else the premium one, thinking. The
-bounds are exact: a confidence of 0.9 is not above it. The stronger ones stand behind; a weaker one never stands in.
+bounds are exact: a confidence of 0.9 is not above it. The stronger ones stand behind; a weaker one only stands in where
+the policy lists it as a fallback.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import msgspec
 
 from fairlead.core.ask import Ask
 from fairlead.core.plan import Rejection, Target
+from fairlead.core.policies.behind import listed_behind
 from fairlead.core.policy import Cascade
 
 MIN_QUALITY = 0.0
@@ -28,6 +30,7 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
         if name in by_name:
             target = by_name[name]
             ordered.append(msgspec.structs.replace(target, thinking="high") if name == premium else target)
+    ordered += listed_behind(ordered, targets, ask)
     chosen = {target.model.name for target in ordered}
     for target in targets:
         if target.model.name not in chosen:

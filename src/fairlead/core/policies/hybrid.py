@@ -9,6 +9,7 @@ from __future__ import annotations
 from fairlead.core.ask import Ask
 from fairlead.core.plan import Rejection, Target
 from fairlead.core.policies import balanced, cost_first
+from fairlead.core.policies.behind import listed_behind
 
 MIN_QUALITY = 0.0
 
@@ -24,6 +25,7 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
         commercial = balanced.rank([target for target in targets if target not in own], ask, rejected)
     first, second = (own, commercial) if ask.traits.latency_class == "batch" else (commercial, own)
     ordered = [*first, *(target for target in second if target not in first)]
+    ordered += listed_behind(ordered, targets, ask)
     for target in targets:
         if target.model.name not in {one.model.name for one in ordered}:
             rejected.append(

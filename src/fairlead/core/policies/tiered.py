@@ -2,7 +2,8 @@
 
 A tier whose budget of the day would not bear the request sends it one tier down, as far as that one can do it at all;
 where the lowest is spent too, nobody answers, and the refusal names the budget. Where no model of a tier can take the
-request for other reasons, the tiers above come next, the nearest first.
+request for other reasons, the tiers above come next, the nearest first, then what the policy lists as fallbacks: each
+on the bill of its own tier, should it be in one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 from fairlead.core.ask import Ask
 from fairlead.core.cost import plain, worst_cost
 from fairlead.core.plan import Rejection, Target
+from fairlead.core.policies.behind import listed_behind
 from fairlead.core.policy import Tier
 from fairlead.core.table import holds
 
@@ -40,8 +42,20 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
             others = (target for target in _members(targets, tier) if target.model.name not in taken)
             borne = (target for target in others if bears(ask, tier, target))
             ordered += (msgspec.structs.replace(target, tier=tier.name) for target in borne)
+    if ordered or not spent:
+        ordered += _fallbacks(ordered, targets, ask)
     _left_out(targets, ordered, ask, rejected)
     return ordered
+
+
+def _fallbacks(ordered: list[Target], targets: list[Target], ask: Ask) -> list[Target]:
+    found = []
+    for target in listed_behind(ordered, targets, ask):
+        tiers = [tier for tier in ask.policy.tiers if target.model.name in tier.models]
+        bearing = next((tier.name for tier in tiers if bears(ask, tier, target)), "")
+        if bearing or not tiers:
+            found.append(msgspec.structs.replace(target, tier=bearing))
+    return found
 
 
 def place(ask: Ask) -> int:

@@ -121,7 +121,8 @@ def _read_block(raw: Raw, blocks: list[neutral.Block], answered: bool) -> None:
             blocks.append(neutral.Text(block.context))
         blocks.append(media)
     else:
-        blocks.append(neutral.Foreign(DIALECT, kind, bytes(raw)))
+        kept = block.source is not None and block.source.type == "file"
+        blocks.append(neutral.Foreign(DIALECT, "source.file" if kept else kind, bytes(raw)))
 
 
 def cited(raw: Raw | UnsetType) -> tuple[neutral.Citation, ...]:

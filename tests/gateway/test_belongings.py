@@ -1,0 +1,150 @@
+"""What a provider keeps is one tenant's, and what passes unread costs no more than a key may spend. # M1.5"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fairlead.config.load import loads
+from fairlead.core.call import Caller
+from fairlead.dialects.dialect import Target
+from fairlead.dialects.table import DIALECTS
+from fairlead.dialects.translate import Losses
+from fairlead.errors import BadRequest, NotFound, PaymentRequired
+from fairlead.gateway.admit import admit
+from fairlead.gateway.request import Incoming
+from fairlead.gateway.world import World, build
+from tests.config.catalogue_fake import CATALOGUE
+
+FAKE: Any = CATALOGUE
+CONFIG = """
+providers:
+  up: {{kind: openai, base_url: "http://127.0.0.1:9101/v1", api_key: x}}
+models:
+  own-8b: {{channels: [{{provider: up}}], price: {{input: 0.1, output: 0.4}}, aliases: [m]}}
+  painter: {{channels: [{{provider: up}}], price: {{input: 1, output: 1, per_request: 0.04}}}}
+keys:
+- {{name: a, key: fl_a, tenant: first}}
+- {{name: b, key: fl_b, tenant: {other}}}
+"""
+
+
+def world(other: str) -> World:
+    return build(loads(CONFIG.format(other=other), "f.yaml", {}, CATALOGUE), FAKE, b"pepper")
+
+
+ALONE, SHARED = world("first"), world("second")
+
+
+def admitted(where: World, dialect: str, body: dict[str, Any], caller: Caller | None = None, **fields: Any) -> None:
+    raw = json.dumps(body).encode()
+    admit(where, None, Incoming("generate", caller or Caller("a"), {}, raw, 0.0, dialect, **fields), "req_1")
+
+
+def chat(*content: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "openai_chat", {"model": "m", "messages": [{"role": "user", "content": list(content)}], **fields}
+
+
+def responses(*content: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "openai_responses", {"model": "m", "input": [{"role": "user", "content": list(content)}], **fields}
+
+
+def claude(*content: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": list(content)}], **fields}
+    return "anthropic_messages", body
+
+
+def gemini(*parts: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "gemini", {"contents": [{"role": "user", "parts": list(parts)}], **fields}
+
+
+SAID = {"type": "text", "text": 'a "file_id": "file-1" in words'}
+DOCUMENT = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
+NAMED = {
+    "a file in chat": chat({"type": "file", "file": {"file_id": "file-1"}}),
+    "sound in chat": ("openai_chat", {"model": "m", "messages": [
+        {"role": "assistant", "audio": {"id": "audio_1"}}, {"role": "user", "content": "x"}]}),
+    "a file": responses({"type": "input_file", "file_id": "file-1"}),
+    "an image": responses({"type": "input_image", "file_id": "file-1"}),
+    "a vector store": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "file_search", "vector_store_ids": ["vs_1"]}]),
+    "a container": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "code_interpreter", "container": "cntr_1"}]),
+    "files of a container": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}]),
+    "a document": claude(DOCUMENT),
+    "a document in a result": claude({"type": "tool_result", "tool_use_id": "t", "content": [DOCUMENT]}),
+    "an upload": claude({"type": "container_upload", "file_id": "file_1"}),
+    "Anthropic's container": claude(SAID, container="container_1"),
+    "Anthropic's container with skills": claude(SAID, container={"id": "container_1", "skills": []}),
+    "a cache": gemini({"text": "x"}, cachedContent="cachedContents/1"),
+    "a file of Google's": gemini({"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/1"}}),
+    "a bucket": gemini({"file_data": {"file_uri": "gs://bucket/file"}}),
+}  # fmt: skip
+
+
+def named(dialect: str) -> dict[str, Any]:
+    return {"model": "m"} if dialect == "gemini" else {}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_tenant_is_given_what_another_one_put_there(name: str) -> None:
+    dialect, body = NAMED[name]
+    with pytest.raises(NotFound) as refused:
+        admitted(SHARED, dialect, body, **named(dialect))
+    assert refused.value.code == "not_yours"
+    assert refused.value.param
+    admitted(ALONE, dialect, body, **named(dialect))
+
+
+OTHERS = {
+    "words": chat(SAID),
+    "arguments": claude({"type": "tool_use", "id": "t", "name": "n", "input": {"file_id": "x", "container": "y"}}),
+    "a tool's schema": chat(SAID, tools=[{"type": "function", "function": {
+        "name": "n", "parameters": {"type": "object", "properties": {"container": {"type": "string"}}}}}]),
+    "a fresh container": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "code_interpreter", "container": {"type": "auto"}}]),
+    "a page": gemini({"fileData": {"fileUri": "https://www.youtube.com/watch?v=1"}}),
+    "odd shapes": ("openai_chat", {"model": "m", "messages": [
+        {"role": "user", "content": "x", "audio": None}], "container": 5, "file_id": ["x"]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_only_looks_like_an_id_is_refused(name: str) -> None:
+    dialect, body = OTHERS[name]
+    admitted(SHARED, dialect, body, **named(dialect))
+
+
+@pytest.mark.parametrize("name", ["a file in chat", "a file", "an image", "a document", "an upload", "a cache"])
+@pytest.mark.parametrize("target", ["openai_chat", "openai_responses", "anthropic_messages", "gemini"])
+def test_a_file_is_left_out_where_only_its_keeper_has_it(name: str, target: str) -> None:
+    dialect, body = NAMED[name]
+    if dialect == target:
+        return
+    request = DIALECTS[dialect].read_request(json.dumps(body).encode(), "m", False).neutral()
+    with pytest.raises(BadRequest) as refused:
+        DIALECTS[target].write_request(request, Target("m", "openai", 100), Losses(target))
+    assert refused.value.code == "not_translatable"
+
+
+def opaque(model: str, path: str, most: int | None) -> None:
+    raw = json.dumps({"model": model, "prompt": "x"}).encode()
+    admit(ALONE, None, Incoming("opaque", Caller("a", max_cost=most), {}, raw, 0.0, "opaque", path=path), "req_1")
+
+
+def test_a_budgeted_key_paints_at_any_price() -> None:
+    with pytest.raises(PaymentRequired) as refused:
+        opaque("m", "/images/generations", 10**9)
+    assert refused.value.code == "unpriced"
+    opaque("painter", "/images/generations", 10**9)
+    opaque("m", "/images/generations", None)
+    opaque("m", "/moderations", 10**9)
+
+
+def test_a_model_is_chosen_for_what_nobody_reads() -> None:
+    with pytest.raises(BadRequest) as refused:
+        opaque("auto", "/audio/speech", None)
+    assert refused.value.param == "model"
