@@ -194,7 +194,7 @@ class Run:
             return self._failed(self.status, str(broken), kind="stale" if broken.reason == "stale" else "")
         self.generating = False
         self.first_at = monotonic()
-        self.body, self.usage, error = whole(call, wire.dialect, body, channel.model)
+        self.body, self.usage, error = whole(call, wire.dialect, body, channel.model, self.losses)
         if error:
             return self._failed(200, error, body)
         return machine.COMMITTED

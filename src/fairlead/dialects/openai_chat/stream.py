@@ -206,16 +206,22 @@ class ChatInterpreter:
         if delta.refusal is not UNSET and bytes(delta.refusal) not in NOTHING:
             self._refused = True
             self._say("refusal", bytes(delta.refusal), out)
-        if delta.annotations is not UNSET and len(delta.annotations) > NULL:
-            self.unread["citations"] = None
-        for kind, media in (("images", delta.images), ("audio", delta.audio)):
-            if media is not UNSET and len(media) > NULL:
-                self.unread[f"answer_media.{kind}"] = None
+        if delta.annotations is not UNSET or delta.images is not UNSET or delta.audio is not UNSET:
+            self._beside(delta)
         if delta.tool_calls:
             for call in delta.tool_calls:
                 self._call(call, out)
         if delta.function_call is not None:
             self._call(_Call(0, None, delta.function_call), out)
+
+    def _beside(self, delta: _Delta) -> None:
+        for rule, told in (
+            ("citations", delta.annotations),
+            ("answer_media.images", delta.images),
+            ("answer_media.audio", delta.audio),
+        ):
+            if told is not UNSET and len(told) > NULL:
+                self.unread[rule] = None
 
     def _say(self, kind: neutral.Kind, literal: bytes, out: list[neutral.Event]) -> None:
         if literal[:1] != b'"':
