@@ -8,12 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.classify import tokens
+from fairlead.config import presets
+from fairlead.config.environment import from_environment
 from fairlead.core.call import Shape, Signal, Wishes
 from fairlead.core.choice import read_choice
 from fairlead.core.decide import decide
 from fairlead.core.policy import Weights
 from fairlead.core.table import Match, Rule, Settings
 from fairlead.errors import NotFound
+from fairlead.registry.catalogue import load as catalogue
+from fairlead.registry.policies import policies
+from fairlead.registry.snapshot import build
 from tests.core.scenes import call, model, order, plan, policy, world
 from tests.core.scenes import tokens as sized
 
@@ -88,3 +93,22 @@ def test_the_fallback_is_chosen_although_the_first_will_do() -> None:  # M3.3
 def test_two_runs_of_one_seed_differ() -> None:
     choice = read_choice("auto", policy("balanced"), {}, THREE)
     assert decide(call(), choice, THREE, 7) == decide(call(), choice, THREE, 7)
+
+
+OURS = {
+    "nothing configured": from_environment({}),
+    **{name: presets.load(name, {}) for name in presets.names() if "/" not in name},
+}
+
+
+@pytest.mark.parametrize("work", ["agent", "desktop"])
+@pytest.mark.parametrize("name", OURS)
+def test_simple_work_of_agents_goes_to_the_weakest_model(name: str, work: str) -> None:  # M3.1
+    config = OURS[name]
+    there, known = build(config, catalogue()), policies(config)
+    weakest = min(there.models.values(), key=lambda one: 2.0 if one.quality is None else one.quality).name
+    for force in (known["default"], *(known[own] for own in config.policies)):
+        for level in ("simple", "medium", "complex"):
+            asked = (*sized(), Signal("task", work, 0.95, 0.95), Signal("complexity", level, True, 0.9))
+            made = decide(call(signals=asked), read_choice("auto", force, known, there), there, 7)
+            assert made.steps[0].targets[0].model.name != weakest, (force.name, level)

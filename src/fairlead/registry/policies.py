@@ -100,9 +100,8 @@ def _rule(rule: choosing.Rule, place: str, config: schema.Config) -> Rule:
 
 
 def _tasks(tasks: Mapping[str, choosing.TaskWork], config: schema.Config) -> Iterable[Rule]:
-    """Own tasks first: what is declared like another one must not be taken for it."""
-    rows = sorted(tasks.items(), key=lambda item: item[0] not in config.tasks)
-    for task, work in rows:
+    """A row for each; what is declared like one of them falls to it, unless it has its own."""
+    for task, work in tasks.items():
         names = frozenset((task, *_kinds_of(task, config, tasks)))
         yield Rule(task, Match(tasks=names), _models(work), "", _settings(work), work.reason)
 
