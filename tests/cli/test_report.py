@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from fairlead.cli.report import plain_opinions, show_opinions
+from fairlead.store.opinions import Alarm, OpinionDay, Opinions
 from tests.cli.command import address_in, run, running
 
 CONFIG = """\
@@ -163,3 +165,79 @@ def test_requests_that_only_the_spool_holds_are_passed_over_in_silence(tmp_path:
     again = run("report", "-c", "f.yaml", "--json", cwd=tmp_path)
     assert again.stderr == ""
     assert json.loads(again.stdout)["totals"]["requests"] == 1
+
+
+TIERED = """\
+policies:
+  tiers:
+    strategy: tiered
+    tiers:
+      - {name: high, models: [sim-large], match: {complexity: complex}, budget: 500, cost_per_1k: 40}
+      - {name: low, models: [sim-nano], budget: 100}
+"""
+
+
+def ask_tier(address: str, complexity: str) -> None:
+    knobs = {"policy": "tiers", "complexity": complexity}
+    body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}], "fairlead": knobs}
+    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        answer.read()
+
+
+def test_a_tier_hides_what_it_was_expected_to_cost_or_what_is_left(tmp_path: Path) -> None:  # M3.5
+    (tmp_path / "f.yaml").write_text(CONFIG + TIERED)
+    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, said):
+        address = address_in(said)
+        for complexity in ("complex", "simple", "simple"):
+            ask_tier(address, complexity)
+        ask(address, "sim-nano", "chat")
+        live = json.loads(run("report", "--state-dir", "st", "--by", "tier", "--json", cwd=tmp_path).stdout)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    later = json.loads(run("report", "-c", "f.yaml", "--by", "tier", "--json", cwd=tmp_path).stdout)
+    assert later == live
+    assert live["classifier"] is None
+    assert {one["name"]: one["requests"] for one in live["groups"]} == {"tiers/high": 1, "tiers/low": 2, "(no tier)": 1}
+    for figure in ("requests", "attempts", "input_tokens", "output_tokens", "cost"):
+        assert sum(group[figure] for group in live["groups"]) == live["totals"][figure]
+    high, low = live["tiers"]
+    assert (high["tenant"], high["tier"], high["expected_per_1k"], high["budget"]) == (
+        "default",
+        "high",
+        40 * 10**9,
+        500 * 10**9,
+    )
+    assert high["per_1k"] == 1000 * high["cost"] > 0
+    assert high["left"] == high["budget"] - high["cost"]
+    assert (low["expected_per_1k"], low["spent_today"]) == (None, low["cost"])
+    shown = run("report", "-c", "f.yaml", cwd=tmp_path).stdout
+    assert re.search(r"tiers/high +default +1 +\$\S+ +\$40.0000 +\$500.00 +\$\S+", shown)
+    chinese = run("report", "-c", "f.yaml", "--by", "tier", cwd=tmp_path, LANG="zh_CN.UTF-8").stdout
+    for words in ("每日预算", "今日剩余", "按层级", "（不属于任何层级）"):
+        assert words in chinese
+    assert "(no tier)" not in chinese
+
+
+def test_what_the_asked_model_said_is_told_without_its_agreement_or_alarms(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:  # M2.4
+    days = (
+        OpinionDay("2026-02-01", {"math": 150}, 60),
+        OpinionDay("2026-02-02", {"chat": 120, "math": 30}, 75, drift=1.5),
+    )
+    alarms = (Alarm(1_770_000_000_000, "classifier_drift", "m: population stability index 1.50 since yesterday"),)
+    said = Opinions(120, 2, 3_000_000, 900, 300, 135, 4, days, alarms)
+    assert plain_opinions(said)["agreement"] == 0.45
+    assert plain_opinions(said)["cost_usd"] == "0.003"
+    show_opinions(said)
+    shown = capsys.readouterr().out
+    assert re.search(r"agrees with the built-in one +45.0 %", shown)
+    assert re.search(r"2026-02-02 +150 +50.0 % +1.50 +chat 120, math 30", shown)
+    assert re.search(r"2026-02-02 \d\d:\d\d UTC +classifier_drift +m: population", shown)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    show_opinions(said)
+    chinese = capsys.readouterr().out
+    assert "漂移" in chinese
+    assert "agrees" not in chinese

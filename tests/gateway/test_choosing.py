@@ -134,7 +134,7 @@ async def test_tiers_spend_their_budgets_and_no_more_however_many_ask_at_once(tm
         records = await server.records()
         for model, budget in (("m-one", 20_000_000), ("m-two", 10_000_000)):
             assert sum(record.cost for record in records if record.model == model) <= budget
-        held = server.running.runtime.tiers.left("default", server.running.runtime.world.policies["tiers"], 0)
+        held = server.running.runtime.left("default", server.running.runtime.world.policies["tiers"])
         assert all(left >= 0 for _, left in held)
 
 

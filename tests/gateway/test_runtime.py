@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.server.serving import KEYS, Served, config, question, serving, soon
+from tests.server.serving import KEYS, Served, config, question, rows, serving, soon
 from tests.server.test_crash import process
 from tests.server.wire import Response, ask
 from tests.upstream import HANG, Play, answer, scripted
@@ -70,11 +70,13 @@ async def test_a_budget_begins_anew_where_the_process_was_killed(tmp_path: Path)
             upstream.push("one", answer("a", USAGE))
             after = [tier(await asked(port)) for _ in range(2)]
             assert after[-1] == "low"
+            lost = "SELECT count(*) FROM tiers JOIN attempts USING (seq) WHERE outcome = 'lost' AND tiers.cost > 0"
+            assert rows(tmp_path / "s", lost) == [(1,)]
             child.kill()
         assert len(upstream.calls) >= 7
 
 
-CLASSIFIER = KEYS + "\nclassifier: {model: {model: m-two, below: 1.0, timeout: 0.5, budget: 0.0001}}\n"
+CLASSIFIER = KEYS + "\nclassifier: {model: {model: m-two, below: 1.0, timeout: 0.5, budget: 0.0003}}\n"
 TABLE = """  table:
     strategy: balanced
     tasks: {math: {model: m-one}}

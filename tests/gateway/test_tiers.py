@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -86,3 +87,46 @@ def test_what_was_held_yesterday_is_charged_to_today() -> None:  # M3.5
     assert dict(tiers.left("t", POLICY, tomorrow)) == {"high": 1000}
     tiers.settle(held, 700)
     assert dict(tiers.left("t", POLICY, tomorrow)) == {"high": 1000}
+
+
+HOUR = 3600.0
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("hold"), st.integers(0, 700), st.sampled_from(["t", "shanghai"])),
+        st.tuples(st.just("settle"), st.integers(0, 100), st.integers(0, 40)),
+        st.tuples(st.just("pass"), st.integers(0, 30), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(MOVES)
+def test_a_day_is_overspent_by_who_comes_when_and_ends_in_which_order(
+    moves: list[tuple[str, int, int | str]],
+) -> None:  # M3.5
+    """What left on a day costs that day, however late it ends: of no day and tenant more than the budget."""
+    tiers, now, under_way, costs = Tiers({"shanghai": SHANGHAI}), NOON, list[Hold](), Counter[tuple[str, int]]()
+    for move, amount, which in moves:
+        if move == "hold":
+            held = tiers.hold(str(which), POLICY, "high", amount, now)
+            under_way += [held] if held is not None else []
+        elif move == "settle" and under_way:
+            ended = under_way.pop(int(which) % len(under_way))
+            cost = ended.amount * amount // 100
+            tiers.settle(ended, cost)
+            costs[ended.account[0], ended.date] += cost
+        elif move == "pass":
+            now += amount * HOUR
+        at_most = costs.copy()
+        for one in under_way:
+            at_most[one.account[0], one.date] += one.amount
+        assert max(at_most.values(), default=0) <= 1000
+
+
+def test_a_clock_put_back_over_midnight_gives_a_budget_twice() -> None:  # M3.5
+    tiers = Tiers({})
+    tomorrow = at(0, 0, day=11)
+    tiers.spent("t", "p", "high", 900, tomorrow)
+    assert dict(tiers.left("t", POLICY, tomorrow - 1)) == {"high": 100}
+    assert dict(tiers.left("t", POLICY, tomorrow + 1)) == {"high": 100}
+    assert dict(tiers.left("t", POLICY, at(0, day=12))) == {"high": 1000}

@@ -222,11 +222,9 @@ def show_tiers(tiers: tuple[TierGroup, ...]) -> None:
             f"{one.policy}/{one.tier}",
             one.tenant,
             f"{one.requests:,}",
-            money(one.cost),
             "-" if one.per_1k is None else money(one.per_1k),
             "-" if one.expected_per_1k is None else money(one.expected_per_1k),
             "-" if one.budget is None else money(one.budget),
-            money(one.spent_today),
             "-" if one.left is None else money(one.left),
         )
         for one in tiers
@@ -235,14 +233,12 @@ def show_tiers(tiers: tuple[TierGroup, ...]) -> None:
         tr("tier"),
         tr("tenant"),
         f">{tr('requests')}",
-        f">{tr('cost')}",
-        f">{tr('per 1,000 requests')}",
+        f">{tr('per 1,000')}",
         f">{tr('expected')}",
         f">{tr('budget a day')}",
-        f">{tr('spent today')}",
         f">{tr('left today')}",
     )
-    table(headings, rows, title=tr("Tiers"))
+    table(headings, rows, title=tr("Tiers"), spare=(headings[2],))
 
 
 def show_opinions(said: Opinions) -> None:

@@ -77,7 +77,9 @@ def table(
     for number, row in enumerate(cells):
         shown.add_row(*(Text(row[place]) for place in kept), style="bold" if first_bold and number == 0 else "")
     if dropped:
-        wider = tr("A wider window also shows: {columns}.").format(columns=", ".join(reversed(dropped)))
+        wider = tr("A wider window also shows: {columns}.").format(
+            columns=", ".join(name.lstrip(">=") for name in reversed(dropped))
+        )
         caption = f"{caption} {wider}".lstrip()
     with target.capture() as drawn:
         if title:
