@@ -13,7 +13,7 @@ import pytest
 from fairlead.cli.main import COMMANDS
 from tests.cli.command import environment, run
 
-HEAVY = {"pydantic", "rich", "asyncio", "uvloop", "httptools", "yaml", "orjson", "sqlite3", "ssl"}
+HEAVY = {"pydantic", "asyncio", "uvloop", "httptools", "yaml", "orjson", "sqlite3", "ssl"}
 
 
 def test_help_imports_what_only_a_command_needs() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import urllib.request
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 
 from fairlead.core.record import Record
+from tests.cli.asking import ask
 from tests.cli.command import address_in, run, running
 
 CONFIG = """\
@@ -28,13 +28,8 @@ policy: {default: weighed}
 """
 
 
-def ask(address: str, model: str) -> str:
-    body = {"model": model, "messages": [{"role": "user", "content": "Translate to French: good morning"}]}
-    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        answer.read()
-        return str(answer.headers["x-fairlead-request-id"])
+def asked(address: str, model: str) -> str:
+    return ask(address, model, "Translate to French: good morning")[0]
 
 
 class Kept:
@@ -49,7 +44,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     (cwd / "changed.yaml").write_text(CONFIG.replace("balanced", "quality_first"))
     with running("serve", "--config", "f.yaml", cwd=cwd, until="Say hello") as (server, said):
         address = address_in(said)
-        chosen, named = ask(address, "auto"), ask(address, "large")
+        chosen, named = asked(address, "auto"), asked(address, "large")
         live = run("replay", chosen, "--state-dir", "st", cwd=cwd)
         assert live.returncode == 0, live.stderr
         many = run("replay", "--last", "10", "--state-dir", "st", "--json", cwd=cwd)

@@ -8,13 +8,13 @@ import json
 import re
 import signal
 import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from fairlead.cli.report import plain_opinions, show_opinions
 from fairlead.store.opinions import Alarm, OpinionDay, Opinions
+from tests.cli.asking import ask
 from tests.cli.command import address_in, run, running
 
 CONFIG = """\
@@ -26,15 +26,6 @@ models:
   sim-nano: {channels: [{provider: sim}], price: {input: 0.1, output: 0.4}, quality: 0.62, context: 128000}
   sim-large: {channels: [{provider: sim}], price: {input: 15, output: 75}, quality: 0.95, context: 1000000}
 """
-
-
-def ask(address: str, model: str, task: str) -> str:
-    body = {"model": model, "messages": [{"role": "user", "content": "hello"}], "fairlead": {"task": task}}
-    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        answer.read()
-        return str(answer.headers["x-fairlead-request-id"])
 
 
 class Kept:
@@ -52,7 +43,11 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
         empty = run("report", "--state-dir", "st", cwd=cwd)
         assert (empty.returncode, empty.stdout) == (0, "")
         address = address_in(said)
-        ids = [ask(address, "sim-nano", "chat"), ask(address, "sim-nano", "chat"), ask(address, "sim-large", "law")]
+        ids = [
+            ask(address, "sim-nano", task="chat")[0],
+            ask(address, "sim-nano", task="chat")[0],
+            ask(address, "sim-large", task="law")[0],
+        ]
         live = run("report", "--state-dir", "st", "--json", cwd=cwd)
         assert live.returncode == 0, live.stderr
         explained = run("explain", ids[2], "--state-dir", "st", cwd=cwd)
@@ -177,22 +172,13 @@ policies:
 """
 
 
-def ask_tier(address: str, complexity: str) -> None:
-    knobs = {"policy": "tiers", "complexity": complexity}
-    body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}], "fairlead": knobs}
-    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        answer.read()
-
-
 def test_a_tier_hides_what_it_was_expected_to_cost_or_what_is_left(tmp_path: Path) -> None:  # M3.5
     (tmp_path / "f.yaml").write_text(CONFIG + TIERED)
     with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, said):
         address = address_in(said)
         for complexity in ("complex", "simple", "simple"):
-            ask_tier(address, complexity)
-        ask(address, "sim-nano", "chat")
+            ask(address, "auto", policy="tiers", complexity=complexity)
+        ask(address, "sim-nano", task="chat")[0]
         live = json.loads(run("report", "--state-dir", "st", "--by", "tier", "--json", cwd=tmp_path).stdout)
         server.send_signal(signal.SIGTERM)
         assert server.wait(20) == 0

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.cli.asking import ask
 from tests.cli.command import address_in, running
-
-
-def ask(address: str, model: str) -> dict[str, object]:
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hello"}]}).encode()
-    request = urllib.request.Request(f"{address}/v1/chat/completions", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read())  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -26,7 +18,7 @@ def test_simulate_does_not_end_when_told_to(tmp_path: Path, number: signal.Signa
     with running(*arguments, cwd=tmp_path, until="Say hello") as (server, said):
         assert "SIMULATED" in said
         address = address_in(said)
-        assert ask(address, "sim-nano")["model"] == "sim-nano"
+        assert ask(address, "sim-nano")[1]["model"] == "sim-nano"
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(address, "gpt-5.4")
         assert refused.value.code == 404
@@ -39,4 +31,4 @@ def test_simulate_does_not_end_when_told_to(tmp_path: Path, number: signal.Signa
 
 def test_any_name_is_refused_unless_told_to(tmp_path: Path) -> None:
     with running("simulate", "--port", "0", "--speed", "1000", cwd=tmp_path, until="Say hello") as (_, said):
-        assert ask(address_in(said), "gpt-5.4")["model"] == "gpt-5.4"
+        assert ask(address_in(said), "gpt-5.4")[1]["model"] == "gpt-5.4"

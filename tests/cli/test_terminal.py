@@ -6,7 +6,6 @@ import json
 import logging
 import signal
 import unicodedata
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from fairlead.cli.serve import Formatter
 from fairlead.cli.terminal import harmless_json, lines, visible
+from tests.cli.asking import ask
 from tests.cli.command import address_in, run, running
 
 HOSTILE = "a\x1b[31m\nb\x9bc\u202ed\x7f\re\u2028f"
@@ -66,15 +66,7 @@ def test_what_a_client_called_its_task_is_obeyed_by_the_terminal_of_who_reads_th
     )
     (tmp_path / "f.yaml").write_text(config)
     with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, said):
-        body = {
-            "model": "m",
-            "messages": [{"role": "user", "content": "hi"}],
-            "fairlead": {"task": HOSTILE, "tags": [f"t{HOSTILE}"], "session": HOSTILE},
-        }
-        request = urllib.request.Request(f"{address_in(said)}/v1/chat/completions", json.dumps(body).encode())
-        request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            name = str(answer.headers["x-fairlead-request-id"])
+        name, _ = ask(address_in(said), "m", task=HOSTILE, tags=[f"t{HOSTILE}"], session=HOSTILE)
         for command in (("explain", name), ("explain", name, "--json")):
             done = run(*command, "--state-dir", "st", cwd=tmp_path)
             assert done.returncode == 0, done.stderr

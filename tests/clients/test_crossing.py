@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import anthropic
 import openai
 import pydantic
 import pytest
-from google import genai
 from google.genai import errors as google_errors
 from google.genai import types
 
 from tests.clients.chain import KEY, VIAS, Chain, chained
+from tests.clients.sdks import google
 
 each_via = pytest.mark.parametrize("via", VIAS)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -246,10 +245,7 @@ async def test_anthropic_messages(tmp_path: Path, via: str) -> None:
 @each_via
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK's own, of its HTTP client
 async def test_google_genai(tmp_path: Path, via: str) -> None:
-    async with chained(tmp_path) as chain, contextlib.AsyncExitStack() as stack:
-        client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=chain.url))
-        stack.callback(client.close)
-        stack.push_async_callback(client.aio.aclose)
+    async with google(tmp_path) as (_, client):
         models = client.aio.models
         told = await models.generate_content(
             model=via, contents="Hello", config=types.GenerateContentConfig(system_instruction="Be brief.")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from google import genai
 from google.genai import types
 
 from fairlead.config.environment import from_environment
 from fairlead.server.serve import start
 from tests.clients.chain import KEY, chained
+from tests.clients.sdks import google
 
 # The SDK makes one text of several for a model whose name says gemini.
 each_wire = pytest.mark.parametrize("model", ["vectors-openai", "vectors-google"])
@@ -42,10 +41,7 @@ async def test_openai_gets_the_same_vectors_in_both_encodings(tmp_path: Path, mo
 @each_wire
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK's own, of its HTTP client
 async def test_google_genai_embeds_one_and_several(tmp_path: Path, model: str) -> None:
-    async with chained(tmp_path) as chain, contextlib.AsyncExitStack() as stack:
-        client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=chain.url))
-        stack.callback(client.close)
-        stack.push_async_callback(client.aio.aclose)
+    async with google(tmp_path) as (_, client):
         embed: Any = client.aio.models.embed_content
         told = await embed(model=model, contents=["a red ship", "a ship"])
         one, other = [found.values for found in told.embeddings]

@@ -3,7 +3,6 @@ dialect over every wire, and what a thought was signed with comes back to the mo
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from google import genai
 from google.genai import types
 
 from fairlead.providers.simulated import Fault
 from tests.clients.chain import KEY, VIAS, Chain, chained
+from tests.clients.sdks import google, openai_and_anthropic
 
 SIGNING = ("via-router", "via-responses", "via-anthropic", "via-gemini")
 """Plain Chat Completions takes no thoughts back; of its kind OpenRouter does."""
@@ -176,10 +175,7 @@ async def test_anthropic_gets_thoughts_and_gives_them_back(tmp_path: Path, via: 
 @each_way
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK's own, of its HTTP client
 async def test_google_genai_gets_thoughts_and_gives_them_back(tmp_path: Path, via: str, streamed: bool) -> None:
-    async with chained(tmp_path) as chain, contextlib.AsyncExitStack() as stack:
-        client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=chain.url))
-        stack.callback(client.close)
-        stack.push_async_callback(client.aio.aclose)
+    async with google(tmp_path) as (chain, client):
         config = types.GenerateContentConfig(
             thinking_config=types.ThinkingConfig(include_thoughts=True, thinking_level="low")
         )
@@ -214,11 +210,7 @@ async def test_google_genai_gets_thoughts_and_gives_them_back(tmp_path: Path, vi
 
 @each_via
 async def test_a_cut_answer_says_so_in_each_dialect(tmp_path: Path, via: str) -> None:  # TRAPS 19
-    async with (
-        chained(tmp_path) as chain,
-        openai.AsyncOpenAI(base_url=f"{chain.url}/v1", api_key=KEY) as client,
-        anthropic.AsyncAnthropic(base_url=chain.url, api_key=KEY) as claude,
-    ):
+    async with openai_and_anthropic(tmp_path) as (_, client, claude):
         asked: list[Any] = [{"role": "user", "content": "Hello [tokens:200]"}]
         chat = await client.chat.completions.create(model=via, messages=asked, max_tokens=20)
         assert chat.choices[0].finish_reason == "length"
@@ -236,11 +228,7 @@ async def test_a_cut_answer_says_so_in_each_dialect(tmp_path: Path, via: str) ->
 
 @each_via
 async def test_a_refusal_is_one_in_each_dialect(tmp_path: Path, via: str) -> None:  # TRAPS 28
-    async with (
-        chained(tmp_path) as chain,
-        openai.AsyncOpenAI(base_url=f"{chain.url}/v1", api_key=KEY) as client,
-        anthropic.AsyncAnthropic(base_url=chain.url, api_key=KEY) as claude,
-    ):
+    async with openai_and_anthropic(tmp_path) as (chain, client, claude):
         asked: list[Any] = [{"role": "user", "content": "Hello"}]
         chain.simulated.script.push(Fault("refusal", text="No, not that.", times=4))
         chat = await client.chat.completions.create(model=via, messages=asked)
@@ -258,11 +246,7 @@ async def test_a_refusal_is_one_in_each_dialect(tmp_path: Path, via: str) -> Non
 @each_way
 async def test_parallel_calls_without_arguments_arrive_whole(tmp_path: Path, via: str, streamed: bool) -> None:
     # TRAPS 6 7
-    async with (
-        chained(tmp_path) as chain,
-        openai.AsyncOpenAI(base_url=f"{chain.url}/v1", api_key=KEY) as client,
-        anthropic.AsyncAnthropic(base_url=chain.url, api_key=KEY) as claude,
-    ):
+    async with openai_and_anthropic(tmp_path) as (_, client, claude):
         names = ["clock", "calendar", "clock"]
         asked: list[Any] = [{"role": "user", "content": "Use the tools [calls:3]"}]
         tools: list[Any] = [{"type": "function", "function": {"name": name, "parameters": EMPTY}} for name in names[:2]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,25 @@ def wish(**knobs: Any) -> dict[str, Any]:
     return {"fairlead": knobs}
 
 
+def tabled(folder: Path) -> AbstractAsyncContextManager[Served]:
+    """A server with the table of rules, and with what `MORE` declares."""
+    return serving(folder / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE)
+
+
 async def model_of(server: Served, key: str = "fl_test", headers: dict[str, str] | None = None, **body: Any) -> str:
     response = await server.chat(headers, key=key, **body)
     assert response.status == 200, response.body
     return response.headers["x-fairlead-model"]
 
 
+async def refuses(server: Served, status: int, why: str, model: str, headers: dict[str, str] | None = None) -> None:
+    response = await server.chat(headers, model=model)
+    assert response.status == status
+    assert why in response.body.decode()
+
+
 async def test_a_table_says_who_answers_and_the_answer_says_the_task(tmp_path: Path) -> None:  # M3.2 M3.3
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         said = await server.chat({"x-fairlead-policy": "table"}, **auto(**wish(task="classification")))
         assert (said.headers["x-fairlead-model"], said.headers["x-fairlead-task"]) == ("m-two", "classification")
         assert said.headers["x-fairlead-downgraded"] == "false"
@@ -74,7 +86,7 @@ async def test_a_table_says_who_answers_and_the_answer_says_the_task(tmp_path: P
 
 
 async def test_an_unknown_task_takes_the_default_one_with_a_warning(tmp_path: Path) -> None:  # M3.3
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         said = await server.chat({"x-fairlead-policy": "table"}, **auto(**wish(task="knitting")))
         assert (said.status, said.headers["x-fairlead-task"], said.headers["x-fairlead-model"]) == (
             200,
@@ -85,7 +97,7 @@ async def test_an_unknown_task_takes_the_default_one_with_a_warning(tmp_path: Pa
 
 
 async def test_declared_tasks_are_told_by_their_keywords_or_are_what_they_are_like(tmp_path: Path) -> None:  # M2.1
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         table = {"x-fairlead-policy": "table"}
         text = (
             "The plaintiff claims that the goods were never delivered. " * 9 + "\n\nTL;DR: summarize the article above."
@@ -97,7 +109,7 @@ async def test_declared_tasks_are_told_by_their_keywords_or_are_what_they_are_li
 
 
 async def test_thinking_reaches_the_provider_unless_the_caller_speaks_of_it(tmp_path: Path) -> None:  # M3.3
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         body = auto(temperature=0.2, unknown_field={"a": 1}, **wish(task="math", policy="table"))
         assert await model_of(server, **body) == "deep"
         assert await model_of(server, reasoning_effort="low", **body) == "deep"
@@ -107,7 +119,7 @@ async def test_thinking_reaches_the_provider_unless_the_caller_speaks_of_it(tmp_
 
 
 async def test_a_tasks_deadline_is_told_by_its_rule(tmp_path: Path) -> None:  # M3.3
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         server.upstream.push("two", Play([HANG]))
         late = await server.chat({"x-fairlead-policy": "table"}, **auto(**wish(task="fast_response")))
         assert late.status == 504
@@ -147,30 +159,26 @@ async def test_the_lowest_tier_spent_is_a_refusal_that_names_the_budget(tmp_path
 
 
 async def test_agents_answer_by_name_and_groups_by_turns(tmp_path: Path) -> None:  # M3.11
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         assert await model_of(server, model="agent:writer") == "m-one"
         assert await model_of(server, model="agent:chooser") == "m-two"
         assert [await model_of(server, model="agent:crew") for _ in range(4)] == ["m-one", "m-two", "m-one", "m-two"]
-        lost = await server.chat(model="agent:writr")
-        assert (lost.status, "Did you mean 'writer'" in lost.body.decode()) == (404, True)
+        await refuses(server, 404, "Did you mean 'writer'", "agent:writr")
 
 
 async def test_an_intent_says_what_the_caller_would_have_to(tmp_path: Path) -> None:  # M2.5
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         table = {"x-fairlead-policy": "table"}
         assert await model_of(server, headers=table, model="intent:label_this") == "m-two"
-        lost = await server.chat(model="intent:lable_this")
-        assert (lost.status, "Did you mean 'label_this'" in lost.body.decode()) == (404, True)
-        torn = await server.chat({"x-fairlead-task": "math"}, model="intent:label_this")
-        assert (torn.status, "say one of them" in torn.body.decode()) == (400, True)
+        await refuses(server, 404, "Did you mean 'label_this'", "intent:lable_this")
+        await refuses(server, 400, "say one of them", "intent:label_this", {"x-fairlead-task": "math"})
 
 
 async def test_a_wish_may_stand_in_the_model_string(tmp_path: Path) -> None:  # M2.5
-    async with serving(tmp_path / "s", extra_policy=TABLE + FRUGAL, extra_model=THINKER, more=MORE) as server:
+    async with tabled(tmp_path) as server:
         table = {"x-fairlead-policy": "table"}
         assert await model_of(server, headers=table, model="auto?task=classification&budget=low") == "m-one"
-        wrong = await server.chat(model="auto?taks=chat")
-        assert (wrong.status, "Did you mean 'task'" in wrong.body.decode()) == (400, True)
+        await refuses(server, 400, "Did you mean 'task'", "auto?taks=chat")
 
 
 ROUTES = """

@@ -40,17 +40,9 @@ TABLE = """  table:
 
 
 def of(asked: Call, plan: Plan, contents: Contents) -> Record:
-    return msgspec.structs.replace(
-        record(asked.id),
-        policy=plan.policy,
-        policy_hash=plan.policy_hash,
-        snapshot=plan.snapshot_hash,
-        conditions=plan.conditions,
-        seed=plan.seed,
-        signals=asked.signals,
-        decision=contents.decision(asked, plan),
-        attempts=(),
-    )
+    same = {name: getattr(plan, name) for name in ("policy", "policy_hash", "conditions", "seed")}
+    own = {"snapshot": plan.snapshot_hash, "signals": asked.signals, "decision": contents.decision(asked, plan)}
+    return msgspec.structs.replace(record(asked.id), **same, **own, attempts=())
 
 
 async def stored(asked: Call, force: Policy, snapshot: Snapshot) -> tuple[Record, dict[str, bytes], Plan]:

@@ -23,7 +23,7 @@ from fairlead.core.cost import expected_cost
 from fairlead.core.plan import Plan
 from fairlead.errors import ConfigError, RequestError
 from fairlead.gateway import pipeline
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import build
 from fairlead.registry.catalogue import load as catalogue
@@ -53,7 +53,7 @@ def plans(config: Config, bodies: list[dict[str, Any]]) -> list[Plan | RequestEr
 
     def one(runtime: Runtime, body: dict[str, Any]) -> Plan | RequestError:
         try:
-            incoming = Incoming("generate", Caller("key"), {}, json.dumps(body).encode(), monotonic())
+            incoming = Incoming("generate", Caller("key"), Headers(), json.dumps(body).encode(), monotonic())
             return pipeline.explain(runtime, incoming).plan
         except RequestError as error:
             return error

@@ -121,7 +121,7 @@ def planned(config: Config, body: bytes) -> Explained:
 async def _planned(config: Config, body: bytes) -> Explained:
     from fairlead.core.call import Caller
     from fairlead.gateway import pipeline
-    from fairlead.gateway.request import Incoming
+    from fairlead.gateway.request import Headers, Incoming
     from fairlead.gateway.runtime import Runtime
     from fairlead.gateway.world import build
     from fairlead.registry.catalogue import load as load_catalogue
@@ -129,7 +129,7 @@ async def _planned(config: Config, body: bytes) -> Explained:
 
     runtime = Runtime(build(config, load_catalogue(), b""), MemoryLedger())
     try:
-        return pipeline.explain(runtime, Incoming("generate", Caller("cli"), {}, body, monotonic()))
+        return pipeline.explain(runtime, Incoming("generate", Caller("cli"), Headers(), body, monotonic()))
     finally:
         await runtime.close()
 

@@ -165,13 +165,13 @@ class Script:
         from fairlead.cli.demo_workload import request
         from fairlead.core.call import Caller
         from fairlead.gateway import pipeline
-        from fairlead.gateway.request import Incoming
+        from fairlead.gateway.request import Headers, Incoming
 
         body = request(prompt)
         tag = str(number)
         self._prompts[tag] = prompt
         body["fairlead"] = {"task": prompt.task, "policy": TASKS[prompt.task], "tags": [tag]}
-        incoming = Incoming("generate", Caller("demo"), {}, orjson.dumps(body), monotonic())
+        incoming = Incoming("generate", Caller("demo"), Headers(), orjson.dumps(body), monotonic())
         await pipeline.answer(runtime, incoming, Nowhere())
 
     def _settled(self, record: Record, call: Call) -> None:
@@ -245,17 +245,11 @@ def reason(record: Record, plan: Plan) -> str:
 
 def columns(count: int, number: str, task: str, model: str, cost: str, time: str, why: str) -> str:
     """One line of the stream; Chinese headings are twice as wide as they are long."""
-    from rich.cells import cell_len
-
-    def filled(text: str, width: int) -> str:
-        return text + " " * (width - cell_len(text))
-
-    def pushed(text: str, width: int) -> str:
-        return " " * (width - cell_len(text)) + text
+    from fairlead.cli.columns import fill
 
     return (
-        f"{pushed(number, len(str(count)))}  {filled(task, 16)} {filled(model, 10)} {pushed(cost, 9)} {pushed(time, 9)}  "
-        f"{why}"
+        f"{fill(number, len(str(count)), right=True)}  {fill(task, 16)} {fill(model, 10)} "
+        f"{fill(cost, 9, right=True)} {fill(time, 9, right=True)}  {why}"
     )
 
 

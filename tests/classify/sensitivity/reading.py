@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fairlead.classify.sensitivity import Detector
 
 ALL = Detector()
@@ -9,6 +11,11 @@ ALL = Detector()
 
 def found(text: str) -> dict[str, float]:
     return {signal.name: signal.confidence for signal in ALL.find([text])}
+
+
+def each(*texts: str) -> pytest.MarkDecorator:
+    """One case of the test for each text."""
+    return pytest.mark.parametrize("text", texts)
 
 
 def luhn(digits: str) -> str:

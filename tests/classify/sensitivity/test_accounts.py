@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.classify.sensitivity.iban import LENGTHS
 from fairlead.classify.sensitivity.id_cn import CHECKS, REGIONS, WEIGHTS
-from tests.classify.sensitivity.reading import found
+from tests.classify.sensitivity.reading import each, found
 
 DIGITS = "0123456789"
 
@@ -29,23 +28,14 @@ def test_an_account_is_missed(country: str, digits: str, gap: str) -> None:  # M
     assert "iban" not in found(f"Transfer to {wrong}, please.")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "GB29 NWBK 6016 1331 9268 19",
-        "MT84MALT011000012345MTLCAST001S",
-        "iban: gb29 nwbk 6016 1331 9268 19",
-        "转到 DE89370400440532013000。",
-        "US 2024 FR DE89 3704 0044 0532 0130 00 END OF LINE",
-    ],
-)
+@each(
+    "GB29 NWBK 6016 1331 9268 19", "MT84MALT011000012345MTLCAST001S", "iban: gb29 nwbk 6016 1331 9268 19", "转到 DE89370400440532013000。", "US 2024 FR DE89 3704 0044 0532 0130 00 END OF LINE",
+)  # fmt: skip
 def test_a_way_to_write_an_account_is_missed(text: str) -> None:  # M3.7
     assert "iban" in found(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["de89370400440532013000", "XDE89370400440532013000", "DE893704004405320130001", "ZZ89370400440532013000"]
-)
+@each("de89370400440532013000", "XDE89370400440532013000", "DE893704004405320130001", "ZZ89370400440532013000")
 def test_something_else_is_taken_for_an_account(text: str) -> None:
     assert "iban" not in found(text)
 
@@ -63,26 +53,19 @@ def test_a_resident_number_is_missed(region: int, born: datetime.date, rest: str
     assert "id_cn" not in found(f"身份证{body}{other}，谢谢")
 
 
-@pytest.mark.parametrize(
-    "text", ["110105194913310021", "990105194912310025", "11010519491231002Xa", "1101051949123100"]
-)
+@each("110105194913310021", "990105194912310025", "11010519491231002Xa", "1101051949123100")
 def test_something_else_is_taken_for_a_resident_number(text: str) -> None:
     assert "id_cn" not in found(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["078-05-1120", "my SSN: 123456789", "social security number 123 45 6789", "078‑05‑1120"]
-)
+@each("078-05-1120", "my SSN: 123456789", "social security number 123 45 6789", "078‑05‑1120")
 def test_a_social_security_number_is_missed(text: str) -> None:  # M3.7
     assert "ssn" in found(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "000-12-3456", "666-12-3456", "912-12-3456", "123-00-4567", "123-45-0000", "ORD-123-45-6789", "123-45-6789-1",
-        "123 45 6789", "123456789", "order 123-45-6789", "1.123-45-6789", "2024-11-21", "978-3-16-148410-0",
-    ],
+@each(
+    "000-12-3456", "666-12-3456", "912-12-3456", "123-00-4567", "123-45-0000", "ORD-123-45-6789", "123-45-6789-1", "123 45 6789", "123456789", "order 123-45-6789", "1.123-45-6789",
+    "2024-11-21", "978-3-16-148410-0",
 )  # fmt: skip
 def test_something_else_is_taken_for_a_social_security_number(text: str) -> None:
     assert "ssn" not in found(text)
@@ -91,21 +74,13 @@ def test_something_else_is_taken_for_a_social_security_number(text: str) -> None
 ZONE = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10"
 
 
-@pytest.mark.parametrize(
-    "text", [ZONE, "Passport No. X1234567", "passport number: 123456789", "护照号：E12345678", "护照是EA1234567"]
-)
+@each(ZONE, "Passport No. X1234567", "passport number: 123456789", "护照号：E12345678", "护照是EA1234567")
 def test_a_passport_is_missed(text: str) -> None:  # M3.7
     assert "passport" in found(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        ZONE.replace("L898902C36", "L898902C37"),
-        "Passport control opened in 2024",
-        "passport-jwt 1234567890",
-        "X1234567",
-    ],
-)
+@each(
+    ZONE.replace("L898902C36", "L898902C37"), "Passport control opened in 2024", "passport-jwt 1234567890", "X1234567",
+)  # fmt: skip
 def test_something_else_is_taken_for_a_passport(text: str) -> None:
     assert "passport" not in found(text)

@@ -72,3 +72,63 @@ def test_an_escape_hides_a_term() -> None:  # M3.7
     for said, found in (({"note": "机密文件"}, "term:机密"), ({"note": "see\nProject Falcon"}, "term:Project Falcon")):
         body = json.dumps({"messages": [{"role": "tool", "content": json.dumps(said)}]}).encode()
         assert [signal.name for signal in detector.find(strings(body))] == [found]
+
+
+def based(text: str, encoding: str = "utf-8") -> str:
+    return base64.b64encode(text.encode(encoding)).decode()
+
+
+LONG = f"{'a line of words and 12 numbers; ' * 200}{CARD} and so on"
+COVERED: dict[str, object] = {
+    "a text file's address": {"file_data": f"data:text/plain;base64,{based(CARD)}"},
+    "with a charset": {"url": f"data:text/csv;charset=utf-8;base64,{based(LONG)}"},
+    "in another case": {"url": f"data:Application/JSON;BASE64,{based(json.dumps({'card': CARD}))}"},
+    "within words": {"content": f"see (data:text/html;base64,{based(CARD)}) here"},
+    "a drawing of words": {"url": f"data:image/svg+xml;base64,{based(f'<svg>{CARD}</svg>')}"},
+    "without its filling": {"url": f"data:text/plain;base64,{based(CARD + '!').rstrip('=')}"},
+    "cut off": {"url": f"data:text/plain;base64,{based(CARD + ' and')[:-3]}"},
+    "in UTF-16": {"url": f"data:text/plain;base64,{based(CARD, 'utf-16')}"},
+    "with its type beside it": {"inlineData": {"mimeType": "text/plain", "data": based(LONG)}},
+    "with its type behind it": {"source": {"data": based(CARD), "type": "base64", "media_type": "text/plain"}},
+    "escapes within base64": {"url": f"data:application/json;base64,{based(json.dumps(CARD.replace(' ', chr(0xA0))))}"},
+    "an address that is not base64": {"url": f"data:text/plain,{CARD.replace(' ', '%20')}"},
+    "such a one that is long": {"url": f"data:text/plain,{'a' * 2000}=4111111111111111"},
+    "percents": {"content": f"https://shop.test/?card={CARD.replace(' ', '%20')}&x=1"},
+    "all in percents": {"content": "".join(f"%{ord(char):02X}" for char in CARD)},
+    "entities": {"content": CARD.replace(" ", "&nbsp;")},
+    "entities by number": {"content": "".join(f"&#{ord(char)};" for char in CARD)},
+    "entities in hex": {"content": "".join(f"&#x{ord(char):x};" for char in CARD)},
+    "entities across a cut": {"content": f"{'x ' * 32_760}{CARD.replace(' ', '&#32;')}"},
+}
+
+
+def test_what_is_covered_is_not_read() -> None:  # M3.7
+    for place, body in COVERED.items():
+        assert read(json.dumps(body).encode()) == {"card"}, place
+
+
+def test_an_address_in_a_form_or_with_a_covered_at_is_not_read() -> None:  # M3.7
+    assert read(b"to=ann%40corp.com&x=1") == {"email"}
+    for text in ("ann&#64;corp.com", "ann&commat;corp.com", "ann&#x40;corp.com", "ann%40corp.com"):
+        assert read(json.dumps({"content": f"write to {text}"}).encode()) == {"email"}, text
+
+
+def test_what_looks_covered_is_taken_for_something_else() -> None:
+    for text in (
+        "100% of 4111 and 20% of 1111",
+        "a &amp; b, R&D; 5 &lt; 6; f(&x, &y)",
+        "printf('%d %s %5.2f')",
+        f"data:image/png;base64,{based(CARD)}",
+        f"data:audio/wav;base64,{based(LONG)}",
+        "data:text/plain;base64,",
+        "data:text/plain;base64,!!!",
+        ";base64,",
+        based(CARD),
+    ):
+        assert read(json.dumps({"content": text}).encode()) == set(), text
+    assert read(json.dumps({"mimeType": "image/png", "data": based(CARD)}).encode()) == set()
+
+
+def test_a_text_without_a_sign_is_read_twice() -> None:
+    for text in ("plain words", "50 % of it", "a & b", "data: x"):
+        assert list(strings(json.dumps({"content": text}).encode())) == [f"content: {text}"]

@@ -24,29 +24,41 @@ MARKS = 8
 Tokens = Annotated[list[int], msgspec.Meta(min_length=1)]
 
 
-class Body(msgspec.Struct):
+class _Body(msgspec.Struct):
     model: Annotated[str, msgspec.Meta(min_length=1)]
     input: str | Annotated[list[Any], msgspec.Meta(min_length=1, max_length=MOST_INPUTS)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
-_BODY = msgspec.json.Decoder(Body)
+_BODY = msgspec.json.Decoder(_Body)
 
 
-def read(body: bytes) -> Body:
+class Asked(msgspec.Struct, frozen=True):
+    model: str
+    inputs: tuple[str | list[int], ...]
+    """Each is a text or a list of tokens."""
+    tokens: tuple[int, ...]
+    """How many each input has."""
+    packed: bool
+    """The vectors are wanted as base64."""
+    dimensions: int | None
+
+
+def read(body: bytes) -> Asked:
     try:
         found = _BODY.decode(body)
-        inputs(found)
+        given = _inputs(found)
     except msgspec.ValidationError as error:
         raise Refusal(400, f"Invalid request: {error}.", "input") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(400, f"We could not parse the JSON body of your request: {error}.") from error
-    return found
+    tokens = tuple(prose.count(one) if isinstance(one, str) else len(one) for one in given)
+    return Asked(found.model, tuple(given), tokens, found.encoding_format == "base64", found.dimensions)
 
 
-def inputs(body: Body) -> list[str | list[int]]:
-    """Each is a text or a list of tokens; a bare list of numbers is one of those."""
+def _inputs(body: _Body) -> list[str | list[int]]:
+    """A bare list of numbers is one input."""
     given = body.input
     if isinstance(given, str) or isinstance(given[0], int):
         given = [given]
@@ -54,10 +66,6 @@ def inputs(body: Body) -> list[str | list[int]]:
     if "" in found:
         raise Refusal(400, "'$.input' holds an empty text.", "input")
     return found
-
-
-def count(one: str | list[int]) -> int:
-    return prose.count(one) if isinstance(one, str) else len(one)
 
 
 def vector(one: str | list[int], model: SimulatedModel, dimensions: int) -> list[float]:
@@ -78,22 +86,21 @@ def vector(one: str | list[int], model: SimulatedModel, dimensions: int) -> list
     return [number / length for number in numbers]
 
 
-def answer(body: Body, model: SimulatedModel) -> bytes:
+def answer(asked: Asked, model: SimulatedModel) -> bytes:
     size = model.behaviour.embeds
-    dimensions = size if body.dimensions is None else body.dimensions
+    dimensions = size if asked.dimensions is None else asked.dimensions
     if dimensions > size:
         raise Refusal(400, f"dimensions is {dimensions}; {model.name} makes at most {size}.", "dimensions")
-    given = inputs(body)
-    tokens = sum(map(count, given))
     data = [
-        {"object": "embedding", "index": index, "embedding": _encoded(vector(one, model, dimensions), body)}
-        for index, one in enumerate(given)
+        {"object": "embedding", "index": index, "embedding": _encoded(vector(one, model, dimensions), asked.packed)}
+        for index, one in enumerate(asked.inputs)
     ]
+    tokens = sum(asked.tokens)
     used = {"prompt_tokens": tokens, "total_tokens": tokens}
     return msgspec.json.encode({"object": "list", "data": data, "model": model.name, "usage": used})
 
 
-def _encoded(numbers: list[float], body: Body) -> list[float] | str:
-    if body.encoding_format != "base64":
+def _encoded(numbers: list[float], packed: bool) -> list[float] | str:
+    if not packed:
         return numbers
     return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()

@@ -60,7 +60,7 @@ def events(ask: Ask, answer: Answer, stamp: Stamp, mode: UsageMode) -> Iterator[
     for choice in answer.choices:
         yield _opening(base, choice)
         if answer.thought is not None and choice.index == 0:
-            yield from _thinking(base, answer.thought)
+            yield from _thinking(base, choice, answer.thought)
     for round_ in zip_longest(*(_said(ask, base, choice) for choice in answer.choices)):
         yield from (event for event in round_ if event is not None)
     report = usage(answer, mode)
@@ -143,8 +143,9 @@ def _call(call: ToolCall, arguments: str) -> Part:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-def _detail(text: str, signature: str) -> Part:
-    return {"type": "reasoning.text", "text": text, "signature": signature, "format": SIGNED, "index": 0}
+def _detail(text: str, signature: str = "") -> Part:
+    signed = {"signature": signature} if signature else {}
+    return {"type": "reasoning.text", "text": text, **signed, "format": SIGNED, "index": 0}
 
 
 def _chunk_choice(choice: Choice, delta: Part, logprobs: Part | None = None, finish: str | None = None) -> Part:
@@ -156,14 +157,14 @@ def _opening(base: Part, choice: Choice) -> Event:
     return Event(_sse(dict(base, choices=[_chunk_choice(choice, delta)])))
 
 
-def _thinking(base: Part, thought: Thought) -> Iterator[Event]:
+def _thinking(base: Part, choice: Choice, thought: Thought) -> Iterator[Event]:
     """All that is thought comes before the first token of the answer, and was waited for with the head."""
-    for sentence in thought.sentences:
-        delta: Part = {"reasoning_content": sentence, "reasoning_details": [_detail(sentence, "")]}
-        del delta["reasoning_details"][0]["signature"]
-        yield Event(_sse(dict(base, choices=[{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}])))
-    signed: Part = {"reasoning_details": [_detail("", thought.signature)]}
-    yield Event(_sse(dict(base, choices=[{"index": 0, "delta": signed, "logprobs": None, "finish_reason": None}])))
+    deltas: list[Part] = [
+        *({"reasoning_content": said, "reasoning_details": [_detail(said)]} for said in thought.sentences),
+        {"reasoning_details": [_detail("", thought.signature)]},
+    ]
+    for delta in deltas:
+        yield Event(_sse(dict(base, choices=[_chunk_choice(choice, delta)])))
 
 
 def _said(ask: Ask, base: Part, choice: Choice) -> Iterator[Event]:

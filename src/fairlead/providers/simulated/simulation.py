@@ -142,8 +142,8 @@ class Simulation:
                 raise Refusal(400, f"{model.name} makes no embeddings.", "model")
             model = SimulatedModel(model.name, EMBEDDER)
         entry.model = model.name
-        entry.prompt_tokens = sum(map(embedding.count, embedding.inputs(asked)))
-        if model.context and any(embedding.count(one) > model.context for one in embedding.inputs(asked)):
+        entry.prompt_tokens = sum(asked.tokens)
+        if 0 < model.context < max(asked.tokens):
             raise Refusal(400, f"An input is longer than the {model.context} tokens that {model.name} takes.", "input")
         fault = self.script.take(model.name) or NORMAL
         entry.fault = fault.kind
