@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import CHANNEL_RULES, RULES
+from fairlead.core.constraints import CHANNEL_RULES, RULES, tightest
 from fairlead.core.decide import asked as asked_of
 from fairlead.core.egress import CHECKS, binding, refusal
 from fairlead.core.model import EMBEDDINGS, TOOLS, Model
@@ -102,6 +102,8 @@ CASES: list[tuple[str, bool, Model, Call, Policy, dict[str, Any]]] = [
     ("outside_policy", False, PLAIN, call(), policy(model="b", critical=True), {}),
     ("unwanted_price", True, model("a", 2.0), call(wishes=Wishes(max_rates=(10**9, 10**10))), policy(), {}),
     ("unwanted_price", True, model("a", None), call(wishes=Wishes(max_rates=(10**9, 10**10))), policy(), {}),
+    ("ejected", True, PLAIN, call(), policy(), {"ejected": frozenset({"a@main"})}),
+    ("ejected", True, PLAIN, call(), policy(), {"ejected": frozenset({"a@main"}), "resting": frozenset({"a@main"})}),
     ("collection", True, PLAIN, call(wishes=Wishes(no_collection=True)), policy(), {}),
     ("channel_not_allowed", True, PLAIN, call(caller=Caller("k", channels=frozenset({"b@main"}))), policy(), {}),
     ("model_not_allowed", True, PLAIN, call(caller=Caller("k", models=frozenset({"b"}))), policy(), {}),
@@ -239,11 +241,22 @@ def test_a_rule_that_is_not_asked_would_have_put_somebody_out(data: st.DataObjec
         *tokens(1000, 400, data.draw(st.sampled_from((0, 20_000)))),
         *data.draw(st.sampled_from(((), needs("vision")))),
     )
-    one = model("a", quality=data.draw(st.none() | st.just(0.1)), flags=data.draw(flags), latency_ms=None)
+    limits = st.sampled_from((0, 500, 1000, 21_000, 30_000))
+    one = model(
+        "a",
+        context=data.draw(limits),
+        max_output=data.draw(limits),
+        quality=data.draw(st.none() | st.just(0.1)),
+        flags=data.draw(flags),
+        latency_ms=None,
+    )
     asked = call(caller=caller, wishes=wishes, signals=signals)
     ask, _ = asked_of(asked, Choice(None, "", force), world(one))
+    least = tightest([(one, one.channels)])
     for rule in RULES:
-        assert rule.binds(ask) or rule.check(ask, one) is None, rule.reason
+        assert rule.binds(ask, least) or rule.check(ask, one) is None, rule.reason
     for channel_rule in CHANNEL_RULES:
-        assert channel_rule.binds(ask) or channel_rule.check(ask, one, one.channels[0]) is None, channel_rule.reason
+        assert channel_rule.binds(ask, least) or channel_rule.check(ask, one, one.channels[0]) is None, (
+            channel_rule.reason
+        )
     assert refusal(asked, one.channels[0], binding(asked)) == refusal(asked, one.channels[0])

@@ -17,7 +17,7 @@ from fairlead.core.policy import Limits
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, NotFound, RateLimited
 from fairlead.gateway.admit import admit, new_id
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.wishes import come_to, stated
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
@@ -45,12 +45,12 @@ def admitted(
     **body: Any,
 ) -> tuple[Call, Choice]:
     whole = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]} | body
-    incoming = Incoming("generate", caller or Caller("dev"), headers or {}, json.dumps(whole).encode(), now)
+    incoming = Incoming("generate", caller or Caller("dev"), Headers(headers or {}), json.dumps(whole).encode(), now)
     return admit(WORLD, meter, incoming, "req_1")
 
 
 def read_wishes(headers: dict[bytes, bytes], options: Options | None) -> Wishes:
-    return come_to(stated(headers, options), options)
+    return come_to(stated(Headers(headers), options), options)
 
 
 def test_a_request_becomes_a_call() -> None:

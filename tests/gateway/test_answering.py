@@ -37,10 +37,10 @@ def call(dialect: str, body: bytes) -> Call:
 def test_a_caller_is_told_less_without_a_word(dialect: str, body: bytes) -> None:
     asked = call(dialect, body)
     losses = Losses("anthropic_messages", strict=True)
-    told, usage, error = whole(asked, "anthropic_messages", json.dumps(SEARCHED).encode(), "m", losses)
-    assert error == ""
-    assert usage is not None
-    assert b'"x"' in told
+    found = whole(asked, "anthropic_messages", json.dumps(SEARCHED).encode(), "m", losses)
+    assert found.error == ""
+    assert found.usage is not None
+    assert b'"x"' in found.body
     header = b"x-fairlead-lossy: dropped:citations.char_location, dropped:server_tool.server_tool_use\r\n"
     assert header in own_headers(asked, 0, None, 1, 0.0, losses)
 
@@ -49,5 +49,5 @@ def test_an_answer_that_passes_is_said_to_have_lost_something() -> None:
     body = b'{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"x"}]}'
     losses = Losses("anthropic_messages")
     given = json.dumps(SEARCHED).encode()
-    assert whole(call("anthropic_messages", body), "anthropic_messages", given, "m", losses)[0] == given
+    assert whole(call("anthropic_messages", body), "anthropic_messages", given, "m", losses).body == given
     assert losses.header() == ""

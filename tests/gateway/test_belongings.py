@@ -14,7 +14,7 @@ from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest, NotFound, PaymentRequired
 from fairlead.gateway.admit import admit
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
 
@@ -25,6 +25,9 @@ providers:
 models:
   own-8b: {{channels: [{{provider: up}}], price: {{input: 0.1, output: 0.4}}, aliases: [m]}}
   painter: {{channels: [{{provider: up}}], price: {{input: 1, output: 1, per_request: 0.04}}}}
+  brush:
+    channels: [{{provider: up}}, {{name: dear, provider: up, price: {{input: 1, output: 1}}}}]
+    price: {{input: 1, output: 1, per_request: 0.04}}
 keys:
 - {{name: a, key: fl_a, tenant: first}}
 - {{name: b, key: fl_b, tenant: {other}}}
@@ -40,7 +43,7 @@ ALONE, SHARED = world("first"), world("second")
 
 def admitted(where: World, dialect: str, body: dict[str, Any], caller: Caller | None = None, **fields: Any) -> None:
     raw = json.dumps(body).encode()
-    admit(where, None, Incoming("generate", caller or Caller("a"), {}, raw, 0.0, dialect, **fields), "req_1")
+    admit(where, None, Incoming("generate", caller or Caller("a"), Headers(), raw, 0.0, dialect, **fields), "req_1")
 
 
 def chat(*content: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -132,13 +135,17 @@ def test_a_file_is_left_out_where_only_its_keeper_has_it(name: str, target: str)
 
 def opaque(model: str, path: str, most: int | None) -> None:
     raw = json.dumps({"model": model, "prompt": "x"}).encode()
-    admit(ALONE, None, Incoming("opaque", Caller("a", max_cost=most), {}, raw, 0.0, "opaque", path=path), "req_1")
+    admit(
+        ALONE, None, Incoming("opaque", Caller("a", max_cost=most), Headers(), raw, 0.0, "opaque", path=path), "req_1"
+    )
 
 
 def test_a_budgeted_key_paints_at_any_price() -> None:
-    with pytest.raises(PaymentRequired) as refused:
-        opaque("m", "/images/generations", 10**9)
-    assert refused.value.code == "unpriced"
+    # Of the second, one channel that may serve has no price of its own.
+    for model in ("m", "brush"):
+        with pytest.raises(PaymentRequired) as refused:
+            opaque(model, "/images/generations", 10**9)
+        assert refused.value.code == "unpriced"
     opaque("painter", "/images/generations", 10**9)
     opaque("m", "/images/generations", None)
     opaque("m", "/moderations", 10**9)

@@ -19,7 +19,7 @@ from fairlead.core.model import Conditions, Snapshot
 from fairlead.errors import Forbidden, RequestError
 from fairlead.gateway.admit import admit
 from fairlead.gateway.pipeline import infeasible
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
 from tests.core.scenes import NoView
@@ -61,7 +61,7 @@ def admitted(
     model: str, headers: dict[bytes, bytes] | None = None, caller: Caller | None = None, **body: Any
 ) -> tuple[Call, Choice]:
     whole = {"model": model, "messages": [{"role": "user", "content": "hi"}]} | body
-    incoming = Incoming("generate", caller or Caller("dev"), headers or {}, json.dumps(whole).encode(), 0.0)
+    incoming = Incoming("generate", caller or Caller("dev"), Headers(headers or {}), json.dumps(whole).encode(), 0.0)
     return searched(WORLD, incoming)
 
 
@@ -76,7 +76,7 @@ def refused(call: Call, snapshot: Snapshot) -> RequestError:
     choice = read_choice(call.model, WORLD.policies["balanced"], WORLD.policies, snapshot)
     made = decide(call, choice, snapshot, 1)
     assert made.steps == ()
-    return infeasible(call, choice, made, WORLD.snapshot)
+    return infeasible(call, choice, made, WORLD.snapshot, lambda left_alone: 0.0)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -137,7 +137,7 @@ def test_an_ordinary_request_is_kept_back() -> None:
 def test_what_is_only_marked_is_kept_back() -> None:
     world = msgspec.structs.replace(WORLD, detector=Detector(action="mark"))
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": CARD}]}).encode()
-    call = searched(world, Incoming("generate", Caller("dev"), {}, body, 0.0))[0]
+    call = searched(world, Incoming("generate", Caller("dev"), Headers(), body, 0.0))[0]
     assert ("sensitivity", "card", "mark") in {(each.kind, each.name, each.value) for each in call.signals}
     assert not call.sensitive
 
@@ -146,7 +146,7 @@ def test_what_is_to_be_refused_is_admitted() -> None:  # M3.7
     world = msgspec.structs.replace(WORLD, detector=Detector(action="refuse"))
     body = json.dumps({"model": "weak", "messages": [{"role": "user", "content": CARD}]}).encode()
     with pytest.raises(Forbidden, match="may not be sent here: card") as caught:
-        searched(world, Incoming("generate", Caller("dev"), {}, body, 0.0))
+        searched(world, Incoming("generate", Caller("dev"), Headers(), body, 0.0))
     assert caught.value.code == "sensitive_content"
 
 

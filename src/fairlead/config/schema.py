@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from fairlead.config.choosing import (
     Agent,
@@ -25,6 +25,7 @@ from fairlead.config.choosing import (
     Tenant,
 )
 from fairlead.config.choosing import Tier as PolicyTier
+from fairlead.config.proxy import usable as usable_proxy
 from fairlead.config.references import LevelRef, ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.secret import Secret
 from fairlead.config.section import Section
@@ -50,8 +51,10 @@ from fairlead.config.values import (
     Word,
     choice_of,
 )
+from fairlead.core.balance import BALANCE
 from fairlead.core.model import CAPABILITIES
 from fairlead.core.policies import STRATEGIES
+from fairlead.core.policy import ENDINGS
 from fairlead.providers.deltas import DELTAS, SPOKEN
 
 KINDS: tuple[str, ...] = (*DELTAS, "simulated")
@@ -66,9 +69,22 @@ Currency = Annotated[str, BeforeValidator(lambda value: choice_of(value, CURRENC
 StrategyName = Annotated[
     str, BeforeValidator(lambda value: choice_of(value, STRATEGY_NAMES)), Word(" / ".join(STRATEGY_NAMES))
 ]
+ProxySecret = Annotated[Secret, AfterValidator(usable_proxy), Word("proxy address or none")]
 Capability = Annotated[
     str, BeforeValidator(lambda value: choice_of(value, tuple(CAPABILITIES))), Word(" / ".join(CAPABILITIES))
 ]
+
+
+BalanceName = Annotated[str, BeforeValidator(lambda value: choice_of(value, tuple(BALANCE))), Word(" / ".join(BALANCE))]
+EndingName = Annotated[str, BeforeValidator(lambda value: choice_of(value, ENDINGS)), Word(" / ".join(ENDINGS))]
+
+
+class Health(Section):
+    failures: Count = Field(3, description="Faults of a provider in a row with which a channel is left alone.")
+    successes: Count = Field(2, description="Answers in a row with which it is asked as before.")
+    ejection: Seconds = Field(30, description="How long it is left alone at first; twice as long each further time.")
+    longest: Seconds = Field(600, description="How long at most.")
+    probe_every: Number = Field(60, ge=0, description="Seconds without a request after which it is probed; 0 never.")
 
 
 class Server(Section):
@@ -82,6 +98,25 @@ class Server(Section):
     header_timeout: Seconds = Field(10, description="How long a client may take to send its request head.")
     body_timeout: Seconds = Field(10, description="How long a client may pause while it sends its body.")
     request_timeout: Seconds = Field(600, description="Deadline of a whole request, all attempts together.")
+    grace: Seconds = Field(
+        10, description="How long what is under way may take to finish once the process is asked to end."
+    )
+    max_in_flight: Count | None = Field(
+        None,
+        description="Most requests under way at once, open streams included; by default as files and memory allow.",
+    )
+    max_lag: Seconds = Field(
+        0.5, description="How late the event loop may run; from half of it on requests are turned away, at it all."
+    )
+    max_memory: Share = Field(
+        0.8, description="Share of the memory (of the machine or its container) that the process may take."
+    )
+    retries: Whole = Field(
+        1,
+        ge=0,
+        le=10,
+        description="How often who has failed is tried again, after a pause, when nobody else is left; policies may differ.",
+    )
     decisions_days: Whole = Field(
         30, ge=1, le=36_500, description="How long a decision is kept so that it can be made again."
     )
@@ -114,6 +149,13 @@ class Provider(Section):
     flags: tuple[Name, ...] = Field((), description="Feature flags of all its channels.")
     ca_file: Path | None = Field(None, description="PEM file of the authorities to trust instead of the system's.")
     verify: Switch = Field(True, description="Check its TLS certificate.")
+    proxy: ProxySecret | None = Field(
+        None,
+        description=(
+            "Proxy it is reached through, like `http://user:password@host:3128`; `none`: directly. By default as "
+            "`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say in the environment."
+        ),
+    )
     connect_timeout: Seconds = Field(5, description="How long connecting may take.")
     first_byte_timeout: Seconds = Field(120, description="How long the first byte of an answer may take.")
     idle_timeout: Seconds = Field(120, description="How long an answer may pause.")
@@ -256,6 +298,17 @@ class Policy(Section):
         False, description="Only the models it names, no other provider unless listed, no cheaper stand-in."
     )
     stay: Share = Field(0.05, description="How much better another model must be for a conversation to move to it.")
+    retries: Whole | None = Field(None, ge=0, le=10, description="Instead of `server.retries`.")
+    hedge_ms: Whole = Field(
+        0,
+        ge=0,
+        description="So long without content and another candidate is asked as well; 0 never. Both are paid for.",
+    )
+    balance: BalanceName = Field("declared", description="How the channels of a model share the work.")
+    spread: Count = Field(1, description="So many of the best models share the work by `balance` as well.")
+    failover_on: tuple[EndingName, ...] = Field(
+        ("blocked", "empty", "truncated"), description="Ends of an answer with which the next candidate is asked."
+    )
 
 
 class PolicyChoice(Section):
@@ -291,6 +344,7 @@ class Config(Section):
     keys: tuple[Key, ...] = Field((), description="Who may ask. Without keys the server listens on loopback only.")
     policies: dict[Name, Policy] = Field({}, description="Ways to choose, by name.")
     policy: PolicyChoice = Field(PolicyChoice(), description="Which policy holds.")
+    health: Health = Field(Health(), description="When a channel that fails is left alone, and how it comes back.")
     routes: tuple[Route, ...] = Field((), description="Which requests go by another policy; the first that matches.")
     tasks: dict[Name, Task] = Field({}, description="Further tasks, and other names for known ones.")
     agents: dict[Name, Agent] = Field({}, description="Named agents, asked for as `agent:NAME`.")

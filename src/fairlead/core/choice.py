@@ -12,13 +12,14 @@ agent:<name>     the agent's model or policy; of a group, the agent whose turn o
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
 from fairlead.core.model import Model, Snapshot
 from fairlead.core.policy import Policy, narrowed
+from fairlead.core.spelling import closest
 from fairlead.errors import NotFound
 
 AUTO = "auto"
@@ -33,8 +34,23 @@ class Choice(msgspec.Struct, frozen=True):
     policy: Policy
 
 
+class Shown(Protocol):
+    """What an error may name to this caller."""
+
+    def policies(self) -> Mapping[str, Policy]: ...
+
+    def models(self) -> Iterable[str]:
+        """Their names and aliases."""
+        ...
+
+
 def read_choice(
-    asked: str, policy: Policy, policies: Mapping[str, Policy], snapshot: Snapshot, bounds: Policy | None = None
+    asked: str,
+    policy: Policy,
+    policies: Mapping[str, Policy],
+    snapshot: Snapshot,
+    bounds: Policy | None = None,
+    shown: Shown | None = None,
 ) -> Choice:
     """`policy` is the one in force for the caller; a suffix replaces it, within the `bounds` of the key's own."""
     if asked == AUTO:
@@ -43,7 +59,7 @@ def read_choice(
         suffix = asked[5:]
         named = policies.get(SUFFIXES.get(suffix, suffix))
         if named is None or not chooses(named):
-            known = [f"{AUTO}:{name}" for name in suffixes(policies)]
+            known = [f"{AUTO}:{name}" for name in suffixes(policies if shown is None else shown.policies())]
             raise NotFound(
                 f"model {asked!r} names no policy that chooses.{nearest(asked, known)} There are: {', '.join(known)}.",
                 param="model",
@@ -66,8 +82,9 @@ def read_choice(
                 param="model",
                 code="model_not_found",
             )
+    names = (*snapshot.models, *snapshot.aliases) if shown is None else shown.models()
     raise NotFound(
-        f"model {asked!r} is not known here.{nearest(asked, [AUTO, *snapshot.models, *snapshot.aliases])} "
+        f"model {asked!r} is not known here.{nearest(asked, [AUTO, *names])} "
         "GET /v1/models lists what this key may use; 'auto' lets the policy choose.",
         param="model",
         code="model_not_found",
@@ -85,5 +102,5 @@ def suffixes(policies: Mapping[str, Policy]) -> list[str]:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    found = difflib.get_close_matches(word[:200].lower(), known, n=1, cutoff=0.6)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    found = closest(word, known)
+    return f" Did you mean {found!r}?" if found else ""

@@ -6,7 +6,7 @@ holds for a model the caller named: access, availability and size always do; tas
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -97,6 +97,14 @@ def channel_disabled(ask: Ask, model: Model, channel: Channel) -> str | None:
     return None
 
 
+def ejected(ask: Ask, model: Model, channel: Channel) -> str | None:
+    if channel.id in ask.conditions.resting:
+        return f"{channel.provider} has asked to be left alone for a while"
+    if channel.id in ask.conditions.ejected:
+        return "it has failed of late and is left alone for a while"
+    return None
+
+
 def channel_context(ask: Ask, model: Model, channel: Channel) -> str | None:
     if channel.context and ask.input_tokens + ask.output_room > channel.context:
         return f"about {ask.input_tokens + ask.output_room:,} tokens exceed the {channel.context:,} that {channel.provider} serves"
@@ -173,11 +181,26 @@ def cost(ask: Ask, model: Model, channel: Channel) -> str | None:
     return None
 
 
+class Tightest(msgspec.Struct, frozen=True):
+    """The least that any of the candidates can take, in tokens; 0 where none has such a limit."""
+
+    context: int = 0
+    output: int = 0
+
+
+def tightest(candidates: Iterable[tuple[Model, tuple[Channel, ...]]]) -> Tightest:
+    contexts, outputs = set[int](), set[int]()
+    for model, channels in candidates:
+        contexts.update((model.context, *(channel.context for channel in channels)))
+        outputs.add(model.max_output)
+    return Tightest(min(contexts - {0}, default=0), min(outputs - {0}, default=0))
+
+
 class Rule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model], str | None]
     named: bool
-    binds: Callable[[Ask], bool]
+    binds: Callable[[Ask, Tightest], bool]
     """Whether it can put anybody out for this request; what binds nobody is not asked of each."""
     sized: bool = False
     """Depends on how large the request is; all other rules give the same answer for every like request."""
@@ -187,40 +210,48 @@ class ChannelRule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model, Channel], str | None]
     named: bool
-    binds: Callable[[Ask], bool]
+    binds: Callable[[Ask, Tightest], bool]
     sized: bool = False
 
 
-def _always(ask: Ask) -> bool:
+def _always(ask: Ask, tightest: Tightest) -> bool:
     return True
+
+
+def _too_long(ask: Ask, tightest: Tightest) -> bool:
+    """For somebody."""
+    return 0 < tightest.context < ask.input_tokens + ask.output_room
 
 
 RULES: tuple[Rule, ...] = (
     Rule("disabled", disabled, True, _always),
-    Rule("outside_policy", outside_policy, True, lambda ask: ask.policy.models is not None or ask.policy.critical),
+    Rule("outside_policy", outside_policy, True, lambda ask, _: ask.policy.models is not None or ask.policy.critical),
     Rule("operation", operation, False, _always),
-    Rule("capability", capability, False, lambda ask: ask.capabilities != 0),
-    Rule("quality", quality, False, lambda ask: ask.min_quality > 0),
-    Rule("flags", flags, False, lambda ask: bool(ask.policy.exclude_flags)),
-    Rule("context", context, True, _always, sized=True),
-    Rule("max_output", max_output, False, lambda ask: ask.output_room > 0, sized=True),
+    Rule("capability", capability, False, lambda ask, _: ask.capabilities != 0),
+    Rule("quality", quality, False, lambda ask, _: ask.min_quality > 0),
+    Rule("flags", flags, False, lambda ask, _: bool(ask.policy.exclude_flags)),
+    Rule("context", context, True, _too_long, sized=True),
+    Rule("max_output", max_output, False, lambda ask, tightest: 0 < tightest.output < ask.output_room, sized=True),
 )
 
 CHANNEL_RULES: tuple[ChannelRule, ...] = (
     ChannelRule("disabled", channel_disabled, True, _always),
-    ChannelRule("policy_region", policy_region, True, lambda ask: ask.policy.regions is not None),
+    ChannelRule("ejected", ejected, True, lambda ask, _: bool(ask.conditions.ejected)),
+    ChannelRule("policy_region", policy_region, True, lambda ask, _: ask.policy.regions is not None),
     ChannelRule(
         "unwanted_provider",
         unwanted_provider,
         True,
-        lambda ask: ask.call.wishes.providers is not None or bool(ask.call.wishes.not_providers),
+        lambda ask, _: ask.call.wishes.providers is not None or bool(ask.call.wishes.not_providers),
     ),
-    ChannelRule("unwanted_price", unwanted_price, True, lambda ask: ask.call.wishes.max_rates is not None),
-    ChannelRule("collection", collection, True, lambda ask: ask.call.wishes.no_collection),
-    ChannelRule("flags", channel_flags, False, lambda ask: bool(ask.policy.exclude_flags or ask.policy.require_flags)),
-    ChannelRule("latency", latency, False, lambda ask: ask.max_latency_ms is not None),
-    ChannelRule("context", channel_context, True, _always, sized=True),
-    ChannelRule("cost", cost, True, lambda ask: ask.max_cost is not None, sized=True),
+    ChannelRule("unwanted_price", unwanted_price, True, lambda ask, _: ask.call.wishes.max_rates is not None),
+    ChannelRule("collection", collection, True, lambda ask, _: ask.call.wishes.no_collection),
+    ChannelRule(
+        "flags", channel_flags, False, lambda ask, _: bool(ask.policy.exclude_flags or ask.policy.require_flags)
+    ),
+    ChannelRule("latency", latency, False, lambda ask, _: ask.max_latency_ms is not None),
+    ChannelRule("context", channel_context, True, _too_long, sized=True),
+    ChannelRule("cost", cost, True, lambda ask, _: ask.max_cost is not None, sized=True),
 )
 
 
@@ -232,23 +263,24 @@ class Rules(msgspec.Struct, frozen=True):
     egress: tuple[egress.Check, ...] = ()
 
 
+NO_RULES = Rules((), ())
+
+
 def standing_rules(ask: Ask, named: bool) -> Rules:
     """Those that hold for requests of this kind, whatever their size."""
-    return _rules(ask, named, False, egress.binding(ask.call))
+    return _rules(ask, named, False, egress.binding(ask.call), Tightest())
 
 
-def fitting_rules(ask: Ask, named: bool) -> Rules:
+def fitting_rules(ask: Ask, named: bool, tightest: Tightest) -> Rules:
     """Those that hang on the request's size."""
-    return _rules(ask, named, True, ())
+    return _rules(ask, named, True, (), tightest)
 
 
-def _rules(ask: Ask, named: bool, sized: bool, checks: tuple[egress.Check, ...]) -> Rules:
+def _rules(ask: Ask, named: bool, sized: bool, checks: tuple[egress.Check, ...], tightest: Tightest) -> Rules:
     of_model, of_channel = _TABLES[named, sized]
-    return Rules(
-        tuple([rule for rule in of_model if rule.binds(ask)]),
-        tuple([rule for rule in of_channel if rule.binds(ask)]),
-        checks,
-    )
+    models = [rule for rule in of_model if rule.binds(ask, tightest)]
+    channels = [rule for rule in of_channel if rule.binds(ask, tightest)]
+    return Rules(tuple(models), tuple(channels), checks) if models or channels or checks else NO_RULES
 
 
 _TABLES = {
@@ -295,6 +327,8 @@ def fitting(
     ask: Ask, model: Model, channels: tuple[Channel, ...], rules: Rules, rejected: list[Rejection]
 ) -> tuple[Channel, ...]:
     """Those of the standing `channels` that can take a request of this size."""
+    if rules is NO_RULES:
+        return channels
     for rule in rules.of_model:
         words = rule.check(ask, model)
         if words is not None:

@@ -19,6 +19,7 @@ NANO = 1_000_000_000
 MOST = 1_000_000_000
 """Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
 DEAREST = 10_000_000 * NANO
+PLAUSIBLE = DEAREST * MILLION
 UNPRICED = 1 << 62
 """What an unknown price is taken for where a budget has to bear it: more than any budget."""
 UNSTATED_OUTPUT = 4096
@@ -48,7 +49,10 @@ def rates_for(price: Price, prompt_tokens: int) -> Rates:
 
 def expected_cost(price: Price, input_tokens: int, output_tokens: int) -> int:
     rates = price.rates if not price.tiers else rates_for(price, input_tokens)
-    return rounded(input_tokens, rates.input) + rounded(output_tokens, rates.output) + price.per_request
+    of_input, of_output = input_tokens * rates.input, output_tokens * rates.output
+    if of_input % MILLION or of_output % MILLION or of_input + of_output > PLAUSIBLE:
+        return rounded(input_tokens, rates.input) + rounded(output_tokens, rates.output) + price.per_request
+    return (of_input + of_output) // MILLION + price.per_request  # nothing to round: so it is at most prices
 
 
 def worst_cost(price: Price | None, input_tokens: int, output_room: int, max_output: int) -> int:

@@ -21,12 +21,12 @@ from fairlead.core import standing, traits
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import fitting, fitting_rules, standing_channels, standing_rules
+from fairlead.core.constraints import Tightest, fitting, fitting_rules, standing_channels, standing_rules, tightest
 from fairlead.core.expectation import expected
-from fairlead.core.model import Channel, Model, Snapshot
+from fairlead.core.model import Channel, Conditions, Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Step, Target
-from fairlead.core.policies import STRATEGIES, cost_first
-from fairlead.core.policy import Policy, least
+from fairlead.core.policies import STRATEGIES, cost_first, tiered
+from fairlead.core.policy import Policy, least, payer
 from fairlead.core.table import NO_SETTINGS, OPEN, Rule, Settings, in_words, lookup
 from fairlead.core.traits import Traits
 
@@ -43,9 +43,10 @@ class Shortlist(msgspec.Struct, frozen=True):
     standing: tuple[tuple[Model, tuple[Channel, ...], bool], ...]
     """Model, channels, and whether it was named by the caller."""
     rejected: tuple[Rejection, ...]
+    tightest: Tightest
 
 
-Memo = dict[tuple[str, ...], Shortlist]
+Memo = dict[tuple[object, ...], Shortlist]
 """Shortlists of one snapshot by the kind of request. Whoever keeps one drops it with its snapshot."""
 
 
@@ -58,8 +59,12 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
     if not targets and ask.soft_floor is not None:
         ask = msgspec.structs.replace(ask, min_quality=ask.soft_floor, soft_floor=None)
         targets, rejected = candidates(ask, choice, snapshot, named, memo)
+    last_resort = not targets and bool(ask.conditions.ejected)
+    if last_resort:
+        ask = msgspec.structs.replace(ask, conditions=_anyone(ask.conditions))
+        targets, rejected = candidates(ask, choice, snapshot, named)
     strategy = "pinned" if named else policy.strategy
-    reason = ""
+    reason, charged = "", not policy.tiers
     if call.wishes.models and choice.model is None:
         reason = "the caller listed it first"
     elif rule is not None:
@@ -70,11 +75,14 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         if cheapest and not STRATEGIES[strategy].lists:
             strategy = "cost_first"
         targets = STRATEGIES[strategy].rank(targets, ask, rejected)
+        charged = charged or strategy == "tiered"
         if cheapest:
             targets.sort(key=cost_first.key)
         targets, reason = standing.kept(targets, ask)
         if policy.fallbacks and targets:
             targets = _with_fallbacks(targets, policy, snapshot, rejected)
+    if not charged:
+        targets = tiered.charged(targets, ask, rejected)
     if targets and (policy.critical or call.wishes.stay):
         targets = _bound(targets, ask, rejected)
     if rejected:
@@ -95,7 +103,15 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         reason=reason,
         settings=NO_SETTINGS if rule is None else rule.settings,
         named=choice.model is not None,
+        purse=payer(policy) if policy.tiers else "",
+        handling=policy.handling,
+        last_resort=last_resort and bool(targets),
     )
+
+
+def _anyone(conditions: Conditions) -> Conditions:
+    """With all that may be asked when everything has failed of late."""
+    return msgspec.structs.replace(conditions, ejected=conditions.resting)
 
 
 def asked(call: Call, choice: Choice, snapshot: Snapshot) -> tuple[Ask, bool]:
@@ -116,9 +132,9 @@ def candidates(
     targets: list[Target] = []
     wishes = ask.call.wishes
     as_declared = not wishes.sort and not wishes.provider_order
-    of_choice = fitting_rules(ask, False)
+    of_choice = fitting_rules(ask, False, shortlist.tightest)
     for model, channels, spared in shortlist.standing:
-        rules = fitting_rules(ask, True) if spared else of_choice
+        rules = fitting_rules(ask, True, shortlist.tightest) if spared else of_choice
         fit = fitting(ask, model, channels, rules, rejected)
         if fit:
             if not as_declared:
@@ -161,23 +177,16 @@ def rule_for(found: Traits, policy: Policy) -> Rule | None:
     return hit if isinstance(hit, Rule) else None
 
 
-def needs_words(call: Call, policy: Policy) -> bool:
-    """Whether the choice hangs on what only the words of the request tell."""
-    if not policy.rules:
-        return True
-    return lookup(traits.read(call.signals, call.wishes), policy.rules) in (OPEN, None)
-
-
 def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None) -> Shortlist:
     call, policy = ask.call, ask.policy
     wishes = call.wishes
     if memo is None or call.sensitive or not wishes.plain:
         return _shortlist(ask, choice, snapshot, named)
     name = "" if choice.model is None else choice.model.name
-    rule = ("-",) if ask.rule is None else ask.rule.models
+    rule = None if ask.rule is None else ask.rule.models
     kind = (
-        call.caller.name, policy.name, policy.hash, name, choice.channel, str(ask.capabilities), ask.traits.task,
-        str(ask.min_quality), call.operation, *rule,
+        call.caller.name, policy.name, policy.hash, name, choice.channel, ask.capabilities, ask.traits.task,
+        ask.min_quality, call.operation, rule,
     )  # fmt: skip
     found = memo.get(kind)
     if found is None:
@@ -197,7 +206,7 @@ def _shortlist(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool) -> Sho
         channels = standing_channels(ask, model, rules, only, rejected)
         if channels:
             kept.append((model, channels, spared))
-    return Shortlist(tuple(kept), tuple(rejected))
+    return Shortlist(tuple(kept), tuple(rejected), tightest((model, channels) for model, channels, _ in kept))
 
 
 def requirements(

@@ -107,7 +107,7 @@ def grant(call: Call, channel: Channel) -> EgressPermit:
     return EgressPermit(_KEY, call, channel)
 
 
-Sink = Literal["cache", "memory", "conversation", "log"]
+Sink = Literal["cache", "memory", "conversation", "idempotency", "log"]
 SINKS: tuple[Sink, ...] = get_args(Sink)
 NEVER: dict[Sink, str] = {
     "cache": "what it said could answer another request",

@@ -1,18 +1,25 @@
 """How a plan is carried out: a state machine without IO. `step(state, event)` gives the next state and what to do.
 
     waiting --Begin--> trying --Committed--> committed --Finished--> done
-                        |  ^                     |
-                     Failed |                  Failed: cut, told to the client in its own dialect
-                        v  |
-                     next candidate, or done (given up)
+                        |  ^ ^                   |
+                     Failed | |               Failed: cut, told to the client in its own dialect
+                        v   | Waited
+              next candidate, or pausing, or done (given up)
+
+An attempt that fails gives way to another by one of three moves, each with its own reasons and its own limit:
+
+    failover   availability: it could not or would not answer (`outage`, `rate_limit`, `blocked`, `empty`, `slow`)
+    escalate   quality: it answered, but not well enough (`unfit`)
+    downgrade  budget: nobody pays for it (`budget`)
 
 Rules that hold in every run:
-- At most one attempt is under way, and at most one is ever committed.
-- Before the commit a failed attempt gives way to the next candidate; after it nothing is tried again. Once in a run
-  an attempt that broke on a connection already closing is made again at the same place.
+- One attempt is under way at a time; two where one was hedged, and none of them has been committed yet.
+- At most one attempt is ever committed. Before the commit a failed one gives way; after it nothing is tried again.
+- An attempt that broke on a connection already closing is made again at the same place, once in a run.
+- Who failed for a while only (`Failed.wait`) is tried once more after that, when nobody else is left and time allows.
 - A fault that is the caller's own (`Failed.final`) is told to the caller, not tried elsewhere.
-- When the client leaves or the deadline passes, the attempt under way is aborted and nothing new begins.
-- Every attempt that was dispatched ends in exactly one of: finished, failed, aborted.
+- When the client leaves or the deadline passes, what is under way is aborted and nothing new begins.
+- Every attempt that was dispatched ends in exactly one of: finished, failed, aborted, skipped.
 """
 
 from __future__ import annotations
@@ -24,13 +31,43 @@ import msgspec
 from fairlead.core.model import Channel
 from fairlead.core.plan import Move, Plan, Target
 
-MAX_ATTEMPTS = 4
+Cause = Literal["outage", "rate_limit", "blocked", "empty", "slow", "unfit", "budget"]
+"""Why an attempt gives way to another."""
+MOVES: dict[Cause, Move] = {
+    "outage": "failover",
+    "rate_limit": "failover",
+    "blocked": "failover",
+    "empty": "failover",
+    "slow": "failover",
+    "unfit": "escalate",
+    "budget": "downgrade",
+}
+FOREVER = float("inf")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How often each move may be made in one run."""
+
+    attempts: int = 4
+    """In all, those that were skipped or repeated for a stale connection apart."""
+    failover: int = 3
+    escalate: int = 2
+    downgrade: int = 3
+    retry: int = 1
+    """Further tries, after a pause, of who has failed already."""
+    hedge: int = 0
+    """Further attempts beside one that is slow to begin."""
+
+
+USUAL = Limits()
 
 
 class Candidate(msgspec.Struct, frozen=True):
     move: Move
     target: Target
     channel: Channel
+    why: str = ""
+    """The cause of the move; empty for the first."""
 
 
 # Events: what the shell saw.
@@ -43,18 +80,40 @@ class Begin(msgspec.Struct, frozen=True):
 class Committed(msgspec.Struct, frozen=True):
     """The attempt has content worth giving to the client."""
 
+    number: int = 1
+
 
 class Finished(msgspec.Struct, frozen=True):
-    """The attempt's answer is complete."""
+    """The committed attempt's answer is complete."""
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The attempt ended without a (whole) answer."""
+    """An attempt ended without a (whole) answer."""
 
+    number: int = 1
+    cause: Cause = "outage"
     final: bool = False
     """The request itself is at fault: no other provider would do better."""
     again: bool = False
     """It broke on a connection that was closing already: worth one more try at the same place."""
+    wait: float | None = None
+    """Seconds after which the same channel may be asked once more; None for never in this run."""
+    left: float = FOREVER
+    """Seconds that the run still has."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """The channel is not to be asked just now: no attempt was made."""
+
+    number: int
+
+
+class HedgeDue(msgspec.Struct, frozen=True):
+    """What is under way has been slow to begin."""
+
+
+class Waited(msgspec.Struct, frozen=True):
+    """The pause is over."""
 
 
 class ClientLeft(msgspec.Struct, frozen=True):
@@ -65,7 +124,7 @@ class DeadlinePassed(msgspec.Struct, frozen=True):
     pass
 
 
-Event = Begin | Committed | Finished | Failed | ClientLeft | DeadlinePassed
+Event = Begin | Committed | Finished | Failed | Skipped | HedgeDue | Waited | ClientLeft | DeadlinePassed
 
 # Actions: what the shell is to do.
 
@@ -76,7 +135,9 @@ class Dispatch(msgspec.Struct, frozen=True):
 
 
 class Deliver(msgspec.Struct, frozen=True):
-    """From now on the attempt's content goes to the client."""
+    """From now on this attempt's content goes to the client."""
+
+    number: int
 
 
 class Complete(msgspec.Struct, frozen=True):
@@ -84,7 +145,15 @@ class Complete(msgspec.Struct, frozen=True):
 
 
 class Abort(msgspec.Struct, frozen=True):
-    """Close the attempt under way, now."""
+    """Close this attempt, now."""
+
+    number: int
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing is under way: come back with `Waited`."""
+
+    seconds: float
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -97,44 +166,66 @@ class GiveUp(msgspec.Struct, frozen=True):
     why: Literal["failed", "final", "deadline", "infeasible"]
 
 
-Action = Dispatch | Deliver | Complete | Abort | Cut | GiveUp
-Phase = Literal["waiting", "trying", "committed", "done"]
+Action = Dispatch | Deliver | Complete | Abort | Wait | Cut | GiveUp
+Phase = Literal["waiting", "trying", "pausing", "committed", "done"]
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What a run has used up of its limits."""
+
+    failover: int = 0
+    escalate: int = 0
+    downgrade: int = 0
+    retry: int = 0
+    hedge: int = 0
+    skipped: int = 0
+    again: bool = False
+    """The one further try at the same place has been made."""
+    later: tuple[tuple[float, Candidate], ...] = ()
+    """Who may be tried once more, after so many seconds."""
 
 
 class State(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...]
+    """Of these the next is taken for a failover or a downgrade."""
+    stronger: tuple[Candidate, ...] = ()
+    """Of these for an escalation."""
+    limits: Limits = USUAL
     phase: Phase = "waiting"
     tried: int = 0
-    again: bool = False
-    """The one further try at the same place has been made."""
+    """How many attempts were dispatched."""
+    taken: int = 0
+    """How many of the candidates were."""
+    flying: tuple[tuple[int, Candidate], ...] = ()
+    """What is under way."""
+    spent: Spent = Spent()
+    pending: Candidate | None = None
+    """Who is tried when the pause is over."""
 
 
 BEGIN = Begin()
 COMMITTED = Committed()
 FINISHED = Finished()
-FAILED = Failed()
-FAILED_FINALLY = Failed(final=True)
-FAILED_STALE = Failed(again=True)
+HEDGE_DUE = HedgeDue()
+WAITED = Waited()
 CLIENT_LEFT = ClientLeft()
 DEADLINE_PASSED = DeadlinePassed()
-
-_DELIVER = (Deliver(),)
-_COMPLETE = (Complete(),)
-_ABORT = (Abort(),)
-_ABORT_AND_CUT = (Abort(), Cut())
-_ABORT_AND_GIVE_UP = (Abort(), GiveUp("deadline"))
-_CUT = (Cut(),)
 NOTHING: tuple[Action, ...] = ()
+_COMPLETE = (Complete(),)
+_CUT = (Cut(),)
+_replace = msgspec.structs.replace
 
 
-def begin(plan: Plan) -> State:
-    """Every channel of every target in the plan's order, up to the attempts one request may make."""
-    candidates = []
+def begin(plan: Plan, limits: Limits = USUAL) -> State:
+    """Every channel of every target, in the plan's order."""
+    ordinary: list[Candidate] = []
+    stronger: list[Candidate] = []
     for stage in plan.steps:
+        into = stronger if stage.move == "escalate" else ordinary
         for target in stage.targets:
             for channel in target.channels:
-                candidates.append(Candidate(stage.move, target, channel))
-    return State(tuple(candidates[:MAX_ATTEMPTS]))
+                into.append(Candidate(stage.move, target, channel))
+    return State(tuple(ordinary), tuple(stronger), limits)
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
@@ -142,41 +233,139 @@ def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     if phase == "done":
         return state, NOTHING
     kind = type(event)
-    if kind is ClientLeft or kind is DeadlinePassed:
-        return _interrupted(state, kind is DeadlinePassed)
-    if phase == "waiting":
-        return _next(state) if kind is Begin else (state, NOTHING)
-    if kind is Committed and phase == "trying":
-        return State(state.candidates, "committed", state.tried), _DELIVER
-    if kind is Finished and phase == "committed":
-        return State(state.candidates, "done", state.tried), _COMPLETE
+    if kind is Begin:
+        return _first(state) if phase == "waiting" else (state, NOTHING)
+    if isinstance(event, Committed):
+        return _committed(state, event.number) if phase == "trying" else (state, NOTHING)
+    if kind is Finished:
+        return (_done(state), _COMPLETE) if phase == "committed" else (state, NOTHING)
     if isinstance(event, Failed):
-        if phase == "committed":
-            return State(state.candidates, "done", state.tried), _CUT
-        if event.final:
-            return State(state.candidates, "done", state.tried), (GiveUp("final"),)
-        return _next(_repeated(state) if event.again and not state.again else state)
-    return state, NOTHING
+        return _failed(state, event)
+    if isinstance(event, Skipped):
+        return _skipped(state, event)
+    if kind is HedgeDue:
+        return _hedged(state)
+    if kind is Waited:
+        return _resumed(state)
+    return _interrupted(state, kind is DeadlinePassed)
 
 
-def _repeated(state: State) -> State:
-    tried = state.tried
-    candidates = (*state.candidates[:tried], state.candidates[tried - 1], *state.candidates[tried:])
-    return State(candidates, state.phase, tried, again=True)
+def _first(state: State) -> tuple[State, tuple[Action, ...]]:
+    if not state.candidates:
+        return _done(state), (GiveUp("infeasible"),)
+    first = state.candidates[0]
+    begun = State(state.candidates, state.stronger, state.limits, "trying", 1, 1, ((1, first),))
+    return begun, (Dispatch(1, first),)
 
 
-def _next(state: State) -> tuple[State, tuple[Action, ...]]:
-    tried = state.tried
-    if tried < len(state.candidates):
-        trying = State(state.candidates, "trying", tried + 1, state.again)
-        return trying, (Dispatch(tried + 1, state.candidates[tried]),)
-    return State(state.candidates, "done", tried), (GiveUp("failed" if tried else "infeasible"),)
+def _committed(state: State, number: int) -> tuple[State, tuple[Action, ...]]:
+    flying = state.flying
+    if len(flying) == 1 and flying[0][0] == number:
+        others: tuple[Action, ...] = NOTHING
+    elif any(one == number for one, _ in flying):
+        others = tuple(Abort(one) for one, _ in flying if one != number)
+        flying = tuple(pair for pair in flying if pair[0] == number)
+    else:
+        return state, NOTHING
+    committed = State(
+        state.candidates, state.stronger, state.limits, "committed", state.tried, state.taken, flying, state.spent
+    )
+    return committed, (*others, Deliver(number))
+
+
+def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
+    failed = next((candidate for number, candidate in state.flying if number == event.number), None)
+    if failed is None:
+        return state, NOTHING
+    flying = tuple(pair for pair in state.flying if pair[0] != event.number)
+    if state.phase == "committed":
+        return _done(state), _CUT
+    if event.final:
+        return _done(state), (*(Abort(number) for number, _ in flying), GiveUp("final"))
+    spent = state.spent
+    if event.again and not spent.again:
+        return _dispatched(_replace(state, flying=flying, spent=_replace(spent, again=True)), failed)
+    if event.wait is not None and event.cause in ("outage", "rate_limit"):
+        spent = _replace(spent, later=(*spent.later, (event.wait, failed)))
+    state = _replace(state, flying=flying, spent=spent)
+    return (state, NOTHING) if flying else _next(state, event.cause, event.left)
+
+
+def _skipped(state: State, event: Skipped) -> tuple[State, tuple[Action, ...]]:
+    if state.phase != "trying" or all(number != event.number for number, _ in state.flying):
+        return state, NOTHING
+    flying = tuple(pair for pair in state.flying if pair[0] != event.number)
+    state = _replace(state, flying=flying, spent=_replace(state.spent, skipped=state.spent.skipped + 1))
+    return (state, NOTHING) if flying else _next(state, "outage", FOREVER, skipped=True)
+
+
+def _next(state: State, cause: Cause, left: float, skipped: bool = False) -> tuple[State, tuple[Action, ...]]:
+    """Whoever comes next by the cause's move, as far as its limit goes. A skipped one gives its place to the next."""
+    move, spent, limits = MOVES[cause], state.spent, state.limits
+    whole = _made(state) >= limits.attempts
+    used: int = 0 if skipped else getattr(spent, move)
+    if not whole and used < getattr(limits, move):
+        if move == "escalate":
+            chosen = state.stronger[spent.escalate] if spent.escalate < len(state.stronger) else None
+        else:
+            chosen = state.candidates[state.taken] if state.taken < len(state.candidates) else None
+        if chosen is not None:
+            taken = state.taken + (move != "escalate")
+            if not skipped:
+                spent = _replace(spent, **{move: used + 1})
+            if _made(state):
+                chosen = _replace(chosen, move=move, why=cause)
+            return _dispatched(_replace(state, taken=taken, spent=spent), chosen)
+    soonest = min(spent.later, key=lambda pair: pair[0], default=None)
+    if whole or soonest is None or spent.retry >= limits.retry or soonest[0] >= left:
+        return _done(state), (GiveUp("failed" if state.tried else "infeasible"),)
+    wait, chosen = soonest
+    spent = _replace(spent, retry=spent.retry + 1, later=tuple(pair for pair in spent.later if pair is not soonest))
+    pausing = _replace(state, phase="pausing", spent=spent, pending=_replace(chosen, move="failover", why="retry"))
+    return pausing, (Wait(wait),)
+
+
+def _made(state: State) -> int:
+    """Attempts that count."""
+    return state.tried - state.spent.skipped - state.spent.again
+
+
+def _dispatched(state: State, candidate: Candidate) -> tuple[State, tuple[Action, ...]]:
+    number = state.tried + 1
+    flying = (*state.flying, (number, candidate))
+    trying = _replace(state, phase="trying", tried=number, flying=flying, pending=None)
+    return trying, (Dispatch(number, candidate),)
+
+
+def _hedged(state: State) -> tuple[State, tuple[Action, ...]]:
+    spent, limits = state.spent, state.limits
+    if (
+        state.phase != "trying"
+        or len(state.flying) != 1
+        or spent.hedge >= limits.hedge
+        or state.taken >= len(state.candidates)
+        or _made(state) >= limits.attempts
+    ):
+        return state, NOTHING
+    beside = _replace(state.candidates[state.taken], move="failover", why="hedge")
+    spent = _replace(spent, hedge=spent.hedge + 1)
+    return _dispatched(_replace(state, taken=state.taken + 1, spent=spent), beside)
+
+
+def _resumed(state: State) -> tuple[State, tuple[Action, ...]]:
+    if state.phase != "pausing" or state.pending is None:
+        return state, NOTHING
+    return _dispatched(state, state.pending)
+
+
+def _done(state: State) -> State:
+    return State(
+        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent
+    )  # fmt: skip
 
 
 def _interrupted(state: State, deadline: bool) -> tuple[State, tuple[Action, ...]]:
-    done = State(state.candidates, "done", state.tried)
-    if state.phase == "committed":
-        return done, _ABORT_AND_CUT if deadline else _ABORT
-    if state.phase == "trying":
-        return done, _ABORT_AND_GIVE_UP if deadline else _ABORT
-    return done, (GiveUp("deadline"),) if deadline else NOTHING
+    aborts = tuple([Abort(number) for number, _ in state.flying])
+    if not deadline:
+        return _done(state), aborts
+    return _done(state), (*aborts, Cut() if state.phase == "committed" else GiveUp("deadline"))

@@ -113,6 +113,10 @@ class Conditions(msgspec.Struct, frozen=True):
     version: int = 0
     disabled: frozenset[str] = frozenset()
     """Models and channel ids that are switched off just now."""
+    ejected: frozenset[str] = frozenset()
+    """Channel ids that have failed of late and are left alone."""
+    resting: frozenset[str] = frozenset()
+    """Of these, those that asked for it: not even the last resort."""
     latency_ms: dict[str, int] = {}
     """Measured median latency by channel id."""
     health: dict[str, float] = {}

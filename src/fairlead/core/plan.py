@@ -8,13 +8,14 @@ from typing import Literal
 import msgspec
 
 from fairlead.core.model import Channel, Model
+from fairlead.core.policy import USUAL, Handling
 from fairlead.core.table import NO_SETTINGS, Settings
 
 Move = Literal["first", "failover", "escalate", "downgrade"]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Expected(msgspec.Struct, frozen=True, gc=False):
+class Expected(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a target is expected to take and give. Cost in nano-units of USD, None where unpriced."""
 
     input_tokens: int
@@ -45,7 +46,7 @@ class Step(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
 
 
-class Rejection(msgspec.Struct, frozen=True, gc=False):
+class Rejection(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One candidate that was left out. `channel` is empty when the model as a whole was."""
 
     model: str
@@ -75,6 +76,11 @@ class Plan(msgspec.Struct, frozen=True):
     settings: Settings = NO_SETTINGS
     named: bool = False
     """Whether the caller named the model, so that none was chosen."""
+    purse: str = ""
+    """The policy whose tiers pay."""
+    handling: Handling = USUAL
+    last_resort: bool = False
+    """Whether all that is left are channels that have failed of late."""
 
 
 def digest(plan: Plan) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from fairlead.core.table import Match, Rule
@@ -37,6 +39,29 @@ class Cascade(msgspec.Struct, frozen=True):
     middle: float = 0.7
 
 
+Ending = Literal["", "blocked", "refused", "empty", "truncated"]
+"""How a whole answer ended, where that is no ordinary end. `dialects.endings` reads it off."""
+ENDINGS: tuple[Ending, ...] = ("blocked", "refused", "empty", "truncated")
+
+
+class Handling(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a plan is carried out."""
+
+    retries: int = 1
+    """Further tries, after a pause, when everybody has failed and somebody may be better in a moment."""
+    hedge_ms: int = 0
+    """So long after an attempt began without content another is made beside it; 0 for never."""
+    balance: str = "declared"
+    """A key of `core.balance.BALANCE`: in which order the channels of a model are tried."""
+    spread: int = 1
+    """So many of the best models share the work by the same way."""
+    failover_on: frozenset[str] = frozenset(("blocked", "empty", "truncated"))
+    """Endings of an answer with which another is asked instead."""
+
+
+USUAL = Handling()
+
+
 class Policy(msgspec.Struct, frozen=True):
     name: str
     strategy: str
@@ -65,7 +90,9 @@ class Policy(msgspec.Struct, frozen=True):
     default_task: str = ""
     """What a task that nobody knows is taken for."""
     tiers: tuple[Tier, ...] = ()
-    """For `tiered`, the highest first."""
+    """For `tiered`, the highest first. Whoever chooses, and however: a model of a tier is paid for by its tier."""
+    purse: str = ""
+    """The policy whose tiers these are, where it is not this one."""
     cascade: Cascade | None = None
     self_hosted: tuple[str, ...] = ()
     """For `hybrid`: who answers what is not urgent; by default every self-hosted model."""
@@ -75,7 +102,13 @@ class Policy(msgspec.Struct, frozen=True):
     """No model but those it names, no hop to another provider unless listed, nothing less to save money."""
     stay: float = 0.05
     """How much better, as a share of the score, another model must be for a conversation to move to it."""
+    handling: Handling = USUAL
     hash: str = ""
+
+
+def payer(policy: Policy) -> str:
+    """The policy that its tiers' budgets are of."""
+    return policy.purse or policy.name
 
 
 def listed(policy: Policy) -> frozenset[str]:
@@ -88,8 +121,8 @@ def listed(policy: Policy) -> frozenset[str]:
 
 
 def narrowed(policy: Policy, bounds: Policy) -> Policy:
-    """`policy` within the bounds of another: a caller may choose how to choose, never what its key rules out. Where
-    the key's own is critical it is not exchanged at all."""
+    """`policy` within the bounds of another: a caller may choose how to choose, never what its key rules out, nor
+    who pays. Where the key's own is critical it is not exchanged at all."""
     if policy is bounds or bounds.critical:
         return bounds
     return msgspec.structs.replace(
@@ -110,6 +143,8 @@ def narrowed(policy: Policy, bounds: Policy) -> Policy:
         min_quality=bounds.min_quality
         if policy.min_quality is None
         else max(policy.min_quality, bounds.min_quality or 0.0),
+        tiers=bounds.tiers or policy.tiers,
+        purse=payer(bounds) if bounds.tiers else policy.purse,
         hash=f"{policy.hash}+{bounds.hash}",
     )
 

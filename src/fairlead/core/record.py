@@ -89,7 +89,11 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     currency: str
     move: str = "first"
     tier: str = ""
-    """Of the record's policy: which of its tiers pays for it."""
+    """Which tier pays for it."""
+    purse: str = ""
+    """The policy whose tier it is; empty means the record's."""
+    why: str = ""
+    """The cause of the move, as `core.execution` calls it."""
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):
@@ -157,6 +161,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     version: str = ""
     decision: Decision | None = None
     """Where a model was chosen; None where the caller named one."""
+    balanced: tuple[tuple[str, float], ...] = ()
+    """Channels among which the work was shared, and what each was judged by."""
 
 
 class Audit(msgspec.Struct, frozen=True, array_like=True, tag="a"):

@@ -36,7 +36,5 @@ def _gain(targets: list[Target], own: Target, ask: Ask) -> float:
     """What the first is worth beyond the conversation's own, weighed among all candidates."""
     if all(target.parts for target in targets):  # they were ranked by just that
         return targets[0].score - own.score
-    worth = {
-        target.model.name: score for target, (score, _) in zip(targets, balanced.scores(targets, ask), strict=True)
-    }
+    worth = {target.model.name: target.score for target in balanced.scored(targets, ask)}
     return worth[targets[0].model.name] - worth[own.model.name]

@@ -32,7 +32,7 @@ def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int
         expected.input_tokens,
         expected.output_tokens,
         call.purpose,
-        plan.policy if target.tier else "",
+        plan.purse if target.tier else "",
         target.tier,
     )
 

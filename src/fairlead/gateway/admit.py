@@ -83,10 +83,10 @@ def admit(
     asked, said = wishes.read(world, incoming, view)
     wish, warnings = said.wishes, said.warnings
     asked, signals = understanding.turn(world, asked, incoming, view)
-    asked, agent = choosing.agent_asked(world, asked)
+    asked, agent = choosing.agent_asked(world, caller, asked)
     policy = choosing.policy_in_force(world, caller, said.policy)
     bounds = None if caller.policy is None else world.policies[caller.policy]
-    choice = read_choice(asked, policy, world.policies, world.snapshot, bounds)
+    choice = read_choice(asked, policy, world.policies, world.snapshot, bounds, choosing.Open(world, caller))
     belongings.check(world, incoming)
     if incoming.operation == "opaque":
         media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
@@ -105,8 +105,8 @@ def admit(
         if session:
             wish = msgspec.structs.replace(wish, session=session) if wish.session != session else wish
             facts = msgspec.structs.replace(facts, standing=moving.standing(sessions.scoped(caller, session)))
-        if choice.policy.tiers:
-            facts = msgspec.structs.replace(facts, tiers=moving.left(caller.tenant, choice.policy))
+    if choice.policy.tiers:
+        facts = msgspec.structs.replace(facts, tiers=moving.left(caller.tenant, choice.policy))
     call = Call(
         request_id,
         incoming.operation,
@@ -121,7 +121,7 @@ def admit(
         signals,
         warnings,
         incoming.path,
-        forwarded(incoming.headers),
+        incoming.headers.once(forwarded),
     )
     return call, choice
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from typing import cast
 
+import msgspec
+
 from fairlead.core.call import Call
 from fairlead.core.cost import plain
+from fairlead.core.execution import Cause
+from fairlead.core.policy import Ending
 from fairlead.core.record import Usage
 from fairlead.dialects import toolnames
 from fairlead.dialects.citations import untold
 from fairlead.dialects.dialect import Asked, Reader, View
 from fairlead.dialects.embeddings import EmbeddingsView, as_asked
+from fairlead.dialects.endings import MAY_BE_ODD, ending_of
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
@@ -33,26 +38,55 @@ def reader_for(call: Call, dialect: str, endpoint: Endpoint, model: str) -> Read
     return Translating(interpreter, DIALECTS[call.dialect].writer(asked(call, model)), call.dialect != "gemini")
 
 
-def whole(
-    call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None
-) -> tuple[bytes, Usage | None, str]:
-    """(the answer for the caller, usage, why it is no answer). What of it the caller cannot be told is in `losses`."""
+class Whole(msgspec.Struct, frozen=True):
+    """A whole answer, for the caller."""
+
+    body: bytes
+    usage: Usage | None = None
+    error: str = ""
+    """Why it is no answer."""
+    ending: Ending = ""
+
+    @property
+    def cause(self) -> Cause:
+        """Why another is asked instead."""
+        if self.error:
+            return "outage"
+        return "blocked" if self.ending in ("blocked", "refused") else "empty"
+
+
+def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None) -> Whole:
+    """What of it the caller cannot be told is in `losses`."""
     if call.operation == "count":
-        return body, Usage(), ""
+        return Whole(body, Usage())
     if dialect == call.dialect:
         usage, error = DIALECTS[dialect].account(body)
-        if not error and isinstance(call.view, EmbeddingsView):
-            body = as_asked(body, call.view)
-        return body, usage, error
+        if error or call.operation != "generate":
+            if not error and isinstance(call.view, EmbeddingsView):
+                body = as_asked(body, call.view)
+            return Whole(body, usage, error)
+        return Whole(body, usage, "", _ending(dialect, body))
     try:
         answer = DIALECTS[dialect].read_answer(body)
     except ValueError as problem:
-        return body, None, str(problem) or "the provider's answer is not what it should be"
+        return Whole(body, None, str(problem) or "the provider's answer is not what it should be")
+    ending: Ending = ""
     if call.operation == "generate":
+        ending = ending_of(answer)
         answer = toolnames.restored(answer, toolnames.own(cast(View, call.view).neutral(), dialect))
     if losses is not None:
         losses.answered(untold(answer, call.dialect))
-    return DIALECTS[call.dialect].write_answer(answer, asked(call, model)), answer.usage, ""
+    return Whole(DIALECTS[call.dialect].write_answer(answer, asked(call, model)), answer.usage, "", ending)
+
+
+def _ending(dialect: str, body: bytes) -> Ending:
+    look = MAY_BE_ODD.get(dialect)
+    if look is None or not look(body):
+        return ""
+    try:
+        return ending_of(DIALECTS[dialect].read_answer(body))
+    except ValueError:
+        return ""  # odd, but the caller's own dialect: it passes
 
 
 def own_headers(

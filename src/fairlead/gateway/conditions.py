@@ -6,9 +6,12 @@ Health forgets: whoever is asked no more because of it would otherwise never be 
 
 from __future__ import annotations
 
+import msgspec
+
 from fairlead.classify.tokens import TYPICAL_OUTPUT
 from fairlead.core.model import Conditions
 
+NOBODY: frozenset[str] = frozenset()
 WEIGHT = 0.1
 TELLING_OUTPUT = 64
 """A whole answer of fewer tokens says too little of how long a usual one takes."""
@@ -55,8 +58,19 @@ class Vitals:
         self._output[name] = (count + 1, usual + weight * (tokens - usual))
         self._moved = True
 
-    def at(self, now: float) -> Conditions:
-        """The conditions to decide by."""
+    def at(
+        self,
+        now: float,
+        ejected: frozenset[str] = NOBODY,
+        resting: frozenset[str] = NOBODY,
+        disabled: frozenset[str] = NOBODY,
+    ) -> Conditions:
+        """The conditions to decide by. Who is not to be asked counts at once."""
+        before = self.conditions
+        if (ejected, resting, disabled) != (before.ejected, before.resting, before.disabled):
+            self.conditions = msgspec.structs.replace(
+                before, version=before.version + 1, ejected=ejected, resting=resting, disabled=disabled
+            )
         if (self._moved or self._health) and now - self._renewed >= RENEW_SECONDS:
             self._forget(now - self._renewed if self._renewed else 0.0)
             self._renewed = now
@@ -68,8 +82,8 @@ class Vitals:
                 name: quantised(usual) for name, (count, usual) in self._output.items() if count >= TELLING_ANSWERS
             }
             if (latency, health, output) != (before.latency_ms, before.health, before.output):
-                self.conditions = Conditions(
-                    before.version + 1, before.disabled, latency, health, before.quality, output
+                self.conditions = msgspec.structs.replace(
+                    before, version=before.version + 1, latency_ms=latency, health=health, output=output
                 )
         return self.conditions
 

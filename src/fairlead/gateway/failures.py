@@ -16,7 +16,6 @@ from fairlead.dialects.table import DIALECTS
 from fairlead.errors import BadRequest, Overloaded, RateLimited, RequestError, UpstreamFailed
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 
-LONGEST_WAIT = 3600.0
 LONGEST_TEXT = 2000
 OVERFLOW = "context_length_exceeded"
 OVERFLOWS = re.compile(r"prompt is too long|maximum context length|context window|exceeds the maximum number of tokens")
@@ -26,6 +25,8 @@ ERROR_SECONDS = 2.0
 
 CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
 """A provider's answer that says the request itself is wrong: another provider would say the same."""
+PASSING = frozenset((408, 429, 500, 502, 503, 504, 529, "connect", "cut", "connect_timeout"))
+"""Statuses and breaks that may be gone in a moment."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -35,9 +36,10 @@ class Failure(msgspec.Struct, frozen=True):
     status: int
     words: str
     body: bytes = b""
-    retry_after: str = ""
+    retry_after: float | None = None
     kind: str = ""
-    """`stale`: the connection was closing; `untranslatable`: the request cannot be put into the provider's dialect."""
+    """`stale`: the connection was closing; `untranslatable`: the request cannot be put into the provider's dialect;
+    `skipped`: nothing was asked; `tier_budget`: nobody pays."""
 
 
 async def read_error(reply: Reply) -> bytes:
@@ -67,13 +69,10 @@ def all_failed(failures: Sequence[Failure]) -> RequestError:
     if failures and all(failure.kind == "untranslatable" for failure in failures):
         return BadRequest(failures[0].words, code="not_translatable")
     told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in failures)
-    statuses = {failure.status for failure in failures}
-    waits = [
-        min(float(f.retry_after[:12]), LONGEST_WAIT)
-        for f in failures
-        if f.retry_after.isascii() and f.retry_after.replace(".", "", 1).isdigit()
-    ]
-    message = f"No provider answered after {len(failures)} attempt(s): {told}"
+    statuses = {failure.status for failure in failures if failure.kind != "skipped"}
+    waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
+    made = sum(failure.kind != "skipped" for failure in failures)
+    message = f"No provider answered after {made} attempt(s): {told}"
     retry_after = min(waits) if waits else None
     if statuses == {429}:
         return RateLimited(message, code="upstream_rate_limited", retry_after=retry_after)

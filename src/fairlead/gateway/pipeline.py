@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
+from collections.abc import Callable, Iterable
 
 from fairlead.classify.sensitivity import strings
 from fairlead.classify.tokens import from_size
@@ -67,7 +68,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, call, plan, outlet, incoming.received)
         await run.go()
-        return call
+        return None if run.broken else call
     except RequestError as error:
         refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
     except asyncio.CancelledError:
@@ -113,7 +114,7 @@ def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
     snapshot = runtime.snapshot()
     plan = decide(call, choice, snapshot, seed_of(call.id), runtime.memo)
     if not plan.steps:
-        raise infeasible(call, choice, plan, snapshot)
+        raise infeasible(call, choice, plan, snapshot, runtime.health.back_in)
     if choice.model is None:
         runtime.contents.chosen(call, choice.policy, snapshot)
     return plan
@@ -133,7 +134,9 @@ def seed_of(request_id: str) -> int:
     return zlib.crc32(request_id.encode())
 
 
-def infeasible(call: Call, choice: Choice, plan: Plan, snapshot: Snapshot) -> RequestError:
+def infeasible(
+    call: Call, choice: Choice, plan: Plan, snapshot: Snapshot, back_in: Callable[[Iterable[str]], float]
+) -> RequestError:
     """Nobody may answer: the error says what stood in the way, and for a named model it is that model's own reason."""
     reasons = {rejection.reason for rejection in plan.rejected}
     told = "; ".join(words(rejection) for rejection in plan.rejected[:12])
@@ -141,6 +144,9 @@ def infeasible(call: Call, choice: Choice, plan: Plan, snapshot: Snapshot) -> Re
         return Infeasible("No model is configured.", code="no_models")
     if reasons == {"context"}:
         return BadRequest(f"The input is too long: {told}.", param="messages", code="context_length_exceeded")
+    if "ejected" in reasons:
+        left_alone = [f"{one.model}@{one.channel}" for one in plan.rejected if one.reason == "ejected"]
+        return Overloaded(f"Nobody may be asked just now: {told}.", code="all_ejected", retry_after=back_in(left_alone))
     if "tier_budget" in reasons:
         spent = "; ".join(dict.fromkeys(one.detail for one in plan.rejected if one.reason == "tier_budget"))
         return PaymentRequired(f"Nothing is left to spend: {spent}.", code="budget_spent")

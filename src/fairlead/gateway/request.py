@@ -3,19 +3,39 @@ library's collector is another; the pipeline knows neither."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from fairlead.core.call import Caller, Operation
 
+T = TypeVar("T")
+
+
+class Headers(dict[bytes, bytes]):
+    """Of a request, names in lower case. Requests that come with the same head share them, and what was read off them."""
+
+    __slots__ = ("_found",)
+
+    _found: dict[object, Any]
+
+    def once(self, read: Callable[[Mapping[bytes, bytes]], T]) -> T:
+        """What `read` makes of them. Nobody may change it."""
+        try:
+            known = self._found
+        except AttributeError:
+            known = self._found = {}
+        if read not in known:
+            known[read] = read(self)
+        kept: T = known[read]
+        return kept
+
 
 class Incoming(msgspec.Struct, frozen=True):
     operation: Operation
     caller: Caller
-    headers: Mapping[bytes, bytes]
-    """Lower-case names."""
+    headers: Headers
     body: bytes
     received: float
     """Monotonic time at which the request was complete."""

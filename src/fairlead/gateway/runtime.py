@@ -17,6 +17,7 @@ import msgspec
 from fairlead.core.call import Call, Caller, Standing
 from fairlead.core.decide import Memo
 from fairlead.core.execution import Candidate
+from fairlead.core.health import Change
 from fairlead.core.limits import Meter
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan
@@ -25,6 +26,8 @@ from fairlead.core.record import Audit, Record
 from fairlead.gateway.conditions import Vitals
 from fairlead.gateway.contents import Contents
 from fairlead.gateway.failures import CALLERS_FAULT
+from fairlead.gateway.health import Health
+from fairlead.gateway.idempotency import Once
 from fairlead.gateway.opinion import Opinions
 from fairlead.gateway.sessions import Sessions, scoped
 from fairlead.gateway.tiers import DAY, Tiers
@@ -63,8 +66,11 @@ class Runtime:
         self.ledger = ledger
         self.loop = asyncio.get_running_loop()
         self.vitals = Vitals()
+        channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
+        self.health = Health(world.health, channels, self._health_changed)
         self.http = HttpUpstream({name: one for name, one in world.endpoints.items() if not one.simulated})
         self.conversations = Conversations(folder)
+        self.once = Once(folder)
         self.hooks = hooks
         """Called with every finished request: the demo's ticker, logs, metrics."""
         self.contents = Contents(ledger, world.snapshot)
@@ -75,6 +81,11 @@ class Runtime:
         """What `decide` remembers of the present snapshot."""
         self.deadlines: dict[Expiring, float] = {}
         """What is under way, and until when (monotonic)."""
+        self.ending = False
+        """What is broken off now ends because the process does, not for lack of time."""
+        self.beats: list[Callable[[float], None]] = []
+        """Called each WATCH seconds with by how much that is late."""
+        self._due = time.monotonic() + WATCH
         self._watching = self.loop.call_later(WATCH, self._watch)
         self._complaints: dict[tuple[str, int], tuple[float, int]] = {}
         self._headers: dict[tuple[str, str, str, str, str], bytes] = {}
@@ -105,12 +116,22 @@ class Runtime:
     def _watch(self) -> None:
         """One look at all deadlines costs less than a timer for each request."""
         now = time.monotonic()
+        for beat in self.beats:
+            beat(max(0.0, now - self._due))
         for run in [run for run, until in self.deadlines.items() if until <= now]:
             run.expire()
+        self._due = time.monotonic() + WATCH
         self._watching = self.loop.call_later(WATCH, self._watch)
+
+    def break_off(self) -> None:
+        """The process ends: clients that still wait for an answer, or for the rest of one, are told so."""
+        self.ending = True
+        for run in list(self.deadlines):
+            run.expire()
 
     async def close(self) -> None:
         self._watching.cancel()
+        await self.once.close()
         await self.http.close()
         self.conversations.close()
         self.ledger.note(Audit(_now_ms(), "stopped", "", "", "", ""))
@@ -135,7 +156,7 @@ class Runtime:
 
     def snapshot(self) -> Snapshot:
         """The world with its present conditions."""
-        conditions = self.vitals.at(time.monotonic())
+        conditions = self.vitals.at(time.monotonic(), *self.health.ejected())
         if conditions is not self._snapshot.conditions or len(self.memo) > MEMO_KEPT:
             self.memo = {}
             self._snapshot = msgspec.structs.replace(self._snapshot, conditions=conditions)
@@ -174,6 +195,16 @@ class Runtime:
             log.error("%s refuses our key with HTTP %d: check its provider's api_key%s", channel, status, again)
         else:
             log.warning("%s failed: %s%s", channel, f"HTTP {status}" if status not in (0, 200) else words, again)
+
+    def _health_changed(self, change: Change) -> None:
+        if change.opened:
+            words = f"{change.channel} is left alone for {change.seconds:.0f} s: {change.why}"
+            log.warning("%s", words)
+        else:
+            words = f"{change.channel} is asked again: {change.why}"
+            log.info("%s", words)
+        kind = "channel_ejected" if change.opened else "channel_back"
+        self.ledger.note(Audit(_now_ms(), kind, "", "", "", words[:500]))
 
     def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
         self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))

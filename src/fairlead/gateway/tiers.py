@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fairlead.core.policy import Policy
+from fairlead.core.policy import Policy, payer
 
 DAY = 86_400
 Account = tuple[str, str, str]
@@ -42,14 +42,14 @@ class Tiers:
         found = []
         for tier in policy.tiers:
             if tier.budget is not None:
-                day = self._day((tenant, policy.name, tier.name), now)
+                day = self._day((tenant, payer(policy), tier.name), now)
                 found.append((tier.name, tier.budget - day.spent - day.held))
         return tuple(found)
 
     def hold(self, tenant: str, policy: Policy, tier: str, amount: int, now: float) -> Hold | None:
         """None where the budget would not bear it."""
         budget = next((one.budget for one in policy.tiers if one.name == tier), None)
-        account = (tenant, policy.name, tier)
+        account = (tenant, payer(policy), tier)
         day = self._day(account, now)
         if budget is not None and day.spent + day.held + amount > budget:
             return None

@@ -93,10 +93,12 @@ def signals(
 
 def settled(world: World, policy: Policy, found: tuple[Signal, ...], wish: Wishes) -> bool:
     """Whether the table already says who answers."""
+    if not policy.rules:
+        return False
     known = traits.read(found, wish)
     if world.routes and lookup(known, world.routes) is not None:
         return False
-    return bool(policy.rules) and lookup(known, policy.rules) not in (OPEN, None)
+    return lookup(known, policy.rules) not in (OPEN, None)
 
 
 def named_tasks(world: World, found: tuple[Signal, ...]) -> tuple[Signal, ...]:

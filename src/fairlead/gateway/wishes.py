@@ -24,7 +24,7 @@ from fairlead.dialects.dialect import View
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.wishes import Options, Preferences
 from fairlead.errors import BadRequest, NotFound
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.world import World
 
 SWITCH = {"true": True, "false": False, "1": True, "0": False}
@@ -60,7 +60,9 @@ def read(world: World, incoming: Incoming, view: View) -> tuple[str, Said]:
     asked, options = view.model, view.options
     own = incoming.caller.defaults
     knobs = stated(incoming.headers, options)
-    preferences = preferred(view.preferences(), view.fallbacks()) if isinstance(view, ChatView) else {}
+    preferences = {}
+    if isinstance(view, ChatView) and view.prefers:
+        preferences = preferred(view.preferences(), view.fallbacks())
     if "?" in asked or asked.endswith(tuple(SUFFIXES)):
         asked, more = suffixed(asked, world)
         knobs = {**more, **knobs}
@@ -114,12 +116,17 @@ def _intended(world: World, name: str, knobs: Mapping[str, str]) -> dict[str, st
     return {**intent, **knobs}
 
 
-def stated(headers: Mapping[bytes, bytes], options: Options | None) -> dict[str, str]:
+def in_headers(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    return {
+        name[len(PREFIX) :].decode("latin-1"): value.decode("latin-1").strip()
+        for name, value in headers.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def stated(headers: Headers, options: Options | None) -> dict[str, str]:
     """Knob -> what header or body say of it; the header counts."""
-    found: dict[str, str] = {}
-    for name, value in headers.items():
-        if name.startswith(PREFIX):
-            found[name[11:].decode("latin-1")] = value.decode("latin-1").strip()
+    found = dict(headers.once(in_headers))
     if options is not None:
         for field, wish in msgspec.structs.asdict(options).items():
             key = field.replace("_", "-")

@@ -18,10 +18,11 @@ from fairlead.classify.tasks import TASKS
 from fairlead.config import intents, sensitivity
 from fairlead.config.choosing import Plan, Tenant
 from fairlead.config.schema import Coding as CodingPreset
-from fairlead.config.schema import Config, Key
+from fairlead.config.schema import Config, Health, Key
 from fairlead.core.agents import Agent, Group
 from fairlead.core.call import Caller
 from fairlead.core.coding import Coding
+from fairlead.core.health import HealthSettings
 from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
 from fairlead.core.table import Rule
@@ -54,12 +55,15 @@ class World(msgspec.Struct, frozen=True):
     endpoints: Mapping[str, Endpoint]
     keys: Mapping[bytes, Keyholder]
     """By digest; empty means that nobody has to show one."""
+    shared: bool
+    """Whether several tenants stand behind the accounts at the providers."""
     pads: Pads
     baseline: str
     """The model that savings are measured against."""
     baseline_channel: Channel | None
     coding: Coding | None
     request_timeout: float
+    health: HealthSettings = HealthSettings()
     routes: tuple[Rule, ...] = ()
     agents: Mapping[str, Agent | Group] = {}
     intents: Mapping[str, Mapping[str, str]] = {}
@@ -101,11 +105,13 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         default_policy=config.policy.default,
         endpoints=endpoints,
         keys={digest(pads, key.key.reveal().encode()): _holder(key, config, snapshot) for key in config.keys},
+        shared=len({key.tenant for key in config.keys}) > 1,
         pads=pads,
         baseline=baseline,
         baseline_channel=snapshot.models[baseline].channels[0] if baseline else None,
         coding=None if config.coding is None else _coding(config.coding),
         request_timeout=config.server.request_timeout,
+        health=_health(config.health),
         routes=registry_policies.routes(config),
         agents=_agents(config),
         intents=_intents(config),
@@ -115,6 +121,16 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         detector=_detector(config),
         classifier=_classifier(config, snapshot),
         timezones={name: ZoneInfo(tenant.timezone) for name, tenant in config.tenants.items()},
+    )
+
+
+def _health(given: Health) -> HealthSettings:
+    return HealthSettings(
+        failures=given.failures,
+        successes=given.successes,
+        ejection=given.ejection,
+        longest=given.longest,
+        probe_every=given.probe_every,
     )
 
 
@@ -165,6 +181,7 @@ def _classifier(config: Config, snapshot: Snapshot) -> Asked | None:
         given.alarm_agreement,
         given.alarm_drift,
         (*TASKS, *config.tasks),
+        given.at_once,
     )
 
 
@@ -228,8 +245,11 @@ def _holder(key: Key, config: Config, snapshot: Snapshot) -> Keyholder:
 
 
 def _models(snapshot: Snapshot, *lists: tuple[str, ...] | None) -> frozenset[str] | None:
-    found = (snapshot.resolve(name) for name in _narrowest(*lists) or ())
-    return None if _narrowest(*lists) is None else frozenset(model.name for model in found if model is not None)
+    names = _narrowest(*lists)
+    if names is None:
+        return None
+    found = (snapshot.resolve(name) for name in names)
+    return frozenset(model.name for model in found if model is not None)
 
 
 def _narrowest(*lists: tuple[str, ...] | None) -> frozenset[str] | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from fairlead.config import choosing, schema
 from fairlead.core.policies import STRATEGIES
-from fairlead.core.policy import Cascade, Policy, Tier, Weights
+from fairlead.core.policy import Cascade, Handling, Policy, Tier, Weights
 from fairlead.core.table import Effort, Match, Rule, Settings
 from fairlead.errors import ConfigError
 from fairlead.registry.digest import digest, nano
@@ -80,8 +80,14 @@ def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
             commercial=given.commercial,
             critical=given.critical,
             stay=given.stay,
+            handling=_handling(given, config),
         )
     )
+
+
+def _handling(given: schema.Policy, config: schema.Config) -> Handling:
+    retries = config.server.retries if given.retries is None else given.retries
+    return Handling(retries, given.hedge_ms, given.balance, given.spread, frozenset(given.failover_on))
 
 
 def _floors(given: Mapping[str, float], config: schema.Config) -> dict[str, float]:

@@ -132,4 +132,5 @@ def _lost_attempt(intent: Intent) -> Attempt:
         currency=intent.currency,
         move="first" if intent.number <= 1 else "failover",
         tier=intent.tier,
+        purse=intent.policy,
     )

@@ -227,7 +227,7 @@ class Projection:
         for part in self._cut(attempts):
             self._run(_insert("attempts", ATTEMPT_COLUMNS, len(part)), list(chain.from_iterable(part)))
         paid = [
-            (at + index, attempt.started_ms, record.tenant, record.policy, attempt.tier, attempt.cost)
+            (at + index, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.cost)
             for at, record, _ in chunk
             for index, attempt in enumerate(record.attempts)
             if attempt.tier

@@ -26,17 +26,7 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
 
 
 def scored(targets: list[Target], ask: Ask) -> list[Target]:
-    """The same targets with their scores, in their order."""
-    return [
-        Target(
-            target.model, target.channels, target.expected, score, parts, target.tier, target.thinking, target.downgraded
-        )
-        for target, (score, parts) in zip(targets, scores(targets, ask), strict=True)
-    ]  # fmt: skip
-
-
-def scores(targets: list[Target], ask: Ask) -> list[tuple[float, Parts]]:
-    """Score and what it is made of, target by target."""
+    """The same targets with their scores and what these are made of, in their order."""
     weights = ask.policy.weights
     health = ask.conditions.health
     whole = weights.quality + weights.cost + weights.latency or 1.0
@@ -46,7 +36,7 @@ def scores(targets: list[Target], ask: Ask) -> list[tuple[float, Parts]]:
     least_cost = min(costs, default=0) + FREE
     least_latency = min(latencies, default=0) + 1
     usual_latency = sum(least_latency / (ms + 1) for ms in latencies) / len(latencies) if latencies else 1.0
-    found: list[tuple[float, Parts]] = []
+    found: list[Target] = []
     for target in targets:
         expected = target.expected
         quality = UNKNOWN_QUALITY if expected.quality is None else expected.quality
@@ -59,7 +49,11 @@ def scores(targets: list[Target], ask: Ask) -> list[tuple[float, Parts]]:
             if answered < 1.0:
                 score *= answered
                 parts = (*parts, ("health", answered))
-        found.append((score, parts))
+        found.append(
+            Target(
+                target.model, target.channels, expected, score, parts, target.tier, target.thinking, target.downgraded
+            )
+        )  # fmt: skip
     return found
 
 

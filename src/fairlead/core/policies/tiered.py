@@ -14,7 +14,7 @@ from fairlead.core.ask import Ask
 from fairlead.core.cost import plain, worst_cost
 from fairlead.core.plan import Rejection, Target
 from fairlead.core.policies.behind import listed_behind
-from fairlead.core.policy import Tier
+from fairlead.core.policy import Tier, payer
 from fairlead.core.table import holds
 
 MIN_QUALITY = 0.0
@@ -43,19 +43,29 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
             borne = (target for target in others if bears(ask, tier, target))
             ordered += (msgspec.structs.replace(target, tier=tier.name) for target in borne)
     if ordered or not spent:
-        ordered += _fallbacks(ordered, targets, ask)
+        ordered += charged(listed_behind(ordered, targets, ask), ask, rejected)
     _left_out(targets, ordered, ask, rejected)
     return ordered
 
 
-def _fallbacks(ordered: list[Target], targets: list[Target], ask: Ask) -> list[Target]:
-    found = []
-    for target in listed_behind(ordered, targets, ask):
-        tiers = [tier for tier in ask.policy.tiers if target.model.name in tier.models]
-        bearing = next((tier.name for tier in tiers if bears(ask, tier, target)), "")
-        if bearing or not tiers:
-            found.append(msgspec.structs.replace(target, tier=bearing))
-    return found
+def charged(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
+    """Those that another way of choosing came to, each on the bill of the highest of its tiers that bears it. A key
+    whose own policy has budgets gets nothing beside them but what that policy lists."""
+    tiers = ask.policy.tiers
+    closed = ask.call.caller.policy is not None and any(tier.budget is not None for tier in tiers)
+    kept = []
+    for target in targets:
+        name = target.model.name
+        own = [tier for tier in tiers if name in tier.models]
+        bearing = next((tier.name for tier in own if bears(ask, tier, target)), "")
+        if bearing or (not own and (not closed or name in ask.policy.fallbacks)):
+            kept.append(msgspec.structs.replace(target, tier=bearing))
+        elif own:
+            rejected.append(_over(ask, own[-1], target))
+        else:
+            words = f"it is in no tier of policy {payer(ask.policy)}, which pays for this key"
+            rejected.append(Rejection(name, "", "outside_policy", words))
+    return kept
 
 
 def place(ask: Ask) -> int:

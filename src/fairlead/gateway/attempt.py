@@ -1,0 +1,271 @@
+"""One attempt: a plan's candidate is asked, until there is content worth giving to the client, or none to come.
+
+Whatever becomes of it ends in `close`, which puts it on the books and gives back what was held for it: the tier's
+budget, the claim on the channel, its place in the balance.
+"""
+
+from __future__ import annotations
+
+import time
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from fairlead.core.cost import worst_cost
+from fairlead.core.egress import grant
+from fairlead.core.execution import Candidate, Cause, Committed, Event, Failed, Skipped
+from fairlead.core.record import Attempt, Intent, Outcome, Usage
+from fairlead.core.throttle import backoff
+from fairlead.dialects.dialect import Reader
+from fairlead.dialects.translate import Losses
+from fairlead.errors import BadRequest, Forbidden
+from fairlead.gateway.account import charge, intent
+from fairlead.gateway.answering import reader_for, whole
+from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error
+from fairlead.gateway.health import Entry
+from fairlead.gateway.tiers import Hold
+from fairlead.providers import limits
+from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
+from fairlead.providers.wires import Wire, outbound, wire_for
+
+if TYPE_CHECKING:
+    from fairlead.gateway.execute import Run
+
+LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
+"""Ways to end an attempt from this side: the provider may go on generating, and bill it."""
+FAULTS = frozenset(("outage", "rate_limit", "slow"))
+"""Causes that speak against a channel."""
+
+
+class Try:
+    """One attempt of a run."""
+
+    __slots__ = (
+        "body", "candidate", "endpoint", "entry", "first_at", "generating", "hold", "intent", "losses", "number", "reader", "reply", "run", "sent_at", "status", "usage",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, number: int, candidate: Candidate) -> None:
+        self.run = run
+        self.number = number
+        self.candidate = candidate
+        self.endpoint: Endpoint = run.world.endpoints[candidate.channel.provider]
+        self.body = b""
+        self.entry: Entry | None = None
+        self.first_at = self.sent_at = 0.0
+        self.generating = False
+        """Whether the provider was asked and may still be at work, whatever became of its answer."""
+        self.hold: Hold | None = None
+        self.intent: Intent | None = None
+        self.losses: Losses | None = None
+        self.reader: Reader | None = None
+        self.reply: Reply | None = None
+        self.status = 0
+        self.usage: Usage | None = None
+
+    async def start(self) -> Event:
+        """Up to the first content of a stream, or a whole answer."""
+        run, call, endpoint = self.run, self.run.call, self.endpoint
+        candidate, channel = self.candidate, self.candidate.channel
+        wire = wire_for(call, endpoint)
+        try:
+            permit = grant(call, channel)
+            if wire is None:
+                return self.failed(0, f"{endpoint.name} does not serve {call.dialect}", kind="untranslatable")
+            if wire.dialect != call.dialect:
+                self.losses = Losses(wire.dialect, call.wishes.strict)
+            target = candidate.target
+            sent = outbound(call, target.model, channel, endpoint, wire, self.losses, target.thinking)
+        except Forbidden as refused:
+            return self.failed(0, refused.message)
+        except BadRequest as problem:
+            return self.failed(0, problem.message, kind="untranslatable")
+        if target.tier and not self._held():
+            return self.failed(0, f"tier {target.tier} has nothing left today", "budget", kind="tier_budget")
+        entered = run.runtime.health.enter(channel, further=self.number > 1, anyway=run.plan.last_resort)
+        if isinstance(entered, str):
+            return self._skipped(entered)
+        self.entry = entered
+        at_ms = run.began if self.number == 1 else time.time_ns() // 1_000_000
+        planned = intent(call, run.plan, candidate, self.number, at_ms)
+        run.runtime.ledger.intend(planned)
+        self.intent = planned
+        self.sent_at = monotonic()
+        if self.number == 1:
+            run.overhead = self.sent_at - run.received
+        try:
+            reply = self.reply = await run.runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
+            self.status = reply.status
+            if reply.status != 200:
+                self.generating = False
+                return self._refused(reply, await read_error(reply))
+            if call.stream:
+                return await self._first_content(reply, wire)
+            body = reply.whole()
+            if body is None:
+                body = await reply.body()
+        except UpstreamBroken as broken:
+            answering = self.status == 200
+            self.generating = self.generating and (answering or (not self.status and broken.reason in LEFT_RUNNING))
+            kind = "stale" if broken.reason == "stale" else ""
+            return self.failed(self.status, str(broken), kind=kind, passing=broken.reason in PASSING)
+        self.generating = False
+        self.first_at = monotonic()
+        return self._answered(body, wire)
+
+    def _answered(self, body: bytes, wire: Wire) -> Event:
+        run = self.run
+        found = whole(run.call, wire.dialect, body, self.candidate.channel.model, self.losses)
+        self.body, self.usage = found.body, found.usage
+        if found.error:
+            return self.failed(200, found.error, found.cause, body)
+        if found.ending in run.plan.handling.failover_on:
+            run.spare(self)
+            return self.failed(200, f"the answer was {found.ending}", found.cause, body)
+        self._well()
+        return Committed(self.number)
+
+    def _well(self) -> None:
+        if self.entry is not None:
+            self.run.runtime.health.answered(self.entry)
+
+    def _sent(self) -> None:
+        self.generating = True
+
+    async def _first_content(self, reply: Reply, wire: Wire) -> Event:
+        """Reads on until there is something worth giving to the client; nothing is given before."""
+        reader = self.reader = reader_for(self.run.call, wire.dialect, self.endpoint, self.candidate.channel.model)
+        while True:
+            piece = await reply.read()
+            self.body = reader.feed(piece) if piece else reader.end()
+            if reader.error:
+                self.generating = False
+                self.usage = reader.usage
+                reply.abort()
+                return self.failed(200, reader.error)
+            if reader.committed:
+                self.first_at = monotonic()
+                self._well()
+                return Committed(self.number)
+            if not piece or reader.done:
+                self.generating = False
+                self.usage = reader.usage
+                return self.failed(200, "the provider's stream ended without content", "empty")
+
+    def _refused(self, reply: Reply, body: bytes) -> Event:
+        """The provider answered with an error status. Some repeat the key they were sent."""
+        status = reply.status
+        body = masked(body, self.endpoint)
+        words = f"HTTP {status}: {body[:300].decode('utf-8', 'replace')}"
+        after = limits.retry_after(reply.headers, time.time())
+        cause: Cause = "rate_limit" if status == 429 else "outage"
+        final = status in CALLERS_FAULT
+        return self.failed(status, words, cause, body, after, final, passing=status in PASSING)
+
+    def _skipped(self, words: str) -> Event:
+        """It is not asked at all."""
+        self._give_back(0)
+        self.run.failures.append(Failure(self.candidate, 0, words, kind="skipped"))
+        return Skipped(self.number)
+
+    def failed(
+        self,
+        status: int,
+        words: str,
+        cause: Cause = "outage",
+        body: bytes = b"",
+        retry_after: float | None = None,
+        final: bool = False,
+        kind: str = "",
+        passing: bool = False,
+    ) -> Event:
+        """`passing`: what may be better in a moment."""
+        run = self.run
+        run.failures.append(Failure(self.candidate, status, words, body, retry_after, kind))
+        if not final and not kind:
+            run.runtime.complain(self.candidate.channel.id, status, words)
+        if self.entry is not None and cause in FAULTS and not final and not kind:
+            run.runtime.health.failed(self.entry, f"HTTP {status}" if status not in (0, 200) else words, retry_after)
+        # What a provider said may hold a key or the prompt: it is told to the caller, never written down.
+        self.close("failed", f"HTTP {status}" if status not in (0, 200) else words)
+        wait = None
+        if passing:
+            wait = backoff(self.number, run.plan.seed, retry_after or 0.0)
+        return Failed(self.number, cause, final, kind == "stale", wait, run.left())
+
+    def abort(self) -> None:
+        if self.reply is not None:
+            self.reply.abort()
+
+    # ---- the books
+
+    def _held(self) -> bool:
+        """Whether the tier's budget bears the most that this may come to, which is then held."""
+        run, candidate = self.run, self.candidate
+        call, target = run.call, candidate.target
+        price, shape = candidate.channel.price_at(call.facts.at), call.view.shape()
+        room = max(shape.max_output or 0, 0)
+        most = worst_cost(price, target.expected.input_tokens, room, target.model.max_output) * max(shape.answers, 1)
+        policy = run.world.policies[run.plan.purse]
+        self.hold = run.runtime.tiers.hold(call.caller.tenant, policy, target.tier, most, time.time())
+        return self.hold is not None
+
+    def close(self, outcome: Outcome, error: str) -> Attempt | None:
+        """It is over: what it used and cost. None where it was never made, or is closed already."""
+        intent, run = self.intent, self.run
+        if intent is None:
+            self._give_back(0)
+            return None
+        self.intent = None
+        ended = monotonic()
+        if self.usage is None and self.reader is not None:
+            self.reader.end()
+            self.usage = self.reader.usage
+        usage = self.usage
+        if usage is None:
+            usage = self._estimated_usage(intent, outcome)
+        price = self.candidate.channel.price_at(run.call.facts.at)
+        run.priced = run.priced and price is not None
+        lines, cost = charge(price, usage)
+        attempt = Attempt(
+            intent.attempt,
+            intent.number,
+            intent.model,
+            intent.channel,
+            intent.provider,
+            intent.region,
+            outcome,
+            self.status,
+            error[:500],
+            intent.at_ms,
+            int((self.first_at - self.sent_at) * 1000) if self.first_at else -1,
+            int((ended - self.sent_at) * 1000),
+            usage,
+            lines,
+            cost,
+            intent.currency,
+            self.candidate.move,
+            intent.tier,
+            intent.policy,
+            self.candidate.why,
+        )
+        run.attempts.append(attempt)
+        self._give_back(cost)
+        return attempt
+
+    def _give_back(self, cost: int) -> None:
+        """What was held or taken for it, once."""
+        hold, self.hold = self.hold, None
+        if hold is not None:
+            self.run.runtime.tiers.settle(hold, cost)
+        entry, self.entry = self.entry, None
+        if entry is not None:
+            took = (self.first_at - self.sent_at) * 1000 if self.first_at else None
+            self.run.runtime.health.left(entry, took)
+
+    def _estimated_usage(self, intent: Intent, outcome: Outcome) -> Usage:
+        """No usage came. A refusal costs nothing; what was delivered, or left running at the provider, is estimated."""
+        reader = self.reader
+        if reader is not None and (reader.committed or self.generating):
+            return Usage(intent.input_tokens, reader.estimate, estimated=True)
+        if outcome == "ok" or self.generating:
+            return Usage(intent.input_tokens, intent.output_tokens, estimated=True)
+        return Usage()

@@ -1,0 +1,128 @@
+"""How the channels are: who may be asked just now, how much each bears, and how often what failed may be tried again.
+
+Everything that is asked of a provider enters here and leaves here, once, whatever becomes of it. The rules are pure
+(`core.health`, `core.balance`, `core.throttle`); this file gives them the time and tells the audit what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from time import monotonic
+
+import msgspec
+
+from fairlead.core.balance import Loads, order
+from fairlead.core.health import Breakers, Change, Claim, HealthSettings
+from fairlead.core.health import Health as State
+from fairlead.core.model import Channel
+from fairlead.core.plan import Plan
+from fairlead.core.throttle import Throttle
+
+
+class Entry(msgspec.Struct):
+    """One attempt at a channel, from its beginning to its end."""
+
+    channel: str
+    claim: Claim
+    throttle: Throttle
+    ok: bool | None = None
+    """What it said of the channel; None for nothing."""
+
+
+class Health:
+    def __init__(
+        self,
+        settings: HealthSettings,
+        channels: Iterable[str],
+        changed: Callable[[Change], None],
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self.now = now
+        self.breakers = Breakers(settings, Random())
+        self.breakers.watch(channels, now())
+        self.loads = Loads()
+        self._throttles: dict[str, Throttle] = {}
+        self._changed = changed
+
+    def enter(self, channel: Channel, *, further: bool = False, anyway: bool = False) -> Entry | str:
+        """`further`: others were tried before, so that the provider's retry budget has to allow it. `anyway`: nobody
+        else is left. A text says why it is not to be asked."""
+        throttle = self.throttle(channel.provider)
+        if further and not throttle.allows():
+            return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
+        claim = self.breakers.claim(channel.id, self.now(), anyway=anyway)
+        if claim is None:
+            return "it has failed of late and is left alone for a while"
+        self.loads.began(channel.id)
+        return Entry(channel.id, claim, throttle)
+
+    def answered(self, entry: Entry) -> None:
+        if entry.ok is None:
+            entry.ok = True
+            entry.throttle.answered()
+            change = self.breakers.answered(entry.claim, self.now())
+            if change is not None:
+                self._changed(change)
+
+    def failed(self, entry: Entry, fault: str, retry_after: float | None) -> None:
+        """It was the provider's fault."""
+        if entry.ok is None:
+            entry.ok = False
+            entry.throttle.failed()
+            change = self.breakers.failed(entry.claim, self.now(), fault, retry_after or 0.0)
+            if change is not None:
+                self._changed(change)
+
+    def left(self, entry: Entry, ms: float | None) -> None:
+        """It is over. `ms` is what an answer took."""
+        if entry.ok is None:
+            self.breakers.abandoned(entry.claim)
+        self.loads.ended(entry.channel, self.now(), ms, entry.ok)
+
+    def quota(self, channel: str, share: float, resets: float) -> None:
+        self.loads.quota(channel, share, self.now() + resets)
+
+    def throttle(self, provider: str) -> Throttle:
+        found = self._throttles.get(provider)
+        if found is None:
+            found = self._throttles[provider] = Throttle()
+        return found
+
+    def ejected(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Who is not to be asked, and who of them not even as the last resort."""
+        now = self.now()
+        return self.breakers.ejected(now), self.breakers.resting(now)
+
+    def back_in(self, channels: Iterable[str]) -> float:
+        """Seconds until the first of them may be asked again."""
+        return self.breakers.back_in(channels, self.now())
+
+    def balanced(self, plan: Plan) -> tuple[Plan, tuple[tuple[str, float], ...]]:
+        """The plan with its work shared as its policy says: the best models among each other, and the channels of each
+        model; and what they were judged by."""
+        way, spread = plan.handling.balance, plan.handling.spread
+        judged: dict[str, float] = {}
+        targets = []
+        for target in (target for step in plan.steps for target in step.targets):
+            ordered = self._order(way, [channel.id for channel in target.channels], plan.seed, judged)
+            by_id = {channel.id: channel for channel in target.channels}
+            targets.append(msgspec.structs.replace(target, channels=tuple(by_id[one] for one in ordered)))
+        if spread > 1 and not plan.named and not plan.rule:
+            by_first = {target.channels[0].id: target for target in targets[:spread]}
+            ordered = self._order(way, list(by_first), plan.seed, judged)
+            targets[: len(by_first)] = [by_first[one] for one in ordered]
+        steps, at = [], 0
+        for step in plan.steps:
+            end = at + len(step.targets)
+            steps.append(msgspec.structs.replace(step, targets=tuple(targets[at:end])))
+            at = end
+        return msgspec.structs.replace(plan, steps=tuple(steps)), tuple(judged.items())
+
+    def _order(self, way: str, channels: list[str], seed: int, judged: dict[str, float]) -> tuple[str, ...]:
+        found = order(way, channels, self.loads, self.now(), seed)
+        judged.update(found.inputs)
+        return found.channels
+
+    def states(self) -> list[State]:
+        return self.breakers.healths(self.now())
