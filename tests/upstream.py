@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
 
 CUT = object()
 """Close the connection properly (FIN)."""
@@ -140,8 +143,7 @@ class _Connection(asyncio.Protocol):
         self.writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.upstream.connections.add(self)
         self.upstream.accepted += 1
         if self.upstream.deaf:
@@ -175,7 +177,7 @@ class _Connection(asyncio.Protocol):
             return
         self.buffer = rest[length:]
         path = head.split(b" ")[1].decode()
-        seat = path.split("/")[1]
+        seat = urlsplit(path).path.split("/")[1]
         self.seen = Seen(seat, path, head, rest[:length], self.upstream.next_play(seat, rest[:length]))
         self.upstream.calls.append(self.seen)
         self.playing = asyncio.get_running_loop().create_task(self.play(self.seen))
@@ -238,9 +240,12 @@ class Upstream:
 
 
 @asynccontextmanager
-async def scripted() -> AsyncIterator[Upstream]:
+async def scripted(
+    host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Upstream]:
     upstream = Upstream()
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(upstream), "127.0.0.1", 0)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(upstream), host, port, ssl=tls)
     upstream.port = server.sockets[0].getsockname()[1]
     try:
         yield upstream

@@ -12,7 +12,8 @@ from typing import cast
 import pytest
 
 from fairlead.core.egress import grant
-from fairlead.gateway.transport import HttpReply, HttpUpstream
+from fairlead.gateway.connections import HttpReply
+from fairlead.gateway.transport import HttpUpstream
 from fairlead.providers.wire import Endpoint, UpstreamBroken
 from tests.gateway.test_transport import CHANNEL, OUTBOUND, call
 from tests.server.serving import question, serving, soon, within_a_second
@@ -30,6 +31,7 @@ from tests.upstream import (
     completion,
     event,
     events,
+    plain,
     scripted,
     stream,
 )
@@ -239,7 +241,7 @@ NEVER: dict[str, list[Step]] = {
 async def test_an_answer_that_never_ends_behind_its_end_mark_loses_its_connection(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fairlead.gateway.transport.LINGER_SECONDS", 0.2)
+    monkeypatch.setattr("fairlead.gateway.connections.LINGER_SECONDS", 0.2)
     async with serving(tmp_path / "s") as server:
         server.upstream.push("one", stream([*events(), *NEVER[name]], end=False))
         began = monotonic()
@@ -252,3 +254,113 @@ async def test_an_answer_that_never_ends_behind_its_end_mark_loses_its_connectio
         assert (await server.record(response)).outcome == "ok"
         assert (await server.chat()).status == 200
         assert server.upstream.accepted == 2
+
+
+# ---- how an answer is framed
+
+HELLO = b"hello"
+FRAMED: dict[str, tuple[list[Step], bytes, bool]] = {
+    "length": ([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"], HELLO, True),
+    "chunks": ([STREAM_HEAD + chunk(b"hel") + chunk(b"lo") + b"0\r\n\r\n"], HELLO, True),
+    "trailer": ([STREAM_HEAD + chunk(HELLO) + b"0\r\nRetry-After: 9\r\nX: y\r\n\r\n"], HELLO, True),
+    "chunk extension": ([STREAM_HEAD + b"5;x=y\r\nhello\r\n0\r\n\r\n"], HELLO, True),
+    "interim answers": (
+        [
+            b"HTTP/1.1 100 Go\r\nRetry-After: 9\r\n\r\n",
+            0.01,
+            b"HTTP/1.1 103 Hints\r\nLink: <x>\r\n\r\n",
+            plain(200, HELLO),
+        ],
+        HELLO,
+        True,
+    ),
+    "204": ([b"HTTP/1.1 204 No Content\r\n\r\n"], b"", True),
+    "304": ([b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"], b"", True),
+    "no reason": ([b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello"], HELLO, True),
+    "last of its connection": (
+        [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"],
+        HELLO,
+        False,
+    ),
+    "up to the end": ([b"HTTP/1.1 200 OK\r\n\r\nhel", 0.01, b"lo", CUT], HELLO, False),
+    "1.0": ([b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"], HELLO, False),
+    "1.0 up to the end": ([b"HTTP/1.0 200 OK\r\n\r\nhello", CUT], HELLO, False),
+}
+
+
+@pytest.mark.parametrize("name", FRAMED)
+@pytest.mark.parametrize("bytewise", [False, True])
+async def test_an_answer_is_read_however_it_is_framed(name: str, bytewise: bool) -> None:
+    steps, body, kept = FRAMED[name]
+    if bytewise:
+        steps = [piece for step in steps for piece in (_bytes(step) if isinstance(step, bytes) else [step])]
+    async with sending() as one:
+        one.upstream.push("one", Play(steps))
+        reply = await one.send()
+        assert await reply.body() == body
+        assert b"retry-after" not in reply.headers
+        assert await (await one.send()).body() == completion()
+        assert one.upstream.accepted == (1 if kept else 2)
+
+
+def _bytes(step: bytes) -> list[bytes]:
+    return [step[at : at + 1] for at in range(len(step))]
+
+
+MISFRAMED = {
+    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "chunks and length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "a list of lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello!",
+    "a length below zero": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+    "a length beyond counting": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nhello",
+    "a folded header": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
+    "a bare line end": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+    "a return within a value": b"HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\nContent-Length: 5\r\n\r\nhello",
+    "a NUL within a value": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 5\r\n\r\nhello",
+    "a space behind a name": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",
+    "chunks of something": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "something else than chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
+    "no size of a chunk": STREAM_HEAD + b"x\r\nhello\r\n0\r\n\r\n",
+    "a size beyond counting": STREAM_HEAD + b"fffffffffffffffff\r\nhello",
+    "a chunk that is longer than it says": STREAM_HEAD + b"3\r\nhello\r\n0\r\n\r\n",
+    "no HTTP": b"hello\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", MISFRAMED)
+async def test_an_answer_framed_in_two_ways_or_none_is_a_failure_of_the_protocol(name: str) -> None:  # FAULTS 18
+    async with sending() as one:
+        one.upstream.push("one", Play([MISFRAMED[name], HANG]))
+        with pytest.raises(UpstreamBroken) as broken:
+            await (await one.send()).body()
+        assert broken.value.reason == "protocol"
+        await within_a_second(one.upstream.calls[0].left.wait())
+        assert await (await one.send()).body() == completion()
+        assert one.upstream.accepted == 2
+
+
+BROKEN_OFF: dict[str, list[Step]] = {
+    "length": [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", CUT],
+    "chunks": [STREAM_HEAD + chunk(HELLO), CUT],
+    "the last chunk": [STREAM_HEAD + chunk(HELLO) + b"0\r\n", CUT],
+    "up to the end": [b"HTTP/1.1 200 OK\r\n\r\nhello", 0.05, RST],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_OFF)
+async def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one(name: str) -> None:  # FAULTS 5
+    async with sending() as one:
+        one.upstream.push("one", Play(BROKEN_OFF[name]))
+        with pytest.raises(UpstreamBroken) as broken:
+            await (await one.send()).body()
+        assert broken.value.reason == "cut"
+
+
+async def test_a_connection_nobody_uses_is_closed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:  # FAULTS 40
+    monkeypatch.setattr("fairlead.gateway.pool.IDLE_SECONDS", 0.1)
+    async with sending() as one:
+        assert await (await one.send()).body() == completion()
+        assert len(one.http.pools["one"].open) == 1
+        await soon(lambda: not one.upstream.connections)
+        assert not one.http.pools["one"].open

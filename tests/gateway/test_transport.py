@@ -12,6 +12,7 @@ from fairlead.core.call import Call, Caller, Facts, Wishes
 from fairlead.core.egress import grant
 from fairlead.core.model import Channel
 from fairlead.dialects.openai_chat.native import read_request
+from fairlead.gateway.connections import HIGH_WATER
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.providers.wire import Endpoint, Outbound
 from tests.server.serving import question, serving, soon
@@ -28,8 +29,9 @@ def call() -> Call:
 
 async def test_a_connection_that_was_stopped_at_the_end_of_a_large_answer_goes_on_with_the_next() -> None:  # F20
     async with scripted() as upstream:
-        body = completion("x" * 400_000)
-        upstream.push("one", Play([plain(200, body)]))
+        body = completion("x" * HIGH_WATER)
+        sent = plain(200, body)
+        upstream.push("one", Play([sent[: HIGH_WATER // 2], 0.02, sent[HIGH_WATER // 2 :]]))
         endpoint = Endpoint("one", "openai", "openai_chat", "127.0.0.1", upstream.port, first_byte_timeout=2.0)
         http = HttpUpstream({"one": endpoint})
         permit = grant(call(), CHANNEL)

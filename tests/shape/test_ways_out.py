@@ -13,12 +13,30 @@ import pytest
 from tests.shape.tree import PACKAGE, sources
 from tests.shape.ways_out import callers, calls, functions, network_imports, ways
 
-PROVIDERS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("gateway/transport.py", "Pool.connect"): ("HttpUpstream.send", "Pool.acquire", "Pool.connect"),
+Place = tuple[str, str]
+DIALLED: tuple[Place, ...] = (
+    ("gateway/transport.py", "HttpUpstream.send"),
+    ("gateway/pool.py", "Pool.acquire"),
+    ("gateway/pool.py", "Pool.connect"),
+    ("gateway/connecting.py", "Way.dial"),
+)
+PROVIDERS: dict[Place, tuple[tuple[Place, ...], ...]] = {
+    ("gateway/connecting.py", "Way._straight"): (DIALLED,),
+    ("gateway/connecting.py", "Way._through"): (DIALLED,),
+    ("gateway/addresses.py", "Addresses._join"): (
+        (*DIALLED, ("gateway/connecting.py", "Way._straight"), ("gateway/addresses.py", "Addresses.reach")),
+        (*DIALLED, ("gateway/connecting.py", "Way._through"), ("gateway/addresses.py", "Addresses.reach")),
+        (
+            *DIALLED,
+            ("gateway/connecting.py", "Way._straight"),
+            ("gateway/addresses.py", "Addresses.reach"),
+            ("gateway/addresses.py", "Addresses._race"),
+        ),
+    ),
 }
-"""Where a connection to a provider is opened -> the door, and the functions behind it down to that place."""
+"""Where a connection to a provider is opened -> the ways there: the door, and the functions behind it."""
 
-SINKS: dict[tuple[str, str], str] = {("store/conversations.py", "Conversations._open"): "Conversations.keep"}
+SINKS: dict[tuple[str, str], str] = {("store/shelf.py", "Shelf._open"): "Shelf.keep"}
 """Where a request's content is written -> the function of that file that takes the SinkPermit."""
 
 NO_CONTENT: dict[tuple[str, str], str] = {
@@ -43,8 +61,11 @@ NO_CONTENT: dict[tuple[str, str], str] = {
 NETWORKED: dict[tuple[str, str], str] = {
     ("cli/books.py", "http"): "the socket in the state directory",
     ("cli/books.py", "socket"): "the socket in the state directory",
-    ("gateway/transport.py", "httptools"): "the door to the providers",
-    ("gateway/transport.py", "ssl"): "the door to the providers",
+    ("gateway/addresses.py", "socket"): "behind the door to the providers",
+    ("gateway/connecting.py", "socket"): "the name of an error",
+    ("gateway/connecting.py", "ssl"): "behind the door to the providers",
+    ("gateway/connections.py", "httptools"): "behind the door to the providers",
+    ("gateway/connections.py", "socket"): "how a connection is ended",
     ("gateway/endpoints.py", "ssl"): "checks a file of authorities",
     ("server/connection.py", "httptools"): "the listener",
     ("server/connection.py", "socket"): "the listener",
@@ -58,8 +79,9 @@ UPSTREAMS = {
     ("providers/simulated/upstream.py", "SimulatedUpstream.send"),
 }
 GRANTING = {
-    ("gateway/execute.py", "Run._dispatch", "grant"),
+    ("gateway/attempt.py", "Try.start", "grant"),
     ("gateway/conversations.py", "answer", "grant_sink"),
+    ("gateway/idempotency.py", "Once._record", "grant_sink"),
 }
 """Where permits are asked for."""
 KEEPING_ROOMS = ("cache", "memory", "telemetry")
@@ -134,15 +156,17 @@ def test_a_line_of_the_tables_is_about_nothing() -> None:
 
 
 def test_a_door_to_a_provider_opens_without_a_permit() -> None:  # M3.7
-    for (file, place), (door, *behind) in PROVIDERS.items():
-        source = FILES[file]
-        assert permit_of(source, door) == "EgressPermit", door
-        assert behind[-1] == place
-        for outer, inner in zip((door, *behind), behind, strict=False):
-            method = inner.rpartition(".")[2]
-            assert callers(source, method) <= {outer}, inner
-            others = {name: callers(text, method) for name, text in FILES.items() if name.startswith("gateway/")}
-            assert {name for name, found in others.items() if found} <= {file}, inner
+    steps: dict[Place, set[Place]] = {}
+    for place, led in PROVIDERS.items():
+        for file, door in {way[0] for way in led}:
+            assert permit_of(FILES[file], door) == "EgressPermit", door
+        for way in led:
+            for outer, inner in zip(way, (*way[1:], place), strict=True):
+                steps.setdefault(inner, set()).add(outer)
+    for (_, inner), outer in steps.items():
+        method = inner.rpartition(".")[2]
+        rooms = {name: text for name, text in FILES.items() if name.startswith("gateway/")}
+        assert {(name, found) for name, text in rooms.items() for found in callers(text, method)} == outer, inner
 
 
 def test_somebody_else_takes_a_kept_connection() -> None:  # M3.7

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from fairlead.config.schema import Provider
 from fairlead.errors import ConfigError
+from fairlead.gateway.proxies import proxy_for
 from fairlead.providers.deltas import DELTAS, PLAIN
-from fairlead.providers.wire import Endpoint
+from fairlead.providers.wire import Endpoint, Proxy
 from fairlead.version import __version__
 
 SHORTEST_SECRET = 8
 VERSIONED = re.compile(r"/v[0-9]\w*$")
 
 
-def endpoint(name: str, provider: Provider) -> Endpoint:
-    """One provider, with all that can be known of its requests before there is one."""
+def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.environ) -> Endpoint:
+    """One provider, with all that can be known of its requests before there is one. `environ` may name a proxy."""
     if provider.kind == "simulated":
-        dialects, own = frozenset({"embeddings"}), provider.is_self_hosted
-        return Endpoint(name, provider.kind, "openai_chat", dialects=dialects, self_hosted=own, simulated=True)
+        return Endpoint(
+            name,
+            provider.kind,
+            "openai_chat",
+            dialects=frozenset({"embeddings"}),
+            self_hosted=provider.is_self_hosted,
+            simulated=True,
+        )
     # Behind an address of one's own anything may speak the plain wire; only the provider itself has its ways.
     own = provider.kind == "openai" and provider.base_url is not None
     delta = PLAIN if own else DELTAS[provider.kind]
@@ -40,7 +49,11 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
     host = url.hostname or ""
     port = url.port or (443 if tls else 80)
     usual = port == (443 if tls else 80)
-    headers = _headers(provider, delta.key_header, host, "" if usual else f":{port}")
+    written = (f"[{host}]" if ":" in host else host) + ("" if usual else f":{port}")
+    headers = _rendered(name, _headers(provider, delta.key_header, written))
+    proxy = proxy_for(name, provider.proxy, host, port, tls, environ)
+    if proxy is not None and not tls:
+        prefix, headers = f"http://{written}{prefix}", headers + proxy.authorization
     _check_tls(name, provider)
     return Endpoint(
         name=name,
@@ -51,11 +64,12 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
         port=port,
         tls=tls,
         prefix=prefix,
-        headers=_rendered(name, headers),
-        secrets=_secrets(provider),
+        headers=headers,
+        secrets=_secrets(provider, proxy),
         self_hosted=provider.is_self_hosted,
         ca_file=provider.ca_file or "",
         verify=provider.verify,
+        proxy=proxy,
         max_tokens_field=provider.max_tokens_field or delta.max_tokens_field,
         stream_usage=delta.stream_usage if provider.stream_usage is None else provider.stream_usage,
         connect_timeout=provider.connect_timeout,
@@ -65,10 +79,10 @@ def endpoint(name: str, provider: Provider) -> Endpoint:
     )
 
 
-def _headers(provider: Provider, key_header: str, host: str, port: str) -> dict[str, str]:
-    """What every request to it carries. `port` is written as it stands behind the host; empty for the usual one."""
+def _headers(provider: Provider, key_header: str, host: str) -> dict[str, str]:
+    """What every request to it carries. `host` is as it is written there, with the port unless it is the usual one."""
     headers = {
-        "Host": (f"[{host}]" if ":" in host else host) + port,
+        "Host": host,
         "User-Agent": f"fairlead/{__version__}",
         "Accept": "*/*",
         "Accept-Encoding": "identity",
@@ -83,9 +97,10 @@ def _headers(provider: Provider, key_header: str, host: str, port: str) -> dict[
     return headers
 
 
-def _secrets(provider: Provider) -> tuple[bytes, ...]:
+def _secrets(provider: Provider, proxy: Proxy | None) -> tuple[bytes, ...]:
     """What must never be read in a provider's own words. Shorter ones are no secrets, and stand in ordinary text."""
     revealed = [secret.reveal() for secret in (provider.api_key, *provider.headers.values()) if secret is not None]
+    revealed += () if proxy is None else proxy.secrets
     long = [text for text in revealed if len(text) >= SHORTEST_SECRET]
     # In JSON a slash may be written with a backslash.
     return tuple(text.encode() for text in dict.fromkeys((*long, *(text.replace("/", "\\/") for text in long))))

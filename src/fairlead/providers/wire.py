@@ -15,6 +15,21 @@ import msgspec
 from fairlead.core.egress import EgressPermit
 
 
+class Proxy(msgspec.Struct, frozen=True):
+    """What stands between us and a provider."""
+
+    host: str
+    port: int
+    tls: bool = False
+    authorization: bytes = b""
+    """The rendered header line that says who we are, where it wants to know. Never logged."""
+    secrets: tuple[str, ...] = ()
+    """What is secret in that line."""
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.host}:{self.port})"
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """One configured provider."""
 
@@ -26,7 +41,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     port: int = 0
     tls: bool = False
     prefix: str = ""
-    """Path before the operation's own, without a trailing slash."""
+    """Path before the operation's own, without a trailing slash; a whole address where a proxy is asked for it."""
     headers: bytes = b""
     """Rendered header lines sent with every request, key included. Never logged."""
     dialects: frozenset[str] = frozenset()
@@ -39,6 +54,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     ca_file: str = ""
     verify: bool = True
     simulated: bool = False
+    proxy: Proxy | None = None
     max_tokens_field: str = ""
     """The name this provider wants for the output limit; empty leaves the caller's own."""
     stream_usage: bool = True
@@ -116,5 +132,5 @@ class UpstreamBroken(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
-        """connect, connect_timeout, first_byte_timeout, idle_timeout, cut, protocol, stale, too_large, tls"""
+        """connect, connect_timeout, first_byte_timeout, idle_timeout, cut, protocol, proxy, stale, too_large, tls"""
         self.detail = detail

@@ -1,0 +1,327 @@
+"""One HTTP/1.1 connection to a provider and the answer that arrives on it, straight on asyncio.Protocol and httptools.
+
+A reply wakes its reader once for each read from the socket, when all of it is parsed; nothing is copied that need not
+be, nothing is held that the reader could have. The parser is the strict one: an answer framed in two ways, folded
+headers and bare line ends are failures of the protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from fairlead.providers.wire import Reply, UpstreamBroken
+
+if TYPE_CHECKING:
+    from fairlead.gateway.pool import Pool
+
+HIGH_WATER = 64 * 1024
+"""Bytes a reply may buffer before its connection stops reading."""
+MAX_BODY = 64 * 1024 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+NO_HEADERS: Mapping[bytes, bytes] = {}
+LINGER_SECONDS = 1.0
+"""How long an answer that has said all may take to end before its connection is given up."""
+
+
+async def read_all(reply: Reply) -> bytes:
+    pieces = []
+    size = 0
+    while piece := await reply.read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_BODY:
+            reply.abort()
+            raise UpstreamBroken("too_large", f"the answer exceeds {MAX_BODY >> 20} MB")
+    return b"".join(pieces)
+
+
+class HttpReply:
+    """A provider's answer while it arrives."""
+
+    __slots__ = (
+        "_connection",
+        "_error",
+        "_loop",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "complete",
+        "expires",
+        "headed",
+        "headers",
+        "heard",
+        "status",
+        "untouched",
+        "unwanted",
+    )
+
+    def __init__(self, connection: Connection, expires: float) -> None:
+        self.status = 0
+        self.headers = NO_HEADERS
+        self.headed = False
+        self.complete = False
+        self.unwanted = False
+        """Nobody reads on: what still comes is dropped."""
+        self.untouched = True
+        """Not one byte has come."""
+        self.heard = False
+        """Something of it has come since the sweep last looked."""
+        self.expires = expires
+        self._connection: Connection | None = connection
+        self._loop = connection.pool.loop
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: tuple[str, str] | None = None
+        """(reason, detail): an exception kept here would keep all that met it."""
+
+    async def head(self) -> None:
+        while not self.headed:
+            if self._error is not None:
+                raise UpstreamBroken(*self._error)
+            await self._wait()
+
+    def whole(self) -> bytes | None:
+        """All of the body, if it is there already."""
+        if not self.complete or self._error is not None:
+            return None
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def read(self) -> bytes:
+        while not self._pieces:
+            if self._error is not None:
+                raise UpstreamBroken(*self._error)
+            if self.complete:
+                return b""
+            await self._wait()
+        pieces = self._pieces
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._size = 0
+        if self._connection is not None:
+            self._connection.resume()
+        return piece
+
+    body = read_all
+
+    def abort(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.drop()
+
+    def let_go(self) -> None:
+        """All that matters has come: the connection may end the answer by itself and be used again."""
+        connection = self._connection
+        if connection is not None:
+            self.unwanted = True
+            self.heard = False
+            self.expires = connection.pool.now() + LINGER_SECONDS
+            connection.resume()
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # What the connection reports.
+
+    def wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def begin(self, status: int, headers: Mapping[bytes, bytes]) -> None:
+        self.status, self.headers, self.headed, self.heard = status, headers, True, True
+
+    def add(self, piece: bytes) -> bool:
+        """Takes a piece; true when the connection should stop reading for now."""
+        if self.unwanted:
+            return False
+        self.heard = True
+        self._pieces.append(piece)
+        self._size += len(piece)
+        return self._size > HIGH_WATER
+
+    def finish(self) -> None:
+        self.complete = True
+        self._connection = None
+
+    def fail(self, reason: str, detail: str, proper_end: bool = False) -> None:
+        if self.complete:
+            return
+        self._connection = None
+        if proper_end and self.headed and self._ends_with_connection():
+            self.complete = True
+        else:
+            self._error = (reason, detail)
+        self.wake()
+
+    def _ends_with_connection(self) -> bool:
+        headers = self.headers
+        return b"content-length" not in headers and b"chunked" not in headers.get(b"transfer-encoding", b"")
+
+
+class Connection(asyncio.Protocol):
+    """One connection to a provider; one request at a time."""
+
+    __slots__ = (
+        "_arrived",
+        "_fields",
+        "_paused",
+        "_silent",
+        "_status",
+        "idle_since",
+        "on_body",
+        "parser",
+        "pool",
+        "reply",
+        "transport",
+        "used",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.reply: HttpReply | None = None
+        self.transport: asyncio.Transport | None = None
+        self._arrived: list[bytes] = []
+        self.on_body = self._arrived.append
+        """What httptools calls for every chunk: the cheapest there is."""
+        self._fields: dict[bytes, bytes] = {}
+        """Header lines as they come; behind a body they are a trailer, which nobody reads."""
+        self.parser = httptools.HttpResponseParser(self)
+        self.used = False
+        self.idle_since = 0.0
+        self._paused = False
+        self._silent = 0
+        """Bytes since the last of a body: a head, chunk sizes, a trailer."""
+        self._status = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self.pool.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        del self.parser  # it holds this connection in turn, and nothing more can come
+        self.pool.lost(self)
+        reply, self.reply = self.reply, None
+        if reply is not None:
+            told = "the provider closed the connection" if exc is None else f"the connection broke: {exc}"
+            reply.fail("cut", told, proper_end=exc is None)
+
+    @property
+    def usable(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def send(self, data: bytes, expires: float) -> HttpReply:
+        self.reply = reply = HttpReply(self, expires)
+        assert self.transport is not None
+        self.pool.outbox.write(self.transport, data)
+        return reply
+
+    def data_received(self, data: bytes) -> None:
+        if self.reply is None:
+            # Bytes nobody asked for: such a connection must never carry another request.
+            self.drop()
+            return
+        reply = self.reply
+        reply.untouched = False
+        self.pool.outbox.expected += 1
+        try:
+            self.parser.feed_data(data)
+            if self.reply is not None:
+                self._in_pieces(reply, len(data))
+        except httptools.HttpParserUpgrade:
+            self._break("it wants to switch protocols")
+        except httptools.HttpParserError as problem:
+            self._break(str(problem))
+        reply.wake()
+
+    def _in_pieces(self, reply: HttpReply, read: int) -> None:
+        """This read has not brought the end of the answer."""
+        if self._arrived:
+            self._silent = 0
+            self._hand_over(reply)
+        else:
+            self._silent += read
+            if self._silent > MAX_HEADER_BYTES:
+                self._break("the answer's head or trailer has no end")
+
+    def _break(self, why: str) -> None:
+        reply = self.reply
+        self.drop()
+        if reply is not None:
+            reply.fail("protocol", f"the provider's answer is not proper HTTP: {why}")
+
+    def on_message_begin(self) -> None:
+        if self.reply is None:
+            # A second answer to one request.
+            self.drop()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        self._status = self.parser.get_status_code()
+        fields, self._fields = self._fields, {}
+        reply = self.reply
+        if reply is not None and self._status >= 200:
+            reply.begin(self._status, fields)
+            transfer = fields.get(b"transfer-encoding")
+            if transfer is not None and transfer != b"chunked" and transfer.lower() != b"chunked":
+                self._break("its body is encoded for the transfer in a way that was not asked for")
+
+    def _hand_over(self, reply: HttpReply) -> None:
+        """What has arrived goes to the reply: once per read, however many chunks there were."""
+        arrived = self._arrived
+        full = reply.add(arrived[0] if len(arrived) == 1 else b"".join(arrived))
+        arrived.clear()
+        if full and not self._paused and self.transport is not None:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        reply = self.reply
+        if reply is None or self._status < 200:
+            return
+        if self._arrived:
+            self._hand_over(reply)
+        self.reply = None
+        self._silent = 0
+        if self._fields:
+            self._fields = {}
+        if self._paused:
+            self.resume()
+        transport = self.transport
+        # What is left to write is a request that was answered before it had all come.
+        if transport is not None and not transport.get_write_buffer_size() and self.parser.should_keep_alive():
+            self.pool.give_back(self)
+        else:
+            self.drop()
+        reply.finish()
+
+    def resume(self) -> None:
+        if self._paused and self.transport is not None:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def drop(self) -> None:
+        self.reply = None
+        self._arrived.clear()
+        transport = self.transport
+        if transport is not None:
+            if transport.get_write_buffer_size():
+                # The system would go on offering the rest to somebody who does not take it.
+                at_once = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            transport.abort()
