@@ -8,9 +8,22 @@ from typing import Any
 
 import pytest
 
-from fairlead.dialects import citations, neutral
+from fairlead.dialects import citations, neutral, sse
 from fairlead.dialects.dialect import Asked
-from fairlead.dialects.neutral import Answer, Citation, Foreign, Image, Text
+from fairlead.dialects.neutral import (
+    Answer,
+    Begin,
+    Citation,
+    Cite,
+    Close,
+    Delta,
+    End,
+    Finish,
+    Foreign,
+    Image,
+    Open,
+    Text,
+)
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import RULES, Losses
 from fairlead.dialects.translating import Translating
@@ -220,30 +233,30 @@ STREAMS: dict[str, tuple[str, list[dict[str, Any]], str]] = {
             {"type": "content_block_start", "index": 0, "content_block": {"type": "server_tool_use", "id": "s", "name": "n"}},
             {"type": "content_block_stop", "index": 0},
             {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
-            {"type": "content_block_delta", "index": 1, "delta": {"type": "citations_delta", "citation": {"url": URL}}},
+            {"type": "content_block_delta", "index": 1, "delta": {"type": "citations_delta", "citation": {"type": "char_location"}}},
             {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "x"}},
             {"type": "content_block_stop", "index": 1},
             {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
             {"type": "message_stop"},
         ],
-        "dropped:server_tool.server_tool_use, dropped:citations",
+        "dropped:server_tool.server_tool_use, dropped:citations.char_location",
     ),
     "chat": (
         "openai_chat",
         [
-            {"id": "c", "choices": [{"index": 0, "delta": {"content": "x"}, "logprobs": {"content": SURE}}]},
-            {"id": "c", "choices": [{"index": 0, "delta": {"annotations": [{"type": "url_citation"}]}}]},
+            {"id": "c", "choices": [{"index": 0, "delta": {"content": "x"}, "logprobs": {"content": [{"token": 7}]}}]},
+            {"id": "c", "choices": [{"index": 0, "delta": {"annotations": [{"type": "file"}]}}]},
             {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
         ],
-        "dropped:answer_logprobs, dropped:citations",
+        "dropped:answer_logprobs, dropped:citations.file",
     ),
     "gemini": (
         "gemini",
         [
             {"candidates": [{"content": {"parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": ""}}]}}]},
-            {"candidates": [{"content": {"parts": []}, "finishReason": "STOP", "groundingMetadata": {"groundingChunks": []}}]},
+            {"candidates": [{"content": {"parts": []}, "finishReason": "STOP", "groundingMetadata": {"webSearchQueries": ["q"]}}]},
         ],
-        "dropped:answer_media.inlineData, dropped:grounding",
+        "dropped:answer_media.inlineData, dropped:grounding.webSearchQueries",
     ),
     "responses": (
         "openai_responses",
@@ -251,23 +264,27 @@ STREAMS: dict[str, tuple[str, list[dict[str, Any]], str]] = {
             {"type": "response.created", "response": {"id": "r", "model": "m"}},
             {"type": "response.output_item.added", "output_index": 0, "item": {"type": "web_search_call", "id": "w"}},
             {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "x"},
-            {"type": "response.output_text.annotation.added", "output_index": 1, "annotation": {"type": "url_citation"}},
+            {"type": "response.output_text.annotation.added", "output_index": 1, "annotation": {"type": "file_citation"}},
             {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": []}},
         ],
-        "dropped:server_tool.web_search_call, dropped:citations",
+        "dropped:server_tool.web_search_call, dropped:citations.file_citation",
     ),
 }  # fmt: skip
+
+
+def streamed(dialect: str, events: list[dict[str, Any]]) -> bytes:
+    stream = b"".join(
+        (f"event: {event['type']}\n" if "type" in event else "").encode() + b"data: %b\n\n" % json.dumps(event).encode()
+        for event in events
+    )
+    return stream + (b"data: [DONE]\n\n" if dialect == "openai_chat" else b"")
 
 
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("target", SPOKEN)
 def test_something_of_a_stream_is_lost_in_silence(name: str, target: str) -> None:
     dialect, events, told = STREAMS[name]
-    stream = b"".join(
-        (f"event: {event['type']}\n" if "type" in event else "").encode() + b"data: %b\n\n" % json.dumps(event).encode()
-        for event in events
-    )
-    stream += b"data: [DONE]\n\n" if dialect == "openai_chat" else b""
+    stream = streamed(dialect, events)
     for comments in (True, False):
         reader = Translating(DIALECTS[dialect].interpreter(), DIALECTS[target].writer(asked(target)), comments)
         out = reader.feed(stream) + reader.end()
@@ -275,3 +292,178 @@ def test_something_of_a_stream_is_lost_in_silence(name: str, target: str) -> Non
         assert not reader.error
         assert out.count(f": x-fairlead-lossy: {told}\n\n".encode()) == (1 if comments else 0)
         assert out.replace(b"\r", b"").rindex(b"x-fairlead-lossy" if comments else b"data") > 0
+
+
+TOLD: tuple[neutral.Event, ...] = (
+    Begin("a", "m", 1),
+    Open(0, "text"),
+    Delta(0, "text", b'"Z\\u00fc"', json.dumps(SURE).encode()),
+    Delta(0, "text", json.dumps(SAID[2:]).encode()),
+    Cite(0, CITED[0]),
+    Cite(0, CITED[1]),
+    Close(0),
+    Finish("end"),
+    End(),
+)
+
+
+def read_as_stream(dialect: str, stream: bytes) -> tuple[Answer, list[str]]:
+    """(the answer that a stream told, what of it has no place)."""
+    reader = DIALECTS[dialect].interpreter()
+    said: dict[int, str] = {}
+    cited: dict[int, list[Citation]] = {}
+    sure: list[Any] = []
+    for event in [found for one in sse.split(stream) for found in reader.read(one)]:
+        if isinstance(event, Delta):
+            said[event.index] = said.get(event.index, "") + json.loads(event.data)
+            sure += json.loads(event.logprobs or b"[]")
+        elif isinstance(event, Cite):
+            assert event.index in said
+            cited.setdefault(event.index, []).append(event.citation)
+    blocks = [Text(text, citations=tuple(cited.get(index, ()))) for index, text in said.items()]
+    return answer(*blocks, logprobs=json.dumps(sure).encode()), list(reader.unread)
+
+
+def told(dialect: str) -> bytes:
+    writer = DIALECTS[dialect].writer(asked(dialect))
+    return b"".join(writer.write(event) for event in TOLD)
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(SPOKEN, SPOKEN)))
+def test_a_page_of_a_stream_is_lost_or_moved_between_two_dialects(one: str, other: str) -> None:
+    reader = Translating(DIALECTS[one].interpreter(), DIALECTS[other].writer(asked(other)))
+    found, unread = read_as_stream(other, reader.feed(told(one)) + reader.end())
+    # A block of a stream in Anthropic's words is cited as a whole.
+    whole = "anthropic_messages" in (one, other)
+    assert [(url, title) for url, title, _ in pages(found)] == [(URL, "Lake"), (OTHER, "Bern")]
+    rests = [text.strip() for _, _, text in pages(found)]
+    assert rests == ([SAID, SAID] if whole else ["Zürich lies on a lake.", "Bern does not."])
+    assert not [rule for rule in unread if rule.startswith("citations")]
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(SPOKEN, SPOKEN)))
+def test_the_makers_own_library_cannot_read_the_sources_of_a_stream(one: str, other: str) -> None:
+    clients = pytest.importorskip("tests.replay.clients").CLIENTS
+    reader = Translating(DIALECTS[one].interpreter(), DIALECTS[other].writer(asked(other)))
+    assert clients[other].read(reader.feed(told(one)) + reader.end(), True).text == SAID
+
+
+@pytest.mark.parametrize("one", ["openai_chat", "openai_responses"])
+@pytest.mark.parametrize("other", SPOKEN)
+def test_probabilities_of_a_stream_are_lost_between_two_dialects(one: str, other: str) -> None:
+    reader = Translating(DIALECTS[one].interpreter(), DIALECTS[other].writer(asked(other)))
+    out = reader.feed(told(one)) + reader.end()
+    lost = b": x-fairlead-lossy: dropped:answer_logprobs\n\n" in out
+    assert lost == (other == "anthropic_messages")
+    if other == "gemini":
+        [sure] = [piece for piece in out.split(b"\r\n\r\n") if b"logprobsResult" in piece]
+        chosen = json.loads(sure[6:])["candidates"][0]["logprobsResult"]["chosenCandidates"]
+        assert chosen == [{"token": "Z", "logProbability": -0.5}, {"token": "ü", "logProbability": -0.25}]
+    elif not lost:
+        assert json.loads(read_as_stream(other, out)[0].logprobs) == SURE
+
+
+def test_a_client_of_text_completions_is_not_told_what_it_lost() -> None:
+    view = DIALECTS["completions"].read_request(b'{"model":"m","prompt":"x","stream":true}', "", False)
+    writer = DIALECTS["completions"].writer(Asked("r", "m", view, 1))
+    reader = Translating(DIALECTS["openai_chat"].interpreter(), writer)
+    out = reader.feed(told("openai_chat")) + reader.end()
+    assert b": x-fairlead-lossy: dropped:answer_logprobs, dropped:citations\n\n" in out
+    whole = answer(Text(SAID, citations=CITED), logprobs=b"[]")
+    assert list(citations.untold(whole, "completions")) == ["answer_logprobs", "citations"]
+
+
+def test_addresses_beside_the_choices_of_a_stream_are_lost() -> None:
+    chunks: list[dict[str, Any]] = [
+        {"id": "c", "choices": [{"index": 0, "delta": {"content": SAID}}], "citations": [URL]},
+        {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "citations": [URL, OTHER, "no"]},
+    ]
+    found, unread = read_as_stream("openai_chat", streamed("openai_chat", chunks))
+    assert [(url, text) for url, _, text in pages(found)] == [(URL, SAID), (OTHER, SAID)]
+    assert not unread
+
+
+def test_sources_told_with_the_whole_message_only_are_lost() -> None:
+    sources = [{"type": "url_citation", "url": URL, "title": "Lake", "start_index": 0, "end_index": 22}]
+    part = {"type": "output_text", "text": SAID, "annotations": sources}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": {"id": "r", "model": "m"}},
+        {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": SAID},
+        {"type": "response.output_item.done", "output_index": 0, "item": {"type": "message", "content": [part]}},
+        {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": []}},
+    ]
+    for told_ in (events, [events[0], *events[2:]]):
+        found, unread = read_as_stream("openai_responses", streamed("openai_responses", told_))
+        assert pages(found) == [(URL, "Lake", "Zürich lies on a lake.")]
+        assert not unread
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_sources_spoil_a_stream(odd: bytes) -> None:
+    value = json.loads(odd)
+    chat: list[dict[str, Any]] = [
+        {"id": "c", "citations": value, "choices": [
+            {"index": 0, "delta": {"content": "x", "annotations": value}, "logprobs": value, "finish_reason": "stop"},
+        ]},
+    ]  # fmt: skip
+    gemini: list[dict[str, Any]] = [
+        {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP", "groundingMetadata": value,
+                         "citationMetadata": value, "logprobsResult": value}]},
+    ]  # fmt: skip
+    responses: list[dict[str, Any]] = [
+        {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "x", "logprobs": value},
+        {"type": "response.output_text.annotation.added", "output_index": 0, "annotation": value},
+        {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": []}},
+    ]
+    anthropic: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "m", "model": "m"}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "", "citations": value}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": value}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    ]
+    streams = {
+        "openai_chat": chat, "gemini": gemini, "openai_responses": responses, "anthropic_messages": anthropic,
+    }  # fmt: skip
+    for dialect, events in streams.items():
+        for target in SPOKEN:
+            reader = Translating(DIALECTS[dialect].interpreter(), DIALECTS[target].writer(asked(target)))
+            out = reader.feed(streamed(dialect, events)) + reader.end()
+            assert (reader.error, reader.done) == ("", True)
+            found, _ = read_as_stream(target, out)
+            assert [block.text for block in found.blocks if isinstance(block, Text)] == ["x"]
+
+
+@pytest.mark.parametrize("target", SPOKEN)
+def test_a_source_of_what_is_no_text_breaks_a_stream(target: str) -> None:
+    page = {"type": "url_citation", "url": URL}
+    responses: list[dict[str, Any]] = [
+        {"type": "response.refusal.delta", "output_index": 0, "content_index": 0, "delta": "x"},
+        {"type": "response.output_text.annotation.added", "output_index": 0, "annotation": page},
+        {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": []}},
+    ]
+    anthropic: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "m", "model": "m"}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "x"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": {"url": URL}}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    ]
+    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}
+    chat: list[dict[str, Any]] = [
+        {"id": "c", "choices": [{"index": 0, "delta": {"content": "x"}}]},
+        {"id": "c", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]},
+        {"id": "c", "choices": [{"index": 0, "delta": {"annotations": [page]}, "finish_reason": "tool_calls"}]},
+    ]
+    gemini: list[dict[str, Any]] = [
+        {"candidates": [{"content": {"parts": [{"text": "x"}, {"functionCall": {"name": "f"}}]}, "finishReason": "STOP",
+                         "groundingMetadata": {"groundingChunks": [{"web": {"uri": URL}}]}}]},
+    ]  # fmt: skip
+    for dialect, events in (
+        ("openai_responses", responses), ("anthropic_messages", anthropic), ("openai_chat", chat), ("gemini", gemini),
+    ):  # fmt: skip
+        reader = Translating(DIALECTS[dialect].interpreter(), DIALECTS[target].writer(asked(target)))
+        out = reader.feed(streamed(dialect, events)) + reader.end()
+        assert (reader.error, reader.done) == ("", True)
+        assert b": x-fairlead-lossy: dropped:citations\n\n" in out

@@ -13,6 +13,7 @@ from fairlead.core.record import Usage
 from fairlead.dialects import neutral, sse
 from fairlead.dialects.body import decode
 from fairlead.dialects.dialect import Asked, Dialect, Interpreter, Target, View
+from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import native as chat
 from fairlead.dialects.passing import Passing
 from fairlead.dialects.translate import Losses
@@ -158,11 +159,11 @@ class CompletionReader(Passing):
             self.error = self.error or "the provider sent an event that is not the JSON it should be"
             return
         self.usage = chat.read_usage(chunk.usage) or self.usage
-        if chunk.error is not UNSET and bytes(chunk.error) not in chat.EMPTY:
+        if given(chunk.error):
             self.error = "the provider reported an error in the stream"
             return
         for choice in chunk.choices or ():
-            if choice.text is not UNSET and bytes(choice.text) not in chat.EMPTY:
+            if given(choice.text):
                 self.committed = True
                 self.said += len(choice.text) - 2
                 self.seen += 1
@@ -184,6 +185,8 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
 
 class CompletionWriter:
     """Streams as this API has them."""
+
+    untold = frozenset({"answer_logprobs", "citations"})
 
     def __init__(self, asked: Asked) -> None:
         frame = orjson.dumps(_frame(asked, []))

@@ -128,6 +128,11 @@ class Interpreter(Protocol):
 class Writer(Protocol):
     """Writes neutral events as one dialect's stream."""
 
+    @property
+    def untold(self) -> frozenset[str]:
+        """What this dialect's streams have no place for: of the rules of `translate`, `citations` and `answer_logprobs`."""
+        ...
+
     def write(self, event: neutral.Event) -> bytes: ...
 
 

@@ -24,6 +24,7 @@ from fairlead.dialects import json, neutral
 from fairlead.dialects.body import decode
 from fairlead.dialects.dialect import Asked, Dialect, Reader, Target, View
 from fairlead.dialects.gemini import native as google
+from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat import native as chat
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.wishes import Options
@@ -326,7 +327,7 @@ def account(body: bytes) -> tuple[Usage | None, str]:
         found = _ACCOUNT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
-    if found.error is not UNSET and bytes(found.error) not in chat.EMPTY:
+    if given(found.error):
         return None, "the provider sent an error with status 200"
     usage = google.read_usage(found.usageMetadata)
     if found.usage is not UNSET:
@@ -334,7 +335,7 @@ def account(body: bytes) -> tuple[Usage | None, str]:
             usage = _used(_USAGE.decode(found.usage))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             usage = None
-    if all(raw is UNSET or bytes(raw) in chat.EMPTY for raw in (found.data, found.embedding, found.embeddings)):
+    if all(raw is UNSET or bytes(raw) in EMPTY for raw in (found.data, found.embedding, found.embeddings)):
         return usage, "the provider's answer holds no embeddings"
     return usage, ""
 

@@ -15,6 +15,9 @@ from fairlead.dialects import neutral
 
 
 def _chat(body: bytes) -> bool:
+    said = b'"content":"' in body and b'"content":""' not in body
+    if said and b'"stop"' in body and b'"refusal":"' not in body:
+        return False  # what nearly all are
     if b'"tool_calls":[{' in body or b'"tool_calls": [' in body:
         return b'"length"' in body or b"content_filter" in body
     return _any(body, _CHAT) or b'"content"' not in body

@@ -7,8 +7,10 @@ the exact place of every value. It refuses duplicate keys, which parsers resolve
 from __future__ import annotations
 
 import re
+from typing import TypeGuard
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from fairlead.errors import BadRequest
 
@@ -16,12 +18,17 @@ _KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
 _OPEN = re.compile(rb"[ \t\r\n]*\{")
 _CLOSED = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*\}[ \t\r\n]*")
-_TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TOP = msgspec.json.Decoder(dict[str, Raw])
 _STRING = msgspec.json.Decoder(str)
-
-
+EMPTY = (b"", b"null", b"[]", b'""', b"{}")
+"""Values that say nothing."""
 MOST_FIELDS = 1000
 LONGEST_FIELD = 256
+
+
+def given(raw: Raw | UnsetType) -> TypeGuard[Raw]:
+    """Whether a field says anything."""
+    return raw is not UNSET and bytes(raw) not in EMPTY
 
 
 def is_object(body: bytes) -> bool:

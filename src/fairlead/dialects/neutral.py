@@ -208,7 +208,7 @@ class Answer(Struct, kw_only=True):
     """What of the provider's answer has no place here: rules of `translate`, each with what it met."""
 
 
-# ---- streamed answers: Begin, then blocks (Open, Delta..., Close), then Finish; Used wherever usage is told
+# ---- streamed answers: Begin, then blocks (Open, Delta..., Cite..., Close), then Finish; Used wherever usage is told
 
 
 class Begin(Struct, gc=False):
@@ -232,6 +232,15 @@ class Delta(Struct, gc=False):
     index: int
     kind: Kind
     data: bytes
+    logprobs: bytes = b""
+    """Of the tokens of a text, as in an Answer."""
+
+
+class Cite(Struct):
+    """A page that a text rests on which is still open; the words that do have come."""
+
+    index: int
+    citation: Citation
 
 
 class Sign(Struct, gc=False):
@@ -269,4 +278,4 @@ class End(Struct, gc=False):
     """The provider's own mark that the answer is whole. Without it, or a Finish, a stream was cut."""
 
 
-Event = Begin | Open | Delta | Sign | Close | Used | Finish | Broken | End
+Event = Begin | Open | Delta | Cite | Sign | Close | Used | Finish | Broken | End

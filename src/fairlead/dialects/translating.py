@@ -13,7 +13,7 @@ class Translating:
     """Holds back what it writes until there is content. The client's end mark is written only for a whole answer."""
 
     __slots__ = (
-        "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "done", "ended", "error", "said", "usage",
+        "_beside", "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "done", "ended", "error", "said", "usage",
     )  # fmt: skip
 
     def __init__(self, interpreter: Interpreter, writer: Writer, comments: bool = True) -> None:
@@ -25,6 +25,8 @@ class Translating:
         self.usage: Usage | None = None
         self.said = 0
         """Bytes of content."""
+        self._beside: dict[str, None] = {}
+        """What was told beside the texts: rules of `translate`."""
         self._comments = comments
         self._interpreter = interpreter
         self._writer = writer
@@ -75,6 +77,10 @@ class Translating:
                 assert isinstance(event, neutral.Delta)
                 self.said += len(event.data) - 2
                 self.committed = self.committed or len(event.data) > 2
+                if event.logprobs:
+                    self._beside["answer_logprobs"] = None
+            elif kind is neutral.Cite:
+                self._beside["citations"] = None
             elif kind is neutral.Used:
                 assert isinstance(event, neutral.Used)
                 self.usage = event.usage
@@ -98,7 +104,8 @@ class Translating:
         if not self._comments:
             return b""
         losses = Losses("")
-        losses.answered(dict.fromkeys(self._interpreter.unread))
+        untold = self._writer.untold
+        losses.answered((*self._interpreter.unread, *(rule for rule in self._beside if rule in untold)))
         told = losses.header().strip()
         return b": %b\n\n" % told.encode() if told else b""
 

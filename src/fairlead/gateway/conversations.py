@@ -1,4 +1,4 @@
-"""Responses that go on with an earlier one (`previous_response_id`), whichever provider answers.
+"""Responses that go on with an earlier one (`previous_response_id`, `item_reference`), whichever provider answers.
 
 The conversation so far is kept here, not at a provider: it is put in front of the new input, so a thread may go on with
 another model. `store: false` keeps nothing.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 import orjson
 
+from fairlead.core.call import Call
 from fairlead.core.egress import SinkPermit, grant_sink
 from fairlead.dialects import sse
 from fairlead.dialects.openai_responses import native
@@ -20,6 +21,8 @@ from fairlead.gateway.runtime import Runtime
 from fairlead.store.conversations import Kept, history
 
 DIALECT = "openai_responses"
+MOST_REFERRED = 256
+"""Responses whose items one request may name."""
 DONE = (b"response.completed", b"response.incomplete")
 
 
@@ -58,45 +61,66 @@ class Listening:
         self._outlet.end(last)
 
 
-async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
+async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call | None:
+    """The call that was answered, as the pipeline tells it."""
     try:
         view = native.read_request(incoming.body, "", False)
-        incoming, earlier = await with_earlier(runtime, incoming, view.previous)
-        items = (*earlier, *view.input_items()) if view.store else ()
+        incoming = await with_earlier(runtime, incoming, view.previous)
+        items = tuple(native.input_items(incoming.body)) if view.store else ()
     except RequestError as error:
         pipeline.refuse(runtime, incoming.caller, outlet, error, new_id(), DIALECT)
-        return
+        return None
     if not view.store and not view.previous:
-        await pipeline.answer(runtime, incoming, outlet)
-        return
+        return await pipeline.answer(runtime, incoming, outlet)
     listening = Listening(outlet, view.previous)
     call = await pipeline.answer(runtime, incoming, listening)
     if listening.response and view.store and call is not None:
         await keep(runtime, grant_sink(call, "conversation", local=True), items, listening.response)
+    return call
 
 
 async def count(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
     """How many tokens a request has, with those of the conversation it goes on with."""
     try:
         view = native.read_count(incoming.body)
-        incoming, _ = await with_earlier(runtime, incoming, view.previous)
+        incoming = await with_earlier(runtime, incoming, view.previous)
     except RequestError as error:
         pipeline.refuse(runtime, incoming.caller, outlet, error, new_id(), DIALECT)
         return
     await counting.answer(runtime, incoming, outlet)
 
 
-async def with_earlier(runtime: Runtime, incoming: Incoming, previous: str) -> tuple[Incoming, tuple[bytes, ...]]:
-    """The request with what was said before in front of its own input, and that alone."""
+async def with_earlier(runtime: Runtime, incoming: Incoming, previous: str) -> Incoming:
+    """The request with all it leans on: items it only names in their places, what was said before in front of them."""
+    if native.REFERENCE.encode() in incoming.body:
+        incoming = await _with_referred(runtime, incoming)
     if not previous:
-        return incoming, ()
+        return incoming
     kept = await runtime.conversations.find(incoming.caller.tenant, previous)
     if kept is None:
         raise missing(previous)
-    earlier = tuple(history(kept))
-    body = native.with_history(incoming.body, earlier)
-    sensitive = incoming.sensitive or kept.sensitive
-    return msgspec.structs.replace(incoming, body=body, sensitive=sensitive), earlier
+    return _leaning(incoming, native.with_history(incoming.body, history(kept)), kept)
+
+
+async def _with_referred(runtime: Runtime, incoming: Incoming) -> Incoming:
+    """An item that was not answered here stays a name: its maker may know it, and all others refuse it."""
+    items = native.input_items(incoming.body)
+    known: dict[str, Kept | None] = {}
+    sources: list[Kept] = []
+    for place, item in enumerate(items):
+        name, response = native.referred(item)
+        if response and response not in known and len(known) < MOST_REFERRED:
+            known[response] = await runtime.conversations.find(incoming.caller.tenant, response)
+        kept = known.get(response)
+        if kept is not None and (whole := native.item_of(kept.answered, name)):
+            items[place] = whole
+            sources.append(kept)
+    return _leaning(incoming, native.with_input(incoming.body, items), *sources) if sources else incoming
+
+
+def _leaning(incoming: Incoming, body: bytes, *sources: Kept) -> Incoming:
+    sensitive = incoming.sensitive or any(kept.sensitive for kept in sources)
+    return msgspec.structs.replace(incoming, body=body, sensitive=sensitive)
 
 
 async def keep(runtime: Runtime, permit: SinkPermit, items: tuple[bytes, ...], response: bytes) -> None:

@@ -1,6 +1,7 @@
 """Images and sound pass through unread, so nobody knows beforehand what they will cost.
 
-A key that may spend only so much gets them where a request has a price of its own (`price.per_request`).
+A key that may spend only so much gets them where a request has a price of its own (`price.per_request`) with every
+provider that may serve it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def check(incoming: Incoming, choice: Choice, most: int | None) -> None:
         return
     now = int(time.time())
     prices = [channel.price_at(now) for channel in model.channels]
-    if not any(price is not None and price.per_request for price in prices):
+    if not all(price is not None and price.per_request for price in prices):
         raise PaymentRequired(
             f"What {incoming.path} costs with {model.name} is not known beforehand, and at most ${plain(most)} is allowed "
             f"(declare models.{model.name}.price.per_request).",

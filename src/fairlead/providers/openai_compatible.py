@@ -27,7 +27,7 @@ def changes(call: Call, endpoint: Endpoint, max_output: int | None) -> dict[str,
         for other in ("max_tokens", "max_completion_tokens"):
             if other != field and getattr(request, other) is not None:
                 found[other] = None
-    if endpoint.kind != "openrouter":  # the caller's word to a router: this one has acted on it
+    if view.prefers and endpoint.kind != "openrouter":  # the caller's word to a router: this one has acted on it
         if view.fallbacks() is not None:
             found["models"] = None
         if view.preferences() is not None:

@@ -9,8 +9,9 @@ from fairlead.core.record import Usage
 from fairlead.dialects import citations, neutral, signatures
 from fairlead.dialects.anthropic_messages import blocks, native
 from fairlead.dialects.anthropic_messages.blocks import Json
-from fairlead.dialects.anthropic_messages.native import DIALECT, EMPTY
+from fairlead.dialects.anthropic_messages.native import DIALECT
 from fairlead.dialects.dialect import Asked
+from fairlead.dialects.json import EMPTY, given
 
 STOPS: dict[str, neutral.Stop] = {
     "end_turn": "end",
@@ -47,12 +48,13 @@ def read_answer(body: bytes) -> neutral.Answer:
         found = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ValueError(f"the provider's answer is not the JSON it should be: {problem}") from None
-    if found.error is not UNSET and bytes(found.error) not in EMPTY:
+    if given(found.error):
         raise ValueError("the provider sent an error with status 200")
     if found.content is UNSET or (bytes(found.content) in EMPTY and not found.stop_reason):
         raise ValueError("the provider's answer holds no content")
+    unread: blocks.Unread = {}
     try:
-        content = blocks.read_content(found.content, answered=True)
+        content = blocks.read_content(found.content, unread)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ValueError(f"the provider's answer holds content of an odd form: {problem}") from None
     stop = STOPS.get(found.stop_reason or "", "end")
@@ -65,7 +67,7 @@ def read_answer(body: bytes) -> neutral.Answer:
         stop=stop,
         stop_sequence=found.stop_sequence or "",
         usage=native.usage_of(native.raw_usage(found.usage)),
-        unread=tuple(dict.fromkeys(blocks.unread(found.content))),
+        unread=tuple(unread),
     )
 
 

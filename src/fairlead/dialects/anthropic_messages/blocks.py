@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import citations, neutral, signatures
-from fairlead.dialects.anthropic_messages.native import DIALECT, EMPTY, UNSPOKEN
+from fairlead.dialects.anthropic_messages.native import DIALECT, UNSPOKEN
+from fairlead.dialects.json import EMPTY
 from fairlead.dialects.translate import Losses
 
 Json = dict[str, object]
@@ -75,9 +75,13 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 # ---- reading
 
 
-def read_content(raw: Raw | bytes, answered: bool = False) -> tuple[neutral.Block, ...]:
-    """A message's content: a string, or a list of blocks. Raises msgspec.DecodeError for what is neither. In what a
-    provider `answered` every signature is its own."""
+Unread = dict[str, None]
+"""What of an answer has no place elsewhere: rules of `translate`, each with what it met."""
+
+
+def read_content(raw: Raw | bytes, unread: Unread | None = None) -> tuple[neutral.Block, ...]:
+    """A message's content: a string, or a list of blocks. Raises msgspec.DecodeError for what is neither. `unread` is
+    given for what a provider answered: every signature in it is its own."""
     content = _RAWS.decode(raw)
     if content is None:
         return ()
@@ -85,7 +89,7 @@ def read_content(raw: Raw | bytes, answered: bool = False) -> tuple[neutral.Bloc
         return (neutral.Text(content),)
     blocks: list[neutral.Block] = []
     for one in content:
-        _read_block(one, blocks, answered)
+        _read_block(one, blocks, unread)
     return tuple(blocks)
 
 
@@ -93,16 +97,17 @@ def cache_of(mark: Cache | None) -> str:
     return "" if mark is None or not mark.type else mark.ttl or "5m"
 
 
-def _read_block(raw: Raw, blocks: list[neutral.Block], answered: bool) -> None:
+def _read_block(raw: Raw, blocks: list[neutral.Block], unread: Unread | None) -> None:
     try:
         block = _BLOCK.decode(raw)
     except msgspec.ValidationError:
         blocks.append(neutral.Foreign(DIALECT, _HEAD.decode(raw).type, bytes(raw)))
         return
     kind = block.type
+    answered = unread is not None
     cache = cache_of(block.cache_control)
     if kind == "text":
-        blocks.append(neutral.Text(block.text or "", cache, cited(block.citations) if answered else ()))
+        blocks.append(neutral.Text(block.text or "", cache, () if unread is None else cited(block.citations, unread)))
     elif kind == "thinking":
         origin, signature = ("", block.signature or "") if answered else signatures.unpack(block.signature or "")
         blocks.append(neutral.Thinking(block.thinking or "", signature, origin or DIALECT))
@@ -125,32 +130,21 @@ def _read_block(raw: Raw, blocks: list[neutral.Block], answered: bool) -> None:
         blocks.append(neutral.Foreign(DIALECT, "source.file" if kept else kind, bytes(raw)))
 
 
-def cited(raw: Raw | UnsetType) -> tuple[neutral.Citation, ...]:
+def cited(raw: Raw | bytes | UnsetType, unread: Unread) -> tuple[neutral.Citation, ...]:
     """The pages among a text's sources; documents of the request have no address."""
     try:
         found = [] if raw is UNSET else _CITED.decode(raw) or []
     except msgspec.DecodeError:
+        unread["citations"] = None
         return ()
-    return tuple(
-        neutral.Citation(address, one.title or "", one.cited_text or "")
-        for one in found
-        if citations.is_address(address := one.url or one.source or "")
-    )
-
-
-def unread(raw: Raw | bytes) -> Iterator[str]:
-    """The sources in an answer that have no address."""
-    if b'"citations":[{' not in bytes(raw) and b'"citations": [' not in bytes(raw):
-        return
-    for one in _RAWS.decode(raw) or ():
-        try:
-            found = _BLOCK.decode(one).citations if isinstance(one, Raw) else UNSET
-            sources = [] if found is UNSET else _CITED.decode(found) or []
-        except msgspec.DecodeError:
-            continue
-        for source in sources:
-            if not citations.is_address(source.url or source.source or ""):
-                yield f"citations.{source.type or 'other'}"
+    pages: list[neutral.Citation] = []
+    for one in found:
+        address = one.url or one.source or ""
+        if citations.is_address(address):
+            pages.append(neutral.Citation(address, one.title or "", one.cited_text or ""))
+        else:
+            unread[f"citations.{one.type or 'other'}"] = None
+    return tuple(pages)
 
 
 def _read_redacted(data: str, blocks: list[neutral.Block]) -> None:
@@ -337,7 +331,7 @@ def _document_source(document: neutral.Document, losses: Losses) -> Json:
     if document.data and media.startswith("text/"):
         try:
             text = base64.b64decode(document.data, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             losses.add("document", media)
             text = ""
         return {"type": "text", "media_type": "text/plain", "data": text}

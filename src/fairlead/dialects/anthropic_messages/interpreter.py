@@ -1,6 +1,7 @@
 """Streamed answers read into neutral events. Texts stay the JSON string literals they came as.
 
-What only Anthropic knows (a server's own tools, events of a later day) and citations are left out, and named (`unread`).
+What only Anthropic knows (a server's own tools, sources without an address, events of a later day) is left out, and named
+(`unread`). Sources may be told before the words that rest on them: they wait for the end of their block.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import neutral, signatures, sse
-from fairlead.dialects.anthropic_messages import native
+from fairlead.dialects.anthropic_messages import blocks, native
 from fairlead.dialects.anthropic_messages.answer import STOPS, StopDetails
 from fairlead.dialects.anthropic_messages.native import DIALECT
 
@@ -20,6 +21,7 @@ class _Delta(Struct):
     thinking: Raw | UnsetType = UNSET
     partial_json: Raw | UnsetType = UNSET
     signature: str | None = None
+    citation: Raw | UnsetType = UNSET
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
@@ -34,6 +36,7 @@ class _Block(Struct):
     signature: str | None = None
     data: str | None = None
     input: Raw | UnsetType = UNSET
+    citations: Raw | UnsetType = UNSET
 
 
 class _Message(Struct):
@@ -68,11 +71,12 @@ _KIND = msgspec.json.Decoder(_Kind)
 class _Open:
     """A block of the provider's that is open: its neutral index and kind, and whether arguments came."""
 
-    __slots__ = ("filled", "given", "index", "kind")
+    __slots__ = ("cited", "filled", "given", "index", "kind")
 
     def __init__(self, index: int, kind: neutral.Kind, given: bytes = b"") -> None:
         self.index = index
         self.kind: neutral.Kind = kind
+        self.cited: list[neutral.Citation] = []
         self.filled = False
         self.given = given
         """Arguments that came whole with the block's start."""
@@ -167,6 +171,7 @@ class Interpreter:
         kind = block.type
         if kind == "text":
             events += self._opened(index, "text", block.text)
+            self._open[index].cited += blocks.cited(block.citations, self.unread)
         elif kind == "thinking":
             events += self._opened(index, "thinking", block.thinking)
             if block.signature:
@@ -207,8 +212,12 @@ class Interpreter:
         if open_ is None:
             return [] if index in self._foreign else self._unopened(index, delta)
         kind = open_.kind
-        if delta.type == "citations_delta":
-            self.unread["citations"] = None
+        if delta.citation is not UNSET:
+            cited = blocks.cited(b"[" + bytes(delta.citation) + b"]", self.unread)
+            if kind == "text":
+                open_.cited += cited
+            elif cited:
+                self.unread["citations"] = None
             return []
         value = delta.text if kind == "text" else delta.partial_json if kind == "tool" else delta.thinking
         if isinstance(value, Raw):
@@ -244,6 +253,7 @@ class Interpreter:
         if open_.kind == "tool" and not open_.filled:
             given = open_.given or b"{}"
             events.append(neutral.Delta(open_.index, "tool", msgspec.json.encode(given.decode())))
+        events += [neutral.Cite(open_.index, one) for one in open_.cited]
         events.append(neutral.Close(open_.index))
         return events
 

@@ -17,6 +17,7 @@ from fairlead.core.record import Usage
 from fairlead.dialects import json, neutral, signatures
 from fairlead.dialects.body import decode
 from fairlead.dialects.citations import NO_INDEX
+from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
 
@@ -27,8 +28,6 @@ MOST_OUTPUT = 2**31 - 1
 MOST_TOKENS = 10**12
 """A provider that reports more has miscounted."""
 MOST_MODELS = 1000
-EMPTY = (b"", b"null", b"[]", b'""', b"{}")
-"""Values that say nothing."""
 UNSPOKEN = "x-anthropic-billing-header:"
 """What begins a line that a client puts in front for its own maker only. It differs from call to call, so that behind
 it no cache would ever be hit."""
@@ -380,7 +379,7 @@ def account(body: bytes) -> tuple[Usage | None, str]:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
-    if answer.error is not UNSET and bytes(answer.error) not in EMPTY:
+    if given(answer.error):
         return None, "the provider sent an error with status 200"
     usage = usage_of(raw_usage(answer.usage))
     if answer.content is UNSET or (bytes(answer.content) in EMPTY and not answer.stop_reason):

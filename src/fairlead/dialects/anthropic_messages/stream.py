@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral, signatures
+from fairlead.dialects import citations, neutral, signatures
 from fairlead.dialects.anthropic_messages import blocks, native
 from fairlead.dialects.anthropic_messages.answer import REASONS, message_id
 from fairlead.dialects.anthropic_messages.interpreter import Interpreter
@@ -50,12 +50,13 @@ class _Block:
         self.name = event.name
         self.signature = ""
         """Of a tool's call: told behind it."""
-        self.events: list[neutral.Delta | neutral.Sign | neutral.Close] = []
+        self.events: list[neutral.Delta | neutral.Cite | neutral.Sign | neutral.Close] = []
 
 
 class Writer:
+    untold = frozenset({"answer_logprobs"})
     __slots__ = (
-        "_asked", "_called", "_finish", "_head", "_index", "_live", "_refused", "_signed", "_started", "_usage", "_waiting",
+        "_asked", "_called", "_finish", "_head", "_index", "_live", "_refused", "_signed", "_spoken", "_started", "_usage", "_waiting", "_words",
     )  # fmt: skip
 
     def __init__(self, asked: Asked) -> None:
@@ -65,6 +66,9 @@ class Writer:
         self._head = b""
         """How a delta of the live block begins; empty until the client was told that it is open."""
         self._signed = False
+        self._spoken = citations.Spoken()
+        self._words: list[bytes] = []
+        """Of the text that began last."""
         self._waiting: list[_Block] = []
         self._index = 0
         """The client's index of the live block, or of the next one."""
@@ -76,14 +80,18 @@ class Writer:
     def write(self, event: neutral.Event) -> bytes:
         live = self._live
         if isinstance(event, neutral.Delta):
+            if event.kind == "text":
+                self._words.append(event.data)
             if live is not None and event.index == live.index:
                 if self._head:
                     return b"%b%b}}\n\n" % (self._head, event.data)
                 return b"%b%b%b}}\n\n" % (self._opened(live), self._head, event.data)
             return self._later(event)
-        if isinstance(event, (neutral.Sign, neutral.Close)):
+        if isinstance(event, (neutral.Cite, neutral.Sign, neutral.Close)):
             if live is None or event.index != live.index:
                 return self._later(event)
+            if isinstance(event, neutral.Cite):
+                return self._cite(event)
             if isinstance(event, neutral.Sign):
                 return self._sign(live, event)
             return self._close(live) + self._next()
@@ -121,6 +129,8 @@ class Writer:
         self._called = self._called or event.kind == "tool"
         self._refused = self._refused or event.kind == "refusal"
         block = _Block(event)
+        if event.kind == "text":
+            self._words = self._spoken.begin(event.index)
         start = b"" if self._started else self._start("")
         if self._live is not None:
             self._waiting.append(block)
@@ -138,6 +148,10 @@ class Writer:
                 msgspec.json.encode(block.name),
             )
         return _OPEN % (self._index, said or _BEGUN[block.kind])
+
+    def _cite(self, event: neutral.Cite) -> bytes:
+        told = msgspec.json.encode(citations.location(event.citation, self._spoken.rests(event)))
+        return b'%b"citations_delta","citation":%b}}\n\n' % (_DELTA % self._index, told)
 
     def _sign(self, block: _Block, event: neutral.Sign) -> bytes:
         origin, signature = signatures.unpack(event.signature)
@@ -170,7 +184,7 @@ class Writer:
         self._signed = False
         return out
 
-    def _later(self, event: neutral.Delta | neutral.Sign | neutral.Close) -> bytes:
+    def _later(self, event: neutral.Delta | neutral.Cite | neutral.Sign | neutral.Close) -> bytes:
         for block in self._waiting:
             if block.index == event.index:
                 block.events.append(event)
@@ -189,6 +203,8 @@ class Writer:
                 if isinstance(event, neutral.Delta):
                     opened = b"" if self._head else self._opened(block)
                     out.append(b"%b%b%b}}\n\n" % (opened, self._head, event.data))
+                elif isinstance(event, neutral.Cite):
+                    out.append(self._cite(event))
                 elif isinstance(event, neutral.Sign):
                     out.append(self._sign(block, event))
                 else:

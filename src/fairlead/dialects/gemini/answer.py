@@ -12,8 +12,9 @@ from fairlead.core.record import Usage
 from fairlead.dialects import citations, neutral
 from fairlead.dialects.dialect import Asked
 from fairlead.dialects.gemini import grounding, parts
-from fairlead.dialects.gemini.native import EMPTY, Feedback, GeminiView, read_usage
+from fairlead.dialects.gemini.native import Feedback, GeminiView, read_usage
 from fairlead.dialects.gemini.parts import DIALECT
+from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.neutral import Audio, Block, Document, Foreign, Image, Refusal, Stop, Text, Thinking, ToolCall
 
 STOPS: dict[str, Stop] = {
@@ -97,7 +98,7 @@ def read_answer(body: bytes) -> neutral.Answer:
         found = _ANSWER.decode(body)
     except RecursionError:
         raise ValueError("the provider's answer is nested too deeply") from None
-    if found.error is not UNSET and bytes(found.error) not in EMPTY:
+    if given(found.error):
         raise ValueError("the provider sent an error with status 200")
     answer_id = found.responseId or f"{zlib.crc32(body):08x}"
     usage = read_usage(found.usageMetadata)
@@ -118,7 +119,7 @@ def read_answer(body: bytes) -> neutral.Answer:
     cited, unread = grounding.read(answer.blocks, candidate.groundingMetadata, candidate.citationMetadata)
     answer.blocks = citations.attached(answer.blocks, cited)
     answer.logprobs = grounding.read_logprobs(candidate.logprobsResult)
-    if candidate.urlContextMetadata is not UNSET and bytes(candidate.urlContextMetadata) not in EMPTY:
+    if given(candidate.urlContextMetadata):
         unread.append("grounding.urlContextMetadata")
     answer.unread = tuple(dict.fromkeys(unread))
     return answer

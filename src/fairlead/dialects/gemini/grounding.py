@@ -6,13 +6,15 @@ Sources stand apart from the text, and what rests on them is told by bytes of UT
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 import msgspec
 import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import citations
-from fairlead.dialects.gemini.native import EMPTY
+from fairlead.dialects import citations, logprobs
+from fairlead.dialects.json import EMPTY
+from fairlead.dialects.logprobs import Sure, Token
 from fairlead.dialects.neutral import Block, Citation, Text
 
 
@@ -71,22 +73,9 @@ class _Logprobs(Struct):
     topCandidates: list[_Tokens] | None = None
 
 
-class _Other(Struct):
-    """A token in the words of Chat Completions."""
-
-    token: str
-    logprob: float
-    bytes: list[int] | None = None
-
-
-class _Sure(_Other):
-    top_logprobs: list[_Other] = []
-
-
 _GROUNDING = msgspec.json.Decoder(_Grounding)
 _SOURCES = msgspec.json.Decoder(_Sources)
 _LOGPROBS = msgspec.json.Decoder(_Logprobs)
-_SURE = msgspec.json.Decoder(list[_Sure])
 
 
 def read(
@@ -177,43 +166,29 @@ def write(blocks: Iterable[Block]) -> bytes:
 
 def read_logprobs(raw: Raw | UnsetType) -> bytes:
     """In the words of Chat Completions; empty where there are none."""
-    told = _present(raw)
-    if not told:
-        return b""
     try:
-        found = _LOGPROBS.decode(told)
+        found = _LOGPROBS.decode(_present(raw) or b"{}")
     except msgspec.DecodeError:
         return b""
-    tops = found.topCandidates or []
-    sure = [
-        _Sure(
-            one.token,
-            one.logProbability or 0.0,
-            list(one.token.encode("utf-8", "surrogatepass")),
-            [_alternative(other) for other in (tops[place].candidates if place < len(tops) else None) or ()],
-        )
-        for place, one in enumerate(found.chosenCandidates or ())
-    ]
-    return msgspec.json.encode(sure) if sure else b""
+    tops = [[Token(*_sure(one)) for one in top.candidates or ()] for top in found.topCandidates or ()]
+    chosen = zip_longest(found.chosenCandidates or (), tops)
+    return logprobs.written([Sure(*_sure(one), top_logprobs=others) for one, others in chosen if one is not None])
 
 
-def _alternative(one: _Token) -> _Other:
-    return _Other(one.token, one.logProbability or 0.0, list(one.token.encode("utf-8", "surrogatepass")))
+def _sure(one: _Token) -> tuple[str, float]:
+    return one.token, one.logProbability or 0.0
 
 
-def write_logprobs(logprobs: bytes) -> bytes:
+def write_logprobs(raw: bytes) -> bytes:
     """The field of a candidate with a comma before it; empty where there are none."""
-    if not logprobs:
+    if not raw:
         return b""
-    try:
-        found = _SURE.decode(logprobs)
-    except msgspec.DecodeError:
-        return b""
+    found = logprobs.tokens(raw)
     told: dict[str, object] = {"chosenCandidates": [_token(one) for one in found]}
     if any(one.top_logprobs for one in found):
-        told["topCandidates"] = [{"candidates": [_token(other) for other in one.top_logprobs]} for one in found]
+        told["topCandidates"] = [{"candidates": [_token(other) for other in one.top_logprobs or ()]} for one in found]
     return b',"logprobsResult":' + orjson.dumps(told)
 
 
-def _token(one: _Other) -> dict[str, object]:
+def _token(one: Token) -> dict[str, object]:
     return {"token": one.token, "logProbability": one.logprob}

@@ -20,6 +20,7 @@ from fairlead.core.record import Usage
 from fairlead.dialects import neutral
 from fairlead.dialects import thinking as scale
 from fairlead.dialects.body import decode
+from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
 
@@ -29,8 +30,6 @@ MOST_OUTPUT = 2**31 - 1
 MOST_ANSWERS = 8
 MOST_TOKENS = 10**12
 """A provider that reports more has miscounted."""
-EMPTY = (b"", b"null", b"[]", b'""', b"{}")
-"""Values that say nothing."""
 LARGEST_PAGE = 1000
 
 
@@ -216,7 +215,7 @@ def _shape(view: GeminiView) -> Shape:
         generation.responseJsonSchema,
         generation.response_json_schema,
     )
-    schema = next((bytes(raw) for raw in schemas if raw is not UNSET and bytes(raw) not in EMPTY), b"")
+    schema = next((bytes(raw) for raw in schemas if given(raw)), b"")
     mime = generation.responseMimeType or generation.response_mime_type
     return Shape(
         chars=chars,
@@ -370,7 +369,7 @@ def account(body: bytes) -> tuple[Usage | None, str]:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
-    if answer.error is not UNSET and bytes(answer.error) not in EMPTY:
+    if given(answer.error):
         return None, "the provider sent an error with status 200"
     usage = read_usage(answer.usageMetadata)
     if answer.candidates is UNSET or bytes(answer.candidates) in EMPTY:

@@ -94,13 +94,14 @@ def _held(place: Any, step: str | int) -> Any:
 
 
 def _put(place: dict[str, Any] | list[Any], step: str | int, value: Any) -> None:
-    if isinstance(place, dict):
-        place[str(step)] = value
-        return
-    if not isinstance(step, int):
-        raise ValueError("the pieces of an argument contradict each other")  # noqa: TRY004
-    place.extend([None] * (step + 1 - len(place)))
-    place[step] = value
+    match place, step:
+        case dict(), _:
+            place[str(step)] = value
+        case list(), int():
+            place.extend([None] * (step + 1 - len(place)))
+            place[step] = value
+        case _:
+            raise ValueError("the pieces of an argument contradict each other")
 
 
 def _within(place: Any, step: str | int, fresh: Any) -> Any:

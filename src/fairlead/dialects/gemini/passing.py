@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import sse
-from fairlead.dialects.gemini.native import EMPTY, Feedback, read_usage
+from fairlead.dialects.gemini.native import Feedback, read_usage
+from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.passing import Passing
 
 
@@ -77,7 +78,7 @@ class StreamReader(Passing):
             self.error = self.error or "the provider sent an event that is not the JSON it should be"
             return
         self.usage = read_usage(chunk.usageMetadata) or self.usage
-        if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY:
+        if given(chunk.error):
             self.error = "the provider reported an error in the stream"
             return
         if chunk.promptFeedback is not None and chunk.promptFeedback.blockReason:

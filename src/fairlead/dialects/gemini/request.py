@@ -153,8 +153,7 @@ class _Contents:
                 written += self._thought(block, blocks[number - 1] if number else None)
             elif isinstance(block, Text):
                 behind = blocks[number + 1] if number + 1 < len(blocks) else None
-                signed = isinstance(behind, Thinking) and behind.redacted and behind.origin == DIALECT
-                written.append(parts.text(block.text, signature=behind.signature if signed else ""))  # type: ignore[union-attr]
+                written.append(parts.text(block.text, signature=_signature(behind)))
             else:
                 written += self._said(block)
         return written
@@ -234,6 +233,13 @@ class _Contents:
             self._losses.add("tool_result_media")
             media += shown
         return b'{"functionResponse":{' + fields + b"}}"
+
+
+def _signature(behind: Block | None) -> str:
+    """Of a text: it is told behind it."""
+    if isinstance(behind, Thinking) and behind.redacted and behind.origin == DIALECT:
+        return behind.signature
+    return ""
 
 
 def _response(said: str, block: ToolResult) -> bytes:

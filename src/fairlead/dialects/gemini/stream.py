@@ -13,14 +13,15 @@ import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral, signatures, sse
+from fairlead.dialects import citations, neutral, signatures, sse
 from fairlead.dialects.dialect import Asked
-from fairlead.dialects.gemini import parts
+from fairlead.dialects.gemini import grounding, parts
 from fairlead.dialects.gemini.answer import REASONS, call_id, stop_of, write_usage
-from fairlead.dialects.gemini.native import EMPTY, Feedback, GeminiView, read_usage
+from fairlead.dialects.gemini.native import Feedback, GeminiView, read_usage
 from fairlead.dialects.gemini.partial import Gathered, Piece
 from fairlead.dialects.gemini.parts import DIALECT
-from fairlead.dialects.neutral import Begin, Broken, Close, Delta, End, Event, Finish, Kind, Open, Sign, Used
+from fairlead.dialects.json import EMPTY, given
+from fairlead.dialects.neutral import Begin, Broken, Cite, Close, Delta, End, Event, Finish, Kind, Open, Sign, Used
 
 
 class _Call(Struct):
@@ -53,6 +54,7 @@ class _Candidate(Struct):
     index: int | None = None
     groundingMetadata: Raw | UnsetType = UNSET
     citationMetadata: Raw | UnsetType = UNSET
+    urlContextMetadata: Raw | UnsetType = UNSET
     logprobsResult: Raw | UnsetType = UNSET
 
 
@@ -92,13 +94,17 @@ class Interpreter:
     __slots__ = (
         "_calls",
         "_finished",
+        "_grounding",
         "_id",
         "_index",
         "_kind",
         "_pending",
         "_said",
         "_signature",
+        "_sources",
+        "_spoken",
         "_usage",
+        "_words",
         "unread",
     )
 
@@ -114,6 +120,11 @@ class Interpreter:
         self._signature = ""
         """Of the text that is open: it is told behind it."""
         self._pending: _Pending | None = None
+        self._spoken = citations.Spoken()
+        self._words: list[bytes] = []
+        """Of the text that is open."""
+        self._grounding: Raw | UnsetType = UNSET
+        self._sources: Raw | UnsetType = UNSET
         self._usage: Raw | UnsetType = UNSET
 
     def read(self, event: bytes) -> list[Event]:
@@ -180,18 +191,33 @@ class Interpreter:
                 else:
                     self._unread(part)
         for rule, told in (
-            ("citations", candidate.citationMetadata),
-            ("grounding", candidate.groundingMetadata),
             ("answer_logprobs", candidate.logprobsResult),
+            ("grounding.urlContextMetadata", candidate.urlContextMetadata),
         ):
-            if told is not UNSET and bytes(told) not in EMPTY:
+            if given(told):
                 self.unread[rule] = None
+        # A later chunk tells all of them again.
+        if given(candidate.groundingMetadata):
+            self._grounding = candidate.groundingMetadata
+        if given(candidate.citationMetadata):
+            self._sources = candidate.citationMetadata
         if candidate.finishReason is not None and not self._finished:
+            self._cite(out)
             self._close(out)
             stop = stop_of(candidate.finishReason, self._calls > 0, self._said)
             if stop == "content_filter" and not self._said:
                 self._refused(candidate.finishMessage, out)
             self._finish(stop, out)
+
+    def _cite(self, out: list[Event]) -> None:
+        if self._grounding is UNSET and self._sources is UNSET:
+            return
+        found, unread = grounding.read(self._spoken.blocks(), self._grounding, self._sources)
+        cites, elsewhere = self._spoken.cites(found, self._index if self._kind == "text" else -1)
+        if elsewhere or (found and not cites):
+            unread.append("citations")
+        out += cites
+        self.unread.update(dict.fromkeys(unread))
 
     def _unread(self, part: _Part) -> None:
         for rule in ("inlineData", "fileData"):
@@ -205,6 +231,8 @@ class Interpreter:
         if len(literal) > 2 and literal[:1] == b'"':
             if kind != self._kind:
                 self._open(kind, out)
+            if kind == "text":
+                self._words.append(literal)
             out.append(Delta(self._index, kind, literal))
         if not signature:
             return
@@ -222,6 +250,8 @@ class Interpreter:
         self._index += 1
         self._kind = kind
         self._said = True
+        if kind == "text":
+            self._words = self._spoken.begin(self._index)
         out.append(Open(self._index, kind))
 
     def _close(self, out: list[Event]) -> None:
@@ -309,11 +339,17 @@ def _packed(signature: str) -> str:
 
 # ---- writing
 
+_INDEX = b'"index":0'
+
 
 class Writer:
     """Chunks as Google sends them. A call is written once it is whole; the finish reason and usage in the last chunk."""
 
-    __slots__ = ("_calls", "_foot", "_head", "_model", "_request_id", "_shows", "_stop", "_thoughts", "_usage")
+    untold: frozenset[str] = frozenset()
+    __slots__ = (
+        "_calls", "_foot", "_head", "_model", "_request_id", "_shows", "_spoken", "_stop", "_thoughts", "_usage",
+        "_words",
+    )  # fmt: skip
 
     def __init__(self, asked: Asked) -> None:
         self._model = asked.model
@@ -322,6 +358,9 @@ class Writer:
         self._calls: dict[int, _Open] = {}
         self._thoughts: dict[int, list[bytes]] = {}
         """Of a client that did not ask for them: shown only where a signature binds them."""
+        self._spoken = citations.Spoken()
+        self._words: list[bytes] = []
+        """Of the text that is open."""
         self._usage: Usage | None = None
         self._stop: neutral.Stop = "end"
         self._head = b'data: {"candidates":[{"content":{"parts":['
@@ -329,7 +368,7 @@ class Writer:
 
     def _named(self, answer_id: str) -> None:
         told = b'"modelVersion":%b,"responseId":%b}\r\n\r\n' % (orjson.dumps(self._model), orjson.dumps(answer_id))
-        self._foot = b'],"role":"model"},"index":0}],' + told
+        self._foot = b'],"role":"model"},' + _INDEX + b"}]," + told
 
     def write(self, event: Event) -> bytes:
         if type(event) is Delta:
@@ -338,12 +377,21 @@ class Writer:
                 return b""
             if event.kind == "thinking":
                 return self._thought(event)
-            return b'%b{"text":%b}%b' % (self._head, event.data, self._foot)
+            if event.kind == "text":
+                self._words.append(event.data)
+            foot = self._foot
+            if event.logprobs:
+                foot = foot.replace(_INDEX, _INDEX + grounding.write_logprobs(event.logprobs), 1)
+            return b'%b{"text":%b}%b' % (self._head, event.data, foot)
         if isinstance(event, Open):
             if event.kind == "tool":
                 self._calls[event.index] = _Open(event.id, event.name, [])
+            elif event.kind == "text":
+                self._words = self._spoken.begin(event.index)
         elif isinstance(event, Sign):
             return self._sign(event)
+        elif isinstance(event, Cite):
+            self._spoken.cite(event)
         elif isinstance(event, Close):
             return self._close(event.index)
         elif isinstance(event, Used):
@@ -390,8 +438,9 @@ class Writer:
 
     def _end(self) -> bytes:
         usage = b"" if self._usage is None else b'"usageMetadata":%b,' % write_usage(self._usage)
-        reason = b'"finishReason":"%b","index":0}],%b' % (REASONS[self._stop], usage)
-        return self._head + b'{"text":""}' + self._foot.replace(b'"index":0}],', reason, 1)
+        cited = grounding.write(self._spoken.cited())
+        reason = b'"finishReason":"%b",%b%b}],%b' % (REASONS[self._stop], _INDEX, cited, usage)
+        return self._head + b'{"text":""}' + self._foot.replace(_INDEX + b"}],", reason, 1)
 
 
 class _Open(Struct):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import citations, neutral, signatures
+from fairlead.dialects import citations, logprobs, neutral, signatures
 from fairlead.dialects.dialect import Asked
+from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import message as messages
 from fairlead.dialects.openai_chat.message import GOOGLE, NAME, Message
-from fairlead.dialects.openai_chat.native import EMPTY, read_usage
+from fairlead.dialects.openai_chat.native import Reported, reported_usage
 
 STOPS: dict[str, neutral.Stop] = {
     "length": "length",
@@ -48,39 +51,28 @@ REASONS: dict[neutral.Stop, str] = {
 }
 
 
-class _Address(Struct):
-    url: str | None = None
-    title: str | None = None
-    start_index: int | None = None
-    end_index: int | None = None
-
-
-class _Annotation(Struct):
-    type: str | None = None
-    url_citation: _Address | None = None
-
-
 class _Told(Struct):
     """What an answer's message may hold beside what is said."""
 
-    annotations: list[_Annotation] | None = None
+    annotations: list[citations.Annotation] | None = None
     images: Raw | UnsetType = UNSET
     audio: Raw | UnsetType = UNSET
 
 
-class _Logprobs(Struct):
+class Logprobs(Struct):
     content: Raw | UnsetType = UNSET
+    refusal: Raw | UnsetType = UNSET
 
 
-class _Told1(Struct):
+class _ToldOfChoice(Struct):
     message: _Told | None = None
-    logprobs: _Logprobs | None = None
+    logprobs: Logprobs | None = None
 
 
 class _Beside(Struct):
     """Read apart from the answer, so that what is odd here never makes it a bad one."""
 
-    choices: list[_Told1]
+    choices: list[_ToldOfChoice]
     citations: list[str] | None = None
 
 
@@ -90,11 +82,8 @@ class _Choice(Struct):
     stop_reason: Raw | UnsetType = UNSET
 
 
-class _Answer(Struct):
+class _Answer(Reported):
     choices: list[_Choice] | None = None
-    usage: Raw | UnsetType = UNSET
-    error: Raw | UnsetType = UNSET
-    x_groq: Raw | UnsetType = UNSET
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -105,7 +94,7 @@ def read_answer(body: bytes) -> neutral.Answer:
     """Raises ValueError for what is no proper answer, saying why."""
     try:
         found = _ANSWER.decode(body)
-        if found.error is not UNSET and bytes(found.error) not in EMPTY:
+        if given(found.error):
             raise ValueError("the provider sent an error with status 200")
         if not found.choices:
             raise ValueError("the provider's answer holds no choices")
@@ -115,7 +104,6 @@ def read_answer(body: bytes) -> neutral.Answer:
         raise ValueError(f"the provider's answer is not what it should be: {problem}") from None
     if choice.finish_reason in BROKEN:
         raise ValueError("the provider broke off its answer")
-    usage = read_usage(found.usage) or read_usage(messages.groq_usage(found.x_groq))
     matched = messages.stop_word(choice.stop_reason) if choice.finish_reason == "stop" else ""
     called = any(isinstance(block, neutral.ToolCall) for block in blocks)
     refused = any(isinstance(block, neutral.Refusal) for block in blocks)
@@ -126,7 +114,7 @@ def read_answer(body: bytes) -> neutral.Answer:
         blocks=tuple(blocks),
         stop=stop_of(choice.finish_reason, called, refused, bool(matched)),
         stop_sequence=matched,
-        usage=usage,
+        usage=reported_usage(found),
         created=created,
     )
     if any(mark in body for mark in _BESIDE_MARKS):
@@ -139,28 +127,34 @@ def _beside(body: bytes, answer: neutral.Answer) -> None:
     try:
         found = _BESIDE.decode(body)
     except (msgspec.DecodeError, RecursionError):
+        answer.unread = ("citations",)
         return
     told = found.choices[0].message or _Told()
-    unread = [f"answer_media.{kind}" for kind in ("images", "audio") if _given(getattr(told, kind))]
-    cited: list[neutral.Citation] = []
-    for one in told.annotations or ():
-        page = one.url_citation
-        if page is not None and page.url and citations.is_address(page.url):
-            start, end = (-1 if at is None else at for at in (page.start_index, page.end_index))
-            cited.append(neutral.Citation(page.url, page.title or "", "", start, end))
-        else:
-            unread.append(f"citations.{one.type or 'other'}")
-    known = {one.url for one in cited}
-    cited += [neutral.Citation(url) for url in found.citations or () if citations.is_address(url) and url not in known]
+    cited, unread = sources(told.annotations, found.citations)
+    unread += [f"answer_media.{kind}" for kind in ("images", "audio") if given(getattr(told, kind))]
     answer.blocks = citations.attached(answer.blocks, cited)
-    logprobs = found.choices[0].logprobs
-    if logprobs is not None and logprobs.content is not UNSET and _given(logprobs.content):
-        answer.logprobs = bytes(logprobs.content)
-    answer.unread = tuple(dict.fromkeys(unread))
+    answer.logprobs, odd = sure(found.choices[0].logprobs)
+    answer.unread = tuple(dict.fromkeys((*unread, *odd)))
 
 
-def _given(raw: Raw | UnsetType) -> bool:
-    return raw is not UNSET and bytes(raw) not in EMPTY
+def sure(told: Logprobs | None) -> tuple[bytes, list[str]]:
+    """(the probabilities of a text's tokens, what has no place)."""
+    try:
+        found = logprobs.tokens(told.content) if told is not None and given(told.content) else []
+        unread = [] if told is None or not given(told.refusal) else ["answer_logprobs.refusal"]
+    except msgspec.DecodeError:
+        return b"", ["answer_logprobs"]
+    return logprobs.written(found), unread
+
+
+def sources(
+    annotations: Iterable[citations.Annotation] | None, addresses: Iterable[str] | None
+) -> tuple[list[neutral.Citation], list[str]]:
+    """(the pages, what has no address). Some tell only the addresses, beside the choices."""
+    cited, unread = citations.annotated(annotations or ())
+    known = {one.url for one in cited}
+    cited += [neutral.Citation(url) for url in addresses or () if citations.is_address(url) and url not in known]
+    return cited, unread
 
 
 def _blocks(message: Message) -> list[neutral.Block]:
@@ -201,10 +195,7 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
         "role": "assistant",
         "content": text or (None if silent else ""),
         "refusal": refusal or None,
-        "annotations": [
-            {"type": "url_citation", "url_citation": citations.annotation(one, start, end)}
-            for one, start, end in citations.placed(answer.blocks)
-        ],
+        "annotations": [annotation(one, start, end) for one, start, end in citations.placed(answer.blocks)],
     }
     _write_thoughts(answer, message)
     if calls:
@@ -226,6 +217,10 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
     if answer.usage is not None:
         whole["usage"] = usage_object(answer.usage)
     return orjson.dumps(whole)
+
+
+def annotation(citation: neutral.Citation, start: int, end: int) -> dict[str, object]:
+    return {"type": "url_citation", "url_citation": citations.annotation(citation, start, end)}
 
 
 def _write_thoughts(answer: neutral.Answer, message: dict[str, object]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fairlead.dialects.openai_chat.native import ChatView
 
 LEGACY_RESULT = "function"
+MODES: tuple[neutral.Mode, ...] = get_args(neutral.Mode)
 
 
 class _Parameters(Struct):
@@ -261,9 +262,9 @@ def _name(choice: _Choice | _Named) -> str:
 
 
 def _mode(word: str) -> neutral.Mode:
-    for mode in get_args(neutral.Mode):
+    for mode in MODES:
         if word == mode and word != "tool":
-            return mode  # type: ignore[no-any-return]
+            return mode
     raise BadRequest(f"tool_choice is {word[:40]!r}; it is auto, none, required or names a tool.", param="tool_choice")
 
 

@@ -83,10 +83,6 @@ class Detail(Struct):
     id: str | None = None
 
 
-class Groq(Struct):
-    usage: Raw | UnsetType = UNSET
-
-
 class Message(Struct):
     role: str | None = "assistant"
     content: Raw | UnsetType = UNSET
@@ -104,7 +100,6 @@ _PARTS = msgspec.json.Decoder(list[Part])
 _RAW_PARTS = msgspec.json.Decoder(list[Raw])
 _STRING = msgspec.json.Decoder(str)
 _DETAILS = msgspec.json.Decoder(list[Detail] | None)
-_GROQ = msgspec.json.Decoder(Groq | None)
 
 
 def content(message: Message) -> tuple[neutral.Block, ...]:
@@ -204,15 +199,6 @@ def details(raw: Raw | UnsetType) -> list[Detail]:
         return [] if raw is UNSET else _DETAILS.decode(raw) or []
     except msgspec.DecodeError:
         return []
-
-
-def groq_usage(raw: Raw | UnsetType) -> Raw | UnsetType:
-    """Usage in `x_groq`, which some send instead."""
-    try:
-        found = None if raw is UNSET else _GROQ.decode(raw)
-    except msgspec.DecodeError:
-        return UNSET
-    return UNSET if found is None else found.usage
 
 
 def stop_word(raw: Raw | UnsetType) -> str:

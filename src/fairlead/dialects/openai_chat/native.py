@@ -16,6 +16,7 @@ from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral
 from fairlead.dialects.body import decode
+from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.asking import read
 from fairlead.dialects.wishes import Options, Preferences
 from fairlead.errors import BadRequest, RequestError
@@ -114,6 +115,11 @@ class ChatView:
     @property
     def options(self) -> Options | None:
         return self.request.fairlead
+
+    @property
+    def prefers(self) -> bool:
+        """Whether the caller speaks to a router: `models` or `provider` is there."""
+        return self.request.models is not UNSET or self.request.provider is not UNSET
 
     def fallbacks(self) -> list[str] | None:
         """`models`, as OpenRouter's callers list them; None where something else stands there."""
@@ -238,9 +244,19 @@ class _Usage(_BareUsage):
     num_cached_tokens: int | None = None
 
 
-class _Answer(Struct):
+class Reported(Struct):
+    """What stands beside the choices of an answer or of a chunk of one."""
+
     usage: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
+    x_groq: Raw | UnsetType = UNSET
+
+
+class _Groq(Struct):
+    usage: Raw | UnsetType = UNSET
+
+
+class _Answer(Reported):
     choices: Raw | UnsetType = UNSET
 
 
@@ -256,11 +272,22 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 _USUAL_ANSWER = msgspec.json.Decoder(_UsualAnswer)
 _USAGE = msgspec.json.Decoder(_Usage)
 _BARE_USAGE = msgspec.json.Decoder(_BareUsage)
+_GROQ = msgspec.json.Decoder(_Groq | None)
 LONGEST_EMPTY = 4
-EMPTY = (b"", b"null", b"[]", b'""', b"{}")
-"""Values that say nothing."""
 MOST_TOKENS = 10**12
 """A provider that reports more has miscounted."""
+
+
+def reported_usage(found: Reported) -> Usage | None:
+    """As `read_usage`. Some send it in `x_groq` instead."""
+    usage = read_usage(found.usage)
+    if usage is not None or found.x_groq is UNSET:
+        return usage
+    try:
+        groq = _GROQ.decode(found.x_groq)
+    except msgspec.DecodeError:
+        return None
+    return None if groq is None else read_usage(groq.usage)
 
 
 def read_usage(raw: Raw | UnsetType) -> Usage | None:
@@ -321,7 +348,7 @@ def _read_odd_answer(body: bytes) -> tuple[Usage | None, str]:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
-    if answer.error is not UNSET and bytes(answer.error) not in EMPTY:
+    if given(answer.error):
         return None, "the provider sent an error with status 200"
     if answer.choices is UNSET or bytes(answer.choices) in EMPTY:
         return read_usage(answer.usage), "the provider's answer holds no choices"

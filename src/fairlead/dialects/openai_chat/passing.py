@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import json, sse
-from fairlead.dialects.openai_chat.native import EMPTY, read_usage
+from fairlead.dialects.json import EMPTY, given
+from fairlead.dialects.openai_chat.native import Reported, reported_usage
 from fairlead.dialects.passing import Passing
 from fairlead.errors import RequestError
 
@@ -29,15 +30,8 @@ class _Choice(Struct):
     finish_reason: str | None = None
 
 
-class _Groq(Struct):
-    usage: Raw | UnsetType = UNSET
-
-
-class _Chunk(Struct):
+class _Chunk(Reported):
     choices: list[_Choice] | None = None
-    usage: Raw | UnsetType = UNSET
-    error: Raw | UnsetType = UNSET
-    x_groq: _Groq | None = None
 
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
@@ -89,11 +83,8 @@ class StreamReader(Passing):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.error = self.error or "the provider sent an event that is not the JSON it should be"
             return
-        usage = read_usage(chunk.usage)
-        if usage is None and chunk.x_groq is not None:
-            usage = read_usage(chunk.x_groq.usage)
-        self.usage = usage or self.usage
-        if chunk.error is not UNSET and bytes(chunk.error) not in EMPTY and not self.done:
+        self.usage = reported_usage(chunk) or self.usage
+        if given(chunk.error) and not self.done:
             self.error = "the provider reported an error in the stream"
             return
         for choice in chunk.choices or ():

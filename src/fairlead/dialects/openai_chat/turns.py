@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Sequence
@@ -228,7 +227,7 @@ class Turns:
         if not text and block.data and block.media_type.startswith("text/"):
             try:
                 text = base64.b64decode(block.data, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 text = ""
         if text:
             return {"type": "text", "text": f"{block.name}:\n{text}" if block.name else text}

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import neutral
+from fairlead.dialects import logprobs, neutral
 from fairlead.dialects.dialect import Asked
+from fairlead.dialects.json import given
+from fairlead.dialects.logprobs import Sure
 from fairlead.dialects.openai_responses import items, response, tools
-from fairlead.dialects.openai_responses.native import EMPTY, FAILED, NAME, read_usage
+from fairlead.dialects.openai_responses.native import FAILED, NAME, read_usage
 from fairlead.dialects.openai_responses.tools import Named
 
 
@@ -33,11 +35,11 @@ def read_answer(body: bytes) -> neutral.Answer:
     """Raises ValueError for what is no proper answer, saying why."""
     try:
         found = _ANSWER.decode(body)
-        blocks, logprobs, unread = _read(found.output or ())
+        blocks, sure, unread = _read(found.output or ())
         heading = items.heading(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ValueError(f"the provider's answer is not what it should be: {problem}") from None
-    if found.status in FAILED or (found.error is not UNSET and bytes(found.error) not in EMPTY):
+    if found.status in FAILED or given(found.error):
         raise ValueError("the provider reported that it failed")
     if not blocks and found.status != "incomplete":
         raise ValueError("the provider's answer holds no output")
@@ -53,29 +55,27 @@ def read_answer(body: bytes) -> neutral.Answer:
         ),
         usage=read_usage(found.usage),
         created=heading[2],
-        logprobs=b"[" + b",".join(logprobs) + b"]" if logprobs else b"",
+        logprobs=logprobs.written(sure),
         unread=tuple(dict.fromkeys(unread)),
     )
 
 
-def _read(output: Iterable[Raw]) -> tuple[list[neutral.Block], list[bytes], list[str]]:
+def _read(output: Iterable[Raw]) -> tuple[list[neutral.Block], list[Sure], list[str]]:
     """(blocks, probabilities of tokens, what has no place)."""
     blocks: list[neutral.Block] = []
-    logprobs: list[bytes] = []
+    sure: list[Sure] = []
     unread: list[str] = []
     for raw in output:
         item = bytes(raw)
-        told = b'"annotations":[{' in item or b'"annotations": [' in item or b'"logprob"' in item
-        if not told or items.kind(item)[0] != "message":
+        if items.kind(item)[0] != "message":
             blocks += items.output(item)
             continue
-        for part in items.message_parts(item):
-            block, sure, lost = items.beside(part, items.part(part))
+        for block, told, lost in items.answered(item):
             if not isinstance(block, neutral.Text) or block.text:
                 blocks.append(block)
-            logprobs += sure
+            sure += told
             unread += lost
-    return blocks, logprobs, unread
+    return blocks, sure, unread
 
 
 def stop_of(status: str, details: Incomplete | None, called: bool, refused: bool) -> neutral.Stop:

@@ -6,7 +6,8 @@ out of what passes to a provider of this dialect by `own`; everywhere else readi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -15,7 +16,10 @@ from fairlead.dialects import json, sse
 from fairlead.dialects.signatures import MARK
 
 FINALS = frozenset({"response.completed", "response.incomplete"})
+REFERENCE = "item_reference"
 _MARK = b'"' + MARK.encode()
+_GIVEN = re.compile(r"(?:msg|rs|fc|ctc)_(.+)_\d+")
+"""How items are called here: by the request that their response answered."""
 
 
 class _Input(Struct):
@@ -25,6 +29,15 @@ class _Input(Struct):
 class _Head(Struct):
     type: str | None = None
     encrypted_content: Raw | UnsetType = UNSET
+
+
+class _Reference(Struct):
+    type: str = ""
+    id: str = ""
+
+
+class _Name(Struct):
+    id: object = None
 
 
 class _Final(Struct):
@@ -39,6 +52,8 @@ class _Output(Struct):
 _INPUT = msgspec.json.Decoder(_Input)
 _ITEMS = msgspec.json.Decoder(list[Raw])
 _HEAD = msgspec.json.Decoder(_Head)
+_REFERENCE = msgspec.json.Decoder(_Reference)
+_NAME = msgspec.json.Decoder(_Name)
 _FINAL = msgspec.json.Decoder(_Final)
 _OUTPUT = msgspec.json.Decoder(_Output)
 
@@ -60,8 +75,27 @@ def _named(item: bytes) -> bytes:
 
 def with_history(body: bytes, items: Sequence[bytes]) -> bytes:
     """The request with what was said before in front of its input, and no longer leaning on an earlier response."""
-    whole = b"[" + b",".join((*items, *input_items(body))) + b"]"
-    return json.splice(json.without(body, "previous_response_id"), {"input": whole})
+    return with_input(json.without(body, "previous_response_id"), (*items, *input_items(body)))
+
+
+def with_input(body: bytes, items: Iterable[bytes]) -> bytes:
+    return json.splice(body, {"input": b"[" + b",".join(items) + b"]"})
+
+
+def referred(item: bytes) -> tuple[str, str]:
+    """(the id of the item that this one only names, the response it came with); empty for any other, and where the id
+    was not given here."""
+    try:
+        found = _REFERENCE.decode(item)
+    except msgspec.ValidationError:
+        return "", ""
+    given = _GIVEN.fullmatch(found.id) if found.type == REFERENCE else None
+    return ("", "") if given is None else (found.id, f"resp_{given[1]}")
+
+
+def item_of(items: Iterable[bytes], name: str) -> bytes:
+    """The item of that id; empty where there is none."""
+    return next((item for item in items if _NAME.decode(item).id == name), b"")
 
 
 def going_on(piece: bytes, previous: str) -> bytes:
@@ -91,8 +125,7 @@ def own(body: bytes) -> bytes:
     """The request without thoughts that another dialect's provider signed: its own providers would refuse them."""
     if _MARK not in body:
         return body
-    kept = [item for item in input_items(body) if not _signed_elsewhere(item)]
-    return json.splice(body, {"input": b"[" + b",".join(kept) + b"]"})
+    return with_input(body, (item for item in input_items(body) if not _signed_elsewhere(item)))
 
 
 def _signed_elsewhere(item: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Streamed answers of Responses read into neutral events. Texts stay the JSON string literals they came as.
 
-What only this dialect has (a server's own tools, events of a later day) and citations are left out, and named (`unread`).
+What only this dialect has (a server's own tools, sources without an address, events of a later day) is left out, and
+named (`unread`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import msgspec
 import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import neutral, signatures, sse
+from fairlead.dialects import citations, logprobs, neutral, signatures, sse
+from fairlead.dialects.json import given
 from fairlead.dialects.openai_responses import items
 from fairlead.dialects.openai_responses.answer import Incomplete, stop_of
 from fairlead.dialects.openai_responses.native import read_usage
@@ -54,6 +56,8 @@ class _Event(Struct):
     summary_index: int = 0
     item: Raw | UnsetType = UNSET
     response: Raw | UnsetType = UNSET
+    annotation: Raw | UnsetType = UNSET
+    logprobs: Raw | UnsetType = UNSET
     error: _Error | None = None
     message: str | None = None
     code: str | int | None = None
@@ -66,6 +70,7 @@ class _Delta(Struct):
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
+    logprobs: Raw | UnsetType = UNSET
 
 
 class _Item(Struct):
@@ -76,6 +81,7 @@ _DELTA = msgspec.json.Decoder(_Delta)
 _EVENT = msgspec.json.Decoder(_Event)
 _ITEM = msgspec.json.Decoder(_Item)
 _RESPONSE = msgspec.json.Decoder(_Response)
+_ANNOTATION = msgspec.json.Decoder(citations.Annotation)
 
 
 class _Open:
@@ -91,7 +97,7 @@ class _Open:
 
 
 class Interpreter:
-    __slots__ = ("_begun", "_called", "_ended", "_next", "_open", "_parts", "_refused", "_seen", "unread")
+    __slots__ = ("_begun", "_called", "_cited", "_ended", "_next", "_open", "_parts", "_refused", "_seen", "unread")
 
     def __init__(self) -> None:
         self.unread: dict[str, None] = {}
@@ -103,6 +109,8 @@ class Interpreter:
         """Output items that were told, by their indexes."""
         self._parts: set[int] = set()
         """Parts of the open thought's summary that have begun."""
+        self._cited: set[int] = set()
+        """Output items whose sources were told piece by piece."""
         self._called = self._refused = self._ended = False
 
     def read(self, event: bytes) -> list[neutral.Event]:
@@ -156,8 +164,18 @@ class Interpreter:
             self._between(found, opened, out)
         opened.said = True
         self._refused = self._refused or kind == "refusal"
-        out.append(neutral.Delta(opened.index, opened.kind, literal))
+        said = neutral.Delta(opened.index, opened.kind, literal)
+        if given(found.logprobs):
+            said.logprobs = self._sure(found.logprobs)
+        out.append(said)
         return out
+
+    def _sure(self, raw: Raw) -> bytes:
+        try:
+            return logprobs.written(logprobs.tokens(raw))
+        except msgspec.DecodeError:
+            self.unread["answer_logprobs"] = None
+            return b""
 
     def _between(self, found: _Event | _Delta, opened: _Open, out: list[neutral.Event]) -> None:
         """Parts of a summary are paragraphs of one thought."""
@@ -173,7 +191,7 @@ class Interpreter:
         elif kind == "response.output_item.done" and found.item is not UNSET:
             self._done(found.output_index, bytes(found.item), out)
         elif kind == "response.output_text.annotation.added":
-            self.unread["citations"] = None
+            self._annotation(found, out)
         elif kind in ("response.completed", "response.incomplete"):
             self._finish(kind, _RESPONSE.decode(found.response) if found.response is not UNSET else _Response(), out)
         elif kind in ("response.failed", "response.cancelled", "error"):
@@ -241,7 +259,34 @@ class Interpreter:
             self._thought(output_index, raw, out)
         elif found.type == "message" and output_index not in self._seen:
             self._message(output_index, raw, out)
+        elif found.type == "message" and output_index not in self._cited:
+            self._cite(output_index, raw, out)
         self._close(output_index, out)
+
+    def _annotation(self, found: _Event, out: list[neutral.Event]) -> None:
+        self._cited.add(found.output_index)
+        opened = self._open.get(found.output_index)
+        try:
+            told = [] if found.annotation is UNSET else [_ANNOTATION.decode(found.annotation)]
+        except msgspec.DecodeError:
+            told = [citations.Annotation()]
+        cited, unread = citations.annotated(told)
+        if opened is not None and (opened.kind, opened.part) == ("text", found.content_index):
+            out += [neutral.Cite(opened.index, one) for one in cited]
+        elif cited:
+            unread.append("citations")
+        self.unread.update(dict.fromkeys(unread))
+
+    def _cite(self, output_index: int, raw: bytes, out: list[neutral.Event]) -> None:
+        """The sources of a message's texts where they are told with the whole message only."""
+        opened = self._open.get(output_index)
+        for number, (block, _, unread) in enumerate(items.answered(raw)):
+            self.unread.update(dict.fromkeys(unread))
+            cited = block.citations if isinstance(block, neutral.Text) else ()
+            if opened is not None and (opened.kind, opened.part) == ("text", number):
+                out += [neutral.Cite(opened.index, one) for one in cited]
+            elif cited:
+                self.unread["citations"] = None
 
     def _thought(self, output_index: int, raw: bytes, out: list[neutral.Event]) -> None:
         thought = items.thought(raw, answered=True)
@@ -277,12 +322,16 @@ class Interpreter:
 
     def _message(self, output_index: int, raw: bytes, out: list[neutral.Event]) -> None:
         """A message that was never streamed."""
-        for part, block in enumerate(items.output(raw)):
+        for number, (block, sure, unread) in enumerate(items.answered(raw)):
+            self.unread.update(dict.fromkeys(unread))
             if isinstance(block, (neutral.Text, neutral.Refusal)) and block.text:
                 refused = isinstance(block, neutral.Refusal)
                 self._refused = self._refused or refused
-                opened = self._begin(output_index, "refusal" if refused else "text", out, part=part)
-                out.append(neutral.Delta(opened.index, opened.kind, orjson.dumps(block.text)))
+                opened = self._begin(output_index, "refusal" if refused else "text", out, part=number)
+                said = orjson.dumps(block.text)
+                out.append(neutral.Delta(opened.index, opened.kind, said, logprobs.written(sure)))
+                if isinstance(block, neutral.Text):
+                    out += [neutral.Cite(opened.index, one) for one in block.citations]
 
 
 def _odd(data: bytes) -> list[neutral.Event]:

@@ -9,7 +9,8 @@ import msgspec
 import orjson
 from msgspec import Raw, Struct
 
-from fairlead.dialects import neutral, signatures
+from fairlead.dialects import citations, neutral, signatures
+from fairlead.dialects.logprobs import Sure
 from fairlead.dialects.openai_responses import tools
 from fairlead.dialects.openai_responses.native import NAME
 
@@ -39,20 +40,12 @@ class Part(Struct):
     refusal: str | None = None
 
 
-class Annotation(Struct):
-    type: str | None = None
-    url: str | None = None
-    title: str | None = None
-    start_index: int | None = None
-    end_index: int | None = None
-
-
 class Told(Struct):
     """What stands beside a text of an answer."""
 
     type: str | None = None
-    annotations: list[Annotation] | None = None
-    logprobs: list[Raw] | None = None
+    annotations: list[citations.Annotation] | None = None
+    logprobs: list[Sure] | None = None
 
 
 class _ImageUrl(Struct):
@@ -324,10 +317,8 @@ class Reader:
 
 
 def output(raw: bytes) -> list[neutral.Block]:
-    """One item of an answer."""
+    """One item of an answer that is no message."""
     kind_, _ = kind(raw)
-    if kind_ == "message":
-        return [block for block in message(raw) if not isinstance(block, neutral.Text) or block.text]
     if kind_ == "function_call":
         return [function_call(raw)]
     if kind_ == "custom_tool_call":
@@ -338,28 +329,28 @@ def output(raw: bytes) -> list[neutral.Block]:
     return [neutral.Foreign(NAME, kind_, raw)]
 
 
-def beside(raw: bytes, block: neutral.Block) -> tuple[neutral.Block, list[bytes], list[str]]:
-    """A part of an answer's message with its sources, the probabilities of its tokens, and what of it has no place."""
+Beside = tuple[neutral.Block, list[Sure], list[str]]
+"""A part with its sources, the probabilities of its tokens, and what of it has no place."""
+
+
+def answered(raw: bytes) -> list[Beside]:
+    """The parts of an answer's message."""
+    content = _MESSAGE.decode(raw).content
+    if isinstance(content, str):
+        return [(neutral.Text(content), [], [])]
+    return [_beside(bytes(one)) for one in content or ()]
+
+
+def _beside(raw: bytes) -> Beside:
+    block = part(raw)
     if not isinstance(block, neutral.Text):
         return block, [], []
     try:
         told = _TOLD.decode(raw)
     except msgspec.DecodeError:
-        return block, [], []
-    cited: list[neutral.Citation] = []
-    unread: list[str] = []
-    for one in told.annotations or ():
-        if one.type == "url_citation" and one.url:
-            start, end = (-1 if at is None else at for at in (one.start_index, one.end_index))
-            cited.append(neutral.Citation(one.url, one.title or "", "", start, end))
-        else:
-            unread.append(f"citations.{one.type or 'other'}")
-    return neutral.Text(block.text, citations=tuple(cited)), [bytes(one) for one in told.logprobs or ()], unread
-
-
-def message_parts(raw: bytes) -> list[bytes]:
-    content = _MESSAGE.decode(raw).content
-    return [] if content is None or isinstance(content, str) else [bytes(part) for part in content]
+        return block, [], ["citations"]
+    cited, unread = citations.annotated(told.annotations or ())
+    return neutral.Text(block.text, citations=tuple(cited)), told.logprobs or [], unread
 
 
 def heading(body: bytes) -> tuple[str, str, int]:

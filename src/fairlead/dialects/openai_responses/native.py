@@ -15,20 +15,25 @@ from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral
 from fairlead.dialects.body import decode
+from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_responses.history import (
+    REFERENCE,
     final_response,
     going_on,
     input_items,
+    item_of,
     output_items,
     own,
+    referred,
     with_history,
+    with_input,
 )
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RateLimited, RequestError
 
 __all__ = [
-    "NAME", "ResponsesView", "account", "error_body", "error_event", "final_response", "going_on", "output_items", "own",
-    "read_request", "read_usage", "with_history",
+    "NAME", "REFERENCE", "ResponsesView", "account", "error_body", "error_event", "final_response", "going_on",
+    "input_items", "item_of", "output_items", "own", "read_request", "read_usage", "referred", "with_history", "with_input",
 ]  # fmt: skip
 
 NAME = "openai_responses"
@@ -199,11 +204,11 @@ def _shape(view: ResponsesView) -> Shape:
     kinds: list[str | None] = []
     declared = sum(map(len, request.tools or ()))
     for item in items:
-        for given in (item.content, item.output):
-            if given is not UNSET and bytes(given)[:1] == b"[":
-                kinds += [part.type for part in _parts(given)]
-        for given in (item.arguments, item.input, item.tools):
-            declared += 0 if given is UNSET else len(given)
+        for listed in (item.content, item.output):
+            if listed is not UNSET and bytes(listed)[:1] == b"[":
+                kinds += [part.type for part in _parts(listed)]
+        for listed in (item.arguments, item.input, item.tools):
+            declared += 0 if listed is UNSET else len(listed)
         if item.tools is not UNSET and bytes(item.tools)[:1] == b"[":
             tools += len(_TOOLS.decode(item.tools))
     form = request.text.format if request.text is not None else None
@@ -295,8 +300,6 @@ class _Answer(Struct):
 _USAGE = msgspec.json.Decoder(_Usage)
 _BARE_USAGE = msgspec.json.Decoder(_BareUsage)
 _ANSWER = msgspec.json.Decoder(_Answer)
-EMPTY = (b"", b"null", b"[]", b'""', b"{}")
-"""Values that say nothing."""
 MOST_TOKENS = 10**12
 """A provider that reports more has miscounted."""
 FAILED = ("failed", "cancelled")
@@ -333,7 +336,7 @@ def account(body: bytes) -> tuple[Usage | None, str]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
     usage = read_usage(answer.usage)
-    if answer.status in FAILED or (answer.error is not UNSET and bytes(answer.error) not in EMPTY):
+    if answer.status in FAILED or given(answer.error):
         return usage, "the provider reported that it failed"
     if answer.output is UNSET or bytes(answer.output) in ABSENT:
         return usage, "the provider's answer holds no output"

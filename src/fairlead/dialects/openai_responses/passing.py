@@ -11,7 +11,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import sse
-from fairlead.dialects.openai_responses.native import EMPTY, read_usage
+from fairlead.dialects.json import EMPTY
+from fairlead.dialects.openai_responses.native import read_usage
 from fairlead.dialects.passing import Passing
 
 SILENT = frozenset({"message", "reasoning"})

@@ -140,7 +140,7 @@ def _sampling(request: neutral.Request, target: Target, body: Json, losses: Loss
             body[field] = value
         elif value != 1:
             losses.add("sampling")
-    if request.logprobs and not request.stream:
+    if request.logprobs:
         body["top_logprobs"] = request.top_logprobs or 0
         had = body.get("include")
         body["include"] = [*(had if isinstance(had, list) else []), LOGPROBS]
@@ -150,7 +150,6 @@ def _sampling(request: neutral.Request, target: Target, body: Json, losses: Loss
         ("seed", request.seed is not None),
         ("answers", request.answers > 1),
         ("penalties", bool(request.presence_penalty or request.frequency_penalty)),
-        ("logprobs", request.logprobs and request.stream),
     ):
         if met:
             losses.add(lost)

@@ -23,7 +23,20 @@ __all__ = ["Interpreter", "Writer"]
 class _Block:
     """A block that is being written: an item of its own, or a part of a message."""
 
-    __slots__ = ("call_id", "front", "item", "kind", "name", "pieces", "place", "redacted", "signature", "tool")
+    __slots__ = (
+        "call_id",
+        "front",
+        "item",
+        "kind",
+        "name",
+        "pieces",
+        "place",
+        "redacted",
+        "signature",
+        "sources",
+        "sure",
+        "tool",
+    )
 
     def __init__(self, kind: neutral.Kind, item: int, name: bytes, place: bytes) -> None:
         self.kind = kind
@@ -34,6 +47,9 @@ class _Block:
         self.front = b""
         """What comes before the number of an event with more of it; empty where all is told at its end."""
         self.pieces: list[bytes] = []
+        self.sources: list[bytes] = []
+        self.sure: list[bytes] = []
+        """Probabilities of its tokens, in lists without their brackets."""
         self.call_id = ""
         self.tool = Named("")
         self.signature = ""
@@ -57,6 +73,7 @@ class _Message:
 
 
 class Writer:
+    untold: frozenset[str] = frozenset()
     __slots__ = ("_blocks", "_frame", "_items", "_message", "_names", "_number", "_request", "_stop", "_usage")
 
     def __init__(self, asked: Asked) -> None:
@@ -72,15 +89,16 @@ class Writer:
         self._usage: Usage | None = None
 
     def write(self, event: neutral.Event) -> bytes:
-        kind = type(event)
-        if kind is neutral.Delta:
-            return self._delta(event)  # type: ignore[arg-type]
+        if type(event) is neutral.Delta:
+            return self._delta(event)
         if isinstance(event, neutral.Open):
             return self._open(event)
         if isinstance(event, neutral.Close):
             return self._close(event.index)
         if isinstance(event, neutral.Sign):
             return self._sign(event)
+        if isinstance(event, neutral.Cite):
+            return self._cite(event)
         if isinstance(event, neutral.Begin):
             begun = b',"response":' + self._frame.write("in_progress")
             return self._event(b"response.created", begun) + self._event(b"response.in_progress", begun)
@@ -108,6 +126,10 @@ class Writer:
         block.pieces.append(event.data)
         if not block.front:
             return b""
+        if event.logprobs:
+            block.sure.append(event.logprobs[1:-1])
+            told = b',%b,"logprobs":%b,"delta":%b' % (block.place, event.logprobs, event.data)
+            return self._event(b"response.output_text.delta", told)
         number = self._number
         self._number = number + 1
         return b'%b%d,"delta":%b}\n\n' % (block.front, number, event.data)
@@ -186,6 +208,17 @@ class Writer:
             return self._added(item, written) + self._done(item, written)
         return b""
 
+    def _cite(self, event: neutral.Cite) -> bytes:
+        block = self._blocks.get(event.index)
+        if block is None or block.kind != "text":
+            return b""
+        cited = neutral.Text(orjson.loads(block.text), citations=(event.citation,))
+        told = response.annotated(cited)[1:-1]
+        number = len(block.sources)
+        block.sources.append(told)
+        rest = b',%b,"annotation_index":%d,"annotation":%b' % (block.place, number, told)
+        return self._event(b"response.output_text.annotation.added", rest)
+
     # ---- what ends
 
     def _close(self, index: int) -> bytes:
@@ -207,8 +240,10 @@ class Writer:
     def _close_part(self, block: _Block) -> bytes:
         text = block.text
         if block.kind == "text":
-            part = response.text_part(text)
-            out = self._event(b"response.output_text.done", b',%b,"logprobs":[],"text":%b' % (block.place, text))
+            sure = b"[" + b",".join(block.sure) + b"]"
+            part = response.text_part(text, b"[" + b",".join(block.sources) + b"]", sure)
+            rest = b',%b,"logprobs":%b,"text":%b' % (block.place, sure, text)
+            out = self._event(b"response.output_text.done", rest)
         else:
             part = response.refusal_part(text)
             out = self._event(b"response.refusal.done", b',%b,"refusal":%b' % (block.place, text))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 
@@ -144,7 +143,7 @@ def _document(block: neutral.Document) -> Json:
     if not text and block.data and block.media_type.startswith("text/"):
         try:
             text = base64.b64decode(block.data, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             text = ""
     if text:
         return {"type": "input_text", "text": f"{block.name}:\n{text}" if block.name else text}
