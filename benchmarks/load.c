@@ -1,12 +1,13 @@
 /* load: asks a server for chat completions and says how it went, as one line of JSON.
  *
  *     load -p PORT -b BODY_FILE [-P PATH] [-H "Name: value"]... [-c CONNECTIONS] [-d SECONDS] [-w WARM_UP_SECONDS]
- *          [-r REQUESTS_A_SECOND] [-n REQUESTS] [-s] [-v] [-e EXPECTED_TEXT]
+ *          [-r REQUESTS_A_SECOND] [-n REQUESTS] [-s] [-v] [-x] [-e EXPECTED_TEXT]
  *
  * Closed loop by default: each connection asks again as soon as it was answered. With -r the loop is open: requests
  * start by the clock on whichever of the -c connections is free, and latency counts from the planned start, so that a
  * slow server cannot hide behind fewer questions. -s reads server-sent events; -n stops after so many requests. With -v
- * no two questions are the same: the first eight characters of what the user says count them.
+ * no two questions are the same: the first eight characters of what the user says count them. With -x a 429 or 503 that
+ * says when to come back is no error: it is counted as refused, and the connection asks on.
  *
  * Every body must contain EXPECTED_TEXT (with -s by default "[DONE]"), or the request is an error. Rates and latencies
  * leave out the warm-up; "sent" counts everything. When time is up nothing new starts and what is open is read to its
@@ -31,7 +32,7 @@ enum { BATCH = 512, HEAD_SIZE = 16384, READ_SIZE = 1 << 18 };
 static const long long SECOND = 1000000000LL, DRAIN = 10 * 1000000000LL;
 
 static struct {
-    int port, connections, streamed, varied;
+    int port, connections, streamed, varied, refusable;
     double seconds, warm_up, rate;
     long requests;
     const char *path, *expected;
@@ -89,7 +90,7 @@ static size_t request_size;
 static char *number; /* where the question's number stands in it */
 static long long measured_from, measured_to;
 static samples latencies, first_tokens;
-static struct { long sent, answered, counted, events, late; } total;
+static struct { long sent, answered, counted, refused, events, late; } total;
 static struct { long connect, status, body, closed, unfinished; } errors;
 static int bad_status;
 static char bad_body[200];
@@ -277,6 +278,10 @@ static void finish(connection *c, int complete, long long now) {
     if (!complete || c->closes) disconnect(c);
     int found = c->status == 200 && (!option.expected ||
         (c->body_size && memmem(c->body, c->body_size, option.expected, strlen(option.expected))));
+    if (complete && option.refusable && (c->status == 429 || c->status == 503) && strcasestr(c->head, "\nretry-after:")) {
+        total.refused++;
+        return;
+    }
     if (!complete || !found) {
         if (!complete) errors.closed++;
         else if (c->status != 200) errors.status++;
@@ -364,8 +369,8 @@ static void run(void) {
 static void report(void) {
     double seconds = (double)(measured_to - measured_from) / SECOND;
     long failed = errors.connect + errors.status + errors.body + errors.closed + errors.unfinished;
-    printf("{\"seconds\": %.4f, \"sent\": %ld, \"answered\": %ld, \"failed\": %ld, \"late\": %ld, \"requests_per_second\": %.2f",
-           seconds, total.sent, total.answered, failed, total.late, total.counted / seconds);
+    printf("{\"seconds\": %.4f, \"sent\": %ld, \"answered\": %ld, \"failed\": %ld, \"refused\": %ld, \"late\": %ld, \"requests_per_second\": %.2f",
+           seconds, total.sent, total.answered, failed, total.refused, total.late, total.counted / seconds);
     printf(", \"errors\": {\"connect\": %ld, \"status\": %ld, \"body\": %ld, \"closed\": %ld, \"unfinished\": %ld}",
            errors.connect, errors.status, errors.body, errors.closed, errors.unfinished);
     print_samples("latency_us", &latencies);
@@ -378,7 +383,7 @@ static void report(void) {
 }
 
 static void read_options(int argc, char **argv, const char **body_file) {
-    for (int o; (o = getopt(argc, argv, "p:P:b:H:c:d:w:r:n:sve:")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "p:P:b:H:c:d:w:r:n:svxe:")) != -1;) {
         if (o == 'p') option.port = atoi(optarg);
         else if (o == 'P') option.path = optarg;
         else if (o == 'b') *body_file = optarg;
@@ -389,6 +394,7 @@ static void read_options(int argc, char **argv, const char **body_file) {
         else if (o == 'n') option.requests = atol(optarg);
         else if (o == 's') option.streamed = 1;
         else if (o == 'v') option.varied = 1;
+        else if (o == 'x') option.refusable = 1;
         else if (o == 'e') option.expected = optarg;
         else if (o == 'H' && strlen(option.headers) + strlen(optarg) + 3 < sizeof option.headers)
             strcat(strcat(option.headers, optarg), "\r\n");

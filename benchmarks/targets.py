@@ -13,18 +13,19 @@ import json
 import os
 import sqlite3
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import build
-from machine import Cores, Process, free_port
+from machine import Cores, Process, choose_cores, free_port
 
 ROOT = build.HERE.parent
 KEY = "fl_bench"
-MODES = ("bench-fast", "bench-50ms", "bench-burst", "bench-paced", "bench-slow", "bench-hang")
+MODES = ("bench-fast", "bench-50ms", "bench-burst", "bench-paced", "bench-slow", "bench-long", "bench-hang")
 START_SECONDS = 90.0
 CATCH_UP_SECONDS = 5.0
 
@@ -124,6 +125,24 @@ def start_upstream(cores: Cores, scratch: Path) -> tuple[Process, int]:
     return process, int(process.popen.stdout.readline())
 
 
+@contextlib.contextmanager
+def running_upstream() -> Iterator[Setting]:
+    """An upstream beside the load, on its core, and a folder to work in; ends the program where it cannot be built."""
+    cores = choose_cores()
+    with tempfile.TemporaryDirectory() as folder:
+        os.sched_setaffinity(0, {cores.load})
+        try:
+            upstream, port = start_upstream(cores, Path(folder))
+        except build.CannotBuild as error:
+            sys.exit(str(error))
+        try:
+            yield Setting(cores, Path(folder), port)
+        except NotStarted as error:
+            sys.exit(str(error))
+        finally:
+            upstream.stop()
+
+
 def upstream_stats(port: int) -> dict[str, int]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     connection.request("GET", "/stats")
@@ -152,12 +171,13 @@ def start_bare(setting: Setting) -> Server:
     return Server(process, {"bare": route}, seconds)
 
 
-def fairlead_config(port: int, upstream: int) -> str:
-    """Auth, limits, policy and ledger on. The bench models cost too much and know too little for `auto` to choose them."""
+def fairlead_config(port: int, upstream: int, server: str = "", connections: int = 4096) -> str:
+    """Auth, limits, policy and ledger on. The bench models cost too much and know too little for `auto` to choose them.
+    `server`: further settings of that section; `connections`: the most to the upstream."""
     lines = [
-        f"server: {{host: 127.0.0.1, port: {port}, state_dir: ./state}}",
+        f"server: {{host: 127.0.0.1, port: {port}, state_dir: ./state{server}}}",
         "providers:",
-        f'  up: {{kind: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_key: x, max_connections: 4096}}',
+        f'  up: {{kind: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_key: x, max_connections: {connections}}}',
         "models:",
         "  gpt-5.4: {channels: [{provider: up, model: gpt-5.4}]}",
         "  own-8b: {channels: [{provider: up, model: own-8b}], price: {input: 0.1, output: 0.4}, context: 128000, quality: 0.7}",
@@ -179,10 +199,10 @@ def fairlead_environment() -> dict[str, str]:
     return {"PYTHONPATH": path}
 
 
-def start_fairlead(setting: Setting, prefix: tuple[str, ...] = ()) -> Server:
+def start_fairlead(setting: Setting, prefix: tuple[str, ...] = (), server: str = "", connections: int = 4096) -> Server:
     """`prefix` goes before `-m fairlead.cli.main`: the options of a profiler, for instance."""
     port, folder = free_port(), setting.folder("fairlead")
-    (folder / "bench.yaml").write_text(fairlead_config(port, setting.upstream))
+    (folder / "bench.yaml").write_text(fairlead_config(port, setting.upstream, server, connections))
     command = [sys.executable, *prefix, "-m", "fairlead.cli.main", "serve", "--config", str(folder / "bench.yaml")]
     began = time.monotonic()
     process = Process.start(command, setting.cores.target, log=folder / "log", env=fairlead_environment())

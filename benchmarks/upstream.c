@@ -9,6 +9,7 @@
  *     bench-burst   a stream: 200 events in one write           (any streamed request without a pace of its own)
  *     bench-paced   a stream: 200 events, one each 5 ms
  *     bench-slow    a stream: 20 events, one each 250 ms
+ *     bench-long    a stream: 20 events, one each 3 s
  *
  * GET /stats answers {"requests", "answered", "aborted", "connections", "open"}: "aborted" counts connections that
  * were closed while their request was unanswered. Asking for the statistics is not a request.
@@ -85,7 +86,7 @@ static void render_stream(model *m) {
     char frame[512], event[1024];
     snprintf(frame, sizeof frame, "{\"id\":\"chatcmpl-bench0123456789\",\"object\":\"chat.completion.chunk\","
              "\"created\":1760000000,\"model\":\"%s\",\"choices\":", m->name);
-    m->events = strcmp(m->name, "bench-slow") ? 200 : 20;
+    m->events = strcmp(m->name, "bench-slow") && strcmp(m->name, "bench-long") ? 200 : 20;
     m->event_end = calloc(m->events, sizeof *m->event_end);
     append(&m->stream, head, sizeof head - 1);
     for (int i = 0; i < m->events; i++) {
@@ -141,8 +142,8 @@ typedef struct {
     connection *head, *tail;
 } queue;
 
-static queue queues[] = {{50 * 1000000LL, 0, 0}, {5 * 1000000LL, 0, 0}, {250 * 1000000LL, 0, 0}};
-enum { AFTER_50MS, EVERY_5MS, EVERY_250MS, QUEUES };
+static queue queues[] = {{50 * 1000000LL, 0, 0}, {5 * 1000000LL, 0, 0}, {250 * 1000000LL, 0, 0}, {3000 * 1000000LL, 0, 0}};
+enum { AFTER_50MS, EVERY_5MS, EVERY_250MS, EVERY_3S, QUEUES };
 
 static int poller;
 static struct { long requests, answered, aborted, connections, open; } stats;
@@ -229,6 +230,7 @@ static void write_event(connection *c) {
 static int pace_of(const model *m) {
     if (!strcmp(m->name, "bench-paced")) return EVERY_5MS;
     if (!strcmp(m->name, "bench-slow")) return EVERY_250MS;
+    if (!strcmp(m->name, "bench-long")) return EVERY_3S;
     return -1;
 }
 

@@ -15,6 +15,7 @@
         ├── TooLarge           413  the body exceeds the limit
         ├── UnsupportedMedia   415  the body is not JSON, or is compressed
         ├── Infeasible         422  no model satisfies the constraints; lists why each was rejected
+        ├── KeyReused          422  the idempotency key belongs to another request
         ├── RateLimited        429  too many requests; says when to come back
         ├── HeadersTooLarge    431  the header block exceeds the limit
         ├── Internal           500  a defect of ours; the request id finds it in the log
@@ -142,6 +143,12 @@ class Infeasible(RequestError):
     status = 422
     code = "infeasible"
     type = "invalid_request_error"
+
+
+class KeyReused(RequestError):
+    status = 422
+    code = "idempotency_key_reused"
+    type = "idempotency_error"
 
 
 class RateLimited(RequestError):

@@ -27,7 +27,7 @@ from fairlead.core.call import Caller
 from fairlead.dialects import sse
 from fairlead.errors import FairleadError, RequestError, UpstreamFailed
 from fairlead.gateway import pipeline
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import Headers, Incoming
 
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
@@ -259,7 +259,7 @@ class Gateway:
             body["stream"] = True
         if fairlead:
             body["fairlead"] = dict(fairlead)
-        return Incoming("generate", self._caller, {}, orjson.dumps(body), monotonic())
+        return Incoming("generate", self._caller, Headers(), orjson.dumps(body), monotonic())
 
 
 def _answer(collector: Collector) -> Answer:

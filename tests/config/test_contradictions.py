@@ -27,6 +27,29 @@ WRONG = {
     "tasks: {a: {like: b}, b: {like: a}}": "1: tasks.a.like: goes round in a circle: a -> b -> a",
     "tasks: {a: {keyword: ' '}}": "1: tasks.a.keyword: an empty keyword",
     "policies: {p: {rules: [{model: own-8b, reason: r, match: {keyword: ''}}]}}": "match.keyword: an empty keyword",
+    "policies:\n  p:\n    rules:\n      - {name: a, model: own-8b, reason: r, match: {task: math}}\n      - {name: a, model: own-8b, reason: r}": (
+        "5: policies.p.rules[1].name: a second rule named 'a', as rules[0] is; 'a-2' is free"
+    ),
+    "routes:\n  - {name: a, policy: balanced, reason: r, match: {task: math}}\n  - {name: a, policy: cost_first, reason: r}": (
+        "3: routes[1].name: a second route named 'a', as routes[0] is; 'a-2' is free"
+    ),
+    "policies: {p: {strategy: tiered, tiers: [{name: a, models: [own-8b], budget: 1}, {name: a, models: [gpt-5.4]}]}}": (
+        "1: policies.p.tiers[1].name: a second tier named 'a', as tiers[0] is; 'a-2' is free"
+    ),
+    "tasks: {math: {like: chat}}": "1: tasks.math.like: task math ships and means: ",
+    "tasks: {math: {description: sums of our own}}": "give yours another name, such as my_math",
+    "tasks: {Math: {keyword: sum}}": "1: tasks.Math: differs from 'math' only in case; write 'math'",
+    "tasks: {law: {keyword: sue}, Law: {keyword: plea}}": "1: tasks.Law: differs from 'law' only in case",
+    "policies: {p: {rules: [{model: own-8b, reason: r, match: {language: chinese}}]}}": (
+        "match.language: expected the code of a language, found 'chinese', did you mean 'zh'?"
+    ),
+    "routes: [{policy: balanced, reason: r, match: {language: [en, zh-CN]}}]": "language[1]: expected the code of a language, found 'zh-CN', did you mean 'zh'?",
+    "routes: [{policy: balanced, reason: r, match: {language: EN}}]": "found 'EN', did you mean 'en'?",
+    "routes: [{policy: balanced, reason: r, match: {language: germn}}]": "found 'germn', did you mean 'de'?",
+    "routes: [{policy: balanced, reason: r, match: {language: cn}}]": "found 'cn', did you mean 'zh'?",
+    "routes: [{policy: balanced, reason: r, match: {language: klingonese}}]": "found 'klingonese'; known: ar, bg, bn",
+    "policies: {p: {floors: {hard: 0.9}}}": "1: policies.p.floors.hard: unknown complexity or task 'hard'",
+    "policies: {p: {floors: {complx: 0.9}}}": "unknown complexity or task 'complx', did you mean 'complex'?",
     "policies: {p: {models: [own-8b], rules: [{model: gpt-5.4, reason: r}]}}": "rules[0].model: 'gpt-5.4' is not among",
     "routes: [{policy: balanced, reason: r, match: {min_input_tokens: 9, max_input_tokens: 8}}]": "is above max_input_tokens",
 }
@@ -74,3 +97,40 @@ def test_a_first_row_for_everything_is_pointed_out_unless_its_budget_may_end() -
 def test_a_tenant_that_is_almost_declared_is_pointed_out() -> None:
     text = MINIMAL.replace("key: fl_test}", "key: fl_test, tenant: teama}") + "tenants: {teamA: {models: [own-8b]}}\n"
     assert any("did you mean 'teamA'?" in one for one in read(text).warnings)
+
+
+def test_a_language_that_is_not_told_apart_yet_is_refused_or_passed_in_silence() -> None:
+    text = MINIMAL + "routes: [{policy: balanced, reason: r, match: {language: [ms, zh]}}]\n"
+    told = [one for one in read(text).warnings if "language" in one]
+    assert len(told) == 1
+    assert "no request is found to be in 'ms'" in told[0]
+
+
+def test_further_keywords_for_a_task_that_ships_are_refused() -> None:
+    read(MINIMAL + "tasks: {math: {keyword: [calculus]}}\n")
+
+
+SIMULATED = """\
+providers: {sim: {kind: simulated}, own: {kind: simulated, models: {flaky: {}}}}
+models:
+  mine: {channels: [{provider: %s, model: %s}], price: {input: 0, output: 0}}
+"""
+
+
+def test_a_channel_leads_to_a_simulated_model_that_is_not_there() -> None:
+    read(SIMULATED % ("sim", "sim-nano"))
+    read(SIMULATED % ("own", "flaky"))
+    for provider, model, hint in (
+        ("sim", "sim-nanno", "did you mean 'sim-nano'?"),
+        ("sim", "gpt-5.4", "known: sim-nano, "),
+        ("sim", "flaky", "known: sim-nano, "),
+        ("own", "sim-nano", "known: flaky"),
+    ):
+        (told,) = problems(SIMULATED % (provider, model))
+        assert f"models.mine.channels[0].model: provider {provider!r} simulates no model {model!r}" in told
+        assert hint in told
+
+
+def test_what_has_no_name_yet_is_said_to_have_one_twice() -> None:
+    text = "policies: {p: {strategy: tiered, tiers: [{models: [own-8b]}, {models: [gpt-5.4]}]}}\n"
+    assert not any("a second" in one for one in problems(MINIMAL + text))

@@ -228,8 +228,8 @@ keys: [{{name: k, key: same}}, {{name: l, key: same}}, {{name: k, key: other}}]
         "f.yaml:5: models.c.aliases[0]: 'X' already stands for 'a'",
         "f.yaml:6: models.A: differs from 'a' only in case",
         "f.yaml:7: models.d.channels[1]: a second channel named 'p'; give each channel of a model its own `name`",
+        "f.yaml:8: keys[2].name: a second key named 'k', as keys[0] is; 'k-2' is free",
         "f.yaml:8: keys[1].key: the same key as that of 'k'",
-        "f.yaml:8: keys[2].name: a second key named 'k'",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a request is expected to cost, to take and to be worth: evidence before what was declared, to the nano-unit."""
+"""What a request is expected to cost, to take and to be worth: what was declared and what was found out since, to the nano-unit."""
 
 from __future__ import annotations
 
@@ -49,15 +49,29 @@ def talk(given: int, cached: int, of: str = "m@main", answer: int = 100) -> Call
     return call(signals=tokens(given, answer), facts=Facts(AT, Standing("m", of, cached)))
 
 
-def test_quality_is_measured_for_the_task_else_declared_for_it_else_overall() -> None:  # M7.3
+def test_quality_is_declared_for_the_task_else_overall_and_judgements_do_not_move_it() -> None:  # M7.3
     skilled = msgspec.structs.replace(PLAIN, qualities={"math": 0.9})
     assert figures(about("chat"), skilled).quality == 0.8
     assert figures(about("math"), skilled).quality == 0.9
-    assert figures(about("math"), skilled, quality={"m|math": 0.3, "n|math": 1.0}).quality == 0.3
-    assert figures(about("chat"), skilled, quality={"m|math": 0.3}).quality == 0.8
-    assert figures(about("chat"), skilled, quality={"m|chat": 0.0}).quality == 0.0
-    assert figures(call(), skilled, quality={"m|": 0.1}).quality == 0.8
-    assert figures(about("chat"), model("m", 1, None)).quality is None
+    judged = {"m|math": (6.0, 20.0), "n|math": (9.0, 9.0)}
+    assert figures(about("math"), skilled, evidence=judged).quality == pytest.approx(0.6)  # 18 of 20, and 6 of 20
+    assert figures(about("chat"), skilled, evidence=judged).quality == 0.8
+    assert figures(about("chat"), skilled, evidence={"m|chat": (0.0, 1980.0)}).quality == pytest.approx(0.008)
+    assert figures(call(), skilled, evidence={"m|": (0.0, 20.0)}).quality == pytest.approx(0.4)
+    assert figures(call(), skilled, evidence=judged).quality == 0.8
+
+
+def test_an_undeclared_quality_is_known_without_a_judgement_or_hardly_moved_by_some() -> None:  # M3.1
+    unknown = model("m", 1, None)
+    assert figures(about("chat"), unknown).quality is None
+    assert figures(about("chat"), unknown, evidence={"m|chat": (2.0, 2.0)}).quality == pytest.approx(0.75)
+    assert figures(about("math"), unknown, evidence={"m|chat": (2.0, 2.0)}).quality is None
+
+
+@given(st.floats(0, 1), st.floats(0, 1e6))
+def test_judgements_that_bear_out_what_was_declared_change_it(declared: float, judged: float) -> None:  # M7.3
+    one = msgspec.structs.replace(PLAIN, quality=declared)
+    assert figures(about("chat"), one, evidence={"m|chat": (declared * judged, judged)}).quality == declared
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,35 @@ def test_the_least_quality_at_which_a_dearer_model_wins_is_wrong() -> None:  # M
     assert [(flip.model, flip.value) for flip in flips] == [("c", 0.7), ("d", 0.8)]
 
 
+@pytest.mark.parametrize("evidence", [{}, {"best|math": (18.0, 20.0), "cheaper|math": (60.0, 100.0)}])
+def test_the_quality_around_which_another_would_have_to_be_drawn_is_wrong(
+    evidence: dict[str, tuple[float, float]],
+) -> None:  # M3.1
+    snapshot = world(model("best", 5, 0.9), model("cheaper", 1, 0.6), model("dearer", 9, 0.8), evidence=evidence)
+    named = set[str]()
+    for seed in range(30):
+        one = case(call(wishes=Wishes(task="math")), snapshot, policy("learned", weights=Weights(0.9, 0.1, 0)))
+        one = Case(one.call, one.choice, one.snapshot, seed)
+        flips = found(one)
+        for flip in flips:
+            if flip.setting.startswith("weight."):
+                continue
+            assert isinstance(flip.value, float)
+            assert done(one, flip, flip.value)
+            assert not done(one, flip, flip.value - 0.0001)
+        named.update(flip.setting for flip in flips)
+    assert {"quality", "weight.cost"} <= named
+
+
+@pytest.mark.parametrize("judged", [1.0, 33.0, 1000.0])
+def test_the_quality_another_would_need_forgets_its_judgements(judged: float) -> None:  # M3.6
+    evidence = {"cheaper|math": (0.3 * judged, judged)}
+    snapshot = world(model("best", 5, 0.9), model("cheaper", 1, 0.8), evidence=evidence)
+    (flip,) = prove(case(call(wishes=Wishes(task="math")), snapshot, policy("quality_first")))
+    assert (flip.setting, flip.value, flip.model) == ("quality", 0.9, "cheaper")
+    assert flip.now == pytest.approx(0.8 - 0.5 * judged / (20 + judged))
+
+
 def test_the_quality_another_would_need_is_wrong() -> None:  # M3.6
     snapshot = world(model("best", 5, 0.9), model("cheaper", 1, 0.8), model("dearer", 9, 0.85))
     flips = prove(case(call(), snapshot, policy("quality_first")))

@@ -1,4 +1,4 @@
-"""What is measured as it goes on decides too: health, latency, results of experiments and the cost a caller's plan bears
+"""What is measured as it goes on decides too: health, latency, judgements and the cost a caller's plan bears
 can each turn a balanced choice, and the explanation names what did."""
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def targets(one: Case) -> dict[str, Target]:
         ({"health": {"ahead@main": 0.5}}, "ahead", ("health", 0.5), "health 0.50"),
         ({"latency_ms": {"ahead@main": 8007}}, "ahead", ("latency", 1001 / 8008), "about 8,007 ms"),
         ({"latency_ms": {"other@main": 99}}, "ahead", ("latency", 100 / 1001), "latency 0.10"),
-        ({"quality": {"other|math": 0.97}}, "other", ("quality", 0.97), "quality 0.97"),
-        ({"quality": {"ahead|math": 0.6}}, "ahead", ("quality", 0.6), "quality 0.60"),
+        ({"evidence": {"other|math": (30.0, 30.0)}}, "other", ("quality", 0.94), "quality 0.94"),
+        ({"evidence": {"ahead|math": (1.0, 5.0)}}, "ahead", ("quality", 0.76), "quality 0.76"),
     ],
 )
 def test_what_was_measured_changes_nothing_or_is_not_told(
@@ -57,8 +57,8 @@ def test_what_was_measured_changes_nothing_or_is_not_told(
     assert {step["model"]: step["parts"] for step in steps}[model_][name] == pytest.approx(value, abs=1e-4)
 
 
-def test_an_experiment_about_one_task_speaks_for_another() -> None:  # M3.6
-    measured = world(*MODELS, quality={"other|math": 0.97})
+def test_what_was_judged_in_one_task_speaks_for_another() -> None:  # M3.6
+    measured = world(*MODELS, evidence={"other|math": (30.0, 30.0)})
     assert order(case(measured, call(wishes=Wishes(task="chat"))).plan())[0] == "ahead"
     assert order(case(measured, call()).plan())[0] == "ahead"
 
@@ -88,7 +88,7 @@ def measured_worlds(draw: st.DrawFn) -> Snapshot:
         *models,
         health={f"{name}@main": value for name, value in draw(st.dictionaries(some, SHARES)).items()},
         latency_ms={f"{name}@main": ms for name, ms in draw(st.dictionaries(some, st.integers(1, 60_000))).items()},
-        quality={f"{name}|math": value for name, value in draw(st.dictionaries(some, SHARES)).items()},
+        evidence={f"{name}|math": (value, 1.0) for name, value in draw(st.dictionaries(some, SHARES)).items()},
     )
 
 

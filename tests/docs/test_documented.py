@@ -20,6 +20,7 @@ from fairlead.dialects.wishes import Options
 from fairlead.gateway.wishes import KNOBS
 from fairlead.providers.deltas import DELTAS
 from fairlead.server.app import App
+from fairlead.server.shedding import Bearable, Shedding
 from tests.docs.pages import PAGES, ROOT, prose, rows, title
 from tests.shape.tree import PACKAGE, sources
 
@@ -151,7 +152,7 @@ def test_an_option_does_not_say_what_it_does() -> None:
 
 
 def test_a_path_is_undocumented_or_made_up() -> None:
-    app = App(cast(Any, None))
+    app = App(cast(Any, None), Shedding(Bearable(1)))
     there = {path: ", ".join(methods) for path, methods in (*app.surfaces.items(), *app.prefixes)}
     told = {row[0].partition("{")[0]: row[1] for row in rows(HEADERS, "## Paths")}
     assert told == there | dict.fromkeys(app.open, "any")

@@ -134,24 +134,26 @@ async def test_an_error_names_what_the_key_could_not_use(tmp_path: Path, key: st
         agent = await server.chat(key=key, model="agent:herz")
         all_of_it = key == "fl_open"
         assert [one.status for one in (wrong, suffix, agent)] == [400, 404, 404]
-        for told in (wrong.text, suffix.text):
+        for told in (wrong.body.decode(), suffix.body.decode()):
             assert ("theirs" in told, "fixed" in told) == (all_of_it, all_of_it)
             assert "narrow" in told
             assert "steps" in told
             assert "balanced" in told
-        assert ("hers" in agent.text, "yours" in agent.text, "crew" in agent.text) == (all_of_it,) * 3
+        assert ("hers" in agent.body.decode(), "yours" in agent.body.decode(), "crew" in agent.body.decode()) == (
+            all_of_it,
+        ) * 3
         for name in ("mine", "ours", "pair"):
-            assert name in agent.text
+            assert name in agent.body.decode()
 
 
 async def test_an_error_guesses_a_model_that_the_key_may_not_use(tmp_path: Path) -> None:
     async with serving(tmp_path / "s", more=WITHOUT, extra_policy=OTHERS) as server:
-        assert "m-two" not in (await server.chat(key="fl_listed", model="m-twoo")).text
-        assert "Did you mean 'm-two'?" in (await server.chat(key="fl_open", model="m-twoo")).text
+        assert "Did you mean" not in (await server.chat(key="fl_listed", model="m-twoo")).body.decode()
+        assert "Did you mean 'm-two'?" in (await server.chat(key="fl_open", model="m-twoo")).body.decode()
 
 
 async def test_a_key_whose_policy_is_critical_is_offered_another(tmp_path: Path) -> None:
     policy = "  narrow: {strategy: pinned, model: m-one, critical: true}\n"
     async with serving(tmp_path / "s", more=KEYS, extra_policy=policy) as server:
-        told = (await server.chat({"x-fairlead-policy": "orderd"}, model="auto")).text
+        told = (await server.chat({"x-fairlead-policy": "orderd"}, model="auto")).body.decode()
         assert "There are: narrow." in told

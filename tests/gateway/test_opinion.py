@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 from fairlead.classify.llm import Asked, Opinion, stability
+from fairlead.classify.patience import AFTER
 from fairlead.classify.tasks import TASKS
 from fairlead.gateway.opinion import TELLING, Opinions
-from tests.server.serving import KEYS, serving
+from tests.server.serving import KEYS, Served, serving
 from tests.upstream import HANG, Play, completion, plain, status
 
 JUDGE = """
@@ -18,6 +20,7 @@ POLICY = """  table:
     strategy: balanced
     tasks: {translation: {model: m-one}, math: {model: same}}
 """
+ONE = "    models: [m-one, same]\n"
 ASK = {"model": "auto", "fairlead": {"policy": "table"}}
 
 
@@ -26,6 +29,11 @@ def says(task: str, **more: str) -> Play:
     body = json.loads(completion())
     body["choices"][0]["message"]["content"] = said
     return Play([plain(200, json.dumps(body).encode())], (11, 7))
+
+
+async def asked(server: Served) -> int:
+    """How often the classifier was."""
+    return sum(record.purpose == "classify" for record in await server.records())
 
 
 async def test_where_the_built_in_one_is_unsure_a_model_is_asked_once_and_on_the_bill(tmp_path: Path) -> None:  # M2.4
@@ -98,3 +106,50 @@ def test_the_same_distribution_is_stable_and_another_is_not() -> None:
     assert stability({"a": 50, "b": 50}, {"a": 500, "b": 500}) == 0
     assert stability({"a": 50, "b": 50}, {"a": 52, "b": 48}) < 0.1
     assert stability({"a": 90, "b": 10}, {"a": 10, "b": 90}) > 0.25
+
+
+async def test_a_dead_classifier_costs_every_request_its_time(tmp_path: Path) -> None:  # M2.4
+    async with serving(tmp_path / "s", more=KEYS + JUDGE % "", extra_policy=POLICY) as server:
+        server.upstream.push("two", *[status(500)] * 3 * AFTER)
+        for index in range(AFTER + 3):
+            said = await server.chat(**ASK, messages=[{"role": "user", "content": f"number {index}"}])
+            assert said.status == 200
+        assert await asked(server) == AFTER
+        now = server.running.runtime.opinions
+        assert now is not None
+        assert now.patience.resting
+        now.patience.until = 0.0
+        server.upstream.script["two"].clear()
+        server.upstream.push("two", says("translation"))
+        again = await server.chat(**ASK)
+        assert again.headers["x-fairlead-task"] == "translation"
+        assert not now.patience.resting
+        assert [kind for kind, _ in await server.audits() if kind.startswith("classifier")] == [
+            "classifier_rests",
+            "classifier_answers",
+        ]
+
+
+async def test_what_a_caller_did_wrong_puts_the_classifier_to_rest(tmp_path: Path) -> None:  # M2.4
+    async with serving(tmp_path / "s", more=KEYS + JUDGE % "", extra_policy=POLICY) as server:
+        for index in range(AFTER + 1):
+            server.upstream.push("two", status(400))
+            await server.chat(**ASK, messages=[{"role": "user", "content": f"number {index}"}])
+        assert await asked(server) == AFTER + 1
+
+
+async def test_the_same_question_at_the_same_time_is_asked_twice(tmp_path: Path) -> None:  # M2.4
+    async with serving(tmp_path / "s", more=KEYS + JUDGE.replace("0.5", "10") % "", extra_policy=POLICY) as server:
+        server.upstream.push("two", Play([0.3, *says("translation").steps], (11, 7)))
+        said = await asyncio.gather(*[server.chat(**ASK) for _ in range(4)])
+        assert {one.headers["x-fairlead-task"] for one in said} == {"translation"}
+        assert await asked(server) == 1
+
+
+async def test_more_questions_are_under_way_than_may_be(tmp_path: Path) -> None:  # M2.4
+    async with serving(tmp_path / "s", more=KEYS + JUDGE % ", at_once: 2", extra_policy=POLICY + ONE) as server:
+        for _ in range(4):
+            server.upstream.push("two", Play([HANG]))
+        asking = [server.chat(**ASK, messages=[{"role": "user", "content": f"number {index}"}]) for index in range(4)]
+        assert [one.status for one in await asyncio.gather(*asking)] == [200] * 4
+        assert await asked(server) == 2

@@ -34,7 +34,7 @@ def config(
 ) -> str:
     """`server` and `provider` are further settings of those sections, `more` further sections."""
     return f"""
-server: {{host: 127.0.0.1, port: 0, state_dir: "{state_dir}"{server}}}
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state_dir}", retries: 0{server}}}
 providers:
   one: {{kind: openai, base_url: "http://127.0.0.1:{upstream}/one/v1", api_key: key-one{provider}}}
   two: {{kind: openai, base_url: "http://127.0.0.1:{upstream}/two/v1", api_key: key-two{provider}}}

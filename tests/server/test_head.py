@@ -154,6 +154,7 @@ class NoLine:
     peer = ""
     known: object = None
     choked = False
+    leaving = False
     date = b""
 
     def write(self, data: bytes) -> None: ...

@@ -28,7 +28,7 @@ async def test_some_clients_only_ask_whether_anybody_is_there(tmp_path: Path) ->
         socket = await ask(
             server.port, "GET", "/v1/responses", headers={"Upgrade": "websocket", "Connection": "Upgrade"}
         )
-        assert socket.status == 426
+        assert (socket.status, socket.headers["upgrade"], socket.headers["connection"]) == (426, "HTTP/1.1", "close")
 
 
 async def test_the_same_path_lists_models_in_the_shape_the_version_header_asks_for(tmp_path: Path) -> None:

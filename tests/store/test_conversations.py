@@ -12,7 +12,7 @@ import pytest
 
 from fairlead.core.call import Caller
 from fairlead.core.egress import grant_sink
-from fairlead.store import conversations
+from fairlead.store import conversations, shelf
 from fairlead.store.conversations import Conversations, Kept, history
 from tests.core.scenes import call
 
@@ -47,8 +47,8 @@ async def test_a_conversation_outlives_the_process_but_not_a_day(
         await store.keep(ACME, "resp_1", ONE)
     async with opened(tmp_path) as store:
         assert await store.find("acme", "resp_1") == ONE
-        now = conversations.time.time()
-        monkeypatch.setattr(conversations.time, "time", lambda: now + conversations.KEPT_SECONDS + 1)
+        now = shelf.time.time()
+        monkeypatch.setattr(shelf.time, "time", lambda: now + shelf.KEPT_SECONDS + 1)
         assert await store.find("acme", "resp_1") is None
         await store.keep(ACME, "resp_2", Kept((), (), b"{}"))
     # Closed, its log is in the file, and nothing of what was deleted.

@@ -37,6 +37,8 @@ class Asked(msgspec.Struct, frozen=True):
     alarm_agreement: float
     alarm_drift: float
     tasks: tuple[str, ...]
+    at_once: int = 32
+    """Questions under way; beyond them nobody waits, the built-in word counts."""
 
 
 class Opinion(msgspec.Struct, frozen=True):

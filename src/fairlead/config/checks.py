@@ -1,4 +1,7 @@
-"""What no single setting can tell: names that lead nowhere, names given twice, figures that look like mistakes."""
+"""What no single setting can tell: names that lead nowhere, names given twice, figures that look like mistakes.
+
+What policies, routes and the rest of choosing say that cannot be meant stands in `policies` and `contradictions`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from decimal import Decimal
 from fairlead.classify.tasks import COMPLEXITIES, TASKS
 from fairlead.config import contradictions, references, sensitivity
 from fairlead.config.document import Entry, Node, NodePath
-from fairlead.config.finding import Finding
+from fairlead.config.environment import SHIPPED
+from fairlead.config.finding import Finding, named_twice
 from fairlead.config.masking import masked
 from fairlead.config.offers import Catalogue, priced
 from fairlead.config.policies import policy_findings
@@ -157,8 +161,9 @@ def _channels(config: Config, declared: Declared) -> Iterator[Finding]:
                 yield Finding(path, f"a second channel named {own!r}; give each channel of a model its own `name`")
             taken.add(own)
             provider = config.providers.get(channel.provider)
-            if provider is not None and provider.models and (upstream := channel.model or name) not in provider.models:
-                hint = nearest(upstream, provider.models, offer=True)
+            simulated = () if provider is None or provider.kind != "simulated" else tuple(provider.models) or SHIPPED
+            if simulated and (upstream := channel.model or name) not in simulated:
+                hint = nearest(upstream, simulated, offer=True)
                 message = f"provider {channel.provider!r} simulates no model {upstream!r}{hint}"
                 yield Finding((*path, "model") if channel.model else path, message)
 
@@ -188,12 +193,9 @@ def _references(config: Config, declared: Declared, known: Mapping[str, str]) ->
 
 
 def _keys_twice(config: Config) -> Iterator[Finding]:
-    names: set[str] = set()
+    yield from named_twice(("keys",), [key.name for key in config.keys])
     seen: dict[str, Key] = {}
     for index, key in enumerate(config.keys):
-        if key.name in names:
-            yield Finding(("keys", index, "name"), f"a second key named {key.name!r}")
-        names.add(key.name)
         other = seen.setdefault(key.key.reveal(), key)
         if other is not key:
             yield Finding(("keys", index, "key"), f"the same key as that of {other.name!r}")

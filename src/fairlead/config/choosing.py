@@ -178,6 +178,7 @@ class ModelClassifier(Section):
     timeout: Seconds = Field(2, description="How long it may take; then the built-in one's word counts.")
     budget: Money | None = Field(None, description="What it may spend a day.")
     cached: Count = Field(10_000, description="How many of its answers are kept.")
+    at_once: Count = Field(32, description="Most questions to it at once; beyond them the built-in one's word counts.")
     alarm_agreement: Share = Field(0.6, description="An alarm below this share of agreement with the built-in one.")
     alarm_drift: Number = Field(0.25, description="An alarm above this population stability index from day to day.")
 

@@ -1,20 +1,26 @@
-"""Settings of choosing that say nothing, or say two things: what would else be found out with the first request."""
+"""Settings of choosing that say nothing, or say two things: what would else be found out with the first request.
+
+What concerns names (unknown, or given to two things), providers, prices and doors stands in `checks`, what concerns one
+policy in itself in `policies`; here is what no single name or policy shows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo, available_timezones
 
-from fairlead.classify.tasks import COMPLEXITIES, DOMAINS, LATENCY_CLASSES, TASKS
+from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, DOMAINS, LATENCY_CLASSES, TASKS
 from fairlead.config import references
-from fairlead.config.choosing import Match, Rule
+from fairlead.config.choosing import Match, Rule, Task
 from fairlead.config.document import NodePath
-from fairlead.config.finding import Finding
+from fairlead.config.finding import Finding, named_twice
+from fairlead.config.languages import CODE, NAMES, TOLD
 from fairlead.config.policies import work_findings
 from fairlead.config.schema import Config
 from fairlead.config.spelling import nearest, similar
 from fairlead.config.values import parse_number
 from fairlead.core.policies import STRATEGIES
+from fairlead.core.spelling import closest
 
 MODELS = ("pinned",)
 """Strategies that choose nobody where the policy names no model: right for callers who name one themselves."""
@@ -85,6 +91,7 @@ def _rows(config: Config) -> Iterator[Finding]:
             yield from work_findings(path, route)
         elif route.model is not None:
             yield Finding((*path, "model"), f"the route goes by policy {route.policy}; name one or the other")
+    yield from named_twice(("routes",), [route.name for route in config.routes])
 
 
 def _agents(config: Config) -> Iterator[Finding]:
@@ -100,7 +107,13 @@ def _agents(config: Config) -> Iterator[Finding]:
 
 
 def _tasks(config: Config) -> Iterator[Finding]:
+    spelt = {shipped: shipped for shipped in TASKS}
     for name, task in config.tasks.items():
+        shipped = spelt.setdefault(name.lower(), name)
+        if shipped != name:
+            yield Finding(("tasks", name), f"differs from {shipped!r} only in case; write {shipped!r}")
+        elif name in BY_NAME:
+            yield from _shadowing(name, task)
         seen = [name]
         after = task.like
         while after is not None and after in config.tasks and after not in seen:
@@ -113,6 +126,16 @@ def _tasks(config: Config) -> Iterator[Finding]:
                 yield Finding(("tasks", name, "keyword", index), "an empty keyword stands in no request")
 
 
+def _shadowing(name: str, task: Task) -> Iterator[Finding]:
+    """Keywords may be added to a task that ships; what it means stays."""
+    for field in ("like", "description"):
+        if getattr(task, field):
+            message = (
+                f"task {name} ships and means: {BY_NAME[name].description}; give yours another name, such as my_{name}"
+            )
+            yield Finding(("tasks", name, field), message)
+
+
 def _tenants(config: Config) -> Iterator[Finding]:
     channels = {
         f"{name}@{channel.name or channel.provider}"
@@ -123,11 +146,11 @@ def _tenants(config: Config) -> Iterator[Finding]:
         try:
             ZoneInfo(tenant.timezone)
         except (ValueError, OSError, KeyError):
-            hint = similar(tenant.timezone, available_timezones(), 0.6)
+            hint = similar(tenant.timezone, available_timezones())
             yield Finding(("tenants", name, "timezone"), f"unknown time zone {tenant.timezone!r}{hint}")
         for index, channel in enumerate(tenant.channels or ()):
             if channel not in channels:
-                hint = similar(channel, channels, 0.6)
+                hint = similar(channel, channels)
                 yield Finding(("tenants", name, "channels", index), f"unknown channel {channel!r}{hint}")
     for index, key in enumerate(config.keys):
         near = similar(key.tenant, config.tenants, 0.8) if key.tenant not in config.tenants else ""
@@ -164,6 +187,9 @@ def _matches(config: Config) -> Iterator[Finding]:
         for index, word in enumerate(match.keyword):
             if not word.strip():
                 yield Finding((*path, "keyword", index), "an empty keyword stands in no request")
+        for index, language in enumerate(match.language):
+            if language not in TOLD:
+                yield _language((*path, "language", index), language)
     for name, policy in config.policies.items():
         below = [("rules", index) for index, rule in enumerate(policy.rules[:-1]) if rule.match == Match()]
         below += [
@@ -174,6 +200,19 @@ def _matches(config: Config) -> Iterator[Finding]:
         for table, index in below:
             message = "is for every request, so what stands below it never answers; give it a `match`"
             yield Finding(("policies", name, table, index), message, wrong=False)
+
+
+def _language(path: NodePath, said: str) -> Finding:
+    """A language that is never told apart is a mistake only where it is no code of any: rules may be written ahead."""
+    lower = said.lower()
+    meant = next((code for code in (lower, lower[:2]) if code in TOLD and said[2:3] in ("", "-", "_")), None)
+    meant = meant or NAMES.get(lower) or NAMES.get(closest(lower, NAMES, 0.7) or "")
+    if meant is None and CODE.fullmatch(said):
+        return Finding(
+            path, f"no request is found to be in {said!r}; told apart are: {', '.join(sorted(TOLD))}", wrong=False
+        )
+    hint = f", did you mean {meant!r}?" if meant else f"; known: {', '.join(sorted(TOLD))}"
+    return Finding(path, f"expected the code of a language, found {said!r}{hint}")
 
 
 def _all(config: Config) -> Iterator[tuple[NodePath, Match]]:

@@ -17,6 +17,9 @@ from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS
 from fairlead.providers.simulated.lineup import LINEUP
 
+SHIPPED = tuple(item.name for item in LINEUP)
+"""What a simulated provider without models of its own answers as."""
+
 
 class Local(msgspec.Struct, frozen=True):
     """A server of one's own; which models it has is said in a variable, comma-separated."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from fairlead.config.document import NodePath
@@ -12,3 +14,14 @@ class Finding(msgspec.Struct, frozen=True):
     message: str
     wrong: bool = True
     """False for what is allowed but looks like a mistake."""
+
+
+def named_twice(path: NodePath, names: Iterable[str | None], field: str = "name") -> Iterator[Finding]:
+    """In the list at `path`: every name that an entry before has already."""
+    given = list(names)
+    first: dict[str, int] = {}
+    for index, name in enumerate(given):
+        if name is not None and first.setdefault(name, index) != index:
+            free = next(new for number in range(2, len(given) + 2) if (new := f"{name}-{number}") not in given)
+            message = f"a second {str(path[-1])[:-1]} named {name!r}, as {path[-1]}[{first[name]}] is; {free!r} is free"
+            yield Finding((*path, index, field), message)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from fairlead.config.choosing import Work
 from fairlead.config.document import NodePath
-from fairlead.config.finding import Finding
+from fairlead.config.finding import Finding, named_twice
 from fairlead.config.schema import Policy
 from fairlead.core.policies import STRATEGIES
 
@@ -34,7 +34,8 @@ def policy_findings(path: NodePath, policy: Policy, known: Mapping[str, str]) ->
         yield Finding(path, f"strategy {policy.strategy} needs `{needed}`")
     if policy.critical and not policy.model and not policy.rules and not policy.tasks:
         yield Finding((*path, "critical"), "a critical policy names its model: `strategy: pinned` and `model`")
-    yield from _tiers(path, policy)
+    yield from named_twice((*path, "rules"), [rule.name for rule in policy.rules])
+    yield from named_twice((*path, "tiers"), [tier.name for tier in policy.tiers])
     yield from _cascade(path, policy)
     for at, work in (
         *(((*path, "rules", index), rule) for index, rule in enumerate(policy.rules)),
@@ -60,14 +61,6 @@ def _unread(path: NodePath, policy: Policy) -> Iterator[Finding]:
         if getattr(policy, field) and policy.strategy not in strategies and not (field == "model" and policy.critical):
             message = f"strategy {policy.strategy} does not read it; {' and '.join(strategies)} does"
             yield Finding((*path, field), message, wrong=False)
-
-
-def _tiers(path: NodePath, policy: Policy) -> Iterator[Finding]:
-    names: set[str] = set()
-    for index, tier in enumerate(policy.tiers):
-        if tier.name in names:
-            yield Finding((*path, "tiers", index, "name"), f"a second tier named {tier.name!r}")
-        names.add(tier.name)
 
 
 def _cascade(path: NodePath, policy: Policy) -> Iterator[Finding]:

@@ -29,3 +29,5 @@ class Ask(msgspec.Struct, frozen=True):
     max_latency_ms: int | None
     soft_floor: float | None = None
     """What `min_quality` goes back to when nobody fulfils the one that the complexity of the request asks for."""
+    seed: int = 0
+    """The plan's: what is drawn at random is drawn by it."""

@@ -104,15 +104,24 @@ def _model(change: Callable[[Model, Case, Value], Model]) -> Callable[[Case, str
     def of(case: Case, subject: str, value: Value) -> Case:
         snapshot = case.snapshot
         model = change(snapshot.models[subject], case, value)
-        quality = {key: one for key, one in snapshot.conditions.quality.items() if not key.startswith(f"{subject}|")}
-        conditions = replace(snapshot.conditions, quality=quality)
         choice = case.choice
         if choice.model is not None and choice.model.name == subject:
             choice = replace(choice, model=model)
         models = {**snapshot.models, subject: model}
-        return replace(case, choice=choice, snapshot=replace(snapshot, models=models, conditions=conditions))
+        return replace(case, choice=choice, snapshot=replace(snapshot, models=models))
 
     return of
+
+
+def _quality(case: Case, subject: str, value: Value) -> Case:
+    """Declared so, and judged no otherwise: as much is known of it as before."""
+    case, share = _model(_of_quality)(case, subject, value), float(value)
+    conditions, key = case.snapshot.conditions, f"{subject}|{case.plan().task}"
+    if key not in conditions.evidence:
+        return case
+    _, judged = conditions.evidence[key]
+    evidence = {**conditions.evidence, key: (share * judged, judged)}
+    return replace(case, snapshot=replace(case.snapshot, conditions=replace(conditions, evidence=evidence)))
 
 
 def _of_quality(model: Model, case: Case, value: Value) -> Model:
@@ -140,7 +149,7 @@ SETTINGS: dict[str, Callable[[Case, str, Value], Case]] = {
     "tier_left": _tier_left,
     "confidence": _signal("task", "", "confidence"),
     "input_tokens": _signal("tokens", "input", "value"),
-    "quality": _model(_of_quality),
+    "quality": _quality,
     "context": _model(_of_context),
     "max_output": _model(_of_output),
 }

@@ -82,9 +82,9 @@ def read_choice(
                 param="model",
                 code="model_not_found",
             )
-    names = (*snapshot.models, *snapshot.aliases) if shown is None else shown.models()
+    usable = (*snapshot.models, *snapshot.aliases) if shown is None else shown.models()
     raise NotFound(
-        f"model {asked!r} is not known here.{nearest(asked, [AUTO, *names])} "
+        f"model {asked!r} is not known here.{nearest(asked, [AUTO, *usable])} "
         "GET /v1/models lists what this key may use; 'auto' lets the policy choose.",
         param="model",
         code="model_not_found",

@@ -21,7 +21,15 @@ from fairlead.core import standing, traits
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import Tightest, fitting, fitting_rules, standing_channels, standing_rules, tightest
+from fairlead.core.constraints import (
+    Rules,
+    Tightest,
+    fitting,
+    fitting_rules,
+    standing_channels,
+    standing_rules,
+    tightest,
+)
 from fairlead.core.expectation import expected
 from fairlead.core.model import Channel, Conditions, Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Step, Target
@@ -53,7 +61,7 @@ Memo = dict[tuple[object, ...], Shortlist]
 def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None = None) -> Plan:
     """With a memo the same plan comes sooner; it never comes out differently."""
     policy = choice.policy
-    ask, named = asked(call, choice, snapshot)
+    ask, named = asked(call, choice, snapshot, seed)
     found, rule = ask.traits, ask.rule
     targets, rejected = candidates(ask, choice, snapshot, named, memo)
     if not targets and ask.soft_floor is not None:
@@ -114,13 +122,13 @@ def _anyone(conditions: Conditions) -> Conditions:
     return msgspec.structs.replace(conditions, ejected=conditions.resting)
 
 
-def asked(call: Call, choice: Choice, snapshot: Snapshot) -> tuple[Ask, bool]:
+def asked(call: Call, choice: Choice, snapshot: Snapshot, seed: int = 0) -> tuple[Ask, bool]:
     """What is asked of every candidate, and whether one model was named rather than to be chosen."""
     policy = choice.policy
     named = choice.model is not None or policy.strategy == "pinned"
     found = traits.read(call.signals, call.wishes)
     rule = None if choice.model is not None else rule_for(found, policy)
-    return requirements(call, policy, snapshot, named, found, rule), named
+    return requirements(call, policy, snapshot, named, found, rule, seed), named
 
 
 def candidates(
@@ -132,10 +140,11 @@ def candidates(
     targets: list[Target] = []
     wishes = ask.call.wishes
     as_declared = not wishes.sort and not wishes.provider_order
-    of_choice = fitting_rules(ask, False, shortlist.tightest)
+    rules: dict[bool, Rules] = {}
     for model, channels, spared in shortlist.standing:
-        rules = fitting_rules(ask, True, shortlist.tightest) if spared else of_choice
-        fit = fitting(ask, model, channels, rules, rejected)
+        if spared not in rules:
+            rules[spared] = fitting_rules(ask, spared, shortlist.tightest)
+        fit = fitting(ask, model, channels, rules[spared], rejected)
         if fit:
             if not as_declared:
                 fit = channels_in_order(ask, model, fit)
@@ -210,7 +219,7 @@ def _shortlist(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool) -> Sho
 
 
 def requirements(
-    call: Call, policy: Policy, snapshot: Snapshot, named: bool, found: Traits, rule: Rule | None = None
+    call: Call, policy: Policy, snapshot: Snapshot, named: bool, found: Traits, rule: Rule | None, seed: int
 ) -> Ask:
     """Adds up what the request needs (its traits), what the caller wants and what the policy demands."""
     wishes = call.wishes
@@ -240,6 +249,7 @@ def requirements(
         least(least(policy.max_cost, wishes.max_cost), call.caller.max_cost),
         least(policy.max_latency_ms, wishes.max_latency_ms),
         soft,
+        seed,
     )
 
 

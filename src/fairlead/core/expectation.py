@@ -1,6 +1,6 @@
 """What a request is expected to cost, to take and to be worth with a model on a channel.
 
-quality  measured for the task, else declared for the task, else overall
+quality  declared for the task, else overall, and moved by the judgements of the model's answers to that task
 output   measured length for model and task, else the request's own estimate, never more than it allows
 cost     of those tokens; what lies in the prompt cache of the conversation's own channel costs what cached input costs
 latency  measured, else the declared SLA
@@ -8,10 +8,18 @@ latency  measured, else the declared SLA
 
 from __future__ import annotations
 
+import msgspec
+
 from fairlead.core.ask import Ask
 from fairlead.core.cost import expected_cost, rates_for, rounded
 from fairlead.core.model import Channel, Model, Price
 from fairlead.core.plan import Expected
+
+WORTH = 20.0
+"""Judgements that a declared quality is worth."""
+UNKNOWN_QUALITY, UNKNOWN_WORTH = 0.5, 2.0
+"""What stands for a quality that nobody declared, and the judgements that it is worth."""
+NOTHING = (0.0, 0.0)
 
 
 def expected(ask: Ask, model: Model, channel: Channel) -> Expected:
@@ -30,15 +38,38 @@ def expected(ask: Ask, model: Model, channel: Channel) -> Expected:
     )
 
 
+class Belief(msgspec.Struct, frozen=True):
+    """What is known of a model's quality, as good and bad judgements: those that what was declared is worth, and those
+    that were made."""
+
+    good: float
+    bad: float
+    judged: float
+    """Weight of the judgements that were made."""
+    mean: float
+
+
+def belief(ask: Ask, model: Model) -> Belief:
+    known, (good, judged) = declared(ask, model), evidence(ask, model)
+    prior, worth = (UNKNOWN_QUALITY, UNKNOWN_WORTH) if known is None else (known, WORTH)
+    # Spelled so that judgements which are just as good as what was declared leave it what it is, to the last bit.
+    mean = prior + (good - prior * judged) / (worth + judged)
+    return Belief(prior * worth + good, (1 - prior) * worth + judged - good, judged, mean)
+
+
 def quality(ask: Ask, model: Model) -> float | None:
-    task = ask.traits.task
-    if task:
-        measured = ask.conditions.quality.get(f"{model.name}|{task}") if ask.conditions.quality else None
-        if measured is None:
-            measured = model.qualities.get(task)
-        if measured is not None:
-            return measured
-    return model.quality
+    if ask.conditions.evidence and evidence(ask, model)[1]:
+        return belief(ask, model).mean
+    return declared(ask, model)
+
+
+def declared(ask: Ask, model: Model) -> float | None:
+    return model.qualities.get(ask.traits.task, model.quality)
+
+
+def evidence(ask: Ask, model: Model) -> tuple[float, float]:
+    """(weight of the good judgements, weight of all) of its answers to this task."""
+    return ask.conditions.evidence.get(f"{model.name}|{ask.traits.task}", NOTHING)
 
 
 def output_tokens(ask: Ask, model: Model) -> int:

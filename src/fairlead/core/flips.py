@@ -2,7 +2,8 @@
 left out may answer.
 
 Every flip was tried: with the change it names `decide` comes to what it says. Where something can be solved it is
-solved (weights are linear in the score), where it can be read off it is read off; nothing is searched for.
+solved (weights are linear in the score), where it can be read off it is read off; only what hangs on a draw is closed in
+on by halves.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from fairlead.core.choice import Choice
 from fairlead.core.cost import UNPRICED, worst_cost
 from fairlead.core.model import Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Target
-from fairlead.core.policies import STRATEGIES, balanced, hybrid
+from fairlead.core.policies import STRATEGIES, balanced, hybrid, learned
 from fairlead.core.policies.cost_first import UNPRICED as LAST
 
 NEAREST = 3
@@ -32,6 +33,8 @@ TRIED = 12
 """Rejections that are tried for one."""
 DIGITS = (4, 6, 9)
 """Decimals that a weight is told with: as few as tell it."""
+STEPS = 10_000
+"""In which a quality is told that hangs on a draw."""
 PASSED_OVER = frozenset(("outranked", "tier", "cascade"))
 """Reasons that leave a model out which may answer."""
 
@@ -54,7 +57,7 @@ class Flip(msgspec.Struct, frozen=True):
 
 def flips(call: Call, choice: Choice, snapshot: Snapshot, seed: int, plan: Plan) -> tuple[Flip, ...]:
     case = Case(call, choice, snapshot, seed)
-    ask, named = decide.asked(call, choice, snapshot)
+    ask, named = decide.asked(call, choice, snapshot, seed)
     found: list[Flip] = []
     if plan.steps and choice.model is None and not call.wishes.models:
         first = plan.steps[0].targets[0]
@@ -102,9 +105,12 @@ def _may_answer(plan: Plan, name: str) -> bool:
 
 
 def _of_weights(case: Case, ask: Ask, targets: list[Target], first: Target) -> list[Flip]:
+    return _by_weights(case, ask, balanced.scored(targets, ask), first)
+
+
+def _by_weights(case: Case, ask: Ask, scored: list[Target], first: Target) -> list[Flip]:
     """The score is linear in one weight when the others divide the rest as they did: who is first over all its values
     is read off where the lines cross, outwards from where it stands."""
-    scored = balanced.scored(targets, ask)
     crossings = [(abs(bound - now), name, model, bound, now) for name in WEIGHTS for model, bound, now in _crossings(ask, scored, first, name)]  # fmt: skip
     found: dict[str, Flip] = {}
     for _, name, model, bound, now in sorted(crossings):
@@ -204,6 +210,29 @@ def _price(target: Target) -> tuple[int, str]:
     return LAST if cost is None else cost, target.model.name
 
 
+def _of_draw(case: Case, ask: Ask, targets: list[Target], first: Target) -> list[Flip]:
+    """The quality around which another's would have to be drawn, and the weights at which another's draw wins."""
+    scored = sorted(learned.scored(targets, ask), key=balanced.key)
+    found = [_drawn(case, one) for one in scored[: NEAREST + 1] if one.model.name != first.model.name]
+    return [*(flip for flip in found if flip is not None), *_by_weights(case, ask, scored, first)]
+
+
+def _drawn(case: Case, target: Target) -> Flip | None:
+    """The same draw from a better reputation is a better one, so halving finds where it is good enough."""
+    name, now = target.model.name, target.expected.quality
+
+    def flip(step: int) -> Flip:
+        return Flip(name, True, "quality", name, ">=", step / STEPS, now)
+
+    low, high = math.floor((now or 0.0) * STEPS), STEPS
+    if low >= high or not holds(case, flip(high)):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(case, flip(middle)) else (middle, high)
+    return flip(high)
+
+
 def _of_tiers(case: Case, ask: Ask, targets: list[Target], first: Target) -> list[Flip]:
     """Who answers once the tier's budget no longer bears the first choice."""
     tier = next((tier for tier in ask.policy.tiers if tier.name == first.tier), None)
@@ -249,6 +278,7 @@ def _of_sides(case: Case, ask: Ask, targets: list[Target], first: Target) -> lis
 
 OF_STRATEGY: dict[str, Callable[[Case, Ask, list[Target], Target], list[Flip]]] = {
     "balanced": _of_weights,
+    "learned": _of_draw,
     "cost_first": _of_min_quality,
     "quality_first": _of_quality,
     "specialist": _of_quality,

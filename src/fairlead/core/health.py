@@ -172,6 +172,10 @@ class Breakers:
         """It ended without a word on the provider: cancelled, or refused for the caller's own fault."""
         _report(claim)
 
+    @property
+    def all_closed(self) -> bool:
+        return not self._opened
+
     def ejected(self, now: float) -> frozenset[str]:
         """Who is not to be asked at this moment."""
         if not self._opened:

@@ -121,8 +121,8 @@ class Conditions(msgspec.Struct, frozen=True):
     """Measured median latency by channel id."""
     health: dict[str, float] = {}
     """Share of late attempts that a channel answered, where it is below one."""
-    quality: dict[str, float] = {}
-    """Measured quality (experiments, feedback) by `model|task`."""
+    evidence: dict[str, tuple[float, float]] = {}
+    """Judgements of answers by `model|task`: the weight of the good ones, and of all."""
     output: dict[str, int] = {}
     """Measured output tokens by `model|task`."""
 

@@ -178,4 +178,20 @@ class Audit(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     """Never a secret, never prompt text."""
 
 
-Entry = Intent | Record | Audit
+class Feedback(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """What somebody said of a finished answer. What they said it with is not kept."""
+
+    request: str
+    at_ms: int
+    """When the answer was asked for: it speaks for the model as it was then."""
+    told_ms: int
+    key: str
+    """Whose word it is."""
+    tenant: str
+    model: str
+    task: str
+    score: float
+    """0 to 1."""
+
+
+Entry = Intent | Record | Audit | Feedback

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fairlead.core.ask import Ask
 from fairlead.core.plan import Target
-from fairlead.core.policies import balanced
+from fairlead.core.policies import STRATEGIES, balanced
 
 
 def kept(targets: list[Target], ask: Ask) -> tuple[list[Target], str]:
@@ -34,7 +34,8 @@ def kept(targets: list[Target], ask: Ask) -> tuple[list[Target], str]:
 
 def _gain(targets: list[Target], own: Target, ask: Ask) -> float:
     """What the first is worth beyond the conversation's own, weighed among all candidates."""
-    if all(target.parts for target in targets):  # they were ranked by just that
+    drawn = STRATEGIES[ask.policy.strategy].drawn  # which is no gain that lasts
+    if not drawn and all(target.parts for target in targets):  # they were ranked by just that
         return targets[0].score - own.score
     worth = {target.model.name: target.score for target in balanced.scored(targets, ask)}
     return worth[targets[0].model.name] - worth[own.model.name]

@@ -41,6 +41,10 @@ class Throttle:
     def answered(self) -> None:
         self.tokens = min(self.settings.tokens, self.tokens + self.settings.ratio)
 
+    @property
+    def full(self) -> bool:
+        return self.tokens >= self.settings.tokens
+
     def allows(self) -> bool:
         """Whether this provider may be asked what was asked before, of it or of another."""
         return self.tokens > self.settings.tokens / 2

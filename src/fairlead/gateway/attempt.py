@@ -39,27 +39,25 @@ FAULTS = frozenset(("outage", "rate_limit", "slow"))
 class Try:
     """One attempt of a run."""
 
-    __slots__ = (
-        "body", "candidate", "endpoint", "entry", "first_at", "generating", "hold", "intent", "losses", "number", "reader", "reply", "run", "sent_at", "status", "usage",
-    )  # fmt: skip
+    body = b""
+    entry: Entry | None = None
+    generating = False
+    """Whether the provider was asked and may still be at work, whatever became of its answer."""
+    first_at = 0.0
+    sent_at = 0.0
+    hold: Hold | None = None
+    intent: Intent | None = None
+    losses: Losses | None = None
+    reader: Reader | None = None
+    reply: Reply | None = None
+    status = 0
+    usage: Usage | None = None
 
     def __init__(self, run: Run, number: int, candidate: Candidate) -> None:
         self.run = run
         self.number = number
         self.candidate = candidate
         self.endpoint: Endpoint = run.world.endpoints[candidate.channel.provider]
-        self.body = b""
-        self.entry: Entry | None = None
-        self.first_at = self.sent_at = 0.0
-        self.generating = False
-        """Whether the provider was asked and may still be at work, whatever became of its answer."""
-        self.hold: Hold | None = None
-        self.intent: Intent | None = None
-        self.losses: Losses | None = None
-        self.reader: Reader | None = None
-        self.reply: Reply | None = None
-        self.status = 0
-        self.usage: Usage | None = None
 
     async def start(self) -> Event:
         """Up to the first content of a stream, or a whole answer."""

@@ -45,6 +45,11 @@ PHRASES: dict[str, str] = {
     "cost": "成本",
     "latency": "时延",
     "health": "健康度",
+    "expected quality": "预期质量",
+    "judgements": "评价数",
+    "The quality of each is drawn at random around what is expected of it, the wider the less it was judged.": (
+        "每个模型的质量围绕其预期随机抽取：评价越少，范围越宽。"
+    ),
     "Not {model}: {detail} [{reason}].": "未选 {model}：{detail} [{reason}]。",
     "Policy {policy}, version {version}; snapshot {snapshot}.": "策略 {policy}，版本 {version}；快照 {snapshot}。",
     "{model} wins if {setting} {relation} {value}": "若{setting} {relation} {value}，则 {model} 胜出",
@@ -69,6 +74,8 @@ PHRASES: dict[str, str] = {
 DETAILS: dict[str, str] = {
     "it is switched off in the configuration": "在配置中已停用",
     "it is switched off just now": "目前已停用",
+    "{provider} has asked to be left alone for a while": "{provider} 要求暂时不要再请求",
+    "it has failed of late and is left alone for a while": "最近连续失败，暂时不再请求",
     "policy {policy} does not list it": "策略 {policy} 没有列出它",
     "policy {policy} lists other fallbacks": "策略 {policy} 列出了别的后备",
     "policy {policy} lists it on neither side": "策略 {policy} 的两边都没有列出它",

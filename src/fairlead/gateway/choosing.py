@@ -11,7 +11,8 @@ from fairlead.core import traits
 from fairlead.core.agents import Agent, Group, pick
 from fairlead.core.call import Caller, Signal, Wishes
 from fairlead.core.choice import AUTO, Choice, nearest, read_choice
-from fairlead.core.policy import Policy, narrowed
+from fairlead.core.policies import STRATEGIES
+from fairlead.core.policy import Policy, listed, narrowed
 from fairlead.core.table import OPEN, Rule, lookup
 from fairlead.errors import BadRequest, NotFound
 from fairlead.gateway.world import World
@@ -20,14 +21,63 @@ AGENT = "agent:"
 PINNED = "pinned"
 
 
+class Open(msgspec.Struct, frozen=True):
+    """What a key could use, so that an error offers nothing else: its own bounds may leave nobody of a policy."""
+
+    world: World
+    caller: Caller
+
+    def policies(self) -> dict[str, Policy]:
+        return {name: policy for name, policy in self.world.policies.items() if self._offers(policy)}
+
+    def agents(self) -> list[str]:
+        return [name for name, agent in self.world.agents.items() if self._has(agent)]
+
+    def models(self) -> list[str]:
+        snapshot = self.world.snapshot
+        spelt = {**{name: name for name in snapshot.models}, **snapshot.aliases}
+        return [name for name, model in spelt.items() if self._asks(model)]
+
+    def _bounds(self) -> Policy | None:
+        return None if self.caller.policy is None else self.world.policies[self.caller.policy]
+
+    def _asks(self, model: str) -> bool:
+        return self.caller.models is None or model in self.caller.models
+
+    def _offers(self, policy: Policy) -> bool:
+        bounds = self._bounds()
+        if bounds is not None:
+            if bounds.critical:
+                return policy is bounds
+            policy = narrowed(policy, bounds)
+        if policy.models is not None and not any(map(self._asks, policy.models)):
+            return False
+        closed = policy.strategy == PINNED or STRATEGIES[policy.strategy].needs
+        named = listed(policy) if closed else frozenset()
+        return not named or any(
+            self._asks(name) and (policy.models is None or name in policy.models or name in policy.fallbacks)
+            for name in named
+        )
+
+    def _has(self, agent: Agent | Group) -> bool:
+        if isinstance(agent, Group):
+            return any(map(self._has, agent.agents))
+        if agent.model:
+            model = self.world.snapshot.resolve(agent.model)
+            bounds = self._bounds()
+            own = None if bounds is None else bounds.models
+            return model is not None and self._asks(model.name) and (own is None or model.name in own)
+        return not agent.policy or self._offers(self.world.policies[agent.policy])
+
+
 def policy_in_force(world: World, caller: Caller, named: str) -> Policy:
     """The one the request names, within the bounds of the key's own; else the key's, else the default."""
     if not named:
         return world.policies[caller.policy or world.default_policy]
     policy = world.policies.get(named)
     if policy is None:
-        known = ", ".join(sorted(world.policies))
-        hint = nearest(named, list(world.policies))
+        names = sorted(Open(world, caller).policies())
+        known, hint = ", ".join(names), nearest(named, names)
         raise BadRequest(f"policy {named!r} is not known here.{hint} There are: {known}.", param="fairlead.policy")
     return policy if caller.policy is None else narrowed(policy, world.policies[caller.policy])
 
@@ -44,15 +94,15 @@ def known_task(world: World, policy: Policy, wish: Wishes, warnings: tuple[str, 
     return msgspec.structs.replace(wish, task=task), warnings
 
 
-def agent_asked(world: World, asked: str) -> tuple[str, Agent | Group | None]:
+def agent_asked(world: World, caller: Caller, asked: str) -> tuple[str, Agent | Group | None]:
     """(what is asked of the policy, the agent or group that was named)."""
     if not asked.startswith(AGENT):
         return asked, None
     name = asked.removeprefix(AGENT)
     found = world.agents.get(name)
     if found is None:
-        known = ", ".join(world.agents) or "none"
-        hint = nearest(name, list(world.agents))
+        names = Open(world, caller).agents()
+        known, hint = ", ".join(names) or "none", nearest(name, names)
         raise NotFound(
             f"there is no agent {name[:100]!r}.{hint} There are: {known}.", param="model", code="agent_not_found"
         )

@@ -67,7 +67,7 @@ class Vitals:
     ) -> Conditions:
         """The conditions to decide by. Who is not to be asked counts at once."""
         before = self.conditions
-        if (ejected, resting, disabled) != (before.ejected, before.resting, before.disabled):
+        if ejected != before.ejected or resting != before.resting or disabled != before.disabled:
             self.conditions = msgspec.structs.replace(
                 before, version=before.version + 1, ejected=ejected, resting=resting, disabled=disabled
             )

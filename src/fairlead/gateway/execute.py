@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
-from fairlead.core.execution import Limits
+from fairlead.core.execution import USUAL, Limits
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Outcome, Record, Usage
 from fairlead.dialects.table import DIALECTS
@@ -38,10 +38,24 @@ TOO_LATE = "the deadline passed"
 class Run:
     """One call being carried out."""
 
-    __slots__ = (
-        "attempts", "balanced", "baseline", "began", "call", "deadline", "failures", "late", "outlet", "overhead", "own_limit", "plan", "priced", "racing", "received", "runtime",
-        "settled", "slow", "spared", "state", "task", "tries", "winner", "world",
-    )  # fmt: skip
+    balanced: tuple[tuple[str, float], ...] = ()
+    """What the balance was judged by."""
+    racing: dict[int, asyncio.Task[machine.Event]] | None = None
+    """Where attempts may be made side by side: those that have not ended."""
+    winner: Try | None = None
+    spared: Try | None = None
+    """The first whole answer that was not as it should be: better than none."""
+    baseline: int | None = None
+    overhead = 0.0
+    late = False
+    slow = False
+    settled = False
+    priced = True
+    """Whether every attempt's price is known; else the cost is not."""
+    own_limit = 0.0
+    """Of its task, in seconds; 0 for none."""
+    task: asyncio.Task[object] | None = None
+    began = 0
 
     def __init__(self, runtime: Runtime, call: Call, plan: Plan, outlet: Outlet, received: float) -> None:
         self.runtime = runtime
@@ -50,32 +64,19 @@ class Run:
         self.plan = plan
         self.outlet = outlet
         self.received = received
-        handling = plan.handling
-        self.balanced: tuple[tuple[str, float], ...] = ()
-        """What the balance was judged by."""
-        if handling.balance != "declared":
-            plan, self.balanced = runtime.health.balanced(plan)
-        hedges = int(handling.hedge_ms > 0)
-        self.state = machine.begin(plan, Limits(retry=handling.retries, hedge=hedges))
-        self.racing: dict[int, asyncio.Task[machine.Event]] | None = {} if hedges else None
-        """Where attempts may be made side by side: those that have not ended."""
+        self.deadline = received + self.world.request_timeout
         self.tries: dict[int, Try] = {}
-        self.winner: Try | None = None
         self.attempts: list[Attempt] = []
         self.failures: list[Failure] = []
-        self.spared: Try | None = None
-        """The first whole answer that was not as it should be: better than none."""
-        self.overhead = 0.0
-        self.late = False
-        self.slow = False
-        self.settled = False
-        self.priced = True
-        """Whether every attempt's price is known; else the cost is not."""
-        self.baseline: int | None = None
-        self.own_limit = plan.settings.max_latency_ms / 1000
-        self.deadline = received + self.world.request_timeout
-        self.task: asyncio.Task[object] | None = None
-        self.began = 0
+        handling = plan.handling
+        if handling.balance != "declared":
+            plan, self.balanced = runtime.health.balanced(plan)
+        limits = USUAL if handling.retries == USUAL.retry else Limits(retry=handling.retries)
+        if handling.hedge_ms:
+            self.racing, limits = {}, Limits(retry=handling.retries, hedge=1)
+        if plan.settings.max_latency_ms:
+            self.own_limit = plan.settings.max_latency_ms / 1000
+        self.state = machine.begin(plan, limits)
 
     async def go(self) -> None:
         loop = self.runtime.loop

@@ -17,6 +17,7 @@ from fairlead.core.changes import Case, Value
 from fairlead.core.cost import plain
 from fairlead.core.flips import Flip, flips
 from fairlead.core.plan import Plan, Rejection, Target
+from fairlead.core.policies import STRATEGIES
 from fairlead.core.record import Record
 from fairlead.core.table import in_words
 from fairlead.gateway.chinese import phrase, told
@@ -31,6 +32,7 @@ LOUDEST = 6
 MARKS = {"system": SYSTEM, "first turn": FIRST, "start": HEAD, "rest": TAIL, "end": END}
 """Where in a request a feature stands, as the classifier marks it."""
 PLACES = {ord(mark): f"[{name}]" for name, mark in MARKS.items()}
+DRAWN = "The quality of each is drawn at random around what is expected of it, the wider the less it was judged."
 MONEY = frozenset(("max_cost", "tier_left"))
 
 
@@ -159,6 +161,8 @@ def why(one: Explained, language: Language = "en") -> Iterator[str]:
     if plan.reason:
         words = phrase("{model} comes first: {reason}.", language)
         yield words.format(model=first.model.name, reason=told(plan.reason, language))
+    if any(name == plan.strategy and strategy.drawn for name, strategy in STRATEGIES.items()):
+        yield phrase(DRAWN, language)
     if first.tier:
         yield phrase("It is of tier {tier}.", language).format(tier=first.tier)
     if first.downgraded:

@@ -13,7 +13,7 @@ from time import monotonic
 import msgspec
 
 from fairlead.core.balance import Loads, order
-from fairlead.core.health import Breakers, Change, Claim, HealthSettings
+from fairlead.core.health import NONE, Breakers, Change, Claim, HealthSettings
 from fairlead.core.health import Health as State
 from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
@@ -23,9 +23,8 @@ from fairlead.core.throttle import Throttle
 class Entry(msgspec.Struct):
     """One attempt at a channel, from its beginning to its end."""
 
-    channel: str
+    channel: Channel
     claim: Claim
-    throttle: Throttle
     ok: bool | None = None
     """What it said of the channel; None for nothing."""
 
@@ -36,31 +35,36 @@ class Health:
         settings: HealthSettings,
         channels: Iterable[str],
         changed: Callable[[Change], None],
+        shares: bool = True,
         now: Callable[[], float] = monotonic,
     ) -> None:
         self.now = now
+        self.shares = shares
+        """Whether any policy shares work by load; else nobody asks how much each bears."""
         self.breakers = Breakers(settings, Random())
         self.breakers.watch(channels, now())
         self.loads = Loads()
         self._throttles: dict[str, Throttle] = {}
+        """Of the providers of which something has failed."""
         self._changed = changed
 
     def enter(self, channel: Channel, *, further: bool = False, anyway: bool = False) -> Entry | str:
         """`further`: others were tried before, so that the provider's retry budget has to allow it. `anyway`: nobody
         else is left. A text says why it is not to be asked."""
-        throttle = self.throttle(channel.provider)
-        if further and not throttle.allows():
+        if further and channel.provider in self._throttles and not self._throttles[channel.provider].allows():
             return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
         claim = self.breakers.claim(channel.id, self.now(), anyway=anyway)
         if claim is None:
             return "it has failed of late and is left alone for a while"
-        self.loads.began(channel.id)
-        return Entry(channel.id, claim, throttle)
+        if self.shares:
+            self.loads.began(channel.id)
+        return Entry(channel, claim)
 
     def answered(self, entry: Entry) -> None:
         if entry.ok is None:
             entry.ok = True
-            entry.throttle.answered()
+            if self._throttles:
+                self._paid_back(entry.channel.provider)
             change = self.breakers.answered(entry.claim, self.now())
             if change is not None:
                 self._changed(change)
@@ -69,7 +73,7 @@ class Health:
         """It was the provider's fault."""
         if entry.ok is None:
             entry.ok = False
-            entry.throttle.failed()
+            self._throttles.setdefault(entry.channel.provider, Throttle()).failed()
             change = self.breakers.failed(entry.claim, self.now(), fault, retry_after or 0.0)
             if change is not None:
                 self._changed(change)
@@ -78,19 +82,23 @@ class Health:
         """It is over. `ms` is what an answer took."""
         if entry.ok is None:
             self.breakers.abandoned(entry.claim)
-        self.loads.ended(entry.channel, self.now(), ms, entry.ok)
+        if self.shares:
+            self.loads.ended(entry.channel.id, self.now(), ms, entry.ok)
 
     def quota(self, channel: str, share: float, resets: float) -> None:
         self.loads.quota(channel, share, self.now() + resets)
 
-    def throttle(self, provider: str) -> Throttle:
-        found = self._throttles.get(provider)
-        if found is None:
-            found = self._throttles[provider] = Throttle()
-        return found
+    def _paid_back(self, provider: str) -> None:
+        throttle = self._throttles.get(provider)
+        if throttle is not None:
+            throttle.answered()
+            if throttle.full:
+                del self._throttles[provider]
 
     def ejected(self) -> tuple[frozenset[str], frozenset[str]]:
         """Who is not to be asked, and who of them not even as the last resort."""
+        if self.breakers.all_closed:
+            return NONE, NONE
         now = self.now()
         return self.breakers.ejected(now), self.breakers.resting(now)
 

@@ -1,7 +1,8 @@
 """A second opinion on what a request is about: a model is asked where the built-in classifier is unsure.
 
 It is asked as a child call: the same pipeline, permit and ledger, so it costs what it costs, sensitive text stays where it
-must, and a model that may not be asked is not. Whatever goes wrong, or takes too long, the built-in word counts.
+must, and a model that may not be asked is not. Whatever goes wrong, or takes too long, the built-in word counts; a model
+that goes on giving no answer is left alone for a while. Who asks the same at the same time shares one answer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import time
+import zlib
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
@@ -17,13 +19,15 @@ import msgspec
 
 from fairlead.classify import llm
 from fairlead.classify.llm import Asked
+from fairlead.classify.patience import Patience
 from fairlead.core.call import Call, Signal, Wishes, child
 from fairlead.core.choice import Choice, read_choice
 from fairlead.core.plan import Plan
-from fairlead.core.policy import Policy, listed
+from fairlead.core.policy import Handling, Policy, listed
 from fairlead.core.record import Audit
 from fairlead.dialects.openai_chat import native
 from fairlead.errors import RequestError, StateError
+from fairlead.gateway.failures import CALLERS_FAULT
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
@@ -31,8 +35,19 @@ if TYPE_CHECKING:
 log = logging.getLogger("fairlead.classifier")
 
 DAY = 86_400
+OK = 200
 TELLING = 100
 """So many requests before a share or a distribution says anything."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What is asked, and all that says of whom it may be: two that are alike have one answer."""
+
+    text: bytes
+    key: str
+    policy: str
+    wishes: Wishes
+    sensitive: bool
 
 
 class Opinions:
@@ -44,6 +59,8 @@ class Opinions:
         self.day = 0
         self.spent = 0
         self.held = 0
+        self.patience = Patience()
+        self.under_way: dict[Question, asyncio.Future[llm.Opinion | None]] = {}
         self.agreed = self.compared = 0
         self.today: Counter[str] = Counter()
         self.yesterday: Counter[str] = Counter()
@@ -117,14 +134,13 @@ async def second(runtime: Runtime, call: Call, choice: Choice) -> Call:
     key = _key(call)
     opinion = opinions.kept.get(key)
     if opinion is None:
-        opinion = await _ask(runtime, opinions, call, choice.policy)
+        opinion = await _shared(runtime, opinions, call, choice.policy, key)
         if opinion is None:
             return _noted(call, built_in)
         if not call.sensitive:
             opinions.remember(key, opinion)
     for kind, words in opinions.took(opinion, built_in):
-        log.warning("%s", words)
-        runtime.ledger.note(Audit(time.time_ns() // 1_000_000, kind, "", "", call.id, words))
+        _tell(runtime, call, logging.WARNING, kind, words)
     return msgspec.structs.replace(call, signals=llm.signals(call.signals, opinion))
 
 
@@ -139,39 +155,109 @@ def _key(call: Call) -> bytes:
     return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-async def _ask(runtime: Runtime, opinions: Opinions, call: Call, policy: Policy) -> llm.Opinion | None:
-    from fairlead.gateway import pipeline
-    from fairlead.gateway.execute import Run
+async def _shared(runtime: Runtime, opinions: Opinions, call: Call, policy: Policy, key: bytes) -> llm.Opinion | None:
+    """Asks, or waits for who asks the same already. Who leaves before the answer leaves the others with none."""
+    question = Question(key, call.caller.name, policy.hash, _bounds(call.wishes), call.sensitive)
+    waiting = opinions.under_way.get(question)
+    if waiting is not None:
+        return await asyncio.shield(waiting)
+    if len(opinions.under_way) >= opinions.asked.at_once or not opinions.patience.allows(time.monotonic()):
+        return None
+    answer = opinions.under_way[question] = runtime.loop.create_future()
+    opinion = None
+    try:
+        opinion = await _ask(runtime, opinions, call, policy)
+        return opinion
+    finally:
+        del opinions.under_way[question]
+        answer.set_result(opinion)
 
-    asked, world = opinions.asked, runtime.world
+
+async def _ask(runtime: Runtime, opinions: Opinions, call: Call, policy: Policy) -> llm.Opinion | None:
+    side = _side(opinions.asked, call)
+    try:
+        plan = _plan(runtime, side, policy)
+    except RequestError as problem:
+        log.debug("no second opinion: %s", problem)
+        return None
+    if not _flagged(plan, policy):
+        return None
+    expected = plan.steps[0].targets[0].expected.cost or 0
+    if not opinions.affords(expected):
+        return None
+    opinions.held += expected
+    opinions.patience.begin()
+    try:
+        heard = await _heard(runtime, opinions, side, plan)
+    except StateError as problem:
+        log.debug("no second opinion: %s", problem)
+        return None
+    finally:
+        opinions.held -= expected
+        opinions.patience.abandoned()
+    return None if heard is None else llm.read(heard, opinions.asked.tasks)
+
+
+def _side(asked: Asked, call: Call) -> Call:
+    from fairlead.gateway import pipeline
+
     body = llm.question(asked.model, call.view.texts(), asked.tasks)
     view = native.read_request(body)
     side = child(call, f"{call.id}.c", "classify", "generate", asked.model, body, view)
-    side = msgspec.structs.replace(
+    return msgspec.structs.replace(
         side, dialect=native.DIALECT, wishes=_bounds(call.wishes),
         signals=pipeline.sized(body, llm.MOST_OUTPUT, call.signals), path="", forward=b"",
     )  # fmt: skip
+
+
+def _plan(runtime: Runtime, side: Call, policy: Policy) -> Plan:
+    from fairlead.gateway import pipeline
+
+    world = runtime.world
+    choice = read_choice(side.model, _pinned(policy), world.policies, world.snapshot)
+    return pipeline.plan_for(runtime, side, choice)
+
+
+async def _heard(runtime: Runtime, opinions: Opinions, side: Call, plan: Plan) -> bytes | None:
+    """What the model says; that it says nothing, or not in time, is remembered."""
+    from fairlead.gateway.execute import Run
+
     heard = Heard()
+    run = Run(runtime, side, plan, heard, time.monotonic())
+    problem = ""
     try:
-        choice = read_choice(asked.model, _pinned(policy), world.policies, world.snapshot)
-        plan = pipeline.plan_for(runtime, side, choice)
-        if not _flagged(plan, policy):
-            return None
-        expected = plan.steps[0].targets[0].expected.cost or 0
-        if not opinions.affords(expected):
-            return None
-        opinions.held += expected
-        run = Run(runtime, side, plan, heard, time.monotonic())
-        try:
-            async with asyncio.timeout(asked.timeout):
-                await run.go()
-        finally:
-            opinions.held -= expected
-            opinions.spent += sum(attempt.cost for attempt in run.attempts)
-    except (RequestError, StateError, TimeoutError) as problem:
-        log.debug("no second opinion: %s", problem)
-        return None
-    return llm.read(heard.body, asked.tasks)
+        async with asyncio.timeout(opinions.asked.timeout):
+            await run.go()
+        if heard.status != OK:
+            problem = f"status {heard.status}"
+    except TimeoutError:
+        problem = f"no answer within {opinions.asked.timeout:g} s"
+    except RequestError as error:
+        heard.status, problem = error.status, str(error)
+    finally:
+        opinions.spent += sum(attempt.cost for attempt in run.attempts)
+    if not problem:
+        if opinions.patience.answered():
+            _tell(runtime, side, logging.INFO, "classifier_answers", f"{opinions.asked.model} answers again")
+        return heard.body
+    log.debug("no second opinion: %s", problem)
+    if heard.status not in CALLERS_FAULT:
+        _failed(runtime, opinions, side, problem)
+    return None
+
+
+def _failed(runtime: Runtime, opinions: Opinions, side: Call, problem: str) -> None:
+    """Noted when it begins to rest, not again for each trial that fails."""
+    before = opinions.patience.resting
+    rest = opinions.patience.failed(time.monotonic(), zlib.crc32(side.id.encode()))
+    if rest and not before:
+        words = f"{opinions.asked.model} gives no answer ({problem}); it is not asked for {rest:.0f} s, then tried"
+        _tell(runtime, side, logging.WARNING, "classifier_rests", words)
+
+
+def _tell(runtime: Runtime, call: Call, level: int, kind: str, words: str) -> None:
+    log.log(level, "%s", words)
+    runtime.ledger.note(Audit(time.time_ns() // 1_000_000, kind, "", "", call.id, words))
 
 
 def _bounds(wishes: Wishes) -> Wishes:
@@ -185,7 +271,9 @@ def _bounds(wishes: Wishes) -> Wishes:
 
 
 def _pinned(policy: Policy) -> Policy:
-    return Policy("classifier", "pinned", regions=policy.regions, hash=f"classifier+{policy.hash}")
+    return Policy(
+        "classifier", "pinned", regions=policy.regions, handling=Handling(retries=0), hash=f"classifier+{policy.hash}"
+    )
 
 
 def _flagged(plan: Plan, policy: Policy) -> bool:
@@ -204,14 +292,15 @@ class Heard:
 
     def __init__(self) -> None:
         self.started = False
+        self.status = 0
         self.body = b""
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
-        self.started = True
+        self.start(status, headers)
         self.body = body
 
     def start(self, status: int, headers: bytes) -> None:
-        self.started = True
+        self.started, self.status = True, status
 
     async def write(self, piece: bytes) -> None:
         self.body += piece

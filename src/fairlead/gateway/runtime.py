@@ -67,7 +67,8 @@ class Runtime:
         self.loop = asyncio.get_running_loop()
         self.vitals = Vitals()
         channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
-        self.health = Health(world.health, channels, self._health_changed)
+        shares = any(policy.handling.balance != "declared" for policy in world.policies.values())
+        self.health = Health(world.health, channels, self._health_changed, shares)
         self.http = HttpUpstream({name: one for name, one in world.endpoints.items() if not one.simulated})
         self.conversations = Conversations(folder)
         self.once = Once(folder)

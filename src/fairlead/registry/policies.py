@@ -24,7 +24,8 @@ EFFORTS: dict[str, Effort] = {"off": "", "on": "medium", "low": "low", "medium":
 def policies(config: schema.Config) -> dict[str, Policy]:
     """Every policy by name, each strategy by its own name, and `default`."""
     bare = (name for name, strategy in STRATEGIES.items() if not strategy.needs)
-    found = {name: sealed(Policy(name=name, strategy=name)) for name in bare}
+    handling = Handling(config.server.retries)
+    found = {name: sealed(Policy(name=name, strategy=name, handling=handling)) for name in bare}
     found.update({name: _policy(name, policy, config) for name, policy in config.policies.items()})
     default = found.get(config.policy.default)
     if default is None:

@@ -21,6 +21,7 @@ from fairlead.server.app import refusal
 from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.listener import Listener
 from fairlead.server.reporting import Configured, report_of
+from fairlead.server.shedding import Shedding
 from fairlead.store.reports import Report
 from fairlead.store.spool import SpoolFailed
 from fairlead.store.window import Window
@@ -30,8 +31,9 @@ SOCKET = "admin.sock"
 
 
 class AdminSocket:
-    def __init__(self, runtime: Runtime, state_dir: Path) -> None:
+    def __init__(self, runtime: Runtime, state_dir: Path, shedding: Shedding) -> None:
         self.runtime = runtime
+        self.shedding = shedding
         self.path = state_dir / SOCKET
         self.listener = Listener(self._answer, refusal)
 
@@ -53,6 +55,8 @@ class AdminSocket:
                     "snapshot": self.runtime.world.snapshot.hash,
                     "lag": self.runtime.ledger.lag,
                     "models": len(self.runtime.world.snapshot.models),
+                    "load": self.shedding.state(),
+                    "turned_away": dict(self.shedding.refused),
                 }
             elif exchange.path == "/report":
                 told = msgspec.to_builtins(await self._report(parse_qs(exchange.query)))

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
-from fairlead.core.call import Caller
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import MethodNotAllowed, NotFound, RequestError
 from fairlead.gateway.admit import new_id
-from fairlead.gateway.pipeline import note_refusal, refuse
+from fairlead.gateway.pipeline import error_headers, note_refusal, refuse
 from fairlead.gateway.runtime import Runtime
 from fairlead.server import anthropic, gemini, health, openai, route
 from fairlead.server.auth import ANYONE, identify
 from fairlead.server.exchange import Exchange
+from fairlead.server.once import Surface, once
+from fairlead.server.shedding import Shedding
 
-Surface = Callable[[Runtime, Exchange, Caller], Awaitable[object]]
+NO_ID = "req_of_nobody"
+ID = NO_ID.encode()
+"""Stands where each answer has an id of its own."""
 
 
 class App:
     """The handler a listener is given."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, shedding: Shedding) -> None:
         self.runtime = runtime
+        self.shedding = shedding
         self.ready = False
         self.started = time.time()
+        self._told: dict[tuple[RequestError, str], tuple[bytes, bytes]] = {}
+        """What who is turned away is told, with NO_ID: headers and body."""
         self.open: Mapping[str, Callable[[bool, Exchange], None]] = {
             "/healthz": health.alive,
             "/readyz": health.ready,
@@ -33,21 +39,21 @@ class App:
         }
         """Answered to anyone."""
         self.surfaces: Mapping[str, Mapping[str, Surface]] = {
-            "/v1/chat/completions": {"POST": openai.chat, "GET": openai.no_stored_chats},
-            "/v1/responses": {"POST": openai.responses, "GET": openai.no_socket},
+            "/v1/chat/completions": {"POST": once(openai.chat), "GET": openai.no_stored_chats},
+            "/v1/responses": {"POST": once(openai.responses), "GET": openai.no_socket},
             "/v1/responses/input_tokens": {"POST": openai.count_tokens},
-            "/v1/completions": {"POST": openai.completions},
-            "/v1/embeddings": {"POST": openai.embeddings},
-            **{path: {"POST": openai.opaque} for path in openai.OPAQUE},
-            "/v1/messages": {"POST": anthropic.messages},
+            "/v1/completions": {"POST": once(openai.completions)},
+            "/v1/embeddings": {"POST": once(openai.embeddings)},
+            **{path: {"POST": once(openai.opaque)} for path in openai.OPAQUE},
+            "/v1/messages": {"POST": once(anthropic.messages)},
             "/v1/messages/count_tokens": {"POST": anthropic.count_tokens},
             "/v1/models": {"GET": openai.models},
             "/v1beta/models": {"GET": gemini.models},
             "/v1/route": {"POST": route.explain_route},
         }
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (
-            ("/v1/models/", {"GET": openai.one_model, "POST": gemini.generate}),
-            ("/v1beta/models/", {"GET": gemini.one_model, "POST": gemini.generate}),
+            ("/v1/models/", {"GET": openai.one_model, "POST": once(gemini.generate)}),
+            ("/v1beta/models/", {"GET": gemini.one_model, "POST": once(gemini.generate)}),
             ("/v1/responses/", {"GET": openai.stored, "DELETE": openai.forget, "POST": openai.stored_action}),
             ("/v1/decisions/", {"GET": route.decision}),
         )
@@ -59,7 +65,7 @@ class App:
             if methods is None:
                 answer = self.open.get(exchange.path)
                 if answer is not None:
-                    answer(self.ready, exchange)
+                    answer(self.ready and not self.shedding.full, exchange)
                     return
                 methods = self._by_prefix(exchange.path)
             caller = identify(self.runtime.world, exchange)
@@ -67,18 +73,44 @@ class App:
             if surface is None:
                 allowed = ", ".join(methods)
                 raise MethodNotAllowed(f"{exchange.path} takes {allowed}, not {exchange.method}.", allow=allowed)
-            await surface(self.runtime, exchange, caller)
+            if exchange.method != "POST":
+                await surface(self.runtime, exchange, caller)
+                return
+            shed = self.shedding.refusal(caller.name)
+            if shed is not None:
+                self._turn_away(exchange, shed)
+                return
+            self.shedding.enter(caller.name)
+            try:
+                await surface(self.runtime, exchange, caller)
+            finally:
+                self.shedding.leave(caller.name)
         except RequestError as error:
             refuse(self.runtime, caller, exchange, error, new_id(), dialect_of(exchange.path))
 
     def gate(self, exchange: Exchange) -> None:
-        """Before a body that does not come at once is taken in: whose is it?"""
+        """Before a body that does not come at once is taken in: whose is it, and is there room for more?"""
         if exchange.path not in self.open:
             try:
-                identify(self.runtime.world, exchange)
+                caller = identify(self.runtime.world, exchange)
             except RequestError as error:
                 note_refusal(self.runtime, ANYONE, error, "")
                 raise
+            shed = self.shedding.refusal(caller.name)
+            if shed is not None:
+                # A copy: one that was raised keeps what it was raised in.
+                raise type(shed)(shed.message, code=shed.code, retry_after=shed.retry_after)
+
+    def _turn_away(self, exchange: Exchange, shed: RequestError) -> None:
+        """Not audited one by one: what was turned away is told once, when it is over."""
+        dialect = dialect_of(exchange.path)
+        told = self._told.get((shed, dialect))
+        if told is None:
+            body = DIALECTS[dialect].error_body(shed, NO_ID)
+            told = self._told[(shed, dialect)] = (error_headers(shed, NO_ID), body)
+        headers, body = told
+        own = new_id().encode()
+        exchange.send(shed.status, headers.replace(ID, own), body.replace(ID, own))
 
     def _by_prefix(self, path: str) -> Mapping[str, Surface]:
         for prefix, methods in self.prefixes:

@@ -390,6 +390,10 @@ class Connection(asyncio.Protocol):
     def date(self) -> bytes:
         return self.listener.date
 
+    @property
+    def leaving(self) -> bool:
+        return self.listener.closing
+
     def write(self, data: bytes) -> None:
         if self.transport is not None:
             self.listener.outbox.write(self.transport, data)
@@ -414,9 +418,10 @@ class Connection(asyncio.Protocol):
         """Say what is wrong and close."""
         self.closing = True
         body = self.listener.refusal(error, self._target.partition(b"?")[0].decode("latin-1"))
+        wait = b"" if error.retry_after is None else b"retry-after: %d\r\n" % max(1, round(error.retry_after + 0.499))
         self.write(
-            b"%bContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
-            % (STATUS_LINES[error.status], len(body), body)
+            b"%b%bContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+            % (STATUS_LINES[error.status], wait, len(body), body)
         )
         if self.transport is not None:
             self.leave_at = self.listener.now() + LINGER

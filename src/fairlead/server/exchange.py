@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from fairlead.gateway.request import Headers
+
 JSON = b"Content-Type: application/json\r\n"
 REASONS = {
     200: b"OK",
@@ -38,6 +40,11 @@ class Line(Protocol):
     """Whatever a handler wants to remember between the requests of a connection."""
     choked: bool
     """The client reads more slowly than we write."""
+
+    @property
+    def leaving(self) -> bool:
+        """The connection closes behind the answer under way, whatever the client wishes."""
+        ...
 
     @property
     def date(self) -> bytes: ...
@@ -77,7 +84,7 @@ class Exchange:
         self.method = ""
         self.path = ""
         self.query = ""
-        self.headers: dict[bytes, bytes] = {}
+        self.headers = Headers()
         """Lower-case names, without Content-Length. Several requests of a connection may share them."""
         self.body = b""
         self.received = received
@@ -100,7 +107,7 @@ class Exchange:
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
         self.started = True
-        keep = b"" if self.keep_alive else b"Connection: close\r\n"
+        keep = b"" if self.keep_alive and not self._connection.leaving else b"Connection: close\r\n"
         sent = b"" if self.method == "HEAD" else body
         self._connection.write(
             b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
@@ -111,6 +118,7 @@ class Exchange:
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
         self.started = True
+        self.keep_alive = self.keep_alive and not self._connection.leaving
         if length is not None:
             self._chunked = False
             framing = b"Content-Length: %d\r\n%b" % (length, b"" if self.keep_alive else b"Connection: close\r\n")

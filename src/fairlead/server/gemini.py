@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, unquote
 
-from fairlead.core.call import Caller
+from fairlead.core.call import Call, Caller
 from fairlead.dialects.gemini import native
 from fairlead.errors import NotFound
 from fairlead.gateway import counting, pipeline
@@ -15,27 +15,28 @@ from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.framing import ArrayOutlet
 
 
-async def generate(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
+async def generate(runtime: Runtime, exchange: Exchange, caller: Caller) -> Call | None:
+    """The call that was answered, as the pipeline tells it."""
     name, colon, action = unquote(exchange.path.partition("/models/")[2]).rpartition(":")
     if not colon:
         name, action = action, ""
     if action == "generateContent":
-        await pipeline.answer(runtime, openai.incoming(exchange, caller, "gemini", model=name), exchange)
-    elif action == "streamGenerateContent":
+        return await pipeline.answer(runtime, openai.incoming(exchange, caller, "gemini", model=name), exchange)
+    if action == "streamGenerateContent":
         asked = openai.incoming(exchange, caller, "gemini", model=name, stream=True)
         events = parse_qs(exchange.query).get("alt") == ["sse"]
-        await pipeline.answer(runtime, asked, exchange if events else ArrayOutlet(exchange))
-    elif action == "countTokens":
+        return await pipeline.answer(runtime, asked, exchange if events else ArrayOutlet(exchange))
+    if action == "countTokens":
         await counting.answer(runtime, openai.incoming(exchange, caller, "gemini", "count", model=name), exchange)
-    elif action in ("embedContent", "batchEmbedContents"):
+        return None
+    if action in ("embedContent", "batchEmbedContents"):
         asked = openai.incoming(exchange, caller, "gemini_embeddings", "embed", model=name)
-        await pipeline.answer(runtime, asked, exchange)
-    else:
-        raise NotFound(
-            f"There is no action {action[:50]!r}; there are generateContent, streamGenerateContent, countTokens, "
-            "embedContent and batchEmbedContents.",
-            code="unknown_path",
-        )
+        return await pipeline.answer(runtime, asked, exchange)
+    raise NotFound(
+        f"There is no action {action[:50]!r}; there are generateContent, streamGenerateContent, countTokens, "
+        "embedContent and batchEmbedContents.",
+        code="unknown_path",
+    )
 
 
 async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:

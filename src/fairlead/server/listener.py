@@ -19,6 +19,8 @@ from fairlead.server.connection import Connection
 from fairlead.server.exchange import Exchange
 
 SWEEP = 1.0
+FAREWELL = 1.0
+"""Seconds in which who is cut off may read why."""
 
 Handler = Callable[[Exchange], Awaitable[object]]
 
@@ -30,6 +32,10 @@ def date_line() -> bytes:
 
 def anyone(exchange: Exchange) -> None:
     """The gate that is always open."""
+
+
+def nothing() -> None:
+    """Where nobody can break off what is under way."""
 
 
 class Listener:
@@ -56,6 +62,8 @@ class Listener:
         self.now = monotonic  # the loop's own clock has only milliseconds under uvloop
         self.connections: set[Connection] = set()
         self.closing = False
+        self._until = 0.0
+        """When closing ends, whatever is under way then."""
         self.servers: list[asyncio.Server] = []
         self.date = date_line()
         self._sweeping = self.loop.call_later(SWEEP, self._sweep)
@@ -77,8 +85,9 @@ class Listener:
             door.close()
             raise
 
-    async def close(self, grace: float = 10.0) -> None:
-        """Stop accepting, let what is under way finish for so long, then break it off."""
+    async def close(self, grace: float = 10.0, break_off: Callable[[], None] = nothing) -> None:
+        """Stop accepting, let what is under way finish for so long, then have it broken off; who has not read that a
+        second later is left behind."""
         self.closing = True
         self._sweeping.cancel()
         for server in self.servers:
@@ -87,14 +96,26 @@ class Listener:
         for connection in list(self.connections):
             if not connection.busy and connection.transport is not None:
                 connection.transport.close()
-        until = self.now() + grace
-        while self.connections and self.now() < until:
-            await asyncio.sleep(0.02)
+        self._until = self.now() + grace
+        await self._until_left()
+        if self.connections and grace > 0:
+            break_off()
+            self.outbox.flush()
+            self._until = self.now() + FAREWELL
+            await self._until_left()
         tasks = [connection.task for connection in self.connections if connection.task is not None]
         for connection in list(self.connections):
             connection.drop()
         if tasks:
             await asyncio.wait(tasks, timeout=1.0)
+
+    def hurry(self) -> None:
+        """Wait no longer for what is under way."""
+        self._until = 0.0
+
+    async def _until_left(self) -> None:
+        while self.connections and self.now() < self._until:
+            await asyncio.sleep(0.02)
 
     def _sweep(self) -> None:
         now = self.now()

@@ -42,9 +42,8 @@ async def no_stored_chats(runtime: Runtime, exchange: Exchange, caller: Caller) 
     exchange.send(200, JSON, b'{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}')
 
 
-async def responses(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    asked = incoming(exchange, caller, "openai_responses")
-    await conversations.answer(runtime, asked, exchange)
+def responses(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
+    return conversations.answer(runtime, incoming(exchange, caller, "openai_responses"), exchange)
 
 
 async def count_tokens(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
@@ -53,6 +52,7 @@ async def count_tokens(runtime: Runtime, exchange: Exchange, caller: Caller) -> 
 
 async def no_socket(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     """Some clients try a web socket first; told so, they fall back to plain requests at once."""
+    exchange.keep_alive = False
     exchange.send(426, JSON + b"Upgrade: HTTP/1.1\r\n", b'{"error":{"message":"Use POST."}}')
 
 

@@ -16,6 +16,7 @@ import msgspec
 from fairlead.classify import warm
 from fairlead.config.schema import Config, Server
 from fairlead.config.values import is_loopback
+from fairlead.core.call import Caller
 from fairlead.errors import ConfigError, StateError
 from fairlead.gateway.runtime import Hook, Runtime
 from fairlead.gateway.simulation import simulated_upstream
@@ -25,16 +26,17 @@ from fairlead.server.admin_socket import AdminSocket
 from fairlead.server.app import App, refusal
 from fairlead.server.bounds import Bounds
 from fairlead.server.listener import Listener
+from fairlead.server.shedding import Shedding, bearable
 from fairlead.store.ledger import EmbeddedLedger
 from fairlead.store.owner import Owner, is_owned, unusable
 from fairlead.version import __version__
 
-GRACE = 10.0
 CONNECTIONS = 10_000
 """Most clients at once, where the system lets a process have the files for them."""
 FILES = 65_536
 OWN_FILES = 64
 """What the ledger, the sockets listened on and the standard streams take of them."""
+NOBODY = Caller("")
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -46,13 +48,14 @@ class Running(msgspec.Struct):
     listener: Listener
     admin: AdminSocket
     owner: Owner
+    grace: float
     host: str
     port: int
 
     async def stop(self) -> None:
         self.app.ready = False
         try:
-            await self.listener.close(GRACE)
+            await self.listener.close(self.grace, self.runtime.break_off)
             await self.admin.close()
             await self.runtime.close()
         finally:
@@ -75,14 +78,17 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
         owner.release()
         raise
     warm()
-    app = App(runtime)
+    clients = connections_for(config, file_limit())
+    borne = bearable(server.max_in_flight, server.max_lag, server.max_memory, clients)
+    app = App(runtime, Shedding(borne, lambda kind, words: runtime.audit(kind, NOBODY, "", words)))
+    runtime.beats.append(app.shedding.beat)
     bounds = Bounds(
         body_bytes=int(server.max_body_mb * 1024 * 1024),
         receive_seconds=max(server.header_timeout, server.body_timeout),
-        connections=connections_for(config, file_limit()),
+        connections=clients,
     )
     listener = Listener(app, refusal, bounds, app.gate, runtime.http.outbox)
-    admin = AdminSocket(runtime, state_dir)
+    admin = AdminSocket(runtime, state_dir, app.shedding)
     try:
         host, port = await listener.listen(server.host, server.port)
         await admin.open()
@@ -94,7 +100,7 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
             raise
         raise cannot_listen(server, problem) from None
     app.ready = True
-    return Running(runtime, app, listener, admin, owner, host, port)
+    return Running(runtime, app, listener, admin, owner, server.grace, host, port)
 
 
 def check_open(config: Config) -> None:
@@ -197,10 +203,14 @@ def stored_secret(path: Path, prefix: str = "") -> str:
 
 
 async def until_stopped(running: Running, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP, then let what is under way finish."""
+    """Serve until SIGINT, SIGTERM or SIGHUP, then let what is under way finish; asked again, do not wait for it."""
     await stop_asked()
     say("stopping; requests under way may finish")
-    await running.stop()
+    stopping, again = asyncio.ensure_future(running.stop()), asyncio.ensure_future(stop_asked())
+    await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    running.listener.hurry()
+    await stopping
 
 
 async def stop_asked() -> None:

@@ -2,9 +2,11 @@
 
     intend ─┐                        every 200 ms, one thread
     settle ─┼─> spool (one write) ─> waiting ─────────────────> SQLite (rows and checkpoint in one transaction)
-    note   ─┘
+    note   ─┤
+    judge  ─┘
 
-- `intend` raises SpoolFailed when the intent cannot be written: the attempt must not be made.
+- `intend` raises SpoolFailed when the intent cannot be written: the attempt must not be made. So does `judge`: nobody
+  must be told that a word is kept which is not.
 - `settle` and `note` concern what has happened already, so they never fail: what cannot be written waits in the
   backlog and is written as soon as it can be. Until then no new intent is taken.
 - Files deleted or replaced under a running process would take entries and keep none: they are looked after.
@@ -23,21 +25,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from fairlead.core.record import Audit, Intent, Record
+from fairlead.core.record import Audit, Feedback, Intent, Record
 from fairlead.errors import StateError
 from fairlead.store.backlog import Backlog
 from fairlead.store.flood import Flood
 from fairlead.store.owner import Owner, is_at
 from fairlead.store.recovery import Recovered, Replay, lost
 from fairlead.store.reports import Totals, totals
+from fairlead.store.slimming import slim, slim_audit
 from fairlead.store.spool import SEGMENT_BYTES, Damage, EntryTooLarge, Spool, SpoolFailed, offset_of, segment_of
-from fairlead.store.sqlite import DAY_MS, Note, Projection, Row, unreadable
-from fairlead.store.window import EVERYTHING, Window
+from fairlead.store.sqlite import Note, Projection, Row, unreadable
+from fairlead.store.window import DAY_MS, EVERYTHING, Window
 
 TICK = 0.2
 LOOK = 1.0
@@ -48,8 +52,6 @@ BATCH = 10_000
 """Entries per transaction at most."""
 IN_MEMORY = 50_000
 """Waiting records kept whole; of the ones beyond, only the place in the spool is kept."""
-TEXT = 500
-"""Characters kept of a text in an entry that is too large."""
 DECISIONS_DAYS = 30
 PRUNE = 60.0
 """Seconds between two looks for decisions that are too old."""
@@ -65,7 +67,7 @@ Waiting = dict[str, tuple[int, Record, bytes] | int]
 
 
 class Ledger(Protocol):
-    """What the gateway needs of a ledger. `intend`, `settle` and `note` are called on the loop's thread."""
+    """What the gateway needs of a ledger. `intend`, `settle`, `note` and `judge` are called on the loop's thread."""
 
     async def open(self) -> None: ...
 
@@ -74,6 +76,14 @@ class Ledger(Protocol):
     def settle(self, record: Record) -> None: ...
 
     def note(self, audit: Audit) -> None: ...
+
+    def judge(self, feedback: Feedback) -> None:
+        """In place of what was said of that answer before. Raises SpoolFailed."""
+        ...
+
+    async def feedback(self, request: str) -> Feedback | None:
+        """The last word on an answer."""
+        ...
 
     async def flush(self) -> None:
         """Everything settled and noted so far can be queried when this returns."""
@@ -195,6 +205,16 @@ class EmbeddedLedger:
         for admitted in self._flood.admit(audit):
             self._note(admitted)
 
+    def judge(self, feedback: Feedback) -> None:
+        try:
+            if self._backlog.failing:
+                self._catch_up()
+            at, _ = self._spool_open().append(feedback)
+        except SpoolFailed as error:
+            self._backlog.fail(error)
+            raise
+        self._waiting_notes.append((at, feedback))
+
     async def flush(self) -> None:
         for audit in self._flood.release():
             self._note(audit)
@@ -241,6 +261,12 @@ class EmbeddedLedger:
             return record if tenant is None or record.tenant == tenant else None
         return await self._on_thread(self._projection_open().decision, request, tenant)
 
+    async def feedback(self, request: str) -> Feedback | None:
+        for _, note in chain(reversed(self._waiting_notes), reversed(self._moving_notes)):
+            if isinstance(note, Feedback) and note.request == request:
+                return note
+        return await self._on_thread(self._projection_open().feedback, request)
+
     async def totals(self, window: Window = EVERYTHING) -> Totals:
         return await self.ask(lambda connection: totals(connection, window))
 
@@ -261,7 +287,7 @@ class EmbeddedLedger:
         try:
             at, payload = spool.append(record)
         except EntryTooLarge:
-            record = _slim(record)
+            record = slim(record)
             at, payload = spool.append(record)
         self._open.pop(record.request, None)
         waiting = self._waiting
@@ -273,7 +299,7 @@ class EmbeddedLedger:
         try:
             at, _ = self._spool_open().append(audit)
         except EntryTooLarge:
-            audit = msgspec.structs.replace(audit, detail=audit.detail[:TEXT], request=audit.request[:TEXT])
+            audit = slim_audit(audit)
             at, _ = self._spool_open().append(audit)
         self._waiting_notes.append((at, audit))
 
@@ -467,19 +493,3 @@ class EmbeddedLedger:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _slim(record: Record) -> Record:
-    """A record without what can grow without bound; identities and figures stay."""
-    attempts = tuple(msgspec.structs.replace(attempt, error=attempt.error[:TEXT]) for attempt in record.attempts)
-    return msgspec.structs.replace(
-        record,
-        asked=record.asked[:TEXT],
-        error=record.error[:TEXT],
-        task=record.task[:TEXT],
-        session=record.session[:TEXT],
-        attempts=attempts,
-        tags=(),
-        signals=(),
-        decision=None,
-    )

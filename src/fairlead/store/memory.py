@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from fairlead.core.record import Audit, Intent, Record
+from fairlead.core.record import Audit, Feedback, Intent, Record
 from fairlead.errors import StateError
 from fairlead.store.flood import Flood
 from fairlead.store.reports import Totals, totals
@@ -45,6 +45,13 @@ class MemoryLedger:
 
     def note(self, audit: Audit) -> None:
         self._hold(self._flood.admit(audit))
+
+    def judge(self, feedback: Feedback) -> None:
+        self._notes.append((self._position, feedback))
+        self._position += 1
+
+    async def feedback(self, request: str) -> Feedback | None:
+        return self._ingest().feedback(request)
 
     async def flush(self) -> None:
         self._hold(self._flood.release())

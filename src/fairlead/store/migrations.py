@@ -63,7 +63,18 @@ def _tiers(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX tiers_at ON tiers (at_ms)")
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first, _contents, _tiers]
+def _feedback(connection: sqlite3.Connection) -> None:
+    """The last word on each answer. `seq` is the position of that word in the spool, `at_ms` the answer's time."""
+    connection.execute(
+        """CREATE TABLE feedback (
+            request TEXT PRIMARY KEY, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, told_ms INTEGER NOT NULL,
+            key TEXT NOT NULL, tenant TEXT NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL, score REAL NOT NULL
+        ) WITHOUT ROWID"""
+    )
+    connection.execute("CREATE INDEX feedback_at ON feedback (at_ms)")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first, _contents, _tiers, _feedback]
 
 
 def version(connection: sqlite3.Connection) -> int:

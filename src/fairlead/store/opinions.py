@@ -18,6 +18,7 @@ from fairlead.store.window import EVERYTHING, Window, halves, where_of, whole
 LATEST = 10_000
 """Requests that are looked at."""
 ALARMS = 20
+TOLD = ("classifier_disagrees", "classifier_drift", "classifier_rests", "classifier_answers")
 _record = msgspec.msgpack.Decoder(Record).decode
 
 
@@ -118,7 +119,7 @@ def _alarms(connection: sqlite3.Connection, window: Window) -> tuple[Alarm, ...]
     if window.tenant is not None:
         return ()
     rows = connection.execute(
-        """SELECT at_ms, kind, detail FROM audit WHERE kind IN ('classifier_disagrees', 'classifier_drift')
+        f"""SELECT at_ms, kind, detail FROM audit WHERE kind IN ({", ".join(map(repr, TOLD))})
             AND at_ms >= ? AND (?2 IS NULL OR at_ms < ?2) ORDER BY seq DESC LIMIT ?3""",
         (window.since_ms, window.until_ms, ALARMS),
     )

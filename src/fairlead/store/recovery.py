@@ -1,6 +1,6 @@
 """Recovery: what a start makes of the spool that the last process left.
 
-Records and audits behind the checkpoint are taken in again. An intent without a record means that its attempt
+Records, audits and feedback behind the checkpoint are taken in again. An intent without a record means that its attempt
 was under way when the process died: nobody knows what it cost, so its hold counts as spent, flagged as estimated.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from fairlead.core.record import Attempt, Audit, CostLine, Intent, Record, Usage
+from fairlead.core.record import Attempt, Audit, CostLine, Entry, Intent, Record, Usage
 from fairlead.store.spool import Damage, read_segment, segments
 from fairlead.store.sqlite import Note, Projection, Row
 
@@ -23,7 +23,7 @@ class Recovered(msgspec.Struct, frozen=True):
     """What a start found."""
 
     rows: int
-    """Records and audits that had not been taken in yet."""
+    """Records, audits and feedback that had not been taken in yet."""
     lost: int
     """Requests that were in flight, now flagged estimates."""
     damage: tuple[Damage, ...]
@@ -63,7 +63,7 @@ class Replay:
         if rows or notes:
             self._commit(rows, notes, max([at for at, *_ in rows] + [at for at, _ in notes]) + 1)
 
-    def _entries(self) -> Iterator[tuple[int, Intent | Record | Audit, bytes]]:
+    def _entries(self) -> Iterator[tuple[int, Entry, bytes]]:
         for segment in segments(self._folder):
             yield from read_segment(self._folder, segment, self.damage)
 

@@ -19,6 +19,7 @@ import msgspec
 
 from fairlead.core.record import Usage
 from fairlead.errors import StateError
+from fairlead.store.feedback import Judged, judged
 from fairlead.store.migrations import refuse_newer
 from fairlead.store.opinions import Opinions, opinions
 from fairlead.store.sqlite import read_only, unreadable
@@ -114,6 +115,8 @@ class Report(msgspec.Struct, frozen=True):
     tiers: tuple[TierGroup, ...] = ()
     opinions: Opinions | None = None
     """What the model said that is asked where the built-in classifier is unsure; None where none was asked."""
+    judged: tuple[Judged, ...] = ()
+    """What was said of answers, by task and model."""
 
 
 def usd(nano: int) -> Decimal:
@@ -153,6 +156,7 @@ def report(
             counterfactuals=counterfactuals(connection, models, price, window) if models else (),
             tiers=tier_groups(connection, window),
             opinions=opinions(connection, window),
+            judged=judged(connection, window),
         )
     except sqlite3.DatabaseError as error:
         raise unreadable(_file_of(connection), error) from error

@@ -22,13 +22,15 @@ from typing import TypeVar
 
 import msgspec
 
-from fairlead.core.record import Attempt, Audit, Record
+from fairlead.core.record import Attempt, Audit, Feedback, Record
 from fairlead.errors import StateError
+from fairlead.store import feedback
 from fairlead.store.migrations import PAGE_SIZE, migrate
+from fairlead.store.window import DAY_MS
 
 Row = tuple[int, Record, bytes]
 """Position, record and its payload."""
-Note = tuple[int, Audit]
+Note = tuple[int, Audit | Feedback]
 
 T = TypeVar("T")
 
@@ -43,7 +45,6 @@ AUDIT_COLUMNS = 7
 
 PRUNED = 100
 """Old records that lose their decision at a time."""
-DAY_MS = 86_400_000
 
 ABSURD = 10**16
 """What stands for a figure beyond 64 bits, small enough that sums still hold."""
@@ -145,9 +146,10 @@ class Projection:
         try:
             for chunk in self._cut(rows):
                 self._requests(chunk)
-            for part in self._cut(notes):
+            for part in self._cut([note for note in notes if isinstance(note[1], Audit)]):
                 values = [value for at, note in part for value in (at, *_tuple(note))]
                 execute(_insert("audit", AUDIT_COLUMNS, len(part)), values)
+            feedback.write(self.connection, ((at, note) for at, note in notes if isinstance(note, Feedback)))
             execute("UPDATE checkpoint SET segment = ?, offset = ?", (segment, offset))
             execute("COMMIT")
         finally:
@@ -158,6 +160,9 @@ class Projection:
         sql = "SELECT record FROM requests WHERE id = ?1 AND (?2 IS NULL OR tenant = ?2)"
         row = self.connection.execute(sql, (request, tenant)).fetchone()
         return None if row is None else _record(row[0])
+
+    def feedback(self, request: str) -> Feedback | None:
+        return feedback.feedback_of(self.connection, request)
 
     def keep(self, contents: Mapping[str, bytes], now_ms: int) -> None:
         """What decisions refer to; what is there already counts as in force again."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+DAY_MS = 86_400_000
+
 
 class Window(msgspec.Struct, frozen=True):
     """Which requests count: `since_ms` is included, `until_ms` is not."""
@@ -18,17 +20,17 @@ class Window(msgspec.Struct, frozen=True):
 EVERYTHING = Window()
 
 
-def where_of(window: Window) -> tuple[str, list[int | str]]:
-    """The condition on `requests`, with its values."""
+def where_of(window: Window, table: str = "requests") -> tuple[str, list[int | str]]:
+    """The condition on a table, with its values."""
     parts, values = ["1"], list[int | str]()
     if window.since_ms:
-        parts.append("requests.at_ms >= ?")
+        parts.append(f"{table}.at_ms >= ?")
         values.append(window.since_ms)
     if window.until_ms is not None:
-        parts.append("requests.at_ms < ?")
+        parts.append(f"{table}.at_ms < ?")
         values.append(window.until_ms)
     if window.tenant is not None:
-        parts.append("requests.tenant = ?")
+        parts.append(f"{table}.tenant = ?")
         values.append(window.tenant)
     return " AND ".join(parts), values
 

@@ -25,11 +25,14 @@ def test_a_name_for_being_good_overall_goes_before_strength_in_the_task() -> Non
     assert order(plan(call(), there, FORCE))[0] == "star"
 
 
-def test_what_was_measured_is_no_evidence() -> None:  # M7.3
-    there = world(STAR, PLAIN, CODER, quality={"plain|code_generation": 0.9})
+def test_what_was_judged_is_no_evidence_or_one_judgement_is_enough() -> None:  # M7.3
+    there = world(STAR, PLAIN, CODER, evidence={"plain|code_generation": (18.0, 20.0)})
     assert order(plan(about("code_generation"), there, FORCE)) == ["plain", "coder", "star"]
-    proven = world(STAR, PLAIN, CODER, quality={"coder|code_generation": 0.2, "plain|code_generation": 0.3})
-    assert order(plan(about("code_generation"), proven, FORCE)) == ["plain", "coder", "star"]
+    once = world(STAR, PLAIN, CODER, evidence={"plain|code_generation": (1.0, 1.0)})
+    assert order(plan(about("code_generation"), once, FORCE)) == ["coder", "star", "plain"]
+    worse = world(STAR, PLAIN, CODER, evidence={"coder|code_generation": (0.0, 20.0), "plain|chat": (90.0, 90.0)})
+    assert order(plan(about("code_generation"), worse, FORCE)) == ["coder", "star", "plain"]
+    assert order(plan(call(), world(STAR, PLAIN, evidence={"plain|": (9.0, 90.0)}), FORCE)) == ["star", "plain"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 50)), min_size=2, max_size=4))

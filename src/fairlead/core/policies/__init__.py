@@ -13,6 +13,7 @@ from fairlead.core.policies import (
     cascade,
     cost_first,
     hybrid,
+    learned,
     pinned,
     quality_first,
     specialist,
@@ -29,6 +30,8 @@ class Strategy(msgspec.Struct, frozen=True):
     """The setting of a policy it cannot do without."""
     lists: bool = False
     """Whether only those answer that the policy lists for it, so that no cheaper one may step in."""
+    drawn: bool = False
+    """Whether its scores are of one request: the next like one has others."""
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -36,6 +39,7 @@ STRATEGIES: dict[str, Strategy] = {
     "cost_first": Strategy(cost_first.rank, cost_first.MIN_QUALITY),
     "quality_first": Strategy(quality_first.rank, quality_first.MIN_QUALITY),
     "balanced": Strategy(balanced.rank, balanced.MIN_QUALITY),
+    "learned": Strategy(learned.rank, learned.MIN_QUALITY, drawn=True),
     "specialist": Strategy(specialist.rank, specialist.MIN_QUALITY),
     "hybrid": Strategy(hybrid.rank, hybrid.MIN_QUALITY, lists=True),
     "tiered": Strategy(tiered.rank, tiered.MIN_QUALITY, needs="tiers", lists=True),

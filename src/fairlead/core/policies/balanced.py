@@ -11,22 +11,25 @@ a share of what it is asked is worth that share.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fairlead.core.ask import Ask
+from fairlead.core.expectation import UNKNOWN_QUALITY
 from fairlead.core.plan import Rejection, Target
 
 MIN_QUALITY = 0.0
-UNKNOWN_QUALITY = 0.5
 Parts = tuple[tuple[str, float], ...]
 FREE = 100_000
 """A hundredth of a cent: added to both sides of the cost ratio, so that free models do not make all others equal."""
 
 
 def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Target]:
-    return sorted(scored(targets, ask), key=_key)
+    return sorted(scored(targets, ask), key=key)
 
 
-def scored(targets: list[Target], ask: Ask) -> list[Target]:
-    """The same targets with their scores and what these are made of, in their order."""
+def scored(targets: list[Target], ask: Ask, qualities: Mapping[str, float] | None = None) -> list[Target]:
+    """The same targets with their scores and what these are made of, in their order; by `qualities` of models, where
+    they are not to be weighed by what is expected."""
     weights = ask.policy.weights
     health = ask.conditions.health
     whole = weights.quality + weights.cost + weights.latency or 1.0
@@ -39,7 +42,10 @@ def scored(targets: list[Target], ask: Ask) -> list[Target]:
     found: list[Target] = []
     for target in targets:
         expected = target.expected
-        quality = UNKNOWN_QUALITY if expected.quality is None else expected.quality
+        if qualities is not None:
+            quality = qualities[target.model.name]
+        else:
+            quality = UNKNOWN_QUALITY if expected.quality is None else expected.quality
         cost = 0.0 if expected.cost is None else least_cost / (expected.cost + FREE)
         latency = usual_latency if expected.latency_ms is None else least_latency / (expected.latency_ms + 1)
         score = of_quality * quality + of_cost * cost + of_latency * latency
@@ -57,5 +63,5 @@ def scored(targets: list[Target], ask: Ask) -> list[Target]:
     return found
 
 
-def _key(target: Target) -> tuple[float, str]:
+def key(target: Target) -> tuple[float, str]:
     return -target.score, target.model.name

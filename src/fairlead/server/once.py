@@ -1,0 +1,85 @@
+"""What turns a surface into one that carries a request with an Idempotency-Key out once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from hashlib import sha256
+from urllib.parse import parse_qsl
+
+from fairlead.core.call import Caller
+from fairlead.errors import BadRequest
+from fairlead.gateway.idempotency import Asked
+from fairlead.gateway.request import Outlet
+from fairlead.gateway.runtime import Runtime
+from fairlead.gateway.world import World, digest
+from fairlead.server.exchange import Exchange
+
+NAME = b"idempotency-key"
+LONGEST = 255
+TOLD = frozenset((b"anthropic-version", b"anthropic-beta", b"openai-beta"))
+"""Beside our own, the headers that say more closely what is asked."""
+
+Surface = Callable[[Runtime, Exchange, Caller], Awaitable[object]]
+
+
+class Copy(Exchange):
+    """A request whose answer goes elsewhere than to the client it came from."""
+
+    __slots__ = ("_outlet",)
+
+    def __init__(self, exchange: Exchange, outlet: Outlet) -> None:
+        super().__init__(exchange._connection, exchange.received)
+        self.method, self.path, self.query = exchange.method, exchange.path, exchange.query
+        self.headers, self.body = exchange.headers, exchange.body
+        self._outlet = outlet
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None:
+        self.started = self.finished = True
+        self._outlet.send(status, headers, body)
+
+    def start(self, status: int, headers: bytes, length: int | None = None) -> None:
+        self.started = True
+        self._outlet.start(status, headers)
+
+    async def write(self, piece: bytes) -> None:
+        await self._outlet.write(piece)
+
+    def end(self, last: bytes = b"") -> None:
+        self.finished = True
+        self._outlet.end(last)
+
+
+def once(surface: Surface) -> Surface:
+    def answer(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
+        if NAME not in exchange.headers:
+            return surface(runtime, exchange, caller)
+        asked = asked_of(runtime.world, exchange, caller)
+        return runtime.once.answer(asked, exchange, lambda outlet: surface(runtime, Copy(exchange, outlet), caller))
+
+    return answer
+
+
+def asked_of(world: World, exchange: Exchange, caller: Caller) -> Asked:
+    key = exchange.headers[NAME]
+    if not 0 < len(key) <= LONGEST or not key.isascii():
+        raise BadRequest(
+            f"Idempotency-Key has to be 1 to {LONGEST} characters of ASCII; a UUID does.", param="Idempotency-Key"
+        )
+    name = digest(world.pads, exchange.path.encode("latin-1") + b"\n" + key).hex()
+    said = sha256()
+    for part in parts(exchange):
+        said.update(b"%d:%b" % (len(part), part))
+    return Asked(caller.tenant, name, digest(world.pads, said.digest()))
+
+
+def parts(exchange: Exchange) -> Iterator[bytes]:
+    """All that makes two requests to one path differ in what they ask. A form's boundary is drawn anew each time."""
+    yield from (f"{name}={value}".encode() for name, value in sorted(parse_qsl(exchange.query)) if name != "key")
+    headers = exchange.headers
+    for name in sorted(headers):
+        if name.startswith(b"x-fairlead-") or name in TOLD:
+            yield b"%b: %b" % (name, headers[name])
+    kind = headers.get(b"content-type", b"")
+    _, found, boundary = kind.partition(b"boundary=")
+    boundary = boundary.partition(b";")[0].strip(b' "')
+    yield exchange.body.replace(boundary, b"") if found and boundary else exchange.body

@@ -1,0 +1,213 @@
+"""Turns requests away before they are read, where more come than can be answered: better a quick no than all too late.
+
+Three things may run short: room (requests under way, open streams included), time (the loop runs late), memory.
+
+- Room: from NEAR of it on, a key that holds more than its equal share gets a 429; without room everybody a 503. So a
+  greedy key never takes the last fifth, and the others go on.
+- Time and memory: from half of the bound, or from NEAR of it, to the bound a growing share is turned away, so that
+  what is let in settles at what can be done. Keys that were let in more than their equal share of late go first.
+
+A share is dealt out evenly, not by chance. What is turned away is counted; a line in the log and in the audit stands at
+the beginning and at the end of an episode, however many it turned away.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic
+from typing import Literal
+
+import msgspec
+
+from fairlead.errors import Overloaded, RateLimited, RequestError
+from fairlead.server import memory
+
+log = logging.getLogger("fairlead.server")
+
+NEAR = 0.8
+"""Of the room, or of the memory: where it becomes scarce."""
+SMOOTH = 0.1
+"""Weight of the latest beat in the mean lag: a single stop of the loop turns nobody away."""
+NO = 1 / 8
+"""What turning one away costs, as a share of letting it in."""
+GOING_ON = 1 / 16
+"""What a request under way costs from beat to beat, likewise."""
+FADE_SECONDS = 1.0
+"""How often what keys were let in of late is halved, and memory looked at."""
+QUIET_SECONDS = 5.0
+"""Without a refusal for so long, an episode is over."""
+RETRY_SECONDS = (1, 3, 2, 4)
+"""Who is turned away is asked to wait so long, one after another, so that they do not return together."""
+ROOM_BYTES = 128 * 1024
+"""What a request under way is reckoned to take when the bound follows from memory."""
+
+Shortage = Literal["room", "share", "time", "memory"]
+WORDS: dict[Shortage, str] = {
+    "room": "As many requests are under way as this server bears",
+    "share": "Room is scarce, and this key has more than its share of the requests under way",
+    "time": "More requests come than this server has time for",
+    "memory": "This server is short of memory",
+}
+Note = Callable[[str, str], None]
+"""(kind, words) of a line in the audit."""
+
+
+def refused(what: Shortage, seconds: int) -> RequestError:
+    words = f"{WORDS[what]}; try again in {seconds} s."
+    if what == "share":
+        return RateLimited(words, code="over_share", retry_after=seconds)
+    return Overloaded(words, retry_after=seconds)
+
+
+REFUSALS = {what: tuple(refused(what, seconds) for seconds in RETRY_SECONDS) for what in WORDS}
+
+
+class Bearable(msgspec.Struct, frozen=True):
+    """What a server bears."""
+
+    in_flight: int
+    lag: float = 0.5
+    memory: int | None = None
+    """Bytes; None where the system does not tell."""
+
+
+def bearable(in_flight: int | None, lag: float, share: float, connections: int) -> Bearable:
+    """`connections`: what there are files for."""
+    most = memory.limit()
+    allowed = None if most is None else int(most * share)
+    if in_flight is None:
+        in_flight = connections if allowed is None else max(1, min(connections, allowed // ROOM_BYTES))
+    return Bearable(in_flight, lag, allowed)
+
+
+def silent(kind: str, words: str) -> None:
+    """Where nobody keeps an audit."""
+
+
+class Shedding:
+    def __init__(self, bearable: Bearable, note: Note = silent, now: Callable[[], float] = monotonic) -> None:
+        self.bearable = bearable
+        self.in_flight = 0
+        self.lag = 0.0
+        """Seconds, for the work that was let in: a mean of the latest beats."""
+        self.full = False
+        """Everybody is turned away: it begins at a bound and ends below NEAR of it."""
+        self.refused: Counter[Shortage] = Counter()
+        """By what ran short, since the start."""
+        self._note = note
+        self._now = now
+        self._held: dict[str, int] = {}
+        self._recent: dict[str, float] = {}
+        """How often each key was let in of late."""
+        self._recent_sum = 0.0
+        self._pressure = 0.0
+        """The share to be turned away for want of time or memory."""
+        self._scarce: Shortage = "time"
+        """Which of the two it is."""
+        self._came = self._went = 0
+        """How many were let in, and turned away, since the latest beat."""
+        self._dues: dict[str, float] = {}
+        """What is owed of each key's share."""
+        self._taken = 0.0
+        """Of the memory, as a share of the bound."""
+        self._looked_at = now()
+        self._began = self._last = 0.0
+        self._before = 0
+
+    # Every request
+
+    def refusal(self, key: str) -> RequestError | None:
+        """Why this key's next request is turned away now; None where it is let in. The same few errors again and again:
+        saying no must cost next to nothing."""
+        most = self.bearable.in_flight
+        if self.in_flight >= NEAR * most:
+            if self.in_flight >= most:
+                self.full = True
+                return self._refuse("room")
+            if self._held.get(key, 0) * len(self._held) > most:
+                return self._refuse("share")
+        if self._pressure and self._due(key):
+            return self._refuse(self._scarce)
+        return None
+
+    def enter(self, key: str) -> None:
+        self.in_flight += 1
+        self._came += 1
+        self._held[key] = self._held.get(key, 0) + 1
+        self._recent[key] = self._recent.get(key, 0.0) + 1.0
+        self._recent_sum += 1.0
+
+    def leave(self, key: str) -> None:
+        self.in_flight -= 1
+        left = self._held[key] - 1
+        if left:
+            self._held[key] = left
+        else:
+            del self._held[key]
+
+    def _due(self, key: str) -> bool:
+        share = self._pressure
+        if len(self._recent) > 1 and share < 1.0:
+            greedy = self._recent.get(key, 0.0) * len(self._recent) > self._recent_sum
+            share = min(1.0, 2 * share) if greedy else max(0.0, 2 * share - 1.0)
+        due = self._dues.get(key, 0.0) + share
+        self._dues[key] = due - 1.0 if due >= 1.0 else due
+        return due >= 1.0
+
+    def _refuse(self, what: Shortage) -> RequestError:
+        refusals = REFUSALS[what]
+        count = self.refused[what] = self.refused[what] + 1
+        self._went += 1
+        self._last = self._now()
+        if not self._began:
+            self._began = self._last
+            self._before = self.refused.total() - 1
+            self._tell("shedding", f"{WORDS[what]}: {self.state()}")
+        return refusals[count % len(refusals)]
+
+    # Every beat
+
+    def beat(self, late: float) -> None:
+        """The loop's heartbeat, and by how much it is late."""
+        now = self._now()
+        # What saying no takes is left out: where it is all that is done, saying it more often would not help.
+        work = self._came + GOING_ON * self.in_flight
+        own = work / (work + NO * self._went) if self._went else 1.0
+        self.lag += SMOOTH * (own * late - self.lag)
+        self._came = self._went = 0
+        if now - self._looked_at >= FADE_SECONDS:
+            self._look(now)
+        late = 2 * self.lag / self.bearable.lag - 1
+        short = (self._taken - NEAR) / (1 - NEAR)
+        self._scarce = "time" if late >= short else "memory"
+        self._pressure = min(1.0, max(0.0, late, short))
+        if self._pressure >= 1.0:
+            self.full = True
+        elif self.full and self.in_flight < NEAR * self.bearable.in_flight and not self._pressure:
+            self.full = False
+        if self._began and now - self._last > QUIET_SECONDS:
+            count, seconds = self.refused.total() - self._before, self._last - self._began
+            self._began = 0.0
+            self._tell("shedding_ended", f"{count:,} requests were turned away in {seconds:.1f} s")
+
+    def _look(self, now: float) -> None:
+        """What needs no more than a look a second."""
+        self._looked_at = now
+        most = self.bearable.memory
+        if most is not None:
+            self._taken = (memory.taken() or 0) / max(most, 1)
+        self._recent = {key: count / 2 for key, count in self._recent.items() if count > 1.0}
+        self._recent_sum = sum(self._recent.values())
+        self._dues = {key: due for key, due in self._dues.items() if key in self._recent}
+
+    def state(self) -> str:
+        return (
+            f"{self.in_flight:,} of {self.bearable.in_flight:,} under way, the loop {1000 * self.lag:.0f} ms late, "
+            f"{100 * self._taken:.0f} % of the memory it may take"
+        )
+
+    def _tell(self, kind: str, words: str) -> None:
+        log.warning("%s: %s", kind.replace("_", " "), words)
+        self._note(kind, words)

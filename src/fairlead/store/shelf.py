@@ -1,0 +1,108 @@
+"""A shelf: bytes by tenant and name, kept for a day in a database file of its own, or in memory with no folder.
+
+What people said stays on shelves and never stands in the ledger. What lies here belongs to one tenant and is as good as
+absent for every other; deleted, it is overwritten. Each shelf has a thread of its own, which alone touches the file.
+
+Content is put here with a permit only. A mark needs none: it is a digest, and nothing else fits into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from fairlead.core.egress import SinkPermit
+from fairlead.errors import StateError
+
+KEPT_SECONDS = 24 * 3600
+SWEEP_SECONDS = 600.0
+MARK = 32
+"""Bytes of a mark."""
+T = TypeVar("T")
+
+
+class Shelf:
+    def __init__(self, folder: Path | None, file: str, table: str) -> None:
+        self._path = ":memory:" if folder is None else str(folder / file)
+        self._table = table
+        self._connection: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"fairlead-{table}")
+        self._swept = 0.0
+        self._written: dict[tuple[str, str], bytes] = {}
+        """What is being written just now: a caller may be quicker than the disk."""
+
+    async def find(self, tenant: str, name: str) -> bytes | None:
+        found = self._written.get((tenant, name))
+        return found if found is not None else await self._on_thread(lambda: self._find(tenant, name))
+
+    async def keep(self, permit: SinkPermit, name: str, content: bytes) -> None:
+        if type(permit) is not SinkPermit:
+            raise TypeError("what was said is kept with a permit only")
+        await self._put(permit.tenant, name, content)
+
+    async def mark(self, tenant: str, name: str, digest: bytes) -> None:
+        """Something of this name has begun."""
+        if len(digest) != MARK:
+            raise ValueError(f"a mark has {MARK} bytes")
+        await self._put(tenant, name, digest)
+
+    async def forget(self, tenant: str, name: str) -> bool:
+        return await self._on_thread(lambda: self._forget(tenant, name))
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _put(self, tenant: str, name: str, content: bytes) -> None:
+        self._written[(tenant, name)] = content
+        try:
+            await self._on_thread(lambda: self._write(tenant, name, content))
+        finally:
+            self._written.pop((tenant, name), None)
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, OSError) as error:
+            raise StateError(f"{self._table} cannot be kept in {self._path}: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            if self._path != ":memory:":
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA secure_delete = ON")
+            table = self._table
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {table} (tenant TEXT, id TEXT, until INTEGER, kept BLOB, "
+                "PRIMARY KEY (tenant, id)) WITHOUT ROWID"
+            )
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {table}_until ON {table} (until)")
+            self._connection = connection
+        return self._connection
+
+    def _find(self, tenant: str, name: str) -> bytes | None:
+        sql = f"SELECT kept FROM {self._table} WHERE tenant = ? AND id = ? AND until > ?"
+        row = self._open().execute(sql, (tenant, name, int(time.time()))).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _write(self, tenant: str, name: str, content: bytes) -> None:
+        now = time.time()
+        row = (tenant, name, int(now) + KEPT_SECONDS, content)
+        self._open().execute(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?, ?)", row)
+        if now - self._swept > SWEEP_SECONDS:
+            self._swept = now
+            self._open().execute(f"DELETE FROM {self._table} WHERE until <= ?", (int(now),))
+
+    def _forget(self, tenant: str, name: str) -> bool:
+        sql = f"DELETE FROM {self._table} WHERE tenant = ? AND id = ?"
+        return self._open().execute(sql, (tenant, name)).rowcount > 0
