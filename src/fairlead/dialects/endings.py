@@ -15,24 +15,26 @@ from fairlead.dialects import neutral
 
 
 def _chat(body: bytes) -> bool:
-    said = b'"content":"' in body and b'"content":""' not in body
-    if said and b'"stop"' in body and b'"refusal":"' not in body:
+    if b'"stop"' in body and not _any(body, _BLANK_CHAT) and not _any(body, _REFUSAL):
         return False  # what nearly all are
     if b'"tool_calls":[{' in body or b'"tool_calls": [' in body:
-        return b'"length"' in body or b"content_filter" in body
-    return _any(body, _CHAT) or b'"content"' not in body
+        return b'"length"' in body or b"content_filter" in body or _any(body, _REFUSAL)
+    return b"content_filter" in body or _any(body, _BLANK_CHAT) or _any(body, _REFUSAL)
 
 
 def _anthropic(body: bytes) -> bool:
-    return _any(body, _ANTHROPIC) or (b'"max_tokens"' in body and b'"tool_use"' in body)
+    if _any(body, _CALLS_ANTHROPIC):
+        return b'"max_tokens"' in body or b'"refusal"' in body
+    return b'"refusal"' in body or _any(body, _BLANK_TEXT) or not _any(body, _SAID_ANTHROPIC)
 
 
 def _responses(body: bytes) -> bool:
-    return _any(body, _RESPONSES) or not _any(body, _SAID)
+    return _any(body, _ODD_RESPONSES) or _any(body, _BLANK_TEXT) or not _any(body, _SAID_RESPONSES)
 
 
 def _gemini(body: bytes) -> bool:
-    return not _any(body, _USUAL) or _any(body, _NOTHING) or b'"parts"' not in body
+    said = b'"text"' in body or b'"functionCall"' in body
+    return not _any(body, _ENDED) or _any(body, _BLANK_TEXT) or b"blockReason" in body or not said
 
 
 def _any(body: bytes, marks: tuple[bytes, ...]) -> bool:
@@ -42,12 +44,19 @@ def _any(body: bytes, marks: tuple[bytes, ...]) -> bool:
     return False
 
 
-_CHAT = (b"content_filter", b'"content":null', b'"content": null', b'"content":""', b'"content": ""', b'"refusal":"', b'"refusal": "')  # fmt: skip
-_ANTHROPIC = (b'"refusal"', b'"content":[]', b'"content": []', b'"text":""', b'"text": ""')
-_RESPONSES = (b'"incomplete"', b'"refusal"', b'"output":[]', b'"output": []', b'"text":""', b'"text": ""')
-_SAID = (b'"output_text"', b"_call")
-_USUAL = (b'"STOP"', b'"MAX_TOKENS"')
-_NOTHING = (b'"text":""', b'"text": ""', b"blockReason")
+def _blank(key: bytes) -> tuple[bytes, ...]:
+    """A field that is empty, or begins with white space."""
+    return tuple(b'"%b":%b"%b' % (key, gap, blank) for gap in (b"", b" ") for blank in (b'"', b" ", b"\\n", b"\\t"))
+
+
+_BLANK_CHAT = (*_blank(b"content"), b'"content":null', b'"content": null')
+_BLANK_TEXT = _blank(b"text")
+_REFUSAL = (b'"refusal":"', b'"refusal": "')
+_CALLS_ANTHROPIC = (b'"type":"tool_use"', b'"type": "tool_use"')
+_SAID_ANTHROPIC = (b'"type":"text"', b'"type": "text"')
+_ODD_RESPONSES = (b'"incomplete"', b'"refusal"')
+_SAID_RESPONSES = (b'"output_text"', b'_call"')
+_ENDED = (b'"STOP"', b'"MAX_TOKENS"')
 
 MAY_BE_ODD: dict[str, Callable[[bytes], bool]] = {
     "openai_chat": _chat,
