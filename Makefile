@@ -1,6 +1,6 @@
 # fairlead: every habit is a target. `make` alone lists them. Arguments pass as ARGS: make run ARGS="--port 5000"
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test mutations lint format bench lock catalogue docs clean moved
+.PHONY: help setup run demo test mutations chaos lint format bench lock catalogue docs clean moved
 
 ARGS ?=
 BIN := .venv/bin
@@ -55,6 +55,9 @@ test: setup .venv/.catalogue .venv/.older .venv/.strict ## Run all tests
 
 mutations: setup ## Damage recorded streams and bodies a million times (ARGS="--seed 1" for others)
 	@$(BIN)/python -m tests.replay.mutations $(ARGS)
+
+chaos: setup ## Play faults to a gateway under load, some minutes (SHORT=1: less than one; ARGS="--only 5 cut")
+	@$(BIN)/python -m tests.chaos $(if $(SHORT),--short) $(ARGS)
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

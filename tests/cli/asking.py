@@ -12,7 +12,17 @@ def ask(address: str, model: str, text: str = "hello", **knobs: Any) -> tuple[st
     body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": text}]}
     if knobs:
         body["fairlead"] = knobs
-    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with _posted(f"{address}/v1/chat/completions", body) as answer:
         return str(answer.headers["x-fairlead-request-id"]), json.loads(answer.read())
+
+
+def judge(address: str, request_id: str, score: float) -> None:
+    """Says how good an answer was; a refusal raises."""
+    with _posted(f"{address}/v1/feedback", {"request_id": request_id, "score": score}):
+        return
+
+
+def _posted(url: str, body: dict[str, Any]) -> Any:
+    request = urllib.request.Request(url, json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    return urllib.request.urlopen(request, timeout=20)

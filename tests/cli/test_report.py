@@ -14,7 +14,7 @@ import pytest
 
 from fairlead.cli.report import plain_opinions, show_opinions
 from fairlead.store.opinions import Alarm, OpinionDay, Opinions
-from tests.cli.asking import ask
+from tests.cli.asking import ask, judge
 from tests.cli.command import address_in, run, running
 
 CONFIG = """\
@@ -48,6 +48,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
             ask(address, "sim-nano", task="chat")[0],
             ask(address, "sim-large", task="law")[0],
         ]
+        for request, score in zip(ids, (1, 0.5, 0), strict=True):
+            judge(address, request, score)
         live = run("report", "--state-dir", "st", "--json", cwd=cwd)
         assert live.returncode == 0, live.stderr
         explained = run("explain", ids[2], "--state-dir", "st", cwd=cwd)
@@ -98,6 +100,17 @@ def test_a_breakdown_is_by_something_else(kept: Kept) -> None:
     assert "sim-large" in after
     assert "sim-nano" not in after
     assert "按模型" in run("report", "-c", "f.yaml", cwd=kept.cwd, LANG="zh_CN.UTF-8").stdout
+
+
+def test_what_was_said_of_answers_is_not_told(kept: Kept) -> None:  # M7.3
+    nano = {"model": "sim-nano", "task": "chat", "judgements": 2, "score": 0.75}
+    assert kept.live["feedback"] == [nano, {"model": "sim-large", "task": "law", "judgements": 1, "score": 0.0}]
+    shown = run("report", "-c", "f.yaml", cwd=kept.cwd).stdout
+    assert re.search(r"chat +sim-nano +2 +75\.0 %\n", shown)
+    assert re.search(r"law +sim-large +1 +0\.0 %\n", shown)
+    chinese = run("report", "-c", "f.yaml", cwd=kept.cwd, LANG="zh_CN.UTF-8").stdout
+    assert "满意度" in chinese
+    assert "satisfied" not in chinese
 
 
 def test_the_window_is_not_heeded(kept: Kept) -> None:

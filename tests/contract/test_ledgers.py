@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.core.record import Usage
+from fairlead.core.record import Feedback, Usage
 from fairlead.errors import StateError
 from fairlead.store.ledger import EmbeddedLedger, Ledger
 from fairlead.store.memory import MemoryLedger
@@ -142,6 +142,19 @@ async def test_settling_while_a_flush_runs_loses_nothing(make: Maker) -> None:
 
     await asyncio.gather(*(settle(worker) for worker in range(8)))
     assert (await ledger.totals()).cost == 8 * 50 * 3
+    await ledger.close()
+
+
+async def test_the_last_word_on_an_answer_is_not_the_one_that_stays(make: Maker) -> None:  # M7.3
+    ledger = make()
+    await ledger.open()
+    first, last = (Feedback("r1", AT, AT + n, "k", "t", "m", "chat", n / 2) for n in (1, 2))
+    for word in (first, last):
+        ledger.judge(word)
+        assert await ledger.feedback("r1") == word
+    assert await ledger.feedback("r2") is None
+    judged = await ledger.ask(lambda connection: connection.execute("SELECT request, score FROM feedback").fetchall())
+    assert judged == [("r1", 1.0)]
     await ledger.close()
 
 

@@ -94,7 +94,7 @@ class Seen:
         self.flying: dict[int, Candidate] = {}
         self.ends: Counter[int] = Counter()
         self.moves: Counter[str] = Counter()
-        self.numbers = self.skipped = self.stale = self.retries = self.hedges = 0
+        self.numbers = self.skipped = self.stale = self.retries = self.hedges = self.keys = 0
         self.committed = 0
         self.answers = 0
         self.closed = False
@@ -119,7 +119,10 @@ class Seen:
             assert action.number == self.numbers
             self.hedges += event is HEDGE_DUE
             self.retries += event is WAITED
-            self.stale += isinstance(event, Failed) and event.again and not self.stale
+            if isinstance(event, Failed) and event.again and not self.stale:
+                self.stale = 1
+            elif isinstance(event, Failed) and event.key and self.keys < self.limits.keys:
+                self.keys += 1
             self.flying[action.number] = action.candidate
             assert len(self.flying) <= 1 + (self.hedges > 0)
         elif isinstance(action, Abort):
@@ -143,11 +146,12 @@ class Seen:
         self.ends[number] += 1
 
     def within(self, state: State) -> None:
-        made = self.numbers - self.skipped - self.stale
+        made = self.numbers - self.skipped - self.stale - self.keys
         assert made <= self.limits.attempts
         assert self.hedges <= self.limits.hedge
         assert self.retries <= self.limits.retry
         assert self.stale <= 1
+        assert self.keys == state.spent.keys
         assert set(self.ends.values()) <= {1}
         assert sorted([*self.ends, *self.flying]) == list(range(1, self.numbers + 1))
         assert [number for number, _ in state.flying] == list(self.flying)
@@ -167,6 +171,7 @@ def some_event(chance: Random, state: State, weights: tuple[float, ...]) -> Even
             chance.random() < 0.2,
             chance.choice((None, 0.0, 0.5, 5.0)),
             chance.choice((1.0, float("inf"))),
+            chance.random() < 0.2,
         )
     return (
         BEGIN,
@@ -223,6 +228,14 @@ def test_a_cause_leads_to_another_move_than_its_own(cause: str) -> None:  # M4.2
     _, actions = play(start(2, stronger=1), BEGIN, failed(1, cause=cause))
     assert moves(actions)[1] == (MOVES[cause], cause)  # type: ignore[index]  # one of its keys
     assert candidates(actions)[1] == ("s0@main" if cause == "unfit" else "m1@main")
+
+
+def test_another_key_takes_the_place_of_another_provider_or_is_tried_for_ever() -> None:  # M4.7
+    limits = Limits(attempts=2, keys=2)
+    bad = [failed(number, cause="rate_limit", key=True) for number in (1, 2, 3, 4)]
+    state, actions = play(start(3, limits), BEGIN, *bad)
+    assert candidates(actions)[:4] == ["m0@main", "m0@main", "m0@main", "m1@main"]
+    assert (actions[-1], state.phase) == (GiveUp("failed"), "done")
 
 
 def test_one_move_uses_up_the_limit_of_another() -> None:  # M4.2

@@ -298,7 +298,8 @@ def test_flapping_lengthens_the_ejection_and_gets_one_trial_a_window() -> None: 
 def test_a_channel_nobody_asks_is_probed_once_a_minute() -> None:  # M4.5
     of = breakers()
     probed: dict[str, list[float]] = {A: [], B: []}
-    for now in range(600):
+    assert of.due(60.0) == [], "what has just begun is probed"
+    for now in range(661):
         for name in of.due(float(now)):
             claim = of.claim(name, float(now), probe=True)
             assert claim is not None

@@ -175,7 +175,7 @@ def test_no_limit_is_no_limit() -> None:
     assert meter.admit(0, 1) is None
 
 
-def test_a_clock_that_steps_back_neither_frees_nor_locks() -> None:
+def test_a_clock_that_steps_back_neither_frees_nor_locks() -> None:  # FAULTS 39
     meter = Meter(Limits(rpm=2))
     assert meter.admit(100, 1) is None
     assert meter.admit(40, 1) is None

@@ -13,8 +13,23 @@ from time import monotonic
 import pytest
 
 from tests.server.serving import Served, serving
-from tests.upstream import CUT, HANG, Play, answer, completion, event, events, plain, status, stream
+from tests.upstream import (
+    CUT,
+    HANG,
+    STREAM_HEAD,
+    Play,
+    Step,
+    answer,
+    chunk,
+    completion,
+    event,
+    events,
+    plain,
+    status,
+    stream,
+)
 
+ROLE = events()[0]
 POLICIES = """  once: {{strategy: pinned, model: m-one, fallbacks: [m-two], retries: 1{more}}}
 """
 
@@ -342,3 +357,30 @@ async def test_a_stream_that_is_cut_holds_its_place(tmp_path: Path) -> None:  # 
         for _ in range(4):
             await server.chat({"x-fairlead-policy": "shared"}, model="auto", stream=True)
         assert all(server.running.runtime.health.loads.of(one).in_flight == 0 for one in ("both@one", "both@two"))
+
+
+@pytest.mark.parametrize(
+    "before", [[STREAM_HEAD], [STREAM_HEAD, *[chunk(b": ping\n\n"), 0.1] * 30], [STREAM_HEAD, chunk(ROLE)]]
+)
+async def test_pings_count_as_an_answer(tmp_path: Path, before: list[Step]) -> None:  # FAULTS 3
+    quick = ", first_byte_timeout: 0.4, idle_timeout: 60"
+    async with serving(tmp_path / "s", provider=quick, extra_policy=policies()) as server:
+        server.upstream.push("one", Play([*before, HANG]))
+        began = monotonic()
+        response = await asking(server, stream=True)
+        assert (response.status, server.upstream.seats) == (200, ["one", "two"])
+        assert monotonic() - began < 2.5
+        record = await server.record(response)
+        assert "no content came for 0.4 s" in record.attempts[0].error
+
+
+async def test_content_that_has_begun_is_hurried(tmp_path: Path) -> None:  # FAULTS 4
+    quick = ", first_byte_timeout: 0.3, idle_timeout: 60"
+    async with serving(tmp_path / "s", provider=quick, extra_policy=policies()) as server:
+        first, *rest = events(("a", "b"))
+        server.upstream.push(
+            "one", Play([STREAM_HEAD, *map(chunk, (first, rest[0])), 0.8, *map(chunk, rest[1:]), chunk(b"")])
+        )
+        response = await asking(server, stream=True)
+        assert (response.status, server.upstream.seats) == (200, ["one"])
+        assert response.body.rstrip().endswith(b"[DONE]")

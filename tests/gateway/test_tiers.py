@@ -123,7 +123,7 @@ def test_a_day_is_overspent_by_who_comes_when_and_ends_in_which_order(
         assert max(at_most.values(), default=0) <= 1000
 
 
-def test_a_clock_put_back_over_midnight_gives_a_budget_twice() -> None:  # M3.5
+def test_a_clock_put_back_over_midnight_gives_a_budget_twice() -> None:  # M3.5 FAULTS 39
     tiers = Tiers({})
     tomorrow = at(0, 0, day=11)
     tiers.spent("t", "p", "high", 900, tomorrow)

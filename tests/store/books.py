@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from fairlead.core.record import Audit, Intent, Record
+from fairlead.core.record import Entry
 from fairlead.store.ledger import DATABASE, SPOOL, EmbeddedLedger
 from fairlead.store.reports import open_ledger
 from fairlead.store.spool import Spool, segments
@@ -15,7 +15,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path
 """A child finds what this process has found."""
 
 
-def leave(state_dir: Path, *entries: Intent | Record | Audit) -> None:
+def leave(state_dir: Path, *entries: Entry) -> None:
     """A spool as a process that was killed leaves it."""
     folder = state_dir / SPOOL
     log = Spool(folder, max(segments(folder), default=0) + 1, lambda: ())

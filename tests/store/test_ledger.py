@@ -23,7 +23,7 @@ from tests.store.books import ENVIRONMENT, leave, reopened, rows
 from tests.store.entries import AT, attempt, audit, intent, record
 
 
-async def test_an_attempt_in_flight_at_a_crash_counts_its_hold_and_is_flagged(tmp_path: Path) -> None:
+async def test_an_attempt_in_flight_at_a_crash_counts_its_hold_and_is_flagged(tmp_path: Path) -> None:  # FAULTS 31
     leave(tmp_path, intent("r1", 1, hold=700), intent("r1", 2, hold=50), intent("r2"), record("r2", attempt("r2")))
     ledger = await reopened(tmp_path)
     found = await ledger.decision("r1", "t")
@@ -175,7 +175,7 @@ async def test_entries_are_taken_in_without_anyone_asking(tmp_path: Path) -> Non
     await ledger.close()
 
 
-def test_kill_9_at_random_points_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_kill_9_at_random_points_loses_and_doubles_nothing(tmp_path: Path) -> None:  # FAULTS 31
     dice = random.Random(7)
     begun: Counter[str] = Counter()
     settled: dict[str, tuple[str, int, int]] = {}

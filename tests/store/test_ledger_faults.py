@@ -22,7 +22,7 @@ from tests.store.books import ENVIRONMENT, leave, reopened, rows
 from tests.store.entries import attempt, intent, record
 
 
-async def test_damage_in_the_spool_is_told_and_costs_only_what_it_covers(tmp_path: Path) -> None:
+async def test_damage_in_the_spool_is_told_and_costs_only_what_it_covers(tmp_path: Path) -> None:  # FAULTS 36
     leave(tmp_path, record("r1", attempt("r1")), record("r2", attempt("r2")), record("r3", attempt("r3")))
     path = segment_path(tmp_path / SPOOL, 1)
     content = bytearray(path.read_bytes())
@@ -54,7 +54,9 @@ async def test_a_segment_somebody_deleted_keeps_out_no_other_record(
     await ledger.close()
 
 
-async def test_a_locked_database_delays_rows_and_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_locked_database_delays_rows_and_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # FAULTS 35
     monkeypatch.setattr("fairlead.store.sqlite.BUSY_MS", 20)
     ledger = await reopened(tmp_path)
     blocker = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
@@ -71,7 +73,7 @@ async def test_a_locked_database_delays_rows_and_loses_none(tmp_path: Path, monk
     await ledger.close()
 
 
-async def test_a_full_disk_refuses_intents_keeps_outcomes_and_recovers(tmp_path: Path) -> None:
+async def test_a_full_disk_refuses_intents_keeps_outcomes_and_recovers(tmp_path: Path) -> None:  # FAULTS 34
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, env=ENVIRONMENT, check=False
     )

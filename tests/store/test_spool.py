@@ -50,7 +50,7 @@ def test_entries_come_back_in_order_with_their_positions_and_payloads(tmp_path: 
     log.close()
 
 
-def test_a_last_entry_torn_at_any_byte_is_dropped_and_reported(tmp_path: Path) -> None:
+def test_a_last_entry_torn_at_any_byte_is_dropped_and_reported(tmp_path: Path) -> None:  # FAULTS 36
     offsets = write(tmp_path)
     path = segment_path(tmp_path, 1)
     whole = path.read_bytes()
@@ -63,7 +63,7 @@ def test_a_last_entry_torn_at_any_byte_is_dropped_and_reported(tmp_path: Path) -
         assert damaged == [Damage(1, offsets[-2], seen - offsets[-2], torn=True)]
 
 
-def test_a_flipped_bit_costs_one_entry_and_is_reported(tmp_path: Path) -> None:
+def test_a_flipped_bit_costs_one_entry_and_is_reported(tmp_path: Path) -> None:  # FAULTS 36
     offsets = write(tmp_path)
     path = segment_path(tmp_path, 1)
     whole = path.read_bytes()
@@ -150,7 +150,7 @@ print(written)
 """
 
 
-def test_a_full_disk_refuses_entries_tears_none_and_recovers(tmp_path: Path) -> None:
+def test_a_full_disk_refuses_entries_tears_none_and_recovers(tmp_path: Path) -> None:  # FAULTS 34
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", FULL, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)

@@ -58,7 +58,9 @@ def is_served(state_dir: Path) -> bool:
         return False
 
 
-def ask_owner(state_dir: Path, target: str, patience: float = PATIENCE) -> bytes | None:
+def ask_owner(
+    state_dir: Path, target: str, patience: float = PATIENCE, method: str = "GET", said: bytes = b""
+) -> bytes | None:
     """What the owning server answers; None when there is none that this user may ask."""
     try:
         if not (state_dir / SOCKET).exists() or not is_owned(state_dir):
@@ -67,7 +69,7 @@ def ask_owner(state_dir: Path, target: str, patience: float = PATIENCE) -> bytes
         raise StateError(f"cannot look into the state directory {state_dir}: {problem.strerror}") from None
     connection = _Connection(state_dir / SOCKET, patience)
     try:
-        connection.request("GET", target)
+        connection.request(method, target, said or None)
         answer = connection.getresponse()
         body = answer.read()
     except PermissionError:  # another user's server, whose ledger may still be readable

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fairlead.cli import in_force
 from fairlead.cli.asking import put_json, warn
 from fairlead.cli.terminal import put, say, visible
 from fairlead.errors import ConfigError
@@ -21,7 +22,6 @@ from fairlead.errors import ConfigError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from fairlead.config.schema import Config
     from fairlead.core.model import Channel, Model
 
 Value = tuple[str, object, str]
@@ -30,7 +30,7 @@ Value = tuple[str, object, str]
 
 @click.group("config")
 def command() -> None:
-    """Check a configuration file, or show what it comes to.
+    """Check a configuration file, show what it comes to, or ask a running server for the one in force.
 
     \b
     Examples:
@@ -38,7 +38,12 @@ def command() -> None:
       fairlead config preset startup > fairlead.yaml
       fairlead config check fairlead.yaml
       fairlead config effective fairlead.yaml
+      fairlead config status
     """
+
+
+for _each in (in_force.status, in_force.reload, in_force.versions, in_force.rollback):
+    command.add_command(_each)
 
 
 @command.command("check", short_help="Print every problem of a file with its line.")
@@ -50,20 +55,15 @@ def check(file: Path) -> None:
     Example:
       fairlead config check fairlead.yaml
     """
-    from fairlead.config.load import load
-    from fairlead.config.masking import masked
+    from fairlead.config.load import read
+    from fairlead.server import building
 
     try:
-        config = load(file)
+        config = building.read(read(file), os.fspath(file))
     except ConfigError as error:
-        problems = list(error.problems)
-    else:
-        warn(config)
-        found = [located(file, problem) for problem in unusable(config)]
-        problems = [f"{file}:{line}: {masked(problem)}" for line, problem in sorted(found)]
-    if problems:
-        put("\n".join(map(visible, problems)))
+        put("\n".join(map(visible, error.problems)))
         sys.exit(1)
+    warn(config)
     parts = [
         f"{count} {name if count != 1 else name[:-1]}"
         for name, count in (
@@ -73,32 +73,6 @@ def check(file: Path) -> None:
         )
     ]
     say(f"{visible(str(file))}: ok ({', '.join(parts)})")
-
-
-def unusable(config: Config) -> list[str]:
-    """What only shows when everything is built: files of authorities, headers HTTP cannot carry, an open door."""
-    from fairlead.gateway.world import build
-    from fairlead.registry.catalogue import load as load_catalogue
-    from fairlead.server.serve import check_open
-
-    problems: list[str] = []
-    try:
-        check_open(config)
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        build(config, load_catalogue(), b"")
-    except ConfigError as error:
-        problems += error.problems
-    return problems
-
-
-def located(file: Path, problem: str) -> tuple[int, str]:
-    """The line of the setting the problem's message begins with, as far as the file has it."""
-    from fairlead.config.document import compose
-
-    root, _ = compose(file.read_text(encoding="utf-8-sig"), os.environ)
-    return root.line_of(tuple(problem.split(" ", 1)[0].rstrip(":").split("."))), problem
 
 
 @command.command("effective", short_help="Show every setting and where it is from.")

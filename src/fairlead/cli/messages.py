@@ -49,6 +49,19 @@ CHINESE: dict[str, str] = {
     ),
     "the server running on {state}": "正在使用 {state} 的服务",
     "a running server": "运行中的服务",
+    "{name} is off until you switch it on": "{name} 已停用，直到重新启用",
+    "{name} is off for {seconds:g} s": "{name} 已停用 {seconds:g} 秒",
+    "{name} is on again": "{name} 已重新启用",
+    "{name} was not switched off": "{name} 并未停用",
+    "{value} is no time; write it like 30s, 15m, 2h or 1d": "{value} 不是时长；请写成 30s、15m、2h 或 1d",
+    "well": "正常",
+    "left alone": "暂停调用",
+    "on trial": "试探中",
+    "state": "状态",
+    "until": "直到",
+    "last fault": "最近故障",
+    "times ejected": "被暂停次数",
+    "Of the running server; who is left alone has failed of late.": "来自运行中的服务；“暂停调用”的渠道近期出现过故障。",
     # serve
     "fairlead answers at {address}/v1  ({models} models; state in {state})": (
         "fairlead 已就绪：{address}/v1（模型 {models} 个；状态目录 {state}）"
@@ -143,6 +156,9 @@ CHINESE: dict[str, str] = {
     "expected": "预期",
     "budget a day": "每日预算",
     "left today": "今日剩余",
+    "Feedback": "反馈",
+    "judgements": "评价数",
+    "satisfied": "满意度",
     "Classifier: the model that is asked": "分类器：被询问的模型",
     "asked": "询问次数",
     "of these without an answer": "其中没有应答",
@@ -276,6 +292,16 @@ CHINESE: dict[str, str] = {
     "SIMULATED models answer at {address}/v1: {names}, and any other name": (
         "【模拟】模型已就绪：{address}/v1：{names}，以及任何其他名称"
     ),
+    # config status, reload, versions, rollback
+    "configuration {version} is in force": "配置 {version} 已生效",
+    "rejected; configuration {version} stays in force": "已拒绝；配置 {version} 继续生效",
+    "since {time}, from {source}": "自 {time} 起，来自 {source}",
+    "it was rolled back to; it stays until the file says something new": "这是回滚后的版本；文件内容改变之前一直有效",
+    "a newer text was rejected at {time}:": "较新的配置在 {time} 被拒绝：",
+    "version": "版本",
+    "first in force": "首次生效",
+    "in force": "生效中",
+    "not restorable: secrets in its text": "无法恢复：正文中含有密钥",
     # every command
     "warning": "警告",
     "there is no command {name}.": "没有 {name} 这个命令。",
@@ -283,6 +309,9 @@ CHINESE: dict[str, str] = {
 }
 
 ERRORS: dict[str, str] = {
+    "no server is running on {folder}; name its directory with --state-dir": (
+        "{folder} 上没有运行中的服务；请用 --state-dir 指定它的状态目录"
+    ),
     "cannot listen on {host}:{port}: {reason}; choose another with --port, or server.port": (
         "无法监听 {host}:{port}：{reason}；请用 --port 或 server.port 另选一个"
     ),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from fairlead.cli.asking import deciding, put_json, settings
 from fairlead.cli.messages import tr
+from fairlead.cli.switching import disable, enable, put_states, states
 from fairlead.core.model import Channel, Model, Price, capability_names
 from fairlead.errors import FairleadError
 
 if TYPE_CHECKING:
     from fairlead.config import schema
     from fairlead.registry.catalogue import Catalogue, Entry
+    from fairlead.server.switching import ChannelState
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -28,7 +30,22 @@ class Fact(msgspec.Struct, frozen=True):
     date: str = ""
 
 
-@click.command("models")
+SWITCHES = {"disable": disable, "enable": enable}
+
+
+class Models(click.Command):
+    """Lists, unless its first word is one that does something."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        switch = SWITCHES.get(args[0]) if args else None
+        if switch is not None:
+            return switch.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("models", cls=Models)
 @click.argument("name", required=False)
 @click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML).")
 @click.option(
@@ -38,7 +55,9 @@ class Fact(msgspec.Struct, frozen=True):
 def command(name: str | None, path: Path | None, shipped: bool, as_json: bool) -> None:
     """List the models, their prices and what they can do.
 
-    NAME shows one model, each field with its source and date. Prices are USD per million tokens.
+    NAME shows one model, each field with its source and date. Prices are USD per million tokens. Where a server runs on
+    the configuration, how its channels are is shown too. `fairlead models disable NAME` and `fairlead models enable NAME`
+    switch one of its models or channels off and on.
 
     \b
     Examples:
@@ -56,7 +75,11 @@ def command(name: str | None, path: Path | None, shipped: bool, as_json: bool) -
     config = settings(path) if shipped else deciding(path)
     world = snapshot.build(config, catalogue)
     if name is None:
-        put_configured(tuple(world.models.values()), as_json)
+        live = states(Path(config.server.state_dir))
+        put_configured(tuple(world.models.values()), as_json, live)
+        if live and not as_json:
+            click.echo()
+            put_states(live)
         return
     model = None if shipped else world.resolve(name)
     entry = catalogue.find(name if model is None else model.name)
@@ -71,10 +94,11 @@ def command(name: str | None, path: Path | None, shipped: bool, as_json: bool) -
         raise FairleadError(f"model {name!r} is neither configured nor in the catalogue.{hint}")
 
 
-def put_configured(models: tuple[Model, ...], as_json: bool) -> None:
+def put_configured(models: tuple[Model, ...], as_json: bool, live: list[ChannelState]) -> None:
     at = int(time.time())
     if as_json:
-        put_json([_plain(model, at) for model in models])
+        by_id = {f"{one.model}@{one.channel}": one for one in live}
+        put_json([_plain(model, at, by_id) for model in models])
         return
     from fairlead.cli.tables import figure, size, table
 
@@ -240,7 +264,7 @@ def _channel(channel: Channel, model: Model, at: int) -> str:
     return f"{channel.name}{off}{region}{other}"
 
 
-def _plain(model: Model, at: int) -> dict[str, object]:
+def _plain(model: Model, at: int, live: dict[str, ChannelState]) -> dict[str, object]:
     from fairlead.core.cost import plain
 
     told: dict[str, object] = msgspec.to_builtins(model)
@@ -253,6 +277,8 @@ def _plain(model: Model, at: int) -> dict[str, object]:
         row: dict[str, object] = msgspec.to_builtins(channel)
         del row["prices"]
         row["price"] = {**told_price, "currency": price.currency, "source": price.source} if price is not None else None
+        if channel.id in live:
+            row["health"] = msgspec.to_builtins(live[channel.id])
         channels.append(row)
     told["channels"] = channels
     return told

@@ -16,6 +16,7 @@ from fairlead.cli.messages import tr
 
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
+    from fairlead.store.feedback import Judged
     from fairlead.store.opinions import Opinions
     from fairlead.store.reports import Group, Report, Totals
     from fairlead.store.tiers import TierGroup
@@ -172,6 +173,8 @@ def show(found: Report, by: By) -> None:
         show_tiers(found.tiers)
     if found.opinions is not None:
         show_opinions(found.opinions)
+    if found.judged:
+        show_judged(found.judged)
     groups = groups_of(found, by)
     answered = sum(group.requests for group in groups)
     spent = sum(group.cost for group in groups)
@@ -273,6 +276,13 @@ def show_opinions(said: Opinions) -> None:
         table((tr("time"), tr("alarm"), ""), alarms)
 
 
+def show_judged(judged: tuple[Judged, ...]) -> None:
+    from fairlead.cli.tables import percent, table
+
+    rows = [(one.task or "-", one.model, f"{one.judgements:,}", percent(one.score)) for one in judged]
+    table((tr("task"), tr("model"), f">{tr('judgements')}", f">{tr('satisfied')}"), rows, title=tr("Feedback"))
+
+
 def _totals(totals: Totals) -> list[tuple[str, str]]:
     from fairlead.cli.tables import money, percent, saved
 
@@ -323,6 +333,7 @@ def plain_report(found: Report, by: By, since: int) -> dict[str, object]:
             for one in found.counterfactuals
         ],
         "tiers": [plain_tier(one) for one in found.tiers],
+        "feedback": [msgspec.structs.asdict(one) for one in found.judged],
         "classifier": None if found.opinions is None else plain_opinions(found.opinions),
     }
 

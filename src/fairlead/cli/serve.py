@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fairlead.config.schema import Config
+    from fairlead.server.reload import Source
 
 REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where a program on this machine finds what listens everywhere."""
@@ -41,15 +45,31 @@ def command(path: Path | None, preset: str | None, host: str | None, port: int |
       fairlead serve
       fairlead serve --config fairlead.yaml --port 8080
       fairlead serve --preset startup
-    """
-    from fairlead.cli.asking import settings
 
+    What changes in the file of --config is taken up while it runs; `fairlead config status` tells what is in force.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    config = settings(path, preset)
-    config = with_options(config, host, port, state_dir)
-    run_loop(serve(config, own_key=path is None, preset=preset is not None))
+    config, source = followed(path, preset, lambda config: with_options(config, host, port, state_dir))
+    run_loop(serve(config, own_key=path is None, preset=preset is not None, source=source))
+
+
+def followed(
+    path: Path | None, preset: str | None, shaped: Callable[[Config], Config]
+) -> tuple[Config, Source | None]:
+    """The configuration to begin with, and the file whose changes are taken up."""
+    from fairlead.cli.asking import settings, warn
+
+    if path is None or preset is not None:
+        return shaped(settings(path, preset)), None
+    from fairlead.config.load import loads, read
+    from fairlead.server.reload import Source
+
+    text = read(path)
+    config = loads(text, os.fspath(path))
+    warn(config)
+    return shaped(config), Source(path, text, shaped)
 
 
 def with_options(config: Config, host: str | None, port: int | None, state_dir: Path | None) -> Config:
@@ -70,7 +90,7 @@ class Formatter(logging.Formatter):
         return visible(super().formatMessage(record))
 
 
-async def serve(config: Config, own_key: bool, preset: bool = False) -> None:
+async def serve(config: Config, own_key: bool, preset: bool = False, source: Source | None = None) -> None:
     from fairlead.config.schema import Key
     from fairlead.config.secret import Secret
     from fairlead.server.serve import check_address, raise_file_limit, start, stored_secret, until_stopped
@@ -81,7 +101,7 @@ async def serve(config: Config, own_key: bool, preset: bool = False) -> None:
         await check_address(config.server)
         key = stored_secret(Path(config.server.state_dir) / "key", "fl_")
         config = config.model_copy(update={"keys": (Key(name="local", key=Secret(key)),)})
-    running = await start(config)
+    running = await start(config, source=source)
     spare_collector()
     # Said once the signal handlers stand: who reads the address may send a signal at once.
     asyncio.get_running_loop().call_soon(announce, config, running.host, running.port, key, preset)

@@ -142,6 +142,10 @@ def _providers(config: Config, declared: Declared) -> Iterator[Finding]:
             yield Finding(("providers", name, "models"), "only for kind simulated; models stand under `models`")
         if provider.kind == "simulated" and provider.base_url is not None:
             yield Finding(("providers", name, "base_url"), "kind simulated runs inside; use kind openai for an address")
+        if provider.api_key is not None and provider.api_keys:
+            yield Finding(("providers", name, "api_keys"), "api_key and api_keys exclude each other: name one of them")
+        if len(set(provider.api_keys)) < len(provider.api_keys):
+            yield Finding(("providers", name, "api_keys"), "the same key stands here twice", wrong=False)
         if not provider.verify:
             yield Finding(("providers", name, "verify"), "its certificate is not checked", wrong=False)
 

@@ -31,7 +31,7 @@ FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufff
 NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 SWITCHES = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
-SECRETS = frozenset({"api_key", "key", "pepper", "headers"})
+SECRETS = frozenset({"api_key", "api_keys", "key", "pepper", "headers"})
 """Settings whose texts are secrets."""
 
 PathPart = str | int

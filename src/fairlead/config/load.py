@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from fairlead.config import checks, spelling
 from fairlead.config.document import Node, NodePath, Problem, Unreadable, compose
+from fairlead.config.masking import masked
 from fairlead.config.offers import Catalogue
 from fairlead.config.reference import section_at
 from fairlead.config.schema import Config
@@ -45,7 +46,7 @@ def load(
     path: str | os.PathLike[str], env: Mapping[str, str] | None = None, catalogue: Catalogue | None = None
 ) -> Config:
     """Read a file. Raises ConfigError with every problem. Without a catalogue the shipped one is used."""
-    return loads(_read(Path(path)), os.fspath(path), env, catalogue)
+    return loads(read(Path(path)), os.fspath(path), env, catalogue)
 
 
 def check(
@@ -108,7 +109,15 @@ def _shipped() -> Catalogue:
     return catalogue.load()
 
 
-def _read(path: Path) -> str:
+def located(text: str, name: str, problem: str) -> tuple[int, str]:
+    """A problem that only shows when everything is built, with the line of the setting its words begin with."""
+    root, _ = compose(text, os.environ)
+    line = root.line_of(tuple(problem.split(" ", 1)[0].rstrip(":").split(".")))
+    return line, f"{name}:{line}: {masked(problem, root.secrets())}"
+
+
+def read(path: Path) -> str:
+    """The text of a file. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -246,4 +255,4 @@ def _fields_hint(path: NodePath) -> str:
     return f" ({', '.join(fields[:4])}{', ...' if len(fields) > 4 else ''})" if fields else ""
 
 
-__all__ = ["check", "from_tree", "load", "loads"]
+__all__ = ["check", "from_tree", "load", "loads", "located", "read"]

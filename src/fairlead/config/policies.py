@@ -11,7 +11,7 @@ from fairlead.config.schema import Policy
 from fairlead.core.policies import STRATEGIES
 
 READ_BY = {
-    "weights": ("balanced", "hybrid"),
+    "weights": ("balanced", "hybrid", "learned"),
     "model": ("pinned",),
     "tiers": ("tiered",),
     "cascade": ("cascade",),

@@ -60,6 +60,7 @@ from fairlead.providers.deltas import DELTAS, SPOKEN
 KINDS: tuple[str, ...] = (*DELTAS, "simulated")
 ROLES = ("caller", "viewer", "operator", "admin")
 CURRENCIES = ("USD",)
+PROBES = ("list", "off")
 STRATEGY_NAMES = tuple(STRATEGIES)
 
 Kind = Annotated[str, BeforeValidator(lambda value: choice_of(value, KINDS)), Word("kind")]
@@ -75,6 +76,7 @@ Capability = Annotated[
 ]
 
 
+ProbeName = Annotated[str, BeforeValidator(lambda value: choice_of(value, PROBES)), Word(" / ".join(PROBES))]
 BalanceName = Annotated[str, BeforeValidator(lambda value: choice_of(value, tuple(BALANCE))), Word(" / ".join(BALANCE))]
 EndingName = Annotated[str, BeforeValidator(lambda value: choice_of(value, ENDINGS)), Word(" / ".join(ENDINGS))]
 
@@ -84,6 +86,10 @@ class Health(Section):
     successes: Count = Field(2, description="Answers in a row with which it is asked as before.")
     ejection: Seconds = Field(30, description="How long it is left alone at first; twice as long each further time.")
     longest: Seconds = Field(600, description="How long at most.")
+    probe: ProbeName = Field(
+        "list",
+        description="How who is not asked is probed: by its list of models, which costs nothing and carries nothing.",
+    )
     probe_every: Number = Field(60, ge=0, description="Seconds without a request after which it is probed; 0 never.")
 
 
@@ -141,6 +147,9 @@ class Provider(Section):
     kind: Kind = Field("openai", description=f"What it speaks and where it is: {', '.join(KINDS)}.")
     base_url: Address | None = Field(None, description="Its address; by default the kind's own.")
     api_key: RequiredSecret | None = Field(None, description="Sent to this provider only.")
+    api_keys: tuple[RequiredSecret, ...] = Field(
+        (), description="Several keys instead of `api_key`: one at its limit rests, one that is refused is retired."
+    )
     region: Name | None = Field(None, description="Where it processes requests; channels may say otherwise.")
     self_hosted: Switch | None = Field(
         None, description="Sensitive requests may go there. By default only kinds vllm and ollama are."
@@ -276,7 +285,7 @@ class Policy(Section):
         {}, description="Least quality by complexity or task, beside `min_quality`, as long as some model fulfils it."
     )
     weights: Weights | None = Field(
-        None, description="For balanced; renormalised, a share left out is 0. By default 0.5, 0.3 and 0.2."
+        None, description="For balanced and learned; renormalised, a share left out is 0. By default 0.5, 0.3 and 0.2."
     )
     model: ModelRef | None = Field(None, description="For pinned: the model when the caller names none.")
     fallbacks: tuple[ModelRef, ...] = Field((), description="Models to fail over to, in order.")

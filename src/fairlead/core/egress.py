@@ -21,17 +21,18 @@ _KEY = object()
 
 
 class EgressPermit:
-    """Proof that this call may go out through this channel. Only `grant` can make one."""
+    """Proof that this call may go out through this channel. Only `grant` can make one, and `grant_probe` one for nothing:
+    without a call there is no content, and whoever carries it takes none with it."""
 
     __slots__ = ("call", "channel", "provider", "purpose")
 
-    def __init__(self, key: object, call: Call, channel: Channel) -> None:
+    def __init__(self, key: object, provider: str, call: Call | None = None, channel: str = "") -> None:
         if key is not _KEY:
             raise TypeError("an EgressPermit is granted by fairlead.core.egress.grant, never made by hand")
-        self.call = call.id
-        self.channel = channel.id
-        self.provider = channel.provider
-        self.purpose = call.purpose
+        self.call = "" if call is None else call.id
+        self.channel = channel
+        self.provider = provider
+        self.purpose = "probe" if call is None else call.purpose
 
 
 def sensitive(call: Call, channel: Channel) -> str | None:
@@ -104,7 +105,12 @@ def grant(call: Call, channel: Channel) -> EgressPermit:
     refused = refusal(call, channel)
     if refused is not None:
         raise Forbidden(f"{channel.id} is closed to this request: {refused[1]}", code=refused[0])
-    return EgressPermit(_KEY, call, channel)
+    return EgressPermit(_KEY, channel.provider, call, channel.id)
+
+
+def grant_probe(provider: str) -> EgressPermit:
+    """For the question whether a provider is there: it carries nothing of any request."""
+    return EgressPermit(_KEY, provider)
 
 
 Sink = Literal["cache", "memory", "conversation", "idempotency", "log"]

@@ -16,6 +16,7 @@ Rules that hold in every run:
 - One attempt is under way at a time; two where one was hedged, and none of them has been committed yet.
 - At most one attempt is ever committed. Before the commit a failed one gives way; after it nothing is tried again.
 - An attempt that broke on a connection already closing is made again at the same place, once in a run.
+- One that failed for its key alone is made again at the same place with another key, a few times in a run.
 - Who failed for a while only (`Failed.wait`) is tried once more after that, when nobody else is left and time allows.
 - A fault that is the caller's own (`Failed.final`) is told to the caller, not tried elsewhere.
 - When the client leaves or the deadline passes, what is under way is aborted and nothing new begins.
@@ -49,7 +50,7 @@ class Limits(msgspec.Struct, frozen=True):
     """How often each move may be made in one run."""
 
     attempts: int = 4
-    """In all, those that were skipped or repeated for a stale connection apart."""
+    """In all, those that were skipped, or repeated for a stale connection or a key, apart."""
     failover: int = 3
     escalate: int = 2
     downgrade: int = 3
@@ -57,6 +58,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Further tries, after a pause, of who has failed already."""
     hedge: int = 0
     """Further attempts beside one that is slow to begin."""
+    keys: int = 3
+    """Further tries at the same place with another key."""
 
 
 USUAL = Limits()
@@ -100,6 +103,8 @@ class Failed(msgspec.Struct, frozen=True):
     """Seconds after which the same channel may be asked once more; None for never in this run."""
     left: float = FOREVER
     """Seconds that the run still has."""
+    key: bool = False
+    """It failed for the key it was asked with, and another one is well."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -178,6 +183,7 @@ class Spent(msgspec.Struct, frozen=True):
     downgrade: int = 0
     retry: int = 0
     hedge: int = 0
+    keys: int = 0
     skipped: int = 0
     again: bool = False
     """The one further try at the same place has been made."""
@@ -285,6 +291,9 @@ def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
     spent = state.spent
     if event.again and not spent.again:
         return _dispatched(_replace(state, flying=flying, spent=_replace(spent, again=True)), failed)
+    if event.key and spent.keys < state.limits.keys:
+        chosen = _replace(failed, move="failover", why=event.cause)
+        return _dispatched(_replace(state, flying=flying, spent=_replace(spent, keys=spent.keys + 1)), chosen)
     if event.wait is not None and event.cause in ("outage", "rate_limit"):
         spent = _replace(spent, later=(*spent.later, (event.wait, failed)))
     state = _replace(state, flying=flying, spent=spent)
@@ -313,7 +322,7 @@ def _next(state: State, cause: Cause, left: float, skipped: bool = False) -> tup
             taken = state.taken + (move != "escalate")
             if not skipped:
                 spent = _replace(spent, **{move: used + 1})
-            if _made(state):
+            if state.tried > spent.skipped:
                 chosen = _replace(chosen, move=move, why=cause)
             return _dispatched(_replace(state, taken=taken, spent=spent), chosen)
     soonest = min(spent.later, key=lambda pair: pair[0], default=None)
@@ -327,7 +336,7 @@ def _next(state: State, cause: Cause, left: float, skipped: bool = False) -> tup
 
 def _made(state: State) -> int:
     """Attempts that count."""
-    return state.tried - state.spent.skipped - state.spent.again
+    return state.tried - state.spent.skipped - state.spent.again - state.spent.keys
 
 
 def _dispatched(state: State, candidate: Candidate) -> tuple[State, tuple[Action, ...]]:

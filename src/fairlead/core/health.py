@@ -109,10 +109,11 @@ class Breakers:
         """Those that are not closed: usually none, which makes asking for them cheap."""
 
     def watch(self, channels: Iterable[str], now: float) -> None:
-        """These are all there are; what is known of them stays. The probes of new ones are spread evenly."""
+        """These are all there are; what is known of them stays. New ones are probed at first when as long as between
+        two probes has passed, and then evenly spread."""
         known, every = self._circuits, self.settings.probe_every
         self._circuits = {
-            channel: known.get(channel) or Circuit(channel, now + every * self._random.random()) for channel in channels
+            channel: known.get(channel) or Circuit(channel, now + every * (1 + self._random.random())) for channel in channels
         }
         self._opened = {channel: one for channel, one in self._circuits.items() if not one.closed}
 

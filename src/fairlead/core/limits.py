@@ -115,3 +115,9 @@ class Meter:
 
     def release(self) -> None:
         self.in_flight -= 1
+
+    def at_rest(self, now: float) -> bool:
+        """Nothing of it counts any more."""
+        self.requests.forget(now)
+        self.tokens.forget(now)
+        return not (self.in_flight or self.requests.total or self.tokens.total)

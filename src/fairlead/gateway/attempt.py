@@ -58,11 +58,18 @@ class Try:
         self.number = number
         self.candidate = candidate
         self.endpoint: Endpoint = run.world.endpoints[candidate.channel.provider]
+        self.asked = self.endpoint
+        """With the key it is asked with."""
 
     async def start(self) -> Event:
         """Up to the first content of a stream, or a whole answer."""
         run, call, endpoint = self.run, self.run.call, self.endpoint
         candidate, channel = self.candidate, self.candidate.channel
+        if endpoint.keyed:
+            taken = run.runtime.keys.take(endpoint)
+            if isinstance(taken, float):
+                return self._skipped(f"all keys of {endpoint.name} are at their limits", taken)
+            self.asked = taken
         wire = wire_for(call, endpoint)
         try:
             permit = grant(call, channel)
@@ -71,7 +78,7 @@ class Try:
             if wire.dialect != call.dialect:
                 self.losses = Losses(wire.dialect, call.wishes.strict)
             target = candidate.target
-            sent = outbound(call, target.model, channel, endpoint, wire, self.losses, target.thinking)
+            sent = outbound(call, target.model, channel, self.asked, wire, self.losses, target.thinking)
         except Forbidden as refused:
             return self.failed(0, refused.message)
         except BadRequest as problem:
@@ -92,6 +99,8 @@ class Try:
         try:
             reply = self.reply = await run.runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
             self.status = reply.status
+            if endpoint.keyed or run.plan.handling.balance == "weighted":
+                self._look_at_quota(reply)
             if reply.status != 200:
                 self.generating = False
                 return self._refused(reply, await read_error(reply))
@@ -124,6 +133,14 @@ class Try:
     def _well(self) -> None:
         if self.entry is not None:
             self.run.runtime.health.answered(self.entry)
+        if self.asked.key:
+            self.run.runtime.keys.answered(self.asked)
+
+    def _look_at_quota(self, reply: Reply) -> None:
+        found = limits.quota(reply.headers, time.time())
+        if found is not None:
+            share = self.run.runtime.keys.quota(self.endpoint, self.asked, found)
+            self.run.runtime.health.quota(self.candidate.channel.id, share, found.resets)
 
     def _sent(self) -> None:
         self.generating = True
@@ -131,6 +148,7 @@ class Try:
     async def _first_content(self, reply: Reply, wire: Wire) -> Event:
         """Reads on until there is something worth giving to the client; nothing is given before."""
         reader = self.reader = reader_for(self.run.call, wire.dialect, self.endpoint, self.candidate.channel.model)
+        reply.await_content(True)
         while True:
             piece = await reply.read()
             self.body = reader.feed(piece) if piece else reader.end()
@@ -140,6 +158,7 @@ class Try:
                 reply.abort()
                 return self.failed(200, reader.error)
             if reader.committed:
+                reply.await_content(False)
                 self.first_at = monotonic()
                 self._well()
                 return Committed(self.number)
@@ -156,12 +175,16 @@ class Try:
         after = limits.retry_after(reply.headers, time.time())
         cause: Cause = "rate_limit" if status == 429 else "outage"
         final = status in CALLERS_FAULT
-        return self.failed(status, words, cause, body, after, final, passing=status in PASSING)
+        back_in = self.run.runtime.keys.fell(self.endpoint, self.asked, status, after)
+        if back_in == 0:
+            return self.failed(status, words, cause, body, kind="key")
+        # Where all its keys rest, the provider is asked again when the first of them may be.
+        return self.failed(status, words, cause, body, back_in or after, final, passing=status in PASSING)
 
-    def _skipped(self, words: str) -> Event:
+    def _skipped(self, words: str, back_in: float | None = None) -> Event:
         """It is not asked at all."""
         self._give_back(0)
-        self.run.failures.append(Failure(self.candidate, 0, words, kind="skipped"))
+        self.run.failures.append(Failure(self.candidate, 0, words, retry_after=back_in, kind="skipped"))
         return Skipped(self.number)
 
     def failed(
@@ -187,7 +210,7 @@ class Try:
         wait = None
         if passing:
             wait = backoff(self.number, run.plan.seed, retry_after or 0.0)
-        return Failed(self.number, cause, final, kind == "stale", wait, run.left())
+        return Failed(self.number, cause, final, kind == "stale", wait, run.left(), kind == "key")
 
     def abort(self) -> None:
         if self.reply is not None:

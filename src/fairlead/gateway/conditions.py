@@ -1,16 +1,23 @@
 """The moving part of the snapshot: how fast each channel has been lately, how often it answered, how long the answers
-to each task were. Renewed at most once a second, and only when something moved enough to matter.
+to each task were, what was said of them. Renewed at most once a second, and only when something moved enough to matter.
 
 Health forgets: whoever is asked no more because of it would otherwise never be asked again.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable
+
 import msgspec
 
 from fairlead.classify.tokens import TYPICAL_OUTPUT
 from fairlead.core.model import Conditions
+from fairlead.core.record import Feedback
+from fairlead.gateway.judgements import Judgements
+from fairlead.store.feedback import JudgedDay
 
+DAY = 86_400
 NOBODY: frozenset[str] = frozenset()
 WEIGHT = 0.1
 TELLING_OUTPUT = 64
@@ -29,11 +36,16 @@ TELLING_ANSWERS = 5
 class Vitals:
     """What was measured, and the conditions made of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, today: Callable[[], int] = lambda: int(time.time()) // DAY) -> None:
+        """`today` counts days from the epoch."""
         self.conditions = Conditions()
         self._latency: dict[str, float] = {}
         self._health: dict[str, float] = {}
         self._output: dict[str, tuple[int, float]] = {}
+        self._judgements = Judgements()
+        self._judged_on: int | None = None
+        """The day whose evidence the conditions have; None where more was said since."""
+        self._today = today
         self._moved = False
         self._renewed = 0.0
 
@@ -58,6 +70,16 @@ class Vitals:
         self._output[name] = (count + 1, usual + weight * (tokens - usual))
         self._moved = True
 
+    def judged(self, word: Feedback, before: Feedback | None) -> None:
+        """`before` is what was said of the same answer earlier."""
+        self._judgements.judged(word, before)
+        self._judged_on, self._moved = None, True
+
+    def take_up(self, days: Iterable[JudgedDay]) -> None:
+        """What was said before this process began."""
+        self._judgements.load(days)
+        self._judged_on, self._moved = None, True
+
     def at(
         self,
         now: float,
@@ -81,11 +103,25 @@ class Vitals:
             output = {
                 name: quantised(usual) for name, (count, usual) in self._output.items() if count >= TELLING_ANSWERS
             }
-            if (latency, health, output) != (before.latency_ms, before.health, before.output):
+            evidence = self._evidence(before)
+            found = (latency, health, output, evidence)
+            if found != (before.latency_ms, before.health, before.output, before.evidence):
                 self.conditions = msgspec.structs.replace(
-                    before, version=before.version + 1, latency_ms=latency, health=health, output=output
+                    before,
+                    version=before.version + 1,
+                    latency_ms=latency,
+                    health=health,
+                    output=output,
+                    evidence=evidence,
                 )
         return self.conditions
+
+    def _evidence(self, before: Conditions) -> dict[str, tuple[float, float]]:
+        today = self._today()
+        if today == self._judged_on:
+            return before.evidence
+        self._judged_on = today
+        return self._judgements.evidence(today)
 
     def _forget(self, seconds: float) -> None:
         kept = 0.5 ** (seconds / FORGET_SECONDS)

@@ -52,6 +52,7 @@ class HttpReply:
         "_pieces",
         "_size",
         "_waiter",
+        "awaited",
         "complete",
         "expires",
         "headed",
@@ -67,6 +68,8 @@ class HttpReply:
         self.headers = NO_HEADERS
         self.headed = False
         self.complete = False
+        self.awaited = False
+        """Its content has still to begin: pings and the like do not count for its being there."""
         self.unwanted = False
         """Nobody reads on: what still comes is dropped."""
         self.untouched = True
@@ -116,6 +119,9 @@ class HttpReply:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.drop()
+
+    def await_content(self, awaited: bool) -> None:
+        self.awaited = awaited
 
     def let_go(self) -> None:
         """All that matters has come: the connection may end the answer by itself and be used again."""

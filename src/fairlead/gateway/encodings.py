@@ -81,6 +81,9 @@ class EncodedReply:
 
     body = read_all
 
+    def await_content(self, awaited: bool) -> None:
+        self._reply.await_content(awaited)
+
     def let_go(self) -> None:
         self._left = b""
         self._reply.let_go()

@@ -6,7 +6,10 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from hashlib import sha256
 from urllib.parse import urlsplit
+
+import msgspec
 
 from fairlead.config.schema import Provider
 from fairlead.errors import ConfigError
@@ -50,12 +53,13 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
     port = url.port or (443 if tls else 80)
     usual = port == (443 if tls else 80)
     written = (f"[{host}]" if ":" in host else host) + ("" if usual else f":{port}")
-    headers = _rendered(name, _headers(provider, delta.key_header, written))
+    keys = _keys(provider)
+    headers = [_rendered(name, _headers(provider, delta.key_header, written, key)) for key in keys or ("",)]
     proxy = proxy_for(name, provider.proxy, host, port, tls, environ)
     if proxy is not None and not tls:
-        prefix, headers = f"http://{written}{prefix}", headers + proxy.authorization
+        prefix, headers = f"http://{written}{prefix}", [lines + proxy.authorization for lines in headers]
     _check_tls(name, provider)
-    return Endpoint(
+    found = Endpoint(
         name=name,
         kind=provider.kind,
         dialect=provider.dialects[0] if provider.dialects else delta.dialect,
@@ -64,7 +68,7 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
         port=port,
         tls=tls,
         prefix=prefix,
-        headers=headers,
+        headers=headers[0],
         secrets=_secrets(provider, proxy),
         self_hosted=provider.is_self_hosted,
         ca_file=provider.ca_file or "",
@@ -77,9 +81,24 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
         idle_timeout=provider.idle_timeout,
         max_connections=provider.max_connections,
     )
+    return found if len(keys) < 2 else _keyed(found, keys, headers)
 
 
-def _headers(provider: Provider, key_header: str, host: str) -> dict[str, str]:
+def _keys(provider: Provider) -> tuple[str, ...]:
+    secrets = provider.api_keys if provider.api_key is None else (provider.api_key,)
+    return tuple(dict.fromkeys(secret.reveal() for secret in secrets))
+
+
+def _keyed(found: Endpoint, keys: tuple[str, ...], headers: list[bytes]) -> Endpoint:
+    """Told by the place and a digest of it, each key can be found in the configuration, and cannot be made of it."""
+    names = [f"{place} ({sha256(key.encode()).hexdigest()[:8]})" for place, key in enumerate(keys, 1)]
+    keyed = [
+        msgspec.structs.replace(found, key=name, headers=lines) for name, lines in zip(names, headers, strict=True)
+    ]
+    return msgspec.structs.replace(found, keyed=tuple(keyed))
+
+
+def _headers(provider: Provider, key_header: str, host: str, key: str) -> dict[str, str]:
     """What every request to it carries. `host` is as it is written there, with the port unless it is the usual one."""
     headers = {
         "Host": host,
@@ -88,18 +107,17 @@ def _headers(provider: Provider, key_header: str, host: str) -> dict[str, str]:
         "Accept-Encoding": "identity",
         "Content-Type": "application/json",
     }
-    if provider.api_key is not None:
-        key = provider.api_key.reveal()
+    if key:
         headers[key_header] = f"Bearer {key}" if key_header == "Authorization" else key
     for header, value in provider.headers.items():
-        headers = {key: kept for key, kept in headers.items() if key.lower() != header.lower()}
+        headers = {name: kept for name, kept in headers.items() if name.lower() != header.lower()}
         headers[header] = value.reveal()
     return headers
 
 
 def _secrets(provider: Provider, proxy: Proxy | None) -> tuple[bytes, ...]:
     """What must never be read in a provider's own words. Shorter ones are no secrets, and stand in ordinary text."""
-    revealed = [secret.reveal() for secret in (provider.api_key, *provider.headers.values()) if secret is not None]
+    revealed = [*_keys(provider), *(secret.reveal() for secret in provider.headers.values())]
     revealed += () if proxy is None else proxy.secrets
     long = [text for text in revealed if len(text) >= SHORTEST_SECRET]
     # In JSON a slash may be written with a backslash.

@@ -33,6 +33,7 @@ MARKS = {"system": SYSTEM, "first turn": FIRST, "start": HEAD, "rest": TAIL, "en
 """Where in a request a feature stands, as the classifier marks it."""
 PLACES = {ord(mark): f"[{name}]" for name, mark in MARKS.items()}
 DRAWN = "The quality of each is drawn at random around what is expected of it, the wider the less it was judged."
+DRAWING = frozenset(name for name, strategy in STRATEGIES.items() if strategy.drawn)
 MONEY = frozenset(("max_cost", "tier_left"))
 
 
@@ -161,7 +162,7 @@ def why(one: Explained, language: Language = "en") -> Iterator[str]:
     if plan.reason:
         words = phrase("{model} comes first: {reason}.", language)
         yield words.format(model=first.model.name, reason=told(plan.reason, language))
-    if any(name == plan.strategy and strategy.drawn for name, strategy in STRATEGIES.items()):
+    if plan.strategy in DRAWING:
         yield phrase(DRAWN, language)
     if first.tier:
         yield phrase("It is of tier {tier}.", language).format(tier=first.tier)

@@ -39,7 +39,7 @@ class Failure(msgspec.Struct, frozen=True):
     retry_after: float | None = None
     kind: str = ""
     """`stale`: the connection was closing; `untranslatable`: the request cannot be put into the provider's dialect;
-    `skipped`: nothing was asked; `tier_budget`: nobody pays."""
+    `skipped`: nothing was asked; `key`: another of the provider's keys is well; `tier_budget`: nobody pays."""
 
 
 async def read_error(reply: Reply) -> bytes:

@@ -48,6 +48,14 @@ class Health:
         """Of the providers of which something has failed."""
         self._changed = changed
 
+    def turn_to(self, settings: HealthSettings, channels: Iterable[str], shares: bool) -> None:
+        """These are all there are from now on; what is known of them stays, and what was begun to be counted is."""
+        kept = frozenset(channels)
+        self.shares = self.shares or shares
+        self.breakers.settings = settings
+        self.breakers.watch(sorted(kept), self.now())
+        self.loads.keep(kept)
+
     def enter(self, channel: Channel, *, further: bool = False, anyway: bool = False) -> Entry | str:
         """`further`: others were tried before, so that the provider's retry budget has to allow it. `anyway`: nobody
         else is left. A text says why it is not to be asked."""
@@ -77,6 +85,13 @@ class Health:
             change = self.breakers.failed(entry.claim, self.now(), fault, retry_after or 0.0)
             if change is not None:
                 self._changed(change)
+
+    def probed(self, claim: Claim, fault: str, retry_after: float) -> None:
+        """What a probe came to, without a fault or with one."""
+        breakers, now = self.breakers, self.now()
+        change = breakers.failed(claim, now, fault, retry_after) if fault else breakers.answered(claim, now)
+        if change is not None:
+            self._changed(change)
 
     def left(self, entry: Entry, ms: float | None) -> None:
         """It is over. `ms` is what an answer took."""

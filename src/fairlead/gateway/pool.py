@@ -105,15 +105,16 @@ class Pool:
                 continue
             if late > STANDSTILL:
                 reply.expires += late
-            if reply.heard or connection._paused:
+            if (reply.heard or connection._paused) and not reply.awaited:
                 # Paused, it is the client that is slow, and the listener that bounds that.
                 reply.heard = False
                 reply.expires = now + self.endpoint.idle_timeout
             elif reply.expires < now:
-                reason = "idle_timeout" if reply.headed else "first_byte_timeout"
-                limit = self.endpoint.idle_timeout if reply.headed else self.endpoint.first_byte_timeout
+                begun = reply.headed and not reply.awaited
+                reason = "idle_timeout" if begun else "first_byte_timeout"
+                limit = self.endpoint.idle_timeout if begun else self.endpoint.first_byte_timeout
                 connection.drop()
-                reply.fail(reason, f"nothing came for {limit:g} s")
+                reply.fail(reason, f"{'no content' if reply.awaited else 'nothing'} came for {limit:g} s")
 
     def close(self) -> None:
         for connection in list(self.open):

@@ -1,14 +1,19 @@
 """Runtime: one running gateway. The world it serves, the ledger it writes, the ways out, the meters of its keys.
 
 There is no global state: a process may hold several. Whoever builds a runtime calls `open` and `close`.
+
+`turn_to` puts another world in the place of the one it serves. A request is given `present`, a copy that keeps the world
+it began in with all that hangs on it; what moves is shared by all copies, so it is changed in place, never replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -28,13 +33,18 @@ from fairlead.gateway.contents import Contents
 from fairlead.gateway.failures import CALLERS_FAULT
 from fairlead.gateway.health import Health
 from fairlead.gateway.idempotency import Once
+from fairlead.gateway.judgements import KEPT
+from fairlead.gateway.keys import Keys
 from fairlead.gateway.opinion import Opinions
+from fairlead.gateway.probing import Probing
 from fairlead.gateway.sessions import Sessions, scoped
+from fairlead.gateway.switches import Switches
 from fairlead.gateway.tiers import DAY, Tiers
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.gateway.world import World
 from fairlead.providers.wire import Endpoint, Upstream
 from fairlead.store.conversations import Conversations
+from fairlead.store.feedback import judged_days
 from fairlead.store.ledger import Ledger
 from fairlead.store.tiers import spent_on, spent_today
 
@@ -67,23 +77,26 @@ class Runtime:
         self.loop = asyncio.get_running_loop()
         self.vitals = Vitals()
         channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
-        shares = any(policy.handling.balance != "declared" for policy in world.policies.values())
-        self.health = Health(world.health, channels, self._health_changed, shares)
+        self.health = Health(world.health, channels, self._health_changed, _shares(world))
+        self.keys = Keys(lambda kind, words: self.ledger.note(Audit(_now_ms(), kind, "", "", "", words)))
         self.http = HttpUpstream({name: one for name, one in world.endpoints.items() if not one.simulated})
+        self.probing = Probing(self)
+        self.switches = Switches(folder, self._switched_on)
         self.conversations = Conversations(folder)
         self.once = Once(folder)
         self.hooks = hooks
         """Called with every finished request: the demo's ticker, logs, metrics."""
         self.contents = Contents(ledger, world.snapshot)
         self._simulated = simulated
-        self._meters = {holder.caller.name: _meter(holder.limits) for holder in world.keys.values()}
+        self._meters = _meters(world, {})
+        self._at_rest: dict[str, Meter] = {}
+        """Of keys that are not there any more, as long as something in them counts."""
         self._snapshot = world.snapshot
         self.memo: Memo = {}
         """What `decide` remembers of the present snapshot."""
         self.deadlines: dict[Expiring, float] = {}
         """What is under way, and until when (monotonic)."""
-        self.ending = False
-        """What is broken off now ends because the process does, not for lack of time."""
+        self._ending = asyncio.Event()
         self.beats: list[Callable[[float], None]] = []
         """Called each WATCH seconds with by how much that is late."""
         self._due = time.monotonic() + WATCH
@@ -94,25 +107,79 @@ class Runtime:
         self.tiers = Tiers(world.timezones)
         self.opinions = None if world.classifier is None else Opinions(world.classifier)
         self._turns: dict[str, int] = {}
+        self.judging = asyncio.Lock()
+        """Held while a word on an answer takes the place of the one before it."""
+        self._after: Runtime | None = None
+        self.present = self._copied()
+        """What a request that begins now is given."""
 
     async def open(self) -> None:
         await self.ledger.open()
-        await self._take_up_budgets()
+        await self.take_up_budgets(self.world)
+        if self.opinions is not None:
+            await self._take_up_opinions(self.opinions)
+        since = int(time.time()) // DAY - KEPT
+        self.vitals.take_up(await self.ledger.ask(lambda ledger: judged_days(ledger, since)))
         self.contents.begin()
+        self.probing.begin()
         self.ledger.note(Audit(_now_ms(), "started", "", "", "", f"snapshot {self.world.snapshot.hash}"))
 
-    async def _take_up_budgets(self) -> None:
-        """What was spent today before this process began is spent."""
+    async def take_up_budgets(self, world: World) -> None:
+        """What was spent today before this process began, or before there were budgets, is spent."""
         now = time.time()
-        if any(tier.budget is not None for policy in self.world.policies.values() for tier in policy.tiers):
+        if any(tier.budget is not None for policy in world.policies.values() for tier in policy.tiers):
             own, usual = self.tiers.midnights(now)
             spent = await self.ledger.ask(lambda ledger: spent_today(ledger, own, usual))
             for (tenant, policy, tier), cost in spent.items():
                 self.tiers.spent(tenant, policy, tier, cost, now)
-        if self.opinions is not None and self.opinions.asked.budget is not None:
-            day = int(now) // DAY
-            self.opinions.turn_to(day)
-            self.opinions.spent = await self.ledger.ask(lambda ledger: spent_on(ledger, "classify", day * DAY * 1000))
+
+    async def _take_up_opinions(self, opinions: Opinions) -> None:
+        if opinions.asked.budget is not None:
+            day = int(time.time()) // DAY
+            opinions.turn_to(day)
+            opinions.spent = await self.ledger.ask(lambda ledger: spent_on(ledger, "classify", day * DAY * 1000))
+
+    async def turn_to(self, world: World, simulated: Upstream | None = None) -> None:
+        """From now on this world: what has begun ends in the one before, whose connections are kept as long."""
+        await self.take_up_budgets(world)
+        opinions = self.opinions
+        if world.classifier is None:
+            opinions = None
+        elif opinions is None or opinions.asked != world.classifier:
+            opinions = Opinions(world.classifier)
+            await self._take_up_opinions(opinions)
+        self._swap(world, simulated, opinions)
+
+    def _swap(self, world: World, simulated: Upstream | None, opinions: Opinions | None) -> None:
+        endpoints = self.http.turn_to({name: one for name, one in world.endpoints.items() if not one.simulated})
+        before = weakref.finalize(self.present, self.http.retire_soon, endpoints.former)
+        before.atexit = False
+        self.world = msgspec.structs.replace(world, endpoints={**world.endpoints, **endpoints.now})
+        self.opinions, self._simulated = opinions, simulated
+        self.keys.forget()
+        self._turn_meters()
+        self.tiers.timezones = world.timezones
+        channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
+        self.health.turn_to(world.health, channels, _shares(world))
+        self.memo, self._snapshot, self._headers = {}, world.snapshot, {}
+        self.contents = Contents(self.ledger, world.snapshot)
+        self.contents.begin()
+        # Who began earlier may hold pools that were given up later.
+        self.present._after = self.present = self._copied()
+
+    def _copied(self) -> Runtime:
+        """Without what it took the place of, which ends with its last request."""
+        copied = copy.copy(self)
+        copied.__dict__.pop("present", None)
+        return copied
+
+    def _turn_meters(self) -> None:
+        """Keys keep what was counted, also one that is taken out and put in again."""
+        now = time.monotonic()
+        known = {**self._at_rest, **{name: meter for name, meter in self._meters.items() if meter is not None}}
+        self._meters = _meters(self.world, known)
+        gone = {name: meter for name, meter in known.items() if self._meters.get(name) is not meter}
+        self._at_rest = {name: meter for name, meter in gone.items() if not meter.at_rest(now)}
 
     def _watch(self) -> None:
         """One look at all deadlines costs less than a timer for each request."""
@@ -124,14 +191,20 @@ class Runtime:
         self._due = time.monotonic() + WATCH
         self._watching = self.loop.call_later(WATCH, self._watch)
 
+    @property
+    def ending(self) -> bool:
+        """What is broken off now ends because the process does, not for lack of time."""
+        return self._ending.is_set()
+
     def break_off(self) -> None:
         """The process ends: clients that still wait for an answer, or for the rest of one, are told so."""
-        self.ending = True
+        self._ending.set()
         for run in list(self.deadlines):
             run.expire()
 
     async def close(self) -> None:
         self._watching.cancel()
+        self.probing.close()
         await self.once.close()
         await self.http.close()
         self.conversations.close()
@@ -157,7 +230,7 @@ class Runtime:
 
     def snapshot(self) -> Snapshot:
         """The world with its present conditions."""
-        conditions = self.vitals.at(time.monotonic(), *self.health.ejected())
+        conditions = self.vitals.at(time.monotonic(), *self.health.ejected(), self.switches.off())
         if conditions is not self._snapshot.conditions or len(self.memo) > MEMO_KEPT:
             self.memo = {}
             self._snapshot = msgspec.structs.replace(self._snapshot, conditions=conditions)
@@ -207,6 +280,11 @@ class Runtime:
         kind = "channel_ejected" if change.opened else "channel_back"
         self.ledger.note(Audit(_now_ms(), kind, "", "", "", words[:500]))
 
+    def _switched_on(self, name: str) -> None:
+        """Its time is over."""
+        log.info("%s is switched on again", name)
+        self.ledger.note(Audit(_now_ms(), "switched_on", "", "", "", f"{name}, as its time is over"))
+
     def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
         self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))
 
@@ -219,19 +297,34 @@ class Runtime:
         if lines is None:
             task = f"x-fairlead-task: {_header(plan.task)}\r\n" if plan.task else ""
             tier = f"x-fairlead-tier: {_header(target.tier)}\r\n" if target.tier else ""
+            config = f"x-fairlead-config: {self.world.version}\r\n" if self.world.version else ""
             lines = (
                 f"x-fairlead-model: {_header(candidate.channel.model)}\r\n"
                 f"x-fairlead-channel: {_header(candidate.channel.name)}\r\n"
                 f"x-fairlead-policy: {_header(plan.policy)}\r\n"
-                f"{task}{tier}x-fairlead-downgraded: {downgraded}\r\nx-fairlead-escalated: false\r\nx-fairlead-cache: bypass\r\n"
+                f"{config}{task}{tier}x-fairlead-downgraded: {downgraded}\r\nx-fairlead-escalated: false\r\nx-fairlead-cache: bypass\r\n"
             ).encode("latin-1")
             if len(self._headers) < HEADERS_KEPT:
                 self._headers[key] = lines
         return lines
 
 
-def _meter(limits: Limits) -> Meter | None:
-    return None if limits == Limits() else Meter(limits)
+def _meters(world: World, known: Mapping[str, Meter]) -> dict[str, Meter | None]:
+    """Of the world's keys; those that are known go on, by the new limits."""
+    return {holder.caller.name: _meter(holder.limits, known.get(holder.caller.name)) for holder in world.keys.values()}
+
+
+def _meter(limits: Limits, known: Meter | None) -> Meter | None:
+    if limits == Limits():
+        return None
+    meter = Meter(limits) if known is None else known
+    meter.limits = limits
+    return meter
+
+
+def _shares(world: World) -> bool:
+    """Whether any work is shared among equals."""
+    return any(policy.handling.balance != "declared" for policy in world.policies.values())
 
 
 def _header(text: str) -> str:

@@ -34,7 +34,7 @@ class Hold(msgspec.Struct, frozen=True):
 
 class Tiers:
     def __init__(self, timezones: Mapping[str, ZoneInfo]) -> None:
-        self._timezones = timezones
+        self.timezones = timezones
         self._days: dict[Account, Day] = {}
 
     def left(self, tenant: str, policy: Policy, now: float) -> tuple[tuple[str, int], ...]:
@@ -64,8 +64,14 @@ class Tiers:
             day.spent += cost
 
     def spent(self, tenant: str, policy: str, tier: str, amount: int, now: float) -> None:
-        """Spent before this process began."""
-        self._day((tenant, policy, tier), now).spent += amount
+        """Spent today as far as the ledger knows, before this process began included."""
+        day = self._day((tenant, policy, tier), now)
+        day.spent = max(day.spent, amount)
+
+    @property
+    def held(self) -> int:
+        """For all that is under way."""
+        return sum(day.held for day in self._days.values())
 
     def midnight(self, tenant: str, now: float) -> float:
         """When the tenant's day began."""
@@ -74,11 +80,11 @@ class Tiers:
 
     def midnights(self, now: float) -> tuple[dict[str, int], int]:
         """The same in epoch milliseconds: of the tenants that have a time zone, and of all others."""
-        own = {tenant: round(self.midnight(tenant, now) * 1000) for tenant in self._timezones}
+        own = {tenant: round(self.midnight(tenant, now) * 1000) for tenant in self.timezones}
         return own, int(now // DAY) * DAY * 1000
 
     def _zone(self, tenant: str) -> datetime.tzinfo:
-        return self._timezones.get(tenant, datetime.UTC)
+        return self.timezones.get(tenant, datetime.UTC)
 
     def _day(self, account: Account, now: float) -> Day:
         """A clock put back over midnight does not give a day's budget again."""

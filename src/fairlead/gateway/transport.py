@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from fairlead.core.egress import EgressPermit
 from fairlead.gateway.addresses import Addresses
 from fairlead.gateway.connecting import NOT_LET_IN
@@ -24,6 +26,12 @@ RACE_SECONDS = 0.05
 """A kept connection that breaks this soon after we wrote was being closed already; later, the request has been seen."""
 
 
+class Turned(msgspec.Struct, frozen=True):
+    now: Mapping[str, Endpoint]
+    """By name: those that did not change are the very ones from before."""
+    former: list[Pool]
+
+
 class HttpUpstream:
     """Carries requests to providers over HTTP. See `providers.wire.Upstream`."""
 
@@ -32,6 +40,8 @@ class HttpUpstream:
         self.outbox = Outbox(loop)
         self.addresses = addresses or Addresses(loop)
         self.pools = {name: Pool(one, loop, self.outbox, self.addresses) for name, one in endpoints.items()}
+        self._former: list[Pool] = []
+        """Whom only requests ask that began before."""
         self._due = self.loop.time() + SWEEP
         self._sweeping = self.loop.call_at(self._due, self._sweep)
 
@@ -40,7 +50,11 @@ class HttpUpstream:
     ) -> HttpReply | EncodedReply:
         if type(permit) is not EgressPermit or permit.provider != endpoint.name:
             raise TypeError(f"no permit for {endpoint.name}")
-        pool = self.pools[endpoint.name]
+        if not permit.call and outbound.body:
+            raise TypeError(f"the permit for {endpoint.name} is for a probe, which carries nothing")
+        pool = self.pools.get(endpoint.name)
+        if pool is None or pool.endpoint is not endpoint:
+            pool = self._pool_of(endpoint)
         connection = pool.ready() or await pool.acquire()
         used = connection.used
         now = pool.now()
@@ -67,15 +81,45 @@ class HttpUpstream:
             raise UpstreamBroken("proxy", f"the proxy {endpoint.proxy.host}:{endpoint.proxy.port} {NOT_LET_IN}")
         return readable(reply) if b"content-encoding" in reply.headers else reply
 
+    def _pool_of(self, endpoint: Endpoint) -> Pool:
+        """Of an endpoint that was known before the present ones, or of an equal one."""
+        for pool in (*self.pools.values(), *self._former):
+            if pool.endpoint == endpoint:
+                return pool
+        raise UpstreamBroken("stale", f"{endpoint.name} is not configured any more")
+
+    def turn_to(self, endpoints: Mapping[str, Endpoint]) -> Turned:
+        """These are all there are from now on. The same as before keep their pools; pools of others stay until they
+        are retired."""
+        pools = {}
+        for name, endpoint in endpoints.items():
+            before = self.pools.get(name)
+            same = before is not None and before.endpoint == endpoint
+            pools[name] = before if before and same else Pool(endpoint, self.loop, self.outbox, self.addresses)
+        former = [pool for name, pool in self.pools.items() if pools.get(name) is not pool]
+        self._former += former
+        self.pools = pools
+        return Turned({name: pool.endpoint for name, pool in pools.items()}, former)
+
+    def retire_soon(self, pools: list[Pool]) -> None:
+        """Nobody needs them any more. Whatever thread finds that out, the loop closes them."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._retire, pools)
+
+    def _retire(self, pools: list[Pool]) -> None:
+        for pool in pools:
+            pool.close()
+        self._former = [pool for pool in self._former if pool not in pools]
+
     def _sweep(self) -> None:
         now = self.loop.time()
-        for pool in self.pools.values():
+        for pool in (*self.pools.values(), *self._former):
             pool.sweep(now, now - self._due)
         self._due = now + SWEEP
         self._sweeping = self.loop.call_at(self._due, self._sweep)
 
     async def close(self) -> None:
         self._sweeping.cancel()
-        for pool in self.pools.values():
+        for pool in (*self.pools.values(), *self._former):
             pool.close()
         self.addresses.close()

@@ -33,6 +33,7 @@ BUDGETS = {"normal": False, "low": True}
 SORTS = ("price", "throughput", "latency")
 SUFFIXES = {":floor": "price", ":nitro": "throughput"}
 """Of a model's name, as OpenRouter's callers write them."""
+ENDS = tuple(SUFFIXES)
 NINE_DECIMALS = Decimal("1e-9")
 DEAREST = 1_000_000
 """USD per million tokens: no bound."""
@@ -63,7 +64,7 @@ def read(world: World, incoming: Incoming, view: View) -> tuple[str, Said]:
     preferences = {}
     if isinstance(view, ChatView) and view.prefers:
         preferences = preferred(view.preferences(), view.fallbacks())
-    if "?" in asked or asked.endswith(tuple(SUFFIXES)):
+    if "?" in asked or asked.endswith(ENDS):
         asked, more = suffixed(asked, world)
         knobs = {**more, **knobs}
     if asked.startswith(INTENT):

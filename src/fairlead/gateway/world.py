@@ -78,6 +78,8 @@ class World(msgspec.Struct, frozen=True):
     detector: Detector | None = None
     classifier: Asked | None = None
     """The model that is asked where the built-in classifier is unsure."""
+    version: str = ""
+    """Of the configuration it was built of."""
 
     def holder_of(self, key: bytes) -> Keyholder | None:
         return self.keys.get(digest(self.pads, key))
@@ -130,7 +132,7 @@ def _health(given: Health) -> HealthSettings:
         successes=given.successes,
         ejection=given.ejection,
         longest=given.longest,
-        probe_every=given.probe_every,
+        probe_every=given.probe_every if given.probe == "list" else 0.0,
     )
 
 

@@ -48,6 +48,10 @@ class Endpoint(msgspec.Struct, frozen=True):
     """What else it speaks: a call in such a dialect passes through untouched."""
     own_headers: dict[str, bytes] = {}
     """Header lines for some of its dialects instead of `headers`."""
+    key: str = ""
+    """Which of its keys is in them, where it has several: its place and the beginning of its digest."""
+    keyed: tuple[Endpoint, ...] = ()
+    """The same with each of its keys, where it has several."""
     secrets: tuple[bytes, ...] = ()
     """The key and what else is secret in them: masked wherever a provider's own words are told to a caller."""
     self_hosted: bool = False
@@ -104,6 +108,10 @@ class Reply(Protocol):
 
     async def body(self) -> bytes:
         """All of the rest, up to the size cap."""
+        ...
+
+    def await_content(self, awaited: bool) -> None:
+        """Until further notice what comes does not count as content: it has to begin within `first_byte_timeout`."""
         ...
 
     def let_go(self) -> None:

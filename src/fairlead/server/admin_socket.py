@@ -13,26 +13,33 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from fairlead.core.call import Caller
 from fairlead.core.record import Record
-from fairlead.errors import NotFound, Overloaded, RequestError, StateError
+from fairlead.errors import BadRequest, NotFound, Overloaded, RequestError, StateError
 from fairlead.gateway.runtime import Runtime
 from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.server.app import refusal
 from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.listener import Listener
+from fairlead.server.reload import Reload
 from fairlead.server.reporting import Configured, report_of
 from fairlead.server.shedding import Shedding
+from fairlead.server.switching import channel_states, switched
 from fairlead.store.reports import Report
 from fairlead.store.spool import SpoolFailed
 from fairlead.store.window import Window
 from fairlead.version import __version__
 
 SOCKET = "admin.sock"
+SWITCHED = "/models/"
+OWNER = Caller("owner")
+"""Whoever may open the socket."""
 
 
 class AdminSocket:
-    def __init__(self, runtime: Runtime, state_dir: Path, shedding: Shedding) -> None:
+    def __init__(self, runtime: Runtime, state_dir: Path, shedding: Shedding, reload: Reload | None = None) -> None:
         self.runtime = runtime
+        self.reload = reload
         self.shedding = shedding
         self.path = state_dir / SOCKET
         self.listener = Listener(self._answer, refusal)
@@ -56,14 +63,21 @@ class AdminSocket:
                     "lag": self.runtime.ledger.lag,
                     "models": len(self.runtime.world.snapshot.models),
                     "load": self.shedding.state(),
+                    "held": self.runtime.tiers.held,
                     "turned_away": dict(self.shedding.refused),
                 }
             elif exchange.path == "/report":
                 told = msgspec.to_builtins(await self._report(parse_qs(exchange.query)))
             elif exchange.path.startswith("/decision/"):
                 told = msgspec.to_builtins(await self._decision(unquote(exchange.path.removeprefix("/decision/"))))
+            elif exchange.path == "/models":
+                told = msgspec.to_builtins(channel_states(self.runtime))
+            elif exchange.path.startswith(SWITCHED) and exchange.method == "POST":
+                told = msgspec.to_builtins(switched(self.runtime, exchange, SWITCHED, OWNER))
             elif exchange.path == "/contents":
                 told = await self._contents(parse_qs(exchange.query).get("key", []))
+            elif exchange.path.startswith("/config"):
+                told = await self._config(exchange)
             else:
                 raise NotFound(f"there is nothing at {exchange.path}")
         except RequestError as error:
@@ -72,6 +86,21 @@ class AdminSocket:
             exchange.send(503, JSON, refusal(Overloaded(f"the ledger cannot be read: {error}"), exchange.path))
         else:
             exchange.send(200, JSON, msgspec.json.encode(told))
+
+    async def _config(self, exchange: Exchange) -> object:
+        if self.reload is None:
+            raise BadRequest("this server was started without --config: there is no file to follow")
+        version = parse_qs(exchange.query).get("version", [""])[0]
+        match exchange.method, exchange.path:
+            case "GET", "/config":
+                return self.reload.state
+            case "GET", "/config/versions":
+                return await self.reload.versions()
+            case "POST", "/config/reload":
+                return await self.reload.reload("asked for by command")
+            case "POST", "/config/rollback":
+                return await self.reload.rollback(version, "asked for by command")
+        raise NotFound(f"there is nothing at {exchange.method} {exchange.path}")
 
     async def _report(self, query: dict[str, list[str]]) -> Report:
         """Of everything answered so far, as far as it could be written down; read beside the writer, so that a long

@@ -10,10 +10,11 @@ from fairlead.errors import MethodNotAllowed, NotFound, RequestError
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.pipeline import error_headers, note_refusal, refuse
 from fairlead.gateway.runtime import Runtime
-from fairlead.server import anthropic, gemini, health, openai, route
+from fairlead.server import admin, anthropic, feedback, gemini, health, openai, route, switching
 from fairlead.server.auth import ANYONE, identify
 from fairlead.server.exchange import Exchange
 from fairlead.server.once import Surface, once
+from fairlead.server.reload import Reload
 from fairlead.server.shedding import Shedding
 
 NO_ID = "req_of_nobody"
@@ -24,7 +25,7 @@ ID = NO_ID.encode()
 class App:
     """The handler a listener is given."""
 
-    def __init__(self, runtime: Runtime, shedding: Shedding) -> None:
+    def __init__(self, runtime: Runtime, shedding: Shedding, reload: Reload | None = None) -> None:
         self.runtime = runtime
         self.shedding = shedding
         self.ready = False
@@ -50,12 +51,15 @@ class App:
             "/v1/models": {"GET": openai.models},
             "/v1beta/models": {"GET": gemini.models},
             "/v1/route": {"POST": route.explain_route},
+            "/admin/v1/reload": {"POST": admin.reloading(reload)},
+            "/v1/feedback": {"POST": feedback.feedback},
         }
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (
             ("/v1/models/", {"GET": openai.one_model, "POST": once(gemini.generate)}),
             ("/v1beta/models/", {"GET": gemini.one_model, "POST": once(gemini.generate)}),
             ("/v1/responses/", {"GET": openai.stored, "DELETE": openai.forget, "POST": openai.stored_action}),
             ("/v1/decisions/", {"GET": route.decision}),
+            (switching.PREFIX, {"POST": switching.switch}),
         )
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -74,7 +78,7 @@ class App:
                 allowed = ", ".join(methods)
                 raise MethodNotAllowed(f"{exchange.path} takes {allowed}, not {exchange.method}.", allow=allowed)
             if exchange.method != "POST":
-                await surface(self.runtime, exchange, caller)
+                await surface(self.runtime.present, exchange, caller)
                 return
             shed = self.shedding.refusal(caller.name)
             if shed is not None:
@@ -82,7 +86,7 @@ class App:
                 return
             self.shedding.enter(caller.name)
             try:
-                await surface(self.runtime, exchange, caller)
+                await surface(self.runtime.present, exchange, caller)
             finally:
                 self.shedding.leave(caller.name)
         except RequestError as error:

@@ -15,17 +15,16 @@ import msgspec
 
 from fairlead.classify import warm
 from fairlead.config.schema import Config, Server
-from fairlead.config.values import is_loopback
 from fairlead.core.call import Caller
-from fairlead.errors import ConfigError, StateError
+from fairlead.errors import StateError
 from fairlead.gateway.runtime import Hook, Runtime
 from fairlead.gateway.simulation import simulated_upstream
-from fairlead.gateway.world import build
-from fairlead.registry.catalogue import load as load_catalogue
 from fairlead.server.admin_socket import AdminSocket
 from fairlead.server.app import App, refusal
 from fairlead.server.bounds import Bounds
+from fairlead.server.building import build, check_open
 from fairlead.server.listener import Listener
+from fairlead.server.reload import Reload, Source
 from fairlead.server.shedding import Shedding, bearable
 from fairlead.store.ledger import EmbeddedLedger
 from fairlead.store.owner import Owner, is_owned, unusable
@@ -51,9 +50,17 @@ class Running(msgspec.Struct):
     grace: float
     host: str
     port: int
+    reload: Reload | None = None
+    """Only where the configuration is a file."""
+
+    def taken(self, config: Config) -> None:
+        """A new configuration is in force."""
+        self.grace = config.server.grace
 
     async def stop(self) -> None:
         self.app.ready = False
+        if self.reload is not None:
+            await self.reload.close()
         try:
             await self.listener.close(self.grace, self.runtime.break_off)
             await self.admin.close()
@@ -62,7 +69,10 @@ class Running(msgspec.Struct):
             self.owner.release()
 
 
-async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0) -> Running:
+async def start(
+    config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0, source: Source | None = None
+) -> Running:
+    """`source` is what the configuration was read from: where there is one, what changes there is taken up."""
     server = config.server
     check_open(config)
     state_dir = Path(server.state_dir)
@@ -70,17 +80,20 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
     owner = Owner.acquire(state_dir)
     try:
         pepper = server.pepper.reveal().encode() or stored_secret(state_dir / "pepper").encode()
-        world = build(config, load_catalogue(), pepper)
+        world = build(config, pepper, "" if source is None else source.text)
         ledger = EmbeddedLedger(state_dir, owner=owner, version=__version__, decisions_days=server.decisions_days)
         runtime = Runtime(world, ledger, simulated_upstream(config, speed), hooks, state_dir)
         await runtime.open()
+        reload = None if source is None else Reload(source, config, runtime, pepper, speed)
+        if reload is not None:
+            await reload.open()
     except BaseException:
         owner.release()
         raise
     warm()
     clients = connections_for(config, file_limit())
     borne = bearable(server.max_in_flight, server.max_lag, server.max_memory, clients)
-    app = App(runtime, Shedding(borne, lambda kind, words: runtime.audit(kind, NOBODY, "", words)))
+    app = App(runtime, Shedding(borne, lambda kind, words: runtime.audit(kind, NOBODY, "", words)), reload)
     runtime.beats.append(app.shedding.beat)
     bounds = Bounds(
         body_bytes=int(server.max_body_mb * 1024 * 1024),
@@ -88,30 +101,24 @@ async def start(config: Config, hooks: tuple[Hook, ...] = (), speed: float = 1.0
         connections=clients,
     )
     listener = Listener(app, refusal, bounds, app.gate, runtime.http.outbox)
-    admin = AdminSocket(runtime, state_dir, app.shedding)
+    admin = AdminSocket(runtime, state_dir, app.shedding, reload)
     try:
         host, port = await listener.listen(server.host, server.port)
         await admin.open()
     except (OSError, StateError) as problem:
         await listener.close(0)
+        if reload is not None:
+            await reload.close()
         await runtime.close()
         owner.release()
         if isinstance(problem, StateError):
             raise
         raise cannot_listen(server, problem) from None
     app.ready = True
-    return Running(runtime, app, listener, admin, owner, server.grace, host, port)
-
-
-def check_open(config: Config) -> None:
-    """Without keys only this machine is answered."""
-    if not config.keys and not is_loopback(config.server.host):
-        raise ConfigError(
-            [
-                f"server.host is {config.server.host}, which others can reach, and no keys are configured; "
-                "add `keys: [{name: me, key: ...}]`, or set server.host to 127.0.0.1"
-            ]
-        )
+    running = Running(runtime, app, listener, admin, owner, server.grace, host, port, reload)
+    if reload is not None:
+        reload.took.append(running.taken)
+    return running
 
 
 async def check_address(server: Server) -> None:
@@ -203,8 +210,10 @@ def stored_secret(path: Path, prefix: str = "") -> str:
 
 
 async def until_stopped(running: Running, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP, then let what is under way finish; asked again, do not wait for it."""
-    await stop_asked()
+    """Serve until SIGINT or SIGTERM, or until the terminal is closed, then let what is under way finish; asked again,
+    do not wait for it."""
+    reload = running.reload
+    await stop_asked(None if reload is None else lambda: reload.ask("SIGHUP"))
     say("stopping; requests under way may finish")
     stopping, again = asyncio.ensure_future(running.stop()), asyncio.ensure_future(stop_asked())
     await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
@@ -213,11 +222,29 @@ async def until_stopped(running: Running, say: Callable[[str], None]) -> None:
     await stopping
 
 
-async def stop_asked() -> None:
-    """Until a signal asks for the end. Under nohup a closed terminal does not."""
+async def stop_asked(reload: Callable[[], None] | None = None) -> None:
+    """Until a signal asks for the end. Under nohup a closed terminal does not; where there is a file to `reload`, SIGHUP
+    asks for that, unless it is the terminal that has gone."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
+    terminal = has_terminal()
+
+    def hung_up() -> None:
+        if reload is None or (terminal and not has_terminal()):
+            asked.set()
+        else:
+            reload()
+
     for number in STOPPING:
         if signal.getsignal(number) != signal.SIG_IGN:
-            loop.add_signal_handler(number, asked.set)
+            loop.add_signal_handler(number, hung_up if number == getattr(signal, "SIGHUP", None) else asked.set)
     await asked.wait()
+
+
+def has_terminal() -> bool:
+    """Whether somebody could close the terminal this process belongs to."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

@@ -193,7 +193,7 @@ class Projection:
             self.connection.executemany("UPDATE requests SET record = ? WHERE seq = ?", slimmer)
             if rows:
                 execute("UPDATE pruned SET at_ms = ?, seq = ?", (rows[-1][1], rows[-1][0]))
-            execute("DELETE FROM contents WHERE at_ms < ?", (before_ms - DAY_MS,))
+            execute("DELETE FROM contents WHERE at_ms < ? AND key NOT GLOB 'config/*'", (before_ms - DAY_MS,))
             execute("COMMIT")
         finally:
             if self.connection.in_transaction:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
+
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from fairlead.classify.sensitivity import Detector
 from fairlead.classify.sensitivity.body import strings
@@ -132,3 +136,32 @@ def test_what_looks_covered_is_taken_for_something_else() -> None:
 def test_a_text_without_a_sign_is_read_twice() -> None:
     for text in ("plain words", "50 % of it", "a & b", "data: x"):
         assert list(strings(json.dumps({"content": text}).encode())) == [f"content: {text}"]
+
+
+AROUND = (
+    "word ", "order ", "card: ", "0.", "4111111111111111 ", "4111 1111 1111 1111 ", "1111 ", "1112, ", "\n", "078-05-1120 ", "noreply@corp.com ", "ann@corp.com ", "x" * 70, "words and " * 9, "1 " * 40,
+    "phoenix", "plans ", "2026-11-21 08:22:43 ", "password=", "hunter22! ", "中文", "192.168.100.200 ", "+49 30 ", "1234567 ",
+)  # fmt: skip
+SIGNS = {"\\n": "\n", "\\u0020": " ", "&nbsp;": " ", "&lt;": "<", "&#49;": "1", "%20": " ", "%41": "A", "&amp;": "&"}
+SECRETIVE = Detector(terms=["Phoenix plans"])
+
+
+@given(st.lists(st.sampled_from((*AROUND, *SIGNS)), max_size=40))
+@example(["order ", "4111111111111111 ", *["words and "] * 13, "%20"])
+@example(["ann@corp.com", *["x" * 70] * 3, "&nbsp;"])
+def test_reading_what_stands_around_a_sign_is_not_reading_the_whole(parts: list[str]) -> None:  # M3.7
+    """Neither is anything lost, nor made up where such a stretch is cut off."""
+    text = "".join(parts)
+    whole = re.sub("|".join(map(re.escape, SIGNS)), lambda sign: SIGNS[sign[0]], text)
+    right = {signal.name for each in (text, whole) for signal in SECRETIVE.find([each])}
+    body = json.dumps(["" if text.startswith("&") else "-", text]).encode()
+    assert {signal.name for signal in SECRETIVE.find(strings(body))} == right
+
+
+def test_a_sign_makes_the_whole_text_be_read_twice() -> None:
+    """Only what stands around it; and signs all over the text, all of it once more."""
+    for sign, said in SIGNS.items():
+        few, many = f"{'word ' * 2000}{sign}{'word ' * 2000}", f"word {sign} " * 4000
+        assert sum(map(len, strings(json.dumps(few).encode()))) < len(few) + 500, sign
+        read_again = "".join(strings(json.dumps(many).encode()))
+        assert len(many) * 3 // 2 < len(read_again) + len(sign) * 4000 < len(many) * 2 + 5000, said

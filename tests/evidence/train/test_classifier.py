@@ -103,6 +103,18 @@ def test_a_source_is_held_out_with_what_borrows_from_it(own: Path, monkeypatch: 
     assert any(not any("x" in name.split("small")[-1] for name in kept) and "x" not in kept for kept in learned)
 
 
+def test_translations_and_the_same_third_of_all_phrases_are_held_out_together() -> None:  # M2.1
+    for one, other in (
+        ("own/en_office", "own/zh_office"),
+        ("own/logs_en", "own/logs_zh"),
+        ("belle_zh_seed", "self_instruct_seed"),
+        ("own/phrases-en.2", "own/phrases-zh-wide.2"),
+    ):
+        assert scores.family(one) == scores.family(other)
+    apart = ("own/en_office", "own/en_asks", "own/logs_en", "own/phrases-en.1", "own/phrases-en.2", "own/de", "belle_eval")
+    assert len({scores.family(source) for source in apart}) == len(apart)
+
+
 def test_the_curve_rises_and_the_error_of_honest_confidence_is_small() -> None:
     rng = np.random.default_rng(1)
     likely = rng.random(4_000)

@@ -1,14 +1,16 @@
 """All that a body says: every string in it, whatever field it stands in, so that nothing leaves unread.
 
-A short value keeps its key before it, which often says what it is. JSON within a text is read as JSON. Base64 is left out: it is a picture or a sound.
+A short value keeps its key before it, which often says what it is. JSON within a text is read as JSON, and what covers
+its words is taken off. Base64 is left out where nothing says that it is text: it is a picture or a sound.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import orjson
+
+from fairlead.classify.sensitivity.covers import DATA, HEAD, is_text, opened, within
 
 BINARY = 1024
 """From so many characters without a space or a sign that base64 lacks, a string is binary data."""
@@ -16,10 +18,8 @@ PART = b"\r\n--"
 SHORT = 256
 LEAST_NUMBER = 10**8
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
-HEAD = 256
-"""Where the comma of a data URL stands at the latest."""
-AT_ONCE = 65_536
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[nrt])")
+TYPES = ("media_type", "mimeType", "mime_type")
+"""Fields that say what the `data` beside them is."""
 USUAL = frozenset(
     (
         "arguments", "content", "contents", "data", "file_data", "fileData", "function", "id", "image_url", "inlineData",
@@ -36,18 +36,19 @@ def strings(body: bytes) -> Iterator[str]:
     except orjson.JSONDecodeError:
         for part in body.split(PART):
             if b"\0" not in part[:BINARY]:
-                yield part.decode("utf-8", "replace")
+                text = part.decode("utf-8", "replace")
+                yield from within(text)
+                yield text
         return
     waiting = [("", value)]
     while waiting:
         key, value = waiting.pop()
         if isinstance(value, str):
-            if "\\" in value:
-                inner = _inner(value)
-                if inner is not None:
-                    waiting.append((key, inner))
-                else:
-                    yield from _unescaped(value)
+            inner = _inner(value) if "\\" in value else None
+            if inner is not None:
+                waiting.append((key, inner))
+            else:
+                yield from within(value)
             if len(value) <= SHORT:
                 yield f"{key}: {value}" if key else value
             elif len(value) < BINARY or not _binary(value):
@@ -57,6 +58,7 @@ def strings(body: bytes) -> Iterator[str]:
             named = [name for name in value if name not in USUAL]
             if named:
                 yield "\n".join(named)
+            yield from _attached(value)
         elif isinstance(value, list):
             waiting += [(key, each) for each in reversed(value)]
         elif isinstance(value, int | float) and abs(value) >= LEAST_NUMBER:
@@ -74,19 +76,17 @@ def _inner(text: str) -> object | None:
     return inner
 
 
-def _unescaped(text: str) -> Iterator[str]:
-    """Escapes that stand in other text, read as what they stand for."""
-    if _ESCAPE.search(text) is None:
-        return
-    for start in range(0, len(text), AT_ONCE):
-        yield _ESCAPE.sub(_character, text[start : start + AT_ONCE + HEAD])
-
-
-def _character(escape: re.Match[str]) -> str:
-    return chr(int(escape[1], 16)) if escape[1] else "\n"
+def _attached(value: dict[str, object]) -> Iterator[str]:
+    """The text of a file whose type stands beside it."""
+    data = value.get("data")
+    if isinstance(data, str) and any(is_text(said) for name in TYPES if isinstance(said := value.get(name), str)):
+        yield from opened(data)
 
 
 def _binary(text: str) -> bool:
-    if text.startswith("data:"):
-        text = text[text.find(",", 0, HEAD) + 1 :]
+    if text.startswith(DATA):
+        comma = text.find(",", 0, HEAD)
+        if ";" not in text[:comma]:
+            return False
+        text = text[comma + 1 :]
     return text.isascii() and not text.encode().translate(None, _BASE64)

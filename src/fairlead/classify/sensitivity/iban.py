@@ -15,6 +15,9 @@ LENGTHS = {
 }  # fmt: skip
 LONGEST = 34
 _CANDIDATE = re.compile(rb"[A-Z](?<![0-9A-Za-z_].)[A-Z][0-9]{2}(?:[ -]?[0-9A-Z]){11,30}", re.DOTALL)
+_HEAD = b"AA00"
+_HEADS = bytes(65 if 65 <= code <= 90 else 48 if 48 <= code <= 57 else 32 for code in range(256))
+"""Where a candidate begins, a country and two digits stand: found without the pattern."""
 _DIGITS = {char: str(int(char, 36)) for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _TABLE = str.maketrans(_DIGITS)
 
@@ -29,12 +32,17 @@ def find(page: Page) -> float:
 
 
 def _in(raw: bytes) -> bool:
-    at = 0
-    while found := _CANDIDATE.search(raw, at):
+    heads = raw.translate(_HEADS)
+    at = heads.find(_HEAD)
+    while at >= 0:
+        found = _CANDIDATE.match(raw, at)
+        if found is None:
+            at = heads.find(_HEAD, at + 1)
+            continue
         if _account(found[0], raw[found.end() : found.end() + 1]):
             return True
         # A longer row of words may hide the next one's beginning.
-        at = found.start() + 4
+        at = heads.find(_HEAD, at + len(_HEAD))
     return False
 
 

@@ -24,12 +24,21 @@ _WORD = bytes(
     ord("a") if code < 128 and (chr(code).isalnum() or chr(code) in "_-.") else ord(" ") for code in range(256)
 )
 _LONG = b"a" * LONG_WORD
+_STRETCH = bytes(ord("0") if chr(code) in "0123456789 .-()" else ord("x") for code in range(256))
 _NUMBER = re.compile(
     rb"[0-9](?<![0-9A-Za-z_].)(?!(?:(?<=1)9|(?<=2)0)[0-9]{2}-[01][0-9]-[0-3][0-9])"
     rb"(?:[ .\-()]{0,3}[0-9]){8,}[xX]?(?![A-Za-z0-9_])",
     re.DOTALL,
 )
 """Not from a date on: most numbers of a log are dates, and what follows one is found by itself."""
+_YEAR = 5
+_DATE = re.compile(rb"-(?<=[^0-9A-Za-z_+ .\-()](?:19|20)[0-9]{2}-)[01][0-9]-[0-3][0-9][ .]")
+"""A date with a time behind it, and nothing before it that a number could go on from."""
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_NOBODYS = re.compile(
+    rf"[ .\-()]*(?<![0-9A-Za-z_+])(?:(?:19|20)[0-9]{{2}}(?=-[01][0-9]-[0-3][0-9])|{_OCTET}(?:\.{_OCTET}){{3}}(?![0-9.]))".encode()
+)
+"""The year of a date, or an address of a host: what most numbers of a log begin with."""
 _PARTS = re.compile(rb"[0-9]+|[^0-9]+")
 REACH = 40
 """How far before a number a word may stand that says what it is."""
@@ -90,22 +99,44 @@ class Number:
 
 
 class Page:
-    __slots__ = ("_numbers", "ascii", "digits", "low", "raw", "text")
+    __slots__ = ("_numbers", "_undated", "ascii", "digits", "foreign", "low", "raw", "text")
 
     def __init__(self, text: str) -> None:
         self.text, self.raw = plain(text)
         self.low = self.raw.lower()
-        self.ascii = self.low if len(self.raw) == len(self.text) else self.low.translate(None, _FOREIGN)
+        self.foreign = len(self.raw) > len(self.text)
+        self.ascii = self.low.translate(None, _FOREIGN) if self.foreign else self.low
         """The text in small letters without anything that is not ASCII: a word not in here is nowhere in the text."""
-        self.digits = _RUN in self.raw.translate(_DIGITS, SEPARATORS)
-        """Whether enough digits stand together anywhere, separators aside."""
+        self._undated = self.raw
+        self.digits = _digits(self.raw)
+        """Whether enough digits stand together anywhere, separators and the years of dates aside."""
+        if self.digits and (date := _DATE.search(self.raw)) is not None:
+            self._undated = _without(self.raw[date.start() - _YEAR : date.start() + 1], self.raw)
+            self.digits = _digits(self._undated)
         self._numbers: list[Number] | None = None if self.digits else []
 
     @property
     def numbers(self) -> list[Number]:
         if self._numbers is None:
-            self._numbers = [Number(self.raw, found.start(), found.end()) for found in _NUMBER.finditer(self.raw)]
+            self._numbers = [Number(self.raw, found.start(), found.end()) for found in self._found()]
         return self._numbers
+
+    def _found(self) -> Iterator[re.Match[bytes]]:
+        """The pattern looks at every digit, so it is kept to stretches of digits and separators with digits enough."""
+        raw, mask = self.raw, self._undated.translate(_STRETCH)
+        at = mask.find(_RUN)
+        while at >= 0:
+            end = mask.find(b"x", at)
+            end = end if end >= 0 else len(raw)
+            start = at
+            while len(raw[start:end].translate(None, SEPARATORS)) >= FEWEST_DIGITS:
+                skipped = _NOBODYS.match(raw, start, end)
+                if skipped is None:
+                    # Two more: a check letter, and what must not follow it.
+                    yield from _NUMBER.finditer(raw, start, end + 2)
+                    break
+                start = skipped.end()
+            at = mask.find(_RUN, end)
 
     def words(self) -> Iterator[int]:
         """Where the words of at least LONG_WORD letters, digits, dashes, dots and underscores begin."""
@@ -117,3 +148,12 @@ class Page:
             if end < 0:
                 return
             at = mask.find(_LONG, end)
+
+
+def _digits(raw: bytes) -> bool:
+    return _RUN in raw.translate(_DIGITS, SEPARATORS)
+
+
+def _without(year: bytes, raw: bytes) -> bytes:
+    """Hides a year and its dash wherever it stands behind the same sign, as on each line of a log."""
+    return raw.replace(year, year[:1] + b"x" * _YEAR)

@@ -102,7 +102,7 @@ def _blocks(page: Page) -> float:
 
 def _logins(page: Page) -> float:
     raw = page.raw
-    at = raw.find(b"://")
+    at = raw.find(b"://") if b"@" in raw else -1
     while at >= 0:
         found = _LOGIN.match(raw, at)
         if found and not _HOLDER.search(found[1]) and found[1].lower() not in (b"pass", b"password", b"secret", b"pwd"):
@@ -116,7 +116,7 @@ def _told(page: Page) -> float:
     for name, own in NAMES:
         if name in words and _value_of(page.low, name, own):
             return 0.8
-    if words is not page.low:
+    if page.foreign:
         for name in CHINESE:
             if name in page.raw and _value_of(page.low, name, True):
                 return 0.8

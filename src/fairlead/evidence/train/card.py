@@ -15,18 +15,21 @@ CONFUSIONS = 12
 
 INTRODUCTION = """# The classifier: data card
 
-Written by `fairlead train classifier`; weights {version}. A linear model over hashed words, pairs, triples and word
-stems of at most about 640 characters (half as many in Chinese, Japanese and Korean), and a few traits of the structure.
+Written by `fairlead train classifier`; weights {version}. A linear model over hashed words, pairs, triples, word
+stems and endings of at most about 640 characters (half as many in Chinese, Japanese and Korean), and a few traits of
+the structure.
 
 Every figure below is taken **by held-out source**: a source is asked of a model that has not learned from it, and
 confidence is calibrated on the other sources. Big sources are thinned before counting. What may not be learned from
 for its licence is measured on only. The project's own are held out, too: an example file as one source, and the ways of
-asking ("phrases", filled from a pool that is the same for all tasks) in thirds. Who wrote the phrases had seen prompts
+asking ("phrases", filled from a pool that is the same for all tasks) in thirds, the same third of all files at once.
+Whatever has an English and a Chinese version is held out in both at once. Who wrote the phrases had seen prompts
 of the collections, and none of the example files; no phrase repeats a run of words of a collection's instructions. The
 example files come from few hands, so a held-out one has relatives that were learned from. Phrases in languages other
 than English and Chinese are learned from and not asked. The settings of the learning were chosen by looking at the
-collections' figures, as a reader of those should know. The files `*_asks` and `*_more` were written to mend confusions
-seen in those figures, with the names of the collections' labels known and none of their prompts read.
+collections' figures, as a reader of those should know. The files `*_asks`, `*_more` and `*-wide` were written to mend
+confusions seen in those figures, with the names of the collections' labels and templates known and none of their
+prompts read.
 
 Labels: a collection's own label where it means one of the tasks, by the tables in
 `fairlead/evidence/train/labels.py`; what could be two tasks is left out, also the subjects of MMLU-Pro whose questions

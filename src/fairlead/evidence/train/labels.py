@@ -108,11 +108,16 @@ BENCHMARKS: dict[str, str] = {
     "routerdc": "knowledge_qa",
     "swebench_verified": "code_debug",
     "vllm_sr_domain_cases": "knowledge_qa",
+    "vllm_sr_domain_cases/math": "math",
     "zeroeval/math-l5": "math",
 }
 """By the beginning of the source's name, the longest that fits. Source names that are not here are left out."""
 
-COUNTED = ("mmlu_pro/business", "mmlu_pro/chemistry", "mmlu_pro/engineering", "mmlu_pro/physics")
+COUNTED = tuple(
+    f"{source}/{subject}"
+    for source in ("mmlu_pro", "vllm_sr_domain_cases")
+    for subject in ("business", "chemistry", "engineering", "physics")
+)
 """Subjects whose questions are as often sums as facts: `math` or `knowledge_qa`, so neither is taught or scored."""
 
 COMPLEXITY: dict[str, str] = {

@@ -1,8 +1,8 @@
 """Examples made from ways of asking and from things to ask about, so that the words for a task are what teaches it.
 
-A file of phrases lists for each task and complexity how people ask for it, with `{slots}`; what fills a slot is drawn
-from one pool for all tasks. " ||| " parts a system prompt from the user's words. The ways of asking are dealt into
-parts that are held out one at a time: then every phrasing asked about is one that was not learned from.
+A file of phrases lists for each task and complexity (`any`: not told) how people ask for it, with `{slots}`; what fills
+a slot is drawn from one pool for all tasks. " ||| " parts a system prompt from the user's words. The ways of asking are
+dealt into parts that are held out one at a time: then every phrasing asked about is one that was not learned from.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from random import Random
 
 import msgspec
 
+from fairlead.classify.tasks import COMPLEXITIES
 from fairlead.evidence.train.sources import OWN, Sample, shape_of
 
 PARTS = 3
@@ -28,8 +29,12 @@ BORROWED = {"en": 0.5, "zh": 0.15}
 LENDERS = ("llmrouter_ulab", "mmlu_pro")
 SPANS = {"text": (200, 1_200), "sentence": (25, 140)}
 """Characters of what can stand in a slot."""
-TOOLED = 0.05
-"""Share of plain requests that come again with an agent's tools: then they are an agent's work, however they sound."""
+TOOLED, LOOKED_UP = 0.05, 0.15
+"""Shares of plain requests that come again with an agent's tools, of all and of those that a tool would be asked for:
+then they are an agent's work, however they sound."""
+ANSWERED = ("math", "knowledge_qa", "fast_response")
+TOOLLESS = ("creative_writing", "rewriting", "translation", "chat")
+"""What stays what it is, whatever tools come along."""
 AGENTS = (
     "", "You are an agent. Use the tools you are given.", "You can call functions. Decide which ones to call.",
     "你是智能体，使用提供的工具。",
@@ -124,7 +129,7 @@ def examples(folder: Path, lending: dict[str, list[Matter]], seed: int) -> Itera
                     made = example(phrases, way.replace("\\n", "\n"), lending, task, level, random)
                     made = msgspec.structs.replace(made, source=source, part=part)
                     yield made
-                    if task not in ACTING and random.random() < TOOLED:
+                    if random.random() < tooling(task):
                         yield tooled(made, random)
 
 
@@ -150,11 +155,18 @@ def example(
         system = random.choice(phrases.systems)
     texts = ((("system", system),) if system else ()) + (("user", asked),)
     tools = random.randint(1, 12) if task in ACTING and random.random() < 0.9 else 0
-    if task not in ACTING and random.random() < TOOLS:
+    if task in TOOLLESS and random.random() < TOOLS:
         tools = random.randint(1, 5)
     shape = shape_of(texts, tools=tools, tool_bytes=tools * 600)
     lender = borrowed[0] if borrowed else ""
-    return Sample(texts, shape, task, level, phrases.critical, phrases.language, "", "", True, lender)
+    known = level if level in COMPLEXITIES else None
+    return Sample(texts, shape, task, known, phrases.critical, phrases.language, "", "", True, lender)
+
+
+def tooling(task: str) -> float:
+    if task in ACTING or task in TOOLLESS:
+        return 0.0
+    return LOOKED_UP if task in ANSWERED else TOOLED
 
 
 def tooled(sample: Sample, random: Random) -> Sample:

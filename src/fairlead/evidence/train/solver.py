@@ -18,13 +18,13 @@ from fairlead.classify.heads import COLUMNS, HEADS, SPANS
 from fairlead.classify.linear import STRUCTURE_VALUE, TRAIT_ROWS, trait_rows
 from fairlead.evidence.train.sources import Sample
 
-EPOCHS = 6
+EPOCHS = 8
 RATE = 1.0
 POWER = 0.25
 PATIENCE = 1e-2
-KEPT = 0.7
+KEPT = 0.6
 """Of the features of a sample, each time it is seen."""
-SMOOTHING = 0.05
+SMOOTHING = 0.1
 """Of certainty, spread over all answers: labels are not always right."""
 TRUST = {"task": 1.0, "complexity": 0.5, "critical": 0.5, "language": 0.5}
 """How much each head's error counts."""

@@ -74,7 +74,7 @@ def public(row: dict[str, Any]) -> Sample | None:
     source = row["source"].split("/")[0]
     text = row["text"].replace("\xa0", " ")
     detailed = f"{row['source']}/{row['raw_label']}" if source == "vllm_sr_domain_cases" else row["source"]
-    task = task_of(source, row, text)
+    task = task_of(source, detailed, row, text)
     complexity = labels.nearest(labels.COMPLEXITY, detailed)
     critical = labels.nearest(labels.CRITICAL, detailed)
     if task is None and complexity is None:
@@ -101,7 +101,7 @@ def language_of(source: str, declared: str, text: str) -> str:
     return declared if declared in ("en", "zh") else "en"
 
 
-def task_of(source: str, row: dict[str, Any], text: str) -> str | None:
+def task_of(source: str, detailed: str, row: dict[str, Any], text: str) -> str | None:
     label, raw = row["label"], str(row["raw_label"])
     if source in ("self_instruct_seed", "belle_zh_seed"):
         return labels.SEED_TASK.get(raw)
@@ -111,9 +111,9 @@ def task_of(source: str, row: dict[str, Any], text: str) -> str | None:
         return belle(label, text)
     if source == "p3":
         return p3(label, raw, text)
-    if row["source"].startswith(labels.COUNTED):
+    if detailed.startswith(labels.COUNTED):
         return None
-    task = labels.nearest(labels.BENCHMARKS, row["source"])
+    task = labels.nearest(labels.BENCHMARKS, detailed)
     return None if task == "knowledge_qa" and text.lower().startswith(labels.WHY) else task
 
 

@@ -60,6 +60,9 @@ class SimulatedReply:
             pieces.append(piece)
         return b"".join(pieces)
 
+    def await_content(self, awaited: bool) -> None:
+        """Nobody times simulated models."""
+
     def let_go(self) -> None:
         turn = self._turn
         while turn.beat is not None:

@@ -1,0 +1,126 @@
+"""Text within text: written in escapes, entities or percents, or as base64 of a type that is text.
+
+Each has a sign that most texts lack; only what stands around one is undone and read once more, in one pass, so that the
+time is linear in the text whatever stands in it. What is further off has been read as it stands: at the ends of such a
+stretch digits are made letters, for a number cut in two, or cut off from the word before it, would pass for another.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import html
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+AT_ONCE = 65_536
+HEAD = 256
+"""Where the comma of a data URL stands at the latest."""
+REACH = 128
+"""How much is read on either side of what is covered."""
+STEP = 128
+"""From one sign on so much is taken along, before the next is searched."""
+EDGE = 48
+"""At either end of a stretch no number is read; longer than the words before a number that say what it is."""
+DATA = "data:"
+BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SIGNS = {
+    "\\": re.compile(r"\\(?:u[0-9a-fA-F]{4}|[nrt])"),
+    "%": re.compile(r"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*"),
+    "&": re.compile(r"&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?|[A-Za-z]{2,12}[0-9]{0,2};)"),
+}
+"""The sign of each, and how it goes on. One pattern for all would look at every character; these look for their sign."""
+_USUAL = (
+    ("\\n", "\n"), ("\\t", "\n"), ("\\r", "\n"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&nbsp;", " "),
+    ("%20", " "), ("%2F", "/"), ("%3A", ":"),
+)  # fmt: skip
+"""Undone at once, before the others: none of them ends in, or is a part of, another."""
+_GOES_ON = "0123456789 .-()"
+_LETTERS = dict.fromkeys(map(ord, "0123456789@"), "q")
+_SIGN = re.compile(";(?i:base64),")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]*")
+_TEXTUAL = re.compile(
+    r"\s*(?:text/|application/(?:[\w.-]{1,64}\+)?(?:json|xml|(?:x-)?yaml|javascript|sql|csv|x-ndjson|rtf)\b|image/svg\+xml)",
+    re.IGNORECASE,
+)
+
+
+def within(text: str) -> Iterator[str]:
+    """What stands there covered; nothing for most texts."""
+    for sign in _SIGN.finditer(text):
+        start = text.rfind(DATA, max(sign.start() - HEAD, 0), sign.start())
+        if start >= 0 and is_text(text[start + len(DATA) : sign.start()]):
+            run = _RUN.match(text, sign.end())
+            yield from opened(run[0] if run else "")
+    yield from plainly(text)
+
+
+def is_text(media_type: str) -> bool:
+    return _TEXTUAL.match(media_type) is not None
+
+
+def opened(base64: str) -> Iterator[str]:
+    """What base64 says, and what is covered in that in turn."""
+    whole = "".join(base64.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        raw = binascii.a2b_base64(whole[: len(whole) - (len(whole) % 4 == 1)] + "==")
+    except ValueError:
+        return
+    text = raw.decode("utf-16" if raw.startswith(BOMS) else "utf-8", "replace")
+    yield text
+    yield from plainly(text)
+
+
+def plainly(text: str) -> Iterator[str]:
+    """What stands around escapes, entities and percents, with these as what they stand for."""
+    for start, end in _stretches(text):
+        cut = text[start:end]
+        if end < len(text):
+            kept = len(cut[:-EDGE].rstrip(_GOES_ON))
+            cut = f"{cut[:kept]}{cut[kept:].translate(_LETTERS)}q"
+        if start:
+            kept = len(cut) - len(cut[EDGE:].lstrip(_GOES_ON))
+            cut = f"q{cut[:kept].translate(_LETTERS)}{cut[kept:]}"
+        yield _undone(cut)
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int]]:
+    """The neighbourhoods of what is covered, those that touch as one."""
+    near = sorted(place for sign, pattern in _SIGNS.items() if sign in text for place in _near(pattern, text))
+    if not near:
+        return
+    start, end = near[0]
+    for one, other in near:
+        if one > end or end - start > AT_ONCE:
+            yield start, end
+            start, end = one, other
+        end = max(end, other)
+    yield start, end
+
+
+def _near(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    found = pattern.search(text)
+    while found is not None:
+        on = max(found.end(), found.start() + STEP)
+        yield max(found.start() - REACH, 0), min(on + REACH, len(text))
+        found = pattern.search(text, on)
+
+
+def _undone(text: str) -> str:
+    for covered, said in _USUAL:
+        if covered[0] in text:
+            text = text.replace(covered, said)
+    for sign, pattern in _SIGNS.items():
+        if sign in text:
+            text = pattern.sub(_character, text)
+    return text
+
+
+def _character(covered: re.Match[str]) -> str:
+    said = covered[0]
+    if said[0] == "&":
+        return html.unescape(said)
+    if said[0] == "%":
+        return unquote(said)
+    return chr(int(said[2:], 16)) if said[1] == "u" else "\n"

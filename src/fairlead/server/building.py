@@ -1,0 +1,67 @@
+"""From the text of a configuration to the world it comes to, or to every reason why it cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from fairlead.config.load import loads, located
+from fairlead.config.schema import Config
+from fairlead.config.values import is_loopback
+from fairlead.errors import ConfigError
+from fairlead.gateway import world
+from fairlead.gateway.world import World
+from fairlead.registry.catalogue import load as load_catalogue
+
+Shaped = Callable[[Config], Config]
+VERSION = 12
+"""Digits of a version."""
+
+
+def check_open(config: Config) -> None:
+    """Without keys only this machine is answered."""
+    if not config.keys and not is_loopback(config.server.host):
+        raise ConfigError(
+            [
+                f"server.host is {config.server.host}, which others can reach, and no keys are configured; "
+                "add `keys: [{name: me, key: ...}]`, or set server.host to 127.0.0.1"
+            ]
+        )
+
+
+def unusable(config: Config) -> list[str]:
+    """What only shows when everything is built: files of authorities, headers HTTP cannot carry, an open door."""
+    problems: list[str] = []
+    for look in (check_open, lambda config: build(config, b"", "")):
+        try:
+            look(config)
+        except ConfigError as error:
+            problems += error.problems
+    return problems
+
+
+def build(config: Config, pepper: bytes, text: str) -> World:
+    """`text` is what the configuration was read from; without one, what it comes to gives the version."""
+    built = world.build(config, load_catalogue(), pepper)
+    said = text or config.model_dump_json()
+    return msgspec.structs.replace(built, version=version_of(said, pepper))
+
+
+def version_of(text: str, pepper: bytes) -> str:
+    """With the pepper, so that nobody finds the secrets of a text by trying."""
+    return world.digest(world.pads_of(pepper), text.encode()).hex()[:VERSION]
+
+
+def as_read(config: Config) -> Config:
+    """Nothing is put in the place of what the file says."""
+    return config
+
+
+def read(text: str, name: str, shaped: Shaped = as_read) -> Config:
+    """Whole and usable, or a ConfigError with the lines of all that is wrong."""
+    config = shaped(loads(text, name))
+    problems = [located(text, name, problem) for problem in unusable(config)]
+    if problems:
+        raise ConfigError([words for _, words in sorted(problems)])
+    return config

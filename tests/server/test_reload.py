@@ -1,0 +1,252 @@
+"""A changed configuration: taken up whole or not at all, while requests go on and what was counted stays counted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.server.reloading import Followed, following
+from tests.server.serving import KEYS, question, rows, serving, soon
+from tests.upstream import events, stream
+
+CHAT = "/v1/chat/completions"
+LIMITED = "keys: [{name: test, key: fl_test, limits: {rpm: %d}}, {name: other, key: fl_other}]\n"
+ALONE = "keys: [{name: test, key: fl_test}]\n"
+ADMIN = "keys: [{name: test, key: fl_test}, {name: boss, key: fl_boss, role: admin}]\n"
+VARIABLE = "keys: [{name: test, key: '${FAIRLEAD_TEST_KEY}'}]\n"
+EXTRA = "  m-new: {channels: [{provider: one, model: up-new}], price: {input: 1, output: 2}, quality: 0.4}\n"
+
+
+def version(server: Followed) -> str:
+    return server.reload.state.version
+
+
+async def asking(server: Followed, seen: list[int], until: asyncio.Event, streamed: bool) -> None:
+    async with server.client() as client:
+        while not until.is_set():
+            client.ask("POST", CHAT, question(stream=streamed))
+            seen.append((await client.response()).status)
+
+
+async def test_requests_fail_while_configurations_come_and_go(tmp_path: Path) -> None:  # M8.4 FAULTS 41
+    async with following(tmp_path) as server:
+        first, until = version(server), asyncio.Event()
+        seen: list[int] = []
+        clients = [asyncio.ensure_future(asking(server, seen, until, bool(at % 2))) for at in range(8)]
+        provider = ", idle_timeout: 50"
+        for turn in range(20):
+            before = len(seen)
+            taken = await server.take(
+                server.text(extra_model=EXTRA if turn % 2 else "", provider=provider * (turn % 3 > 0))
+            )
+            assert taken
+            if turn % 5 == 0:
+                assert not await server.take(server.text().replace("m-two]", "nobody]"))
+            await soon(lambda least=before + 8: len(seen) > least)
+        until.set()
+        await asyncio.gather(*clients)
+        assert set(seen) == {200}
+        assert len(seen) > 160
+        assert version(server) != first
+        assert not server.running.runtime.http._former
+        kinds = [kind for kind, _ in await server.audits()]
+        assert kinds.count("reload_rejected") == 4
+
+
+async def test_a_wrong_configuration_is_taken_in_part(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:  # M8.4
+    async with following(tmp_path) as server:
+        first = version(server)
+        text = server.text(ALONE, extra_model=EXTRA).replace("model: m-one, fallbacks", "model: no-such, fallbacks")
+        with caplog.at_level(logging.ERROR):
+            assert not await server.take(text)
+        line = next(at for at, words in enumerate(text.splitlines(), 1) if "no-such" in words)
+        assert f"{server.file}:{line}: policies.ordered.model" in caplog.text
+        assert version(server) == first
+        assert server.reload.state.rejected[0].startswith(f"{server.file}:{line}: ")
+        assert (await server.chat(key="fl_other")).status == 200
+        assert (await server.chat(model="m-new")).status == 404
+        assert await server.take(server.text())
+        assert server.reload.state.rejected == ()
+
+
+async def test_what_only_building_shows_is_taken(tmp_path: Path) -> None:  # M8.4
+    async with following(tmp_path) as server:
+        text = server.text(provider=", ca_file: /no/such/file")
+        assert not await server.take(text)
+        assert "providers.one.ca_file" in server.reload.state.rejected[0]
+
+
+async def test_a_key_or_a_model_lives_on_that_was_taken_out(tmp_path: Path) -> None:  # M8.4
+    async with following(tmp_path, extra_model=EXTRA) as server, server.client("fl_other") as client:
+        body = question(model="m-new")
+        client.ask("POST", CHAT, body)
+        assert (await client.response()).status == 200
+        assert await server.take(server.text(ALONE))
+        client.ask("POST", CHAT, question())
+        assert (await client.response()).status == 401
+        assert (await server.chat(model="m-new")).status == 404
+        assert (await server.chat()).status == 200
+
+
+async def test_limits_begin_anew(tmp_path: Path) -> None:  # M8.4
+    async with following(tmp_path, more=LIMITED % 3) as server:
+        assert [(await server.chat()).status for _ in range(2)] == [200, 200]
+        assert await server.take(server.text(LIMITED % 3, extra_model=EXTRA))
+        assert [(await server.chat()).status for _ in range(2)] == [200, 429]
+        assert await server.take(server.text(LIMITED.replace("test", "tester").replace("fl_tester", "fl_x") % 3))
+        assert await server.take(server.text(LIMITED % 4))
+        assert [(await server.chat()).status for _ in range(2)] == [200, 429]
+
+
+async def test_a_request_under_way_loses_its_world(tmp_path: Path) -> None:  # M8.4 FAULTS 41
+    """Its provider, model, policy and key are gone before its answer is."""
+    async with following(tmp_path) as server, server.client() as client:
+        told = events(usage=None)
+        server.upstream.push("one", stream([told[0] + told[1], 0.5, *told[2:]]))
+        client.ask("POST", CHAT, question(stream=True))
+        _, headers = await client.head()
+        lines = server.text("keys: [{name: new, key: fl_new}]\n").splitlines()
+        kept = [line for line in lines if "provider: one" not in line and not line.startswith("  one:")]
+        assert await server.take("\n".join(kept).replace("model: m-one, fallbacks: [m-two]", "model: m-two"))
+        body = b""
+        while piece := await client.piece():
+            body += piece
+        assert body == b"".join(told)
+        assert headers["x-fairlead-config"] != version(server)
+        await soon(lambda: not server.running.runtime.http._former)
+        assert list(server.running.runtime.http.pools) == ["two"]
+
+
+async def test_a_warm_connection_is_given_up_for_nothing(tmp_path: Path) -> None:
+    async with following(tmp_path) as server:
+        await server.chat()
+        pool = server.running.runtime.http.pools["one"]
+        (kept,) = pool.idle
+        assert await server.take(server.text(extra_model=EXTRA))
+        await server.chat()
+        assert server.running.runtime.http.pools["one"] is pool
+        assert pool.idle == [kept]
+
+
+async def test_a_changed_file_waits_for_somebody_to_say_so(tmp_path: Path) -> None:  # M8.4
+    async with following(tmp_path) as server:
+        server.write(server.text(extra_model=EXTRA))
+        async with asyncio.timeout(10):
+            while (await server.chat(model="m-new")).status != 200:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_file_that_is_gone_takes_the_server_with_it(tmp_path: Path) -> None:
+    async with following(tmp_path) as server:
+        server.file.unlink()
+        assert not (await server.reload.reload("test")).taken
+        assert (await server.chat()).status == 200
+        assert "there is no such file" in server.reload.state.rejected[0]
+
+
+async def test_the_version_is_nowhere_to_be_seen(tmp_path: Path) -> None:  # M8.4
+    async with following(tmp_path) as server:
+        first = version(server)
+        assert (await server.chat()).headers["x-fairlead-config"] == first
+        assert await server.take(server.text(extra_model=EXTRA))
+        assert (await server.chat()).headers["x-fairlead-config"] == version(server) != first
+        assert [one.version for one in await server.reload.versions()] == [version(server), first]
+        (words,) = rows(server.state_dir, "SELECT detail FROM audit WHERE kind = 'reloaded'")
+        assert version(server) in str(words)
+        assert first in str(words)
+
+
+async def test_a_secret_of_the_file_is_in_the_ledger(tmp_path: Path) -> None:
+    keys = 'keys: [{name: test, key: fl_test}, {name: q, key: "fl\\x5fquoted"}]\n'
+    async with following(tmp_path, more=keys) as server:
+        assert not (await server.reload.versions())[1:]
+        ((content,),) = rows(server.state_dir, "SELECT content FROM contents WHERE key GLOB 'config/*'")
+        assert isinstance(content, bytes)
+        for secret in (b"fl_test", b"quoted", b"key-one", b"key-two"):
+            assert secret not in content
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_an_earlier_version_cannot_be_put_in_force_again(
+    tmp_path: Path, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:  # M8.4
+    monkeypatch.setenv("FAIRLEAD_TEST_KEY", "fl_test")
+
+    def open_text(server: Followed, extra: str) -> str:
+        return server.text(VARIABLE, extra_model=extra).replace("api_key: key-one", "").replace("api_key: key-two", "")
+
+    async with following(tmp_path) as server:
+        assert await server.take(open_text(server, ""))
+        wanted = version(server)
+        last = open_text(server, EXTRA)
+        assert await server.take(last)
+        newest = version(server)
+        outcome = await server.reload.rollback(wanted, "test")
+        assert outcome.taken
+        assert server.reload.state.pinned
+        assert (await server.chat(model="m-new")).status == 404
+        server.file.touch()
+        if not restarted:
+            assert await server.take(last)
+            assert (version(server), server.reload.state.pinned) == (newest, False)
+            return
+    from fairlead.config.load import loads
+    from fairlead.server.reload import Source
+    from fairlead.server.serve import start
+
+    text = server.file.read_text()
+    again = await start(loads(text), source=Source(server.file, text))
+    try:
+        assert again.reload is not None
+        assert (again.reload.state.version, again.reload.state.pinned) == (wanted, True)
+        assert (await again.reload.reload("test")).version == newest
+    finally:
+        await again.stop()
+
+
+async def test_a_version_with_secrets_is_restored_from_what_is_masked(tmp_path: Path) -> None:
+    async with following(tmp_path) as server:
+        wanted = version(server)
+        assert await server.take(server.text(extra_model=EXTRA))
+        assert (await server.reload.rollback(wanted, "test")).taken
+        server.reload._texts.clear()
+        refused = await server.reload.rollback(wanted, "test")
+        assert not refused.taken
+        assert "cannot be restored" in refused.problems[0]
+        assert "no version 'nothing'" in (await server.reload.rollback("nothing", "test")).problems[0]
+
+
+async def test_a_setting_of_the_start_is_changed_in_silence(tmp_path: Path) -> None:
+    async with following(tmp_path) as server:
+        server.write(server.text(server=", max_lag: 3, grace: 7"))
+        outcome = await server.reload.reload("test")
+        assert outcome.warnings == ("server.max_lag has changed; it holds from the next start on",)
+        assert server.running.grace == 7
+
+
+async def test_anybody_may_have_the_file_taken_up(tmp_path: Path) -> None:  # M8.4
+    from tests.server.wire import ask
+
+    async with following(tmp_path, more=ADMIN) as server:
+        server.write(server.text(ADMIN, extra_model=EXTRA))
+        path = "/admin/v1/reload"
+        assert (await ask(server.port, "POST", path, b"", key="fl_test")).status == 403
+        assert (await server.chat(model="m-new")).status == 404
+        assert (await ask(server.port, "POST", path, b"", key="fl_boss")).status == 200
+        assert (await server.chat(model="m-new")).status == 200
+        server.write("models: {")
+        told = await ask(server.port, "POST", path, b"", key="fl_boss")
+        assert told.status == 400
+        assert b"config_rejected" in told.body
+
+
+async def test_a_server_without_a_file_is_reloaded(tmp_path: Path) -> None:
+    from tests.server.wire import ask
+
+    async with serving(tmp_path, more=KEYS.replace("fl_test", "fl_test, role: admin")) as server:
+        told = await ask(server.port, "POST", "/admin/v1/reload", b"", key="fl_test")
+        assert told.status == 400
+        assert b"no_file" in told.body
