@@ -54,7 +54,9 @@ def ordinary() -> dict[str, str]:
         "JSON within a text": f"It said:\n{json.dumps(turns)}\n",
         "JSON as a text": json.dumps(turns),
         "HTML with entities": "".join(f"<p>{html.escape(text)}</p>&nbsp;\n" for text in paragraphs),
-        "addresses with percents": "\n".join(f"see https://host.test/find?q={quote(text[:60])}&x=1 {text}" for text in paragraphs),
+        "addresses with percents": "\n".join(
+            f"see https://host.test/find?q={quote(text[:60])}&x=1 {text}" for text in paragraphs
+        ),
     }
 
 

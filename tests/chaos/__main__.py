@@ -77,22 +77,33 @@ def line(case: Case, seen: str, seconds: float, problems: Sequence[str]) -> str:
 
 
 async def play(options: argparse.Namespace, folder: Path) -> int:
-    failed = 0
+    """In a short run the cases that start processes themselves are played beside the others."""
     cases = chosen(options)
     stage = Stage(folder, not options.short, options.seed)
+    lanes = [[one for one in cases if one[1].home], [one for one in cases if not one[1].home]]
     async with stage.open(), AsyncExitStack() as homes:
-        open_homes: dict[str, Gateway] = {}
-        for number, case in cases:
-            if case.home and case.home not in open_homes:
-                mates = [(n, one) for n, one in cases if one.home == case.home]
-                open_homes[case.home] = await homes.enter_async_context(stage.home(case.home, mates))
-            scene = stage.scene(number, case)
-            scene.gateway = open_homes.get(case.home)
-            seen, seconds = await played(scene)
-            print(line(case, seen, seconds, scene.problems), flush=True)
-            failed += bool(scene.problems)
+        if options.short:
+            failed = sum(await asyncio.gather(*(lane(stage, some, homes) for some in lanes)))
+        else:
+            failed = sum([await lane(stage, some, homes) for some in lanes])
     print(f"{len(cases)} cases, {failed} failed" if failed else f"{len(cases)} cases")
     return int(failed > 0)
+
+
+async def lane(stage: Stage, cases: Sequence[tuple[int, Case]], homes: AsyncExitStack) -> int:
+    """One after the other; how many failed."""
+    failed = 0
+    open_homes: dict[str, Gateway] = {}
+    for number, case in cases:
+        if case.home and case.home not in open_homes:
+            mates = [(n, one) for n, one in cases if one.home == case.home]
+            open_homes[case.home] = await homes.enter_async_context(stage.home(case.home, mates))
+        scene = stage.scene(number, case)
+        scene.gateway = open_homes.get(case.home)
+        seen, seconds = await played(scene)
+        print(line(case, seen, seconds, scene.problems), flush=True)
+        failed += bool(scene.problems)
+    return failed
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from time import monotonic
 from tests.server.wire import Client, Response
 
 DONE = b"data: [DONE]"
+NOTHING: Mapping[str, object] = {}
 
 
 @dataclass
@@ -111,13 +112,15 @@ class Seat:
         self.port, self.key = port, key
         self.client: Client | None = None
 
-    async def ask(self, model: str, streamed: bool, headers: Mapping[str, str] | None = None, **fields: object) -> Told:
+    async def ask(
+        self, model: str, streamed: bool, headers: Mapping[str, str] | None = None, more: Mapping[str, object] = NOTHING
+    ) -> Told:
         try:
             if self.client is None:
                 self.client = await Client(self.port, self.key).__aenter__()
         except OSError:
             return Told(0, streamed, False, b"", {}, monotonic(), 0.0)
-        told = await once(self.client, question(model, streamed, **fields), streamed, headers)
+        told = await once(self.client, question(model, streamed, **more), streamed, headers)
         if not told.whole or told.headers.get("connection", "").lower() == "close":
             self.close()
         return told
@@ -158,7 +161,7 @@ class Load:
         try:
             while monotonic() < until and (one := next(left, None)) is not None:  # type: ignore[call-overload]
                 streamed = one % 2 == 0 if self.streams is None else self.streams
-                self.tally.told.append(await seat.ask(self.model, streamed, **self.fields))
+                self.tally.told.append(await seat.ask(self.model, streamed, None, self.fields))
                 if self.pause:
                     await asyncio.sleep(self.pause)
         finally:

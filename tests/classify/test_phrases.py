@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fairlead.classify import phrases
@@ -36,7 +37,9 @@ def stands(phrase: str, text: str, *, numbered: bool) -> bool:
     return False
 
 
+@settings(max_examples=300)
 @given(st.lists(words, max_size=6), st.lists(words, max_size=8), st.booleans())
+@example(["a", "a 0", "0"], ["a"], False)
 def test_a_phrase_is_missed_or_made_up(listed: list[str], said: list[str], numbered: bool) -> None:  # M3.7
     """The text is made of the phrases' own words, so that most of them nearly stand in it."""
     for text in (" ".join(said), "".join([*said, *listed[::-1]]), ", ".join([*listed, *said])):
@@ -52,6 +55,14 @@ def test_where_many_words_stand_a_phrase_is_missed(said: list[str], data: st.Dat
     assert set(Phrases(asked, numbered=True).find("  ".join(said))) == {asked[0], *said}
 
 
+def test_a_letter_that_folds_to_ascii_hides_a_word() -> None:
+    """Case is left aside for all characters, though the words of most texts are looked up without that."""
+    for char in map(chr, range(128, sys.maxunicode + 1)):
+        folded = char.casefold()
+        if any(one.isascii() for one in folded):
+            assert Phrases([f"x{folded}x"], numbered=True).find(f"an X{char}X, 中") != [], hex(ord(char))
+
+
 @pytest.mark.parametrize(
     ("listed", "text"),
     [
@@ -61,6 +72,8 @@ def test_where_many_words_stand_a_phrase_is_missed(said: list[str], data: st.Dat
         (["two words"], "two\n\t words"),
         ([" padded "], "is padded."),
         (["project a", "project a b", "a b"], "project a b"),
+        (["a", "b"], "b a"),
+        (["a c d", "a c"], "c d a c, a c d"),
     ],
 )
 def test_phrases_that_overlap_or_are_spelt_otherwise_hide_one_another(listed: list[str], text: str) -> None:

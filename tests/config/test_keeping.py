@@ -6,7 +6,18 @@ import pytest
 
 from fairlead.config.keeping import without_secrets
 
-BASE = "server: {pepper: %s}\nproviders: {p: {base_url: 'http://a.test', headers: {X-Own: %s}}}\nkeys: [{name: a, key: %s}]\n"
+BASE = """
+server:
+  pepper: %s
+providers:
+  p:
+    base_url: http://a.test
+    headers:
+      X-Own: %s
+keys:
+  - name: a
+    key: %s
+"""
 
 
 def text(secret: str) -> str:

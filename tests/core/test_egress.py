@@ -93,7 +93,11 @@ def test_a_sink_that_gives_content_out_without_its_label_takes_what_is_sensitive
     verdicts = {
         (sink, local): sink_refusal(private, sink, local=local) is None for sink in SINKS for local in (True, False)
     }
-    assert {place for place, allowed in verdicts.items() if allowed} == {("conversation", True), ("log", True)}
+    assert {place for place, allowed in verdicts.items() if allowed} == {
+        ("conversation", True),
+        ("idempotency", True),
+        ("log", True),
+    }
 
 
 def test_every_purpose_has_one_name() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from fairlead.core.record import Record
 from tests.server.serving import Served, question, serving, soon, within_a_second
-from tests.server.wire import Response
+from tests.server.wire import Response, ask
 from tests.upstream import (
     CUT,
     HANG,
@@ -185,6 +185,27 @@ async def test_a_stream_that_fails_within_its_content_says_so_in_the_stream(
         (attempt,) = record.attempts
         assert attempt.usage.estimated
         assert attempt.cost > 0
+
+
+UNREADABLE = b'data: {"choices": [{"delta": {"cont\n\n'
+
+
+@pytest.mark.parametrize("translated", [False, True])
+async def test_one_unreadable_event_is_lost_in_silence(tmp_path: Path, translated: bool) -> None:  # FAULTS 7
+    async with serving(tmp_path / "s") as server:
+        told = events()
+        server.upstream.push("one", stream([*told[:2], 0.05, UNREADABLE, *told[2:]]))
+        if not translated:
+            response = await server.chat(stream=True)
+            assert response.body == b"".join(
+                [*told[:2], UNREADABLE, *(one for one in told[2:] if b'"usage"' not in one)]
+            )
+            return
+        response = await ask(server.port, "POST", "/v1/messages", question(stream=True, max_tokens=9))
+        assert response.status == 200
+        assert b"event: error" in response.body
+        assert b"message_stop" not in response.body
+        assert (await server.record(response)).outcome == "failed"
 
 
 async def test_usage_that_came_before_a_cut_is_what_is_charged(tmp_path: Path) -> None:  # F17

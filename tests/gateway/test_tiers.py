@@ -130,3 +130,18 @@ def test_a_clock_put_back_over_midnight_gives_a_budget_twice() -> None:  # M3.5 
     assert dict(tiers.left("t", POLICY, tomorrow - 1)) == {"high": 100}
     assert dict(tiers.left("t", POLICY, tomorrow + 1)) == {"high": 100}
     assert dict(tiers.left("t", POLICY, at(0, day=12))) == {"high": 1000}
+
+
+def test_a_clock_that_leaps_a_month_ahead_and_returns_gives_a_budget_twice() -> None:  # M3.5 FAULTS 39
+    tiers = Tiers({})
+    tiers.spent("t", "p", "high", 900, NOON)
+    held = tiers.hold("t", POLICY, "high", 50, NOON)
+    assert held is not None
+    ahead = NOON + 30 * 24 * HOUR
+    assert dict(tiers.left("t", POLICY, ahead)) == {"high": 1000}
+    tiers.spent("t", "p", "high", 1000, ahead)
+    assert dict(tiers.left("t", POLICY, NOON)) == {"high": 50}
+    tiers.settle(held, 40)
+    assert dict(tiers.left("t", POLICY, NOON)) == {"high": 60}
+    assert dict(tiers.left("t", POLICY, ahead)) == {"high": 0}
+    assert tiers.held == 0

@@ -39,6 +39,22 @@ async def test_a_slow_reader_has_more_than_its_share_buffered(tmp_path: Path, si
         assert 0 < towards_client + from_provider <= MOST_BUFFERED
 
 
+async def test_many_open_streams_are_more_than_it_bears(tmp_path: Path) -> None:  # FAULTS 27
+    many = 300
+    async with serving(tmp_path / "s") as served:
+        told = events()
+        served.upstream.push("one", *[stream([*told[:2], 1.0, *told[2:]])] * many)
+        asking = asyncio.gather(*(served.chat(stream=True) for _ in range(many)))
+        most = 0
+        while not asking.done():
+            most = max(most, served.running.app.shedding.in_flight)
+            await asyncio.sleep(0.02)
+        found = await asking
+        assert {(one.status, one.whole, one.body) for one in found} == {(200, True, found[0].body)}
+        assert most > many // 2
+        assert served.running.app.shedding.in_flight == 0
+
+
 LYING: dict[str, tuple[int, int]] = {"too long": (400, 1), "too short": (400, -10), "by far too long": (413, 2**31)}
 
 

@@ -24,6 +24,10 @@ _DIGITS = bytes(code if 48 <= code <= 57 else 32 for code in range(256))
 _BOTH = bytes(max(pair) for pair in zip(_LETTERS, _DIGITS, strict=True))
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts that do not set their words apart."""
+_NO_CASE = re.compile(f"[{_UNSPACED}]+")
+_FOLDED = re.compile("[\u00df\u0130\u0149\u017f\u01f0\u1e96-\u1e9a\u1e9e\u212a\ufb00-\ufb06]")
+"""Of what is not ASCII, all that becomes it where case is left aside."""
+_ASCII = bytes(range(128))
 _LETTER = re.compile(rf"[^\W\d_{_UNSPACED}]")
 _DIGIT = re.compile(r"\d")
 
@@ -54,19 +58,20 @@ class Phrases:
         self._pairs = {key: told for key, told in places.items() if key not in self._words}
         self._starts = _starts(self._pairs)
         self._foreign = not any(pair.isascii() for pair in self._pairs)
+        self._caseless = all(map(_NO_CASE.fullmatch, self._pairs))
 
     def find(self, text: str) -> list[str]:
         """As they were spelt where they are asked for, each once."""
-        folded = text.casefold()
-        words, pairs = self._words_in(folded), self._pairs_in(folded)
+        words, pairs = self._words_in(text), self._pairs_in(text)
         if not words and not pairs:
             return []
+        folded = text.casefold()
         if self._spaced:
             folded = " ".join(folded.split())
         found: dict[str, None] = {}
         for at, (before, length) in chain(self._around(words, folded), self._beside(pairs, folded)):
             start, end = at - before, at - before + length
-            if start < 0 or (phrase := folded[start:end]) not in self._spelt or phrase in found:
+            if start < 0 or end > len(folded) or (phrase := folded[start:end]) not in self._spelt or phrase in found:
                 continue
             if self._alone(folded, start, end):
                 found[phrase] = None
@@ -92,16 +97,20 @@ class Phrases:
                 return keys
         raise AssertionError(folded)
 
-    def _words_in(self, folded: str) -> set[str]:
+    def _words_in(self, text: str) -> set[str]:
         if not self._raw:
             return set()
-        raw = folded.encode("utf-8", "replace")
+        raw = text.encode("utf-8", "replace")
+        if len(raw) > len(text) and _FOLDED.search(raw.translate(None, _ASCII).decode("utf-8")):
+            raw = text.casefold().encode("utf-8", "replace")
+        raw = raw.lower()
         hits = {key for table in self._tables for key in self._raw.intersection(raw.translate(table).split())}
         return {key.decode() for key in hits}
 
-    def _pairs_in(self, folded: str) -> set[str]:
-        if self._starts is None or (self._foreign and folded.isascii()):
+    def _pairs_in(self, text: str) -> set[str]:
+        if self._starts is None or (self._foreign and text.isascii()):
             return set()
+        folded = text if self._caseless else text.casefold()
         at_all = {folded[found.start() : found.start() + 2] for found in self._starts.finditer(folded)}
         return self._pairs.keys() & (at_all | {pair[0] for pair in at_all})
 

@@ -55,9 +55,7 @@ def command(path: Path | None, preset: str | None, host: str | None, port: int |
     run_loop(serve(config, own_key=path is None, preset=preset is not None, source=source))
 
 
-def followed(
-    path: Path | None, preset: str | None, shaped: Callable[[Config], Config]
-) -> tuple[Config, Source | None]:
+def followed(path: Path | None, preset: str | None, shaped: Callable[[Config], Config]) -> tuple[Config, Source | None]:
     """The configuration to begin with, and the file whose changes are taken up."""
     from fairlead.cli.asking import settings, warn
 

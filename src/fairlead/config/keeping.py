@@ -12,6 +12,8 @@ from fairlead.config.masking import MASK, masked
 
 PASSWORD = re.compile(r"(?<=://)[^/@\s\"'${}]*:[^/@\s\"'${}]+(?=@)")
 """Of whoever is named in an address."""
+PLAIN = "masked"
+"""What a mask is read as: in YAML an asterisk begins an alias."""
 
 
 def without_secrets(text: str) -> str:
@@ -20,7 +22,7 @@ def without_secrets(text: str) -> str:
     for secret in sorted(written_out(text), key=len, reverse=True):
         told = told.replace(secret, MASK)
     told = masked(PASSWORD.sub(MASK, told))
-    return told if written_out(told) <= {MASK} else ""
+    return told if written_out(told.replace(MASK, PLAIN)) <= {PLAIN} else ""
 
 
 def written_out(text: str) -> set[str]:

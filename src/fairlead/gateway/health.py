@@ -19,6 +19,8 @@ from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
 from fairlead.core.throttle import Throttle
 
+SPARED_SECONDS = 0.25
+
 
 class Entry(msgspec.Struct):
     """One attempt at a channel, from its beginning to its end."""
@@ -46,6 +48,8 @@ class Health:
         self.loads = Loads()
         self._throttles: dict[str, Throttle] = {}
         """Of the providers of which something has failed."""
+        self._spared_until: dict[str, float] = {}
+        """Until when those whose retry budget is used up are not tried in another's place."""
         self._changed = changed
 
     def turn_to(self, settings: HealthSettings, channels: Iterable[str], shares: bool) -> None:
@@ -59,7 +63,7 @@ class Health:
     def enter(self, channel: Channel, *, further: bool = False, anyway: bool = False) -> Entry | str:
         """`further`: others were tried before, so that the provider's retry budget has to allow it. `anyway`: nobody
         else is left. A text says why it is not to be asked."""
-        if further and channel.provider in self._throttles and not self._throttles[channel.provider].allows():
+        if further and not self._affords(channel.provider):
             return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
         claim = self.breakers.claim(channel.id, self.now(), anyway=anyway)
         if claim is None:
@@ -67,6 +71,18 @@ class Health:
         if self.shares:
             self.loads.began(channel.id)
         return Entry(channel, claim)
+
+    def _affords(self, provider: str) -> bool:
+        """Whether its retry budget allows it. Once it is used up one request in a while goes through all the same: else
+        a provider that is well again would never be found behind one that is not."""
+        throttle = self._throttles.get(provider)
+        if throttle is None or throttle.allows():
+            return True
+        now = self.now()
+        if now < self._spared_until.get(provider, now):
+            return False
+        self._spared_until[provider] = now + SPARED_SECONDS
+        return True
 
     def answered(self, entry: Entry) -> None:
         if entry.ok is None:

@@ -15,6 +15,8 @@ import msgspec
 from fairlead.core.policy import Policy, payer
 
 DAY = 86_400
+MOST_DAYS = 7
+"""So many are remembered of each account."""
 Account = tuple[str, str, str]
 """Tenant, policy, tier."""
 
@@ -35,7 +37,8 @@ class Hold(msgspec.Struct, frozen=True):
 class Tiers:
     def __init__(self, timezones: Mapping[str, ZoneInfo]) -> None:
         self.timezones = timezones
-        self._days: dict[Account, Day] = {}
+        self._days: dict[Account, dict[int, Day]] = {}
+        """The latest, by date."""
 
     def left(self, tenant: str, policy: Policy, now: float) -> tuple[tuple[str, int], ...]:
         """Of the tiers that have a budget."""
@@ -58,8 +61,8 @@ class Tiers:
 
     def settle(self, hold: Hold, cost: int) -> None:
         """What was held is given back and what it cost is spent, on the day it was held for."""
-        day = self._days.get(hold.account)
-        if day is not None and day.date == hold.date:
+        day = self._days.get(hold.account, {}).get(hold.date)
+        if day is not None:
             day.held -= hold.amount
             day.spent += cost
 
@@ -71,7 +74,7 @@ class Tiers:
     @property
     def held(self) -> int:
         """For all that is under way."""
-        return sum(day.held for day in self._days.values())
+        return sum(day.held for days in self._days.values() for day in days.values())
 
     def midnight(self, tenant: str, now: float) -> float:
         """When the tenant's day began."""
@@ -87,9 +90,12 @@ class Tiers:
         return self.timezones.get(tenant, datetime.UTC)
 
     def _day(self, account: Account, now: float) -> Day:
-        """A clock put back over midnight does not give a day's budget again."""
+        """A clock put back over midnight, or one that leaps ahead and returns, does not give a day's budget again."""
         date = datetime.datetime.fromtimestamp(now, self._zone(account[0])).toordinal()
-        day = self._days.get(account)
-        if day is None or not 0 <= day.date - date <= 1:
-            day = self._days[account] = Day(date)
+        days = self._days.setdefault(account, {})
+        day = days.get(date) or days.get(date + 1)
+        if day is None:
+            day = days[date] = Day(date)
+            if len(days) > MOST_DAYS:
+                del days[next(iter(days))]
         return day

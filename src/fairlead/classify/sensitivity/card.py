@@ -39,7 +39,7 @@ def find(page: Page) -> float:
 def _called(page: Page) -> Iterator[int]:
     """Where a label ends. Looking for the words one by one costs a fraction of a pattern for all of them."""
     raw = page.low
-    for word in (*WORDS, CHINESE) if page.foreign else WORDS:
+    for word in (*WORDS, CHINESE) if page.chinese else WORDS:
         at = raw.find(word)
         while at >= 0:
             label = _LABEL.match(raw, at)

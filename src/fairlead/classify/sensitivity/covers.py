@@ -12,6 +12,7 @@ import codecs
 import html
 import re
 from collections.abc import Iterator
+from html.entities import html5
 from urllib.parse import unquote
 
 AT_ONCE = 65_536
@@ -33,7 +34,7 @@ _SIGNS = {
 """The sign of each, and how it goes on. One pattern for all would look at every character; these look for their sign."""
 _USUAL = (
     ("\\n", "\n"), ("\\t", "\n"), ("\\r", "\n"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&nbsp;", " "),
-    ("%20", " "), ("%2F", "/"), ("%3A", ":"),
+    ("&#x27;", "'"), ("&#39;", "'"), ("%20", " "), ("%2F", "/"), ("%3A", ":"),
 )  # fmt: skip
 """Undone at once, before the others: none of them ends in, or is a part of, another."""
 _GOES_ON = "0123456789 .-()"
@@ -111,16 +112,18 @@ def _undone(text: str) -> str:
     for covered, said in _USUAL:
         if covered[0] in text:
             text = text.replace(covered, said)
-    for sign, pattern in _SIGNS.items():
-        if sign in text:
-            text = pattern.sub(_character, text)
-    return text
+    if "\\" in text:
+        text = _SIGNS["\\"].sub(_escaped, text)
+    if "%" in text:
+        text = unquote(text)
+    return _SIGNS["&"].sub(_entity, text) if "&" in text else text
 
 
-def _character(covered: re.Match[str]) -> str:
+def _escaped(covered: re.Match[str]) -> str:
     said = covered[0]
-    if said[0] == "&":
-        return html.unescape(said)
-    if said[0] == "%":
-        return unquote(said)
     return chr(int(said[2:], 16)) if said[1] == "u" else "\n"
+
+
+def _entity(covered: re.Match[str]) -> str:
+    said = covered[0]
+    return html.unescape(said) if said[1] == "#" else html5.get(said[1:], said)

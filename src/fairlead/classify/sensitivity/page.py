@@ -18,6 +18,7 @@ FEWEST_DIGITS = 9
 LONG_WORD = 16
 SEPARATORS = b" .-()"
 _FOREIGN = bytes(range(128, 256))
+_HAN = tuple(bytes([lead]) for lead in range(0xE4, 0xEA))
 _RUN = b"0" * FEWEST_DIGITS
 _DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else code for code in range(256))
 _WORD = bytes(
@@ -99,14 +100,16 @@ class Number:
 
 
 class Page:
-    __slots__ = ("_numbers", "_undated", "ascii", "digits", "foreign", "low", "raw", "text")
+    __slots__ = ("_numbers", "_undated", "ascii", "chinese", "digits", "low", "raw", "text")
 
     def __init__(self, text: str) -> None:
         self.text, self.raw = plain(text)
         self.low = self.raw.lower()
-        self.foreign = len(self.raw) > len(self.text)
-        self.ascii = self.low.translate(None, _FOREIGN) if self.foreign else self.low
+        foreign = len(self.raw) > len(self.text)
+        self.ascii = self.low.translate(None, _FOREIGN) if foreign else self.low
         """The text in small letters without anything that is not ASCII: a word not in here is nowhere in the text."""
+        self.chinese = foreign and any(lead in self.raw for lead in _HAN)
+        """Whether any character is one that Chinese words are written in."""
         self._undated = self.raw
         self.digits = _digits(self.raw)
         """Whether enough digits stand together anywhere, separators and the years of dates aside."""

@@ -24,7 +24,7 @@ def find(page: Page) -> float:
         return 0.99
     if b"passport" in page.ascii and _CALLED.search(raw):
         return 0.9
-    return 0.9 if page.foreign and _ZH in raw and _CALLED_ZH.search(raw) else 0.0
+    return 0.9 if page.chinese and _ZH in raw and _CALLED_ZH.search(raw) else 0.0
 
 
 def _checked(zone: re.Match[bytes]) -> bool:

@@ -116,7 +116,7 @@ def _told(page: Page) -> float:
     for name, own in NAMES:
         if name in words and _value_of(page.low, name, own):
             return 0.8
-    if page.foreign:
+    if page.chinese:
         for name in CHINESE:
             if name in page.raw and _value_of(page.low, name, True):
                 return 0.8
