@@ -75,12 +75,11 @@ async def test_a_channel_whose_keys_all_rest_is_asked_before_the_first_of_them_i
         assert len(upstream.calls) == 2
 
 
-@pytest.mark.parametrize("code", [401, 403])
 async def test_a_refused_key_is_used_again_or_nobody_hears_of_it(
-    tmp_path: Path, code: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:  # M4.7
     async with scripted() as upstream, serving_ring(tmp_path, upstream, ALPHA, BETA) as server:
-        upstream.push("ring", status(code, f"no such key {ALPHA} {BETA}"))
+        upstream.push("ring", status(401, f"no such key {ALPHA} {BETA}"))
         response = await ask(server)
         assert (response.status, response.headers["x-fairlead-model"]) == (200, "ringed")
         assert (await ask(server)).status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral, sse
 from fairlead.dialects.dialect import Interpreter, Writer
+from fairlead.dialects.neutral import Delta
 from fairlead.dialects.passing import HELD_LIMIT
 from fairlead.dialects.translate import Losses
 
@@ -62,6 +63,7 @@ class Translating:
     def _read(self, event: bytes, out: list[bytes]) -> None:
         try:
             if not event.isascii():
+                # What goes on as it came is not decoded by anyone.
                 event.decode()
             events = self._interpreter.read(event)
         except ValueError as problem:
@@ -73,10 +75,11 @@ class Translating:
         write = self._writer.write
         for event in events:
             kind = type(event)
-            if kind is neutral.Delta:
-                assert isinstance(event, neutral.Delta)
-                self.said += len(event.data) - 2
-                self.committed = self.committed or len(event.data) > 2
+            if isinstance(event, Delta):
+                size = len(event.data) - 2
+                if size > 0:
+                    self.said += size
+                    self.committed = True
                 if event.logprobs:
                     self._beside["answer_logprobs"] = None
             elif kind is neutral.Cite:

@@ -1,7 +1,8 @@
 """Which of a provider's keys is taken, where it has several.
 
 A key at its limit (429) rests until the provider wants it back, or ten seconds and twice as long each further time;
-one that is refused (401, 403) is not taken again as long as the process runs this configuration. Of those that are well the one
+one that is refused (401) is not taken again as long as the process runs this configuration; a 403 may be about one
+model, and says nothing of the key. Of those that are well the one
 with most left of its quota is taken. As long as one is well, what befalls another says nothing of the channel.
 
 Keys are told by their place and the beginning of their digest, never by themselves.
@@ -82,7 +83,7 @@ class Keys:
     def fell(self, endpoint: Endpoint, asked: Endpoint, status: int, retry_after: float | None) -> float | None:
         """An answer that may be the fault of the key it was asked with. Seconds until there is another, 0 for at once;
         None where no key would do better."""
-        if not asked.key or status not in (401, 403, 429):
+        if not asked.key or status not in (401, 429):
             return None
         now, key = self.now(), self._of(asked)
         if status == 429:

@@ -89,4 +89,8 @@ def _binary(text: str) -> bool:
         if ";" not in text[:comma]:
             return False
         text = text[comma + 1 :]
+    return _plain(text[:BINARY]) and _plain(text)
+
+
+def _plain(text: str) -> bool:
     return text.isascii() and not text.encode().translate(None, _BASE64)

@@ -28,15 +28,10 @@ DATA = "data:"
 BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SIGNS = {
     "\\": re.compile(r"\\(?:u[0-9a-fA-F]{4}|[nrt])"),
-    "%": re.compile(r"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*"),
+    "%": re.compile(r"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2}){0,63}"),
     "&": re.compile(r"&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?|[A-Za-z]{2,12}[0-9]{0,2};)"),
 }
 """The sign of each, and how it goes on. One pattern for all would look at every character; these look for their sign."""
-_USUAL = (
-    ("\\n", "\n"), ("\\t", "\n"), ("\\r", "\n"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&nbsp;", " "),
-    ("&#x27;", "'"), ("&#39;", "'"), ("%20", " "), ("%2F", "/"), ("%3A", ":"),
-)  # fmt: skip
-"""Undone at once, before the others: none of them ends in, or is a part of, another."""
 _GOES_ON = "0123456789 .-()"
 _LETTERS = dict.fromkeys(map(ord, "0123456789@"), "q")
 _SIGN = re.compile(";(?i:base64),")
@@ -109,12 +104,9 @@ def _near(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
 
 
 def _undone(text: str) -> str:
-    for covered, said in _USUAL:
-        if covered[0] in text:
-            text = text.replace(covered, said)
     if "\\" in text:
-        text = _SIGNS["\\"].sub(_escaped, text)
-    if "%" in text:
+        text = _SIGNS["\\"].sub(_escaped, text.replace("\\n", "\n"))
+    if _SIGNS["%"].search(text):
         text = unquote(text)
     return _SIGNS["&"].sub(_entity, text) if "&" in text else text
 

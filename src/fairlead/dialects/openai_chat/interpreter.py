@@ -136,9 +136,6 @@ class ChatInterpreter:
     def read(self, event: bytes) -> list[neutral.Event]:
         if self._ended:
             return []
-        if not event.isascii():
-            # What goes on as it came is not decoded by anyone here.
-            event.decode()
         try:
             chunk = _CHUNK.decode(event[6:]) if event.startswith(b"data: {") else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -175,7 +172,7 @@ class ChatInterpreter:
 
     def _chunk(self, chunk: _Chunk, out: list[neutral.Event]) -> None:
         choices = chunk.choices
-        if given(chunk.error):
+        if chunk.error is not UNSET and given(chunk.error):
             if self._reason is None:
                 out.append(neutral.Broken(*messages.error_words(chunk.error)))
                 return
@@ -202,11 +199,13 @@ class ChatInterpreter:
             out.append(neutral.Used(usage))
 
     def _delta(self, delta: _Delta, out: list[neutral.Event]) -> None:
-        thought = b"" if delta.reasoning_content is UNSET else bytes(delta.reasoning_content)
-        if delta.reasoning is not UNSET and thought in NOTHING:
-            thought = bytes(delta.reasoning)
-        if thought and thought not in NOTHING:
-            self._say("thinking", thought, out)
+        thought = b""
+        if delta.reasoning_content is not UNSET or delta.reasoning is not UNSET:
+            thought = b"" if delta.reasoning_content is UNSET else bytes(delta.reasoning_content)
+            if delta.reasoning is not UNSET and thought in NOTHING:
+                thought = bytes(delta.reasoning)
+            if thought not in NOTHING:
+                self._say("thinking", thought, out)
         if delta.reasoning_details is not UNSET:
             self._details(messages.details(delta.reasoning_details), thought in NOTHING, out)
         if delta.content is not UNSET:
