@@ -364,3 +364,17 @@ async def test_a_connection_nobody_uses_is_closed_after_a_while(monkeypatch: pyt
         assert len(one.http.pools["one"].open) == 1
         await soon(lambda: not one.upstream.connections)
         assert not one.http.pools["one"].open
+
+
+async def test_a_head_that_comes_just_before_the_sweep_lets_content_begin_late() -> None:  # FAULTS 3
+    async with sending() as one:
+        one.upstream.push("one", Play([STREAM_HEAD, HANG]))
+        reply = await one.send()
+        pool = one.http.pools["one"]
+        sent = pool.now()
+        pool.sweep(sent + 4, 0.0)
+        reply.await_content(True)
+        pool.sweep(sent + 5.5, 0.0)
+        with pytest.raises(UpstreamBroken) as broken:
+            await asyncio.wait_for(reply.read(), 2)
+        assert broken.value.reason == "first_byte_timeout"

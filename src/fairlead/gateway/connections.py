@@ -46,6 +46,7 @@ class HttpReply:
     """A provider's answer while it arrives."""
 
     __slots__ = (
+        "_begins_by",
         "_connection",
         "_error",
         "_loop",
@@ -76,7 +77,7 @@ class HttpReply:
         """Not one byte has come."""
         self.heard = False
         """Something of it has come since the sweep last looked."""
-        self.expires = expires
+        self.expires = self._begins_by = expires
         self._connection: Connection | None = connection
         self._loop = connection.pool.loop
         self._pieces: list[bytes] = []
@@ -121,6 +122,8 @@ class HttpReply:
             connection.drop()
 
     def await_content(self, awaited: bool) -> None:
+        if awaited and not self.awaited:  # the sweep may have seen the head before whoever waits for content
+            self.expires = min(self.expires, self._begins_by)
         self.awaited = awaited
 
     def let_go(self) -> None:
