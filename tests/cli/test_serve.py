@@ -84,7 +84,9 @@ def test_a_server_under_nohup_ends_with_its_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keys", [(), ("--config", "f.yaml")], ids=["own key", "file"])
 def test_a_server_that_cannot_listen_leaves_a_state_directory_behind(keys: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "f.yaml").write_text("providers: {p: {kind: simulated}}\nmodels: {m: {channels: [{provider: p, model: sim-small}]}}\n")
+    (tmp_path / "f.yaml").write_text(
+        "providers: {p: {kind: simulated}}\nmodels: {m: {channels: [{provider: p, model: sim-small}]}}\n"
+    )
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run("serve", *keys, "--port", port, "--state-dir", "st", cwd=tmp_path)

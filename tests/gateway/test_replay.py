@@ -148,9 +148,7 @@ FORCES = (
 def test_a_decision_made_again_differs(asked: Call, force: Policy, version: int) -> None:  # M3.6
     models = [model(f"m{n}", 0.5 + n, 0.5 + n / 10, qualities={"chat": 0.9 - n / 7}) for n in range(5)]
     evidence = {"m1|chat": (3.0, 4.0), "m3|math": (0.0, 33.0)}
-    snapshot = world(
-        *models, version=version, latency_ms={"m1@main": 333}, health={"m2@main": 0.55}, evidence=evidence
-    )
+    snapshot = world(*models, version=version, latency_ms={"m1@main": 333}, health={"m2@main": 0.55}, evidence=evidence)
     kept, contents, plan = asyncio.run(stored(asked, force, snapshot))
     again = replay(kept, contents)
     assert again.same

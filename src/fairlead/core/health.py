@@ -113,7 +113,8 @@ class Breakers:
         two probes has passed, and then evenly spread."""
         known, every = self._circuits, self.settings.probe_every
         self._circuits = {
-            channel: known.get(channel) or Circuit(channel, now + every * (1 + self._random.random())) for channel in channels
+            channel: known.get(channel) or Circuit(channel, now + every * (1 + self._random.random()))
+            for channel in channels
         }
         self._opened = {channel: one for channel, one in self._circuits.items() if not one.closed}
 

@@ -111,7 +111,15 @@ def test_translations_and_the_same_third_of_all_phrases_are_held_out_together() 
         ("own/phrases-en.2", "own/phrases-zh-wide.2"),
     ):
         assert scores.family(one) == scores.family(other)
-    apart = ("own/en_office", "own/en_asks", "own/logs_en", "own/phrases-en.1", "own/phrases-en.2", "own/de", "belle_eval")
+    apart = (
+        "own/en_office",
+        "own/en_asks",
+        "own/logs_en",
+        "own/phrases-en.1",
+        "own/phrases-en.2",
+        "own/de",
+        "belle_eval",
+    )
     assert len({scores.family(source) for source in apart}) == len(apart)
 
 
