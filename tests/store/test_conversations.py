@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,6 +39,22 @@ async def test_a_conversation_is_its_tenants_alone(tmp_path: Path, kept_in_memor
         assert not await store.forget("others", "resp_1")
         assert await store.forget("acme", "resp_1")
         assert await store.find("acme", "resp_1") is None
+
+
+async def test_who_leaves_with_the_answer_takes_the_conversation_along(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        free = threading.Event()
+        store._shelf._thread.submit(free.wait, 10)  # the disk is busy
+        keeping = asyncio.create_task(store.keep(ACME, "resp_1", ONE))
+        await asyncio.sleep(0)
+        keeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await keeping
+        assert await store.find("acme", "resp_1") == ONE
+        free.set()
+        await store._shelf.find("acme", "something else")
+        assert store._shelf._written == {}
+        assert await store.find("acme", "resp_1") == ONE
 
 
 async def test_a_conversation_outlives_the_process_but_not_a_day(

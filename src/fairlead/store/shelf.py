@@ -62,15 +62,26 @@ class Shelf:
             self._connection = None
 
     async def _put(self, tenant: str, name: str, content: bytes) -> None:
+        """A caller that leaves meanwhile has had its answer: what belongs to it is written all the same."""
         self._written[(tenant, name)] = content
-        try:
-            await self._on_thread(lambda: self._write(tenant, name, content))
-        finally:
-            self._written.pop((tenant, name), None)
+        writing = self._begin(lambda: self._write(tenant, name, content))
+        writing.add_done_callback(lambda done: self._was_written(tenant, name, done))
+        await self._done(asyncio.shield(writing))
+
+    def _was_written(self, tenant: str, name: str, done: asyncio.Future[None]) -> None:
+        self._written.pop((tenant, name), None)
+        if not done.cancelled():
+            done.exception()  # told to whoever waits; where nobody does any more, to nobody
+
+    def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await self._done(self._begin(work))
+
+    async def _done(self, work: asyncio.Future[T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await work
         except (sqlite3.Error, OSError) as error:
             raise StateError(f"{self._table} cannot be kept in {self._path}: {error}") from error
 
