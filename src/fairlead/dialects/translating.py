@@ -52,8 +52,7 @@ class Translating:
             self._write(self._interpreter.end(), out)
             if self.done and not self.ended:
                 self.ended = True
-                out.append(self._lost())
-                out.append(self._writer.write(neutral.End()))
+                out.append(self._ending())
         return self._given(b"".join(out))
 
     @property
@@ -97,20 +96,22 @@ class Translating:
                 if not self.done:
                     return
                 self.ended = True
-                out.append(self._lost())
+                out.append(self._ending())
+                continue
             elif isinstance(event, (neutral.Open, neutral.Sign)):
                 self.committed = self.committed or isinstance(event, neutral.Sign) or event.kind == "tool"
             out.append(write(event))
 
-    def _lost(self) -> bytes:
-        """A comment of the stream: its header had left before any of this was known."""
-        if not self._comments:
-            return b""
+    def _ending(self) -> bytes:
+        """The stream's end, and what of it was lost: its header had left before any of this was known. A comment says it,
+        or where comments are taken for something else the end itself."""
         losses = Losses("")
         untold = self._writer.untold
         losses.answered((*self._interpreter.unread, *(rule for rule in self._beside if rule in untold)))
         told = losses.header().strip()
-        return b": %b\n\n" % told.encode() if told else b""
+        if told and self._comments:
+            return b": %b\n\n%b" % (told.encode(), self._writer.write(neutral.End()))
+        return self._writer.write(neutral.End(told.partition(": ")[2]))
 
     def _given(self, written: bytes) -> bytes:
         if self.committed:
