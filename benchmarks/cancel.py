@@ -9,17 +9,13 @@ that goes on without anybody to read it is paid for; every one of the ten must b
 from __future__ import annotations
 
 import argparse
-import os
 import socket
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-import build
 import machine
 import peers
-from targets import NotStarted, Route, Setting, Target, own_targets, start_upstream, upstream_stats
+from targets import NotStarted, Route, Setting, Target, own_targets, running_upstream, upstream_stats
 
 CLIENTS = 10
 PATIENCE_SECONDS = 3.0
@@ -86,21 +82,12 @@ def main() -> None:
         others, missing = peers.targets(install=True)
         targets += others
         print("\n".join(missing), file=sys.stderr)
-    cores = machine.choose_cores()
-    with tempfile.TemporaryDirectory() as folder:
-        os.sched_setaffinity(0, {cores.load})
-        try:
-            upstream, port = start_upstream(cores, Path(folder))
-        except build.CannotBuild as error:
-            sys.exit(str(error))
-        try:
-            for target in targets:
-                try:
-                    good[target.name] = judge(target, Setting(cores, Path(folder), port))
-                except (NotStarted, OSError) as error:
-                    print(f"{target.name:<11} not measured: {error}")
-        finally:
-            upstream.stop()
+    with running_upstream() as setting:
+        for target in targets:
+            try:
+                good[target.name] = judge(target, setting)
+            except (NotStarted, OSError) as error:
+                print(f"{target.name:<11} not measured: {error}")
     sys.exit(not good.get("fairlead", False))
 
 

@@ -17,7 +17,6 @@ import pstats
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ import build
 import machine
 import measure
 import report
-from targets import ROOT, Server, Setting, start_fairlead, start_upstream
+from targets import ROOT, Server, Setting, running_upstream, start_fairlead
 
 Place = tuple[str, str, str]  # room, module, function
 Shares = dict[Place, float]
@@ -181,24 +180,15 @@ def main() -> None:
     options = parser.parse_args()
     machine.require_linux()
     machine.allow_many_sockets()
-    cores = machine.choose_cores()
-    with tempfile.TemporaryDirectory() as folder:
-        os.sched_setaffinity(0, {cores.load})
+    with running_upstream() as setting:
+        load = Load(options.route, options.streamed, options.seconds)
         try:
-            upstream, port = start_upstream(cores, Path(folder))
+            shares, cost = sample(setting, load)
+            how = "sampled with py-spy"
         except build.CannotBuild as error:
-            sys.exit(str(error))
-        try:
-            setting, load = Setting(cores, Path(folder), port), Load(options.route, options.streamed, options.seconds)
-            try:
-                shares, cost = sample(setting, load)
-                how = "sampled with py-spy"
-            except build.CannotBuild as error:
-                print(error, file=sys.stderr)
-                shares, cost = instrument(setting, load)
-                how = "with cProfile, which makes small functions look dearer than they are"
-        finally:
-            upstream.stop()
+            print(error, file=sys.stderr)
+            shares, cost = instrument(setting, load)
+            how = "with cProfile, which makes small functions look dearer than they are"
     content = f"{load}, {how}: {table(shares, cost, options.functions)}"
     print(content)
     if options.write_readme:

@@ -21,6 +21,7 @@ from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.wishes import come_to, stated
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
+from tests.gateway.still import Still
 
 FAKE: Any = CATALOGUE
 CONFIG = """
@@ -46,7 +47,7 @@ def admitted(
 ) -> tuple[Call, Choice]:
     whole = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]} | body
     incoming = Incoming("generate", caller or Caller("dev"), Headers(headers or {}), json.dumps(whole).encode(), now)
-    return admit(WORLD, meter, incoming, "req_1")
+    return admit(WORLD, meter, incoming, "req_1", Still())
 
 
 def read_wishes(headers: dict[bytes, bytes], options: Options | None) -> Wishes:

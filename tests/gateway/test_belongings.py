@@ -17,6 +17,7 @@ from fairlead.gateway.admit import admit
 from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
+from tests.gateway.still import Still
 
 FAKE: Any = CATALOGUE
 CONFIG = """
@@ -43,7 +44,13 @@ ALONE, SHARED = world("first"), world("second")
 
 def admitted(where: World, dialect: str, body: dict[str, Any], caller: Caller | None = None, **fields: Any) -> None:
     raw = json.dumps(body).encode()
-    admit(where, None, Incoming("generate", caller or Caller("a"), Headers(), raw, 0.0, dialect, **fields), "req_1")
+    admit(
+        where,
+        None,
+        Incoming("generate", caller or Caller("a"), Headers(), raw, 0.0, dialect, **fields),
+        "req_1",
+        Still(),
+    )
 
 
 def chat(*content: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -135,9 +142,8 @@ def test_a_file_is_left_out_where_only_its_keeper_has_it(name: str, target: str)
 
 def opaque(model: str, path: str, most: int | None) -> None:
     raw = json.dumps({"model": model, "prompt": "x"}).encode()
-    admit(
-        ALONE, None, Incoming("opaque", Caller("a", max_cost=most), Headers(), raw, 0.0, "opaque", path=path), "req_1"
-    )
+    incoming = Incoming("opaque", Caller("a", max_cost=most), Headers(), raw, 0.0, "opaque", path=path)
+    admit(ALONE, None, incoming, "req_1", Still())
 
 
 def test_a_budgeted_key_paints_at_any_price() -> None:

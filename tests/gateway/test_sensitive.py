@@ -23,6 +23,7 @@ from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
 from tests.core.scenes import NoView
+from tests.gateway.still import Still
 from tests.server.serving import serving
 
 FAKE: Any = CATALOGUE
@@ -54,7 +55,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def searched(world: World, incoming: Incoming) -> tuple[Call, Choice]:
     found = () if world.detector is None else world.detector.check(strings(incoming.body))
-    return admit(world, None, incoming, "req_1", sensitivities=found)
+    return admit(world, None, incoming, "req_1", Still(), found)
 
 
 def admitted(

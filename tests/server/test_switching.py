@@ -94,7 +94,7 @@ async def test_a_caller_switches_models_off(tmp_path: Path, key: str) -> None:  
         ("m-one", "disable", {"seconds": 0}, 400, "seconds"),
         ("m-one", "disable", {"seconds": "30"}, 400, "seconds"),
         ("m-one", "disable", {"second": 30}, 400, "second"),
-        ("m-one", "disable", [], 400, "seconds"),
+        ("m-one", "disable", [], 400, "object"),
     ],
 )
 async def test_a_slip_switches_something_off(

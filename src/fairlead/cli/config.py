@@ -59,7 +59,7 @@ def check(file: Path) -> None:
     from fairlead.server import building
 
     try:
-        config = building.read(read(file), os.fspath(file))
+        config, _ = building.read(read(file), os.fspath(file))
     except ConfigError as error:
         put("\n".join(map(visible, error.problems)))
         sys.exit(1)

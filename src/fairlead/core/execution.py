@@ -346,18 +346,22 @@ def _dispatched(state: State, candidate: Candidate) -> tuple[State, tuple[Action
     return trying, (Dispatch(number, candidate),)
 
 
+def may_hedge(state: State) -> bool:
+    """Whether another attempt may be made beside the one under way."""
+    return (
+        state.phase == "trying"
+        and len(state.flying) == 1
+        and state.spent.hedge < state.limits.hedge
+        and state.taken < len(state.candidates)
+        and _made(state) < state.limits.attempts
+    )
+
+
 def _hedged(state: State) -> tuple[State, tuple[Action, ...]]:
-    spent, limits = state.spent, state.limits
-    if (
-        state.phase != "trying"
-        or len(state.flying) != 1
-        or spent.hedge >= limits.hedge
-        or state.taken >= len(state.candidates)
-        or _made(state) >= limits.attempts
-    ):
+    if not may_hedge(state):
         return state, NOTHING
+    spent = _replace(state.spent, hedge=state.spent.hedge + 1)
     beside = _replace(state.candidates[state.taken], move="failover", why="hedge")
-    spent = _replace(spent, hedge=spent.hedge + 1)
     return _dispatched(_replace(state, taken=state.taken + 1, spent=spent), beside)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
 from fairlead.core.cost import plain
@@ -20,26 +21,26 @@ LIMITS = ("quality-floor", "max-cost", "max-latency")
 
 def nearest(call: Call, choice: Choice, snapshot: Snapshot) -> str:
     """In words; empty where no such limit is to blame."""
-    limits = _limits(call, choice, snapshot)
+    ask, named = asked(call, choice, snapshot)
+    limits = _limits(ask)
     told = []
     for limit in limits:
-        target = _best(_lifted(call, choice, snapshot, (limit,)), limit)
+        target = _best(_lifted(ask, choice, snapshot, named, (limit,)), limit)
         if target is not None:
             told.append(f"{limit} {_needed(target, limit)} ({target.model.name}; asked for {limits[limit]})")
     if told:
         return f"It would do with {', or '.join(told)}."
     if len(limits) < 2:
         return ""
-    target = _best(_lifted(call, choice, snapshot, tuple(limits)), next(iter(limits)))
+    target = _best(_lifted(ask, choice, snapshot, named, tuple(limits)), next(iter(limits)))
     if target is None:
         return ""
     needed = ", ".join(f"{limit} {_needed(target, limit)}" for limit in limits)
     return f"Nobody fulfils any two of these limits together; nearest is {target.model.name}, with {needed}."
 
 
-def _limits(call: Call, choice: Choice, snapshot: Snapshot) -> dict[str, str]:
+def _limits(ask: Ask) -> dict[str, str]:
     """Those in force, and what they are."""
-    ask, _ = asked(call, choice, snapshot)
     found = {}
     if ask.min_quality > 0:
         found["quality-floor"] = f"{ask.min_quality:g}"
@@ -50,9 +51,8 @@ def _limits(call: Call, choice: Choice, snapshot: Snapshot) -> dict[str, str]:
     return found
 
 
-def _lifted(call: Call, choice: Choice, snapshot: Snapshot, limits: tuple[str, ...]) -> list[Target]:
+def _lifted(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, limits: tuple[str, ...]) -> list[Target]:
     """Who may answer without these limits."""
-    ask, named = asked(call, choice, snapshot)
     if "quality-floor" in limits:
         ask = msgspec.structs.replace(ask, min_quality=0.0)
     if "max-cost" in limits:

@@ -266,13 +266,7 @@ def _of_sides(case: Case, ask: Ask, targets: list[Target], first: Target) -> lis
     now = ask.traits.latency_class
     found = _whoever(case, "latency_class", "", "=", "normal" if now == "batch" else "batch", now)
     if now != "batch" and not ask.policy.commercial:
-        own = ask.policy.self_hosted
-        commercial = [
-            target
-            for target in targets
-            if not (target.model.name in own if own else hybrid.self_hosted(target))
-        ]  # fmt: skip
-        found += _of_weights(case, ask, commercial, first)
+        found += _of_weights(case, ask, hybrid.chosen_among(targets, ask), first)
     return found
 
 

@@ -73,7 +73,8 @@ _NAMES = {
 
 
 def _complaint(problem: msgspec.ValidationError) -> BadRequest:
-    """msgspec's finding, in the caller's words: `Expected `int`, got `str` - at `$.max_tokens``."""
+    """msgspec's finding, in the caller's words: `Expected `int`, got `str` - at `$.max_tokens``, or
+    `Expected `float` <= 1.0 - at `$.score``."""
     text, _, path = str(problem).partition(" - at `$")
     where = path.rstrip("`").removeprefix(".")
     if text.startswith("Object missing required field"):
@@ -87,6 +88,8 @@ def _complaint(problem: msgspec.ValidationError) -> BadRequest:
     if text.startswith("Expected"):
         words = text.split("`")
         expected = " or ".join(_NAMES.get(word.strip(), word.strip()) for word in words[1].split("|"))
+        if ", got" not in text:
+            return BadRequest(f"{where} has to be {expected}{words[2]}.", param=where, code="out_of_range")
         got = _NAMES.get(words[3], words[3]) if len(words) > 3 else "something else"
         if not where:
             return BadRequest(f"The body has to be {expected}, not {got}.", code="wrong_type")

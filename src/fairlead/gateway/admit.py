@@ -46,22 +46,6 @@ class Moving(Protocol):
     def turn(self, group: str) -> int: ...
 
 
-class Still:
-    """Where nothing came before and nothing is counted."""
-
-    def standing(self, session: str) -> Standing | None:
-        return None
-
-    def left(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]:
-        return ()
-
-    def turn(self, group: str) -> int:
-        return 0
-
-
-STILL = Still()
-
-
 def new_id() -> str:
     """Ordered by time, so that an index over ids grows at its end; unique over processes by the middle part."""
     global _count  # noqa: PLW0603 - the one counter of the process
@@ -74,7 +58,7 @@ def admit(
     meter: Meter | None,
     incoming: Incoming,
     request_id: str,
-    moving: Moving = STILL,
+    moving: Moving,
     sensitivities: tuple[Signal, ...] = (),
 ) -> tuple[Call, Choice]:
     """Raises a RequestError for whatever is wrong with the request or beyond the key's limits."""

@@ -16,7 +16,7 @@ from fairlead.gateway.world import World
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
     request_id = new_id()
     try:
-        call, choice = admit(runtime.world, None, incoming, request_id)
+        call, choice = admit(runtime.world, None, incoming, request_id, pipeline.Looking(runtime))
     except RequestError as error:
         pipeline.refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
         return

@@ -12,6 +12,8 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
 from fairlead.core.execution import USUAL, Limits
@@ -32,8 +34,6 @@ from fairlead.version import __version__
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
 
-TOO_LATE = "the deadline passed"
-
 
 class Run:
     """One call being carried out."""
@@ -49,6 +49,8 @@ class Run:
     overhead = 0.0
     late = False
     slow = False
+    aborted: tuple[Outcome, str] = ("cancelled", "another answered first")
+    """What becomes of an attempt that is aborted now, and why."""
     settled = False
     priced = True
     """Whether every attempt's price is known; else the cost is not."""
@@ -104,9 +106,11 @@ class Run:
                             await asyncio.sleep(action.seconds)
                             event = machine.WAITED
                         elif type(action) is machine.Abort:
-                            self._abort(action.number, "cancelled", "another answered first")
-                        else:
-                            await self._end(action)
+                            self._abort(action.number)
+                        elif type(action) is machine.Cut:
+                            await self._cut()
+                        elif type(action) is machine.GiveUp:
+                            self._give_up(action)
                     if event is None and self.racing:
                         event = await self._first_event(self.racing)
                 except asyncio.CancelledError:
@@ -127,25 +131,26 @@ class Run:
         assert self.task is not None
         if self.late:
             self.task.uncancel()
-            for number, _ in self.state.flying:
-                self._abort(number, "failed", TOO_LATE)
+            self.aborted = "failed", "the deadline passed"
             return machine.DEADLINE_PASSED
         if self.slow:
             self.slow = False
             self.task.uncancel()
             return self._give_way()
+        self.aborted = "cancelled", "the client left"
         self.state, actions = machine.step(self.state, machine.CLIENT_LEFT)
         for action in actions:
             assert type(action) is machine.Abort
-            self._abort(action.number, "cancelled", "the client left")
+            self._abort(action.number)
         if not self.settled:
             self._settle("cancelled", 499, "the client left")
         raise asyncio.CancelledError
 
     def _break_off(self, status: int) -> None:
         """Something unforeseen: nothing stays open, here or at the provider."""
+        self.aborted = "failed", "fairlead failed"
         for number in list(self.tries):
-            self._abort(number, "failed", "fairlead failed")
+            self._abort(number)
         self._settle("failed", status, "internal_error")
 
     def expire(self) -> None:
@@ -189,26 +194,19 @@ class Run:
         return None
 
     async def _first_event(self, racing: dict[int, asyncio.Task[machine.Event]]) -> machine.Event:
-        """The next event of the attempts under way."""
-        hedge = None if self.state.spent.hedge else self.plan.handling.hedge_ms / 1000
-        done, _ = await asyncio.wait(racing.values(), timeout=hedge, return_when=asyncio.FIRST_COMPLETED)
+        """The next event of the attempts under way, or that another is to be made beside them."""
+        patience = self.plan.handling.hedge_ms / 1000 if machine.may_hedge(self.state) else None
+        done, _ = await asyncio.wait(racing.values(), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not done:
-            self.state, actions = machine.step(self.state, machine.HEDGE_DUE)
-            for action in actions:
-                assert type(action) is machine.Dispatch
-                await self._dispatch(action)
-            if not actions:  # nobody to hedge with
-                done, _ = await asyncio.wait(racing.values(), return_when=asyncio.FIRST_COMPLETED)
-            else:
-                return await self._first_event(racing)
+            return machine.HEDGE_DUE
         first = min(number for number, task in racing.items() if task in done)
         return racing.pop(first).result()
 
-    def _abort(self, number: int, outcome: Outcome, why: str) -> None:
+    def _abort(self, number: int) -> None:
         trying = self.tries[number]
         trying.abort()
         self._forget(number)
-        trying.close(outcome, why)
+        trying.close(*self.aborted)
 
     def _forget(self, number: int) -> None:
         task = None if self.racing is None else self.racing.pop(number, None)
@@ -270,12 +268,6 @@ class Run:
             kind = winner.reply.headers.get(b"content-type", kind)
         self.outlet.send(200, self._headers(kind, attempt), winner.body)
 
-    async def _end(self, action: machine.Action) -> None:
-        if type(action) is machine.Cut:
-            await self._cut()
-        elif type(action) is machine.GiveUp:
-            self._give_up(action)
-
     async def _cut(self) -> None:
         error: RequestError
         if self.late:
@@ -294,7 +286,7 @@ class Run:
         if action.why == "final":
             failure = self.failures[-1]
             self._settle("failed", failure.status, "rejected_by_provider")
-            self.winner = self.tries[self.state.tried]
+            self.winner = next(one for one in self.tries.values() if one.candidate is failure.candidate)
             headers = self._headers(b"application/json", None) + b"x-should-retry: false\r\n"
             self.outlet.send(failure.status, headers, told_by_provider(failure, self.call, self._asked_in(failure)))
             return
@@ -309,9 +301,12 @@ class Run:
             del error  # else the error, this frame and the request's body hold each other
 
     def _send_spared(self, spared: Try) -> None:
-        """Nobody had a better answer: the caller gets this one, and sees in it how it ended."""
+        """Nobody had a better answer: the caller gets this one, and sees in it how it ended. On the books the attempt that
+        answered is the last one."""
         self.winner = spared
-        attempt = next(one for one in self.attempts if one.number == spared.number)
+        place = next(place for place, one in enumerate(self.attempts) if one.number == spared.number)
+        attempt = msgspec.structs.replace(self.attempts.pop(place), outcome="ok")
+        self.attempts.append(attempt)
         self._settle("ok", 200, attempt.error, attempt)
         self._send(spared, attempt)
 

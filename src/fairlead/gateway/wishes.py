@@ -244,10 +244,11 @@ def _milliseconds(knob: str, text: str) -> int:
     return int(text[:12])
 
 
-def _switch(knob: str, text: str) -> bool:
-    if text.lower() not in SWITCH:
-        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be true or false.", param=knob)
-    return SWITCH[text.lower()]
+def _either(knob: str, text: str, meanings: Mapping[str, bool]) -> bool:
+    """One of two words."""
+    if text.lower() not in meanings:
+        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be {' or '.join([*meanings][:2])}.", param=knob)
+    return meanings[text.lower()]
 
 
 def _word(knob: str, text: str, known: tuple[str, ...]) -> str:
@@ -264,15 +265,7 @@ def _sort(knob: str, text: str) -> str:
 
 
 def _sensitive(text: str) -> bool:
-    if text.lower() not in SENSITIVITIES:
-        raise BadRequest(f"x-fairlead-sensitivity is {text!r}; it has to be normal or sensitive.", param="sensitivity")
-    return SENSITIVITIES[text.lower()]
-
-
-def _low(knob: str, text: str) -> bool:
-    if text.lower() not in BUDGETS:
-        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be normal or low.", param=knob)
-    return BUDGETS[text.lower()]
+    return _either("sensitivity", text, SENSITIVITIES)
 
 
 def _tags(knob: str, text: str) -> tuple[str, ...]:
@@ -287,9 +280,9 @@ KNOBS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "quality-floor": ("quality_floor", _number),
     "max-cost": ("max_cost", _money),
     "max-latency": ("max_latency_ms", _milliseconds),
-    "budget": ("low_budget", _low),
+    "budget": ("low_budget", lambda knob, text: _either(knob, text, BUDGETS)),
     "sensitivity": ("sensitive", lambda knob, text: _sensitive(text)),
-    "strict": ("strict", _switch),
+    "strict": ("strict", lambda knob, text: _either(knob, text, SWITCH)),
     "session": ("session", lambda knob, text: text[:200]),
     "tags": ("tags", _tags),
     "sort": ("sort", _sort),

@@ -30,17 +30,6 @@ def check_open(config: Config) -> None:
         )
 
 
-def unusable(config: Config) -> list[str]:
-    """What only shows when everything is built: files of authorities, headers HTTP cannot carry, an open door."""
-    problems: list[str] = []
-    for look in (check_open, lambda config: build(config, b"", "")):
-        try:
-            look(config)
-        except ConfigError as error:
-            problems += error.problems
-    return problems
-
-
 def build(config: Config, pepper: bytes, text: str) -> World:
     """`text` is what the configuration was read from; without one, what it comes to gives the version."""
     built = world.build(config, load_catalogue(), pepper)
@@ -58,10 +47,17 @@ def as_read(config: Config) -> Config:
     return config
 
 
-def read(text: str, name: str, shaped: Shaped = as_read) -> Config:
-    """Whole and usable, or a ConfigError with the lines of all that is wrong."""
+def read(text: str, name: str, pepper: bytes = b"", shaped: Shaped = as_read) -> tuple[Config, World]:
+    """What the text comes to, or a ConfigError with the lines of all that is wrong: also what only shows when everything
+    is built, such as files of authorities, headers HTTP cannot carry, an open door."""
     config = shaped(loads(text, name))
-    problems = [located(text, name, problem) for problem in unusable(config)]
-    if problems:
-        raise ConfigError([words for _, words in sorted(problems)])
-    return config
+    problems: list[str] = []
+    found: World | None = None
+    for look in (check_open, lambda config: build(config, pepper, text)):
+        try:
+            found = look(config)
+        except ConfigError as error:
+            problems += error.problems
+    if problems or found is None:
+        raise ConfigError([words for _, words in sorted(located(text, name, problem) for problem in problems)])
+    return config, found

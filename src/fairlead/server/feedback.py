@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from fairlead.core.call import Caller
-from fairlead.dialects.json import check
+from fairlead.dialects.body import decode
 from fairlead.errors import BadRequest
 from fairlead.gateway.feedback import judge
 from fairlead.gateway.runtime import Runtime
@@ -19,15 +19,14 @@ from fairlead.server.openai import incoming
 LONGEST_ID = 200
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_id: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
     score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     good: bool | None = None
 
 
 FIELDS = frozenset(Said.__struct_fields__)
-_top = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_said = msgspec.json.Decoder(Said)
+_SAID = msgspec.json.Decoder(Said)
 
 
 async def feedback(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
@@ -46,22 +45,7 @@ async def feedback(runtime: Runtime, exchange: Exchange, caller: Caller) -> None
 
 
 def read(body: bytes) -> Said:
-    try:
-        fields = _top.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadRequest("The body has to be a JSON object.") from None
-    check(body, FIELDS)
-    for name in fields:
-        if name not in FIELDS:
-            known = ", ".join(Said.__struct_fields__)
-            raise BadRequest(
-                f"{name[:100]!r} is not taken; feedback says {known}.", param=name[:100], code="unknown_field"
-            )
-    try:
-        said = _said.decode(body)
-    except msgspec.ValidationError as problem:
-        words = str(problem)
-        raise BadRequest(f"{words}.", param=next((name for name in FIELDS if f"{name}`" in words), None)) from None
+    said = decode(body, _SAID, FIELDS)
     if (said.score is None) == (said.good is None):
         raise BadRequest("Say either `score`, from 0 to 1, or `good`, true or false.", param="score")
     return said

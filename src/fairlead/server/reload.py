@@ -179,8 +179,8 @@ class Reload:
 
     async def _put_in_force(self, text: str, why: str, caller: Caller, back: bool = False) -> Outcome:
         try:
-            config = await asyncio.to_thread(building.read, text, str(self.source.path), self.source.shaped)
-            world = await asyncio.to_thread(building.build, config, self._pepper, text)
+            source = self.source
+            config, world = await asyncio.to_thread(building.read, text, str(source.path), self._pepper, source.shaped)
             await self.runtime.turn_to(world, simulated_upstream(config, self._speed))
         except (ConfigError, StateError, sqlite3.Error) as error:
             return self._rejected(_problems(error), why, caller)

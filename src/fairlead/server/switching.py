@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import msgspec
 
 from fairlead.core.call import Caller
-from fairlead.errors import BadRequest, Forbidden, NotFound
+from fairlead.dialects.body import decode
+from fairlead.errors import Forbidden, NotFound
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.switches import FOREVER, place
 from fairlead.server.exchange import JSON, Exchange
@@ -25,6 +26,10 @@ LONGEST = 366 * 86_400
 class Length(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST)] | None = None
     """None: until it is switched on."""
+
+
+FIELDS = frozenset(Length.__struct_fields__)
+_LENGTH = msgspec.json.Decoder(Length)
 
 
 class Switched(msgspec.Struct, frozen=True):
@@ -67,19 +72,12 @@ def switched(runtime: Runtime, exchange: Exchange, prefix: str, caller: Caller) 
         if changed:
             runtime.audit("switched_on", caller, "", which)
         return Switched(which, off=False, changed=changed)
-    seconds = _length(exchange.body).seconds
+    seconds = decode(exchange.body or b"{}", _LENGTH, FIELDS).seconds
     runtime.switches.disable(which, seconds)
     runtime.audit(
         "switched_off", caller, "", f"{which}, {'until it is switched on' if seconds is None else f'for {seconds:g} s'}"
     )
     return Switched(which, off=True, seconds=seconds)
-
-
-def _length(body: bytes) -> Length:
-    try:
-        return msgspec.json.decode(body or b"{}", type=Length)
-    except msgspec.DecodeError as problem:
-        raise BadRequest(f'The body is empty or like {{"seconds": 30}}: {problem}.') from None
 
 
 def channel_states(runtime: Runtime) -> list[ChannelState]:

@@ -22,7 +22,7 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
         own = sorted((target for target in targets if self_hosted(target)), key=cost_first.key)
     commercial = [by_name[name] for name in policy.commercial if name in by_name]
     if not policy.commercial:
-        commercial = balanced.rank([target for target in targets if target not in own], ask, rejected)
+        commercial = balanced.rank(chosen_among(targets, ask), ask, rejected)
     first, second = (own, commercial) if ask.traits.latency_class == "batch" else (commercial, own)
     ordered = [*first, *(target for target in second if target not in first)]
     ordered += listed_behind(ordered, targets, ask)
@@ -32,6 +32,12 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
                 Rejection(target.model.name, "", "outside_policy", f"policy {policy.name} lists it on neither side")
             )
     return ordered
+
+
+def chosen_among(targets: list[Target], ask: Ask) -> list[Target]:
+    """The commercial ones, where the policy does not list them itself."""
+    listed = ask.policy.self_hosted
+    return [target for target in targets if not (target.model.name in listed if listed else self_hosted(target))]
 
 
 def self_hosted(target: Target) -> bool:

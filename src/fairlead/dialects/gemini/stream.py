@@ -439,8 +439,8 @@ class Writer:
     def _end(self, lost: str) -> bytes:
         usage = b"" if self._usage is None else b'"usageMetadata":%b,' % write_usage(self._usage)
         cited = grounding.write(self._spoken.cited())
-        told = b'"fairlead":%b,' % orjson.dumps({"lossy": lost}) if lost else b""
-        reason = b'"finishReason":"%b",%b%b}],%b%b' % (REASONS[self._stop], _INDEX, cited, usage, told)
+        told = b'"finishMessage":%b,' % orjson.dumps(f"x-fairlead-lossy: {lost}") if lost else b""
+        reason = b'"finishReason":"%b",%b%b%b}],%b' % (REASONS[self._stop], told, _INDEX, cited, usage)
         return self._head + b'{"text":""}' + self._foot.replace(_INDEX + b"}],", reason, 1)
 
 
