@@ -259,6 +259,7 @@ class Key(Section):
     name: Name = Field(description="How reports and logs call it.")
     key: RequiredSecret = Field(description="What the client sends as its API key.")
     tenant: Name = Field("default", description="Whose requests these are.")
+    team: Text = Field("", description="The tenant's team whose key it is; by default none.")
     role: Role = Field("caller", description="What it may do beyond asking models.")
     plan: PlanRef | None = Field(None, description="A name under `plans`.")
     policy: PolicyRef | None = Field(

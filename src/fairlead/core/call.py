@@ -78,6 +78,7 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ids."""
     defaults: tuple[tuple[str, str], ...] = ()
     """What the key says of its requests where they say nothing, knob by knob."""
+    team: str = ""
 
 
 class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -163,6 +163,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     """Where a model was chosen; None where the caller named one."""
     balanced: tuple[tuple[str, float], ...] = ()
     """Channels among which the work was shared, and what each was judged by."""
+    team: str = ""
 
 
 class Audit(msgspec.Struct, frozen=True, array_like=True, tag="a"):

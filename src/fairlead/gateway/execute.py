@@ -405,6 +405,7 @@ class Run:
                 __version__,
                 None if plan.named else self.runtime.contents.decision(call, plan),
                 self.balanced,
+                call.caller.team,
             ),
             call,
         )

@@ -241,6 +241,7 @@ def _holder(key: Key, config: Config, snapshot: Snapshot) -> Keyholder:
             key.plan or "",
             _narrowest(tenant.channels),
             tuple((knob, text) for knob, text in key.wishes.items()),
+            key.team,
         ),
         Limits(key.limits.rpm, key.limits.tpm, key.limits.concurrency),
     )
