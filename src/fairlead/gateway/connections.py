@@ -232,10 +232,11 @@ class Connection(asyncio.Protocol):
     def usable(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
 
-    def send(self, data: bytes, expires: float) -> HttpReply:
+    def send(self, data: bytes, expires: float, stream: bool = False) -> HttpReply:
         self.reply = reply = HttpReply(self, expires)
         assert self.transport is not None
-        self.pool.outbox.write(self.transport, data)
+        outbox = self.pool.outbox
+        (outbox.hurry if stream else outbox.write)(self.transport, data)
         return reply
 
     def data_received(self, data: bytes) -> None:

@@ -4,6 +4,9 @@ Sending wakes whoever waits at the other end, which costs as much as all else ab
 work for a request: time enough for the other end to take the first and to fall asleep again. Written at one go, many
 answers are one awakening. Whoever is alone does not wait: the write behind the last read goes out at once.
 
+A stream hurries until its first token is on its way: sixty-four that begin at once would else wait for one another,
+twice.
+
 Rules: bytes for one transport stay in order; `flush` before a transport is closed in an orderly way.
 """
 
@@ -43,6 +46,12 @@ class Outbox:
         self._size += len(data)
         if len(held) >= MOST or self._size >= MOST_BYTES:
             self.flush()
+
+    def hurry(self, transport: asyncio.Transport, data: bytes) -> None:
+        """What a stream's reader waits for before anything else: it does not wait for the work of others."""
+        self.expected = max(self.expected - 1, 0)
+        self.flush()
+        transport.write(data)
 
     def flush(self) -> None:
         held, self._held = self._held, []

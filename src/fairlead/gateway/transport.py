@@ -62,6 +62,7 @@ class HttpUpstream:
             b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b"
             % (outbound.method.encode(), outbound.path.encode(), outbound.headers, len(outbound.body), outbound.body),
             now + endpoint.first_byte_timeout,
+            outbound.stream,
         )
         sent()
         try:

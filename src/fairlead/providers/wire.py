@@ -85,6 +85,7 @@ class Outbound(msgspec.Struct, frozen=True):
     path: str
     headers: bytes
     body: bytes
+    stream: bool = False
 
 
 class Reply(Protocol):

@@ -143,7 +143,7 @@ def outbound(
         path = call.path
     elif isinstance(call.view, EmbeddingsView) and losses is None and not call.view.batch:
         path = path.replace(":batchEmbedContents", ":embedContent")
-    return Outbound("POST", endpoint.prefix + path, headers, body)
+    return Outbound("POST", endpoint.prefix + path, headers, body, call.stream)
 
 
 def _target(model: Model, channel: Channel, endpoint: Endpoint) -> Target:

@@ -398,6 +398,10 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.listener.outbox.write(self.transport, data)
 
+    def hurry(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.listener.outbox.hurry(self.transport, data)
+
     async def drain(self) -> None:
         if self.choked:
             self._drained = self.listener.loop.create_future()

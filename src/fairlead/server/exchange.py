@@ -9,6 +9,7 @@ from fairlead.gateway.request import Headers
 JSON = b"Content-Type: application/json\r\n"
 REASONS = {
     200: b"OK",
+    201: b"Created",
     204: b"No Content",
     400: b"Bad Request",
     401: b"Unauthorized",
@@ -51,6 +52,8 @@ class Line(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
+    def hurry(self, data: bytes) -> None: ...
+
     async def drain(self) -> None: ...
 
     def answered(self, keep_alive: bool) -> None: ...
@@ -66,6 +69,7 @@ class Exchange:
     __slots__ = (
         "_chunked",
         "_connection",
+        "_hurried",
         "body",
         "finished",
         "headers",
@@ -81,6 +85,8 @@ class Exchange:
         self._connection = connection
         self.keep_alive = True
         self._chunked = True
+        self._hurried = False
+        """The first piece has left: whoever waits for it has waited long enough."""
         self.method = ""
         self.path = ""
         self.query = ""
@@ -136,7 +142,12 @@ class Exchange:
     async def write(self, piece: bytes) -> None:
         """One piece; waits while the client is slow."""
         if piece:
-            self._connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+            framed = b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
+            if self._hurried:
+                self._connection.write(framed)
+            else:
+                self._hurried = True
+                self._connection.hurry(framed)
             if self._connection.choked:
                 await self._connection.drain()
 
