@@ -3,6 +3,7 @@
 docs/configuration.md   the whole page, from the schema
 docs/providers.md       the table between its markers, from the providers' deltas
 docs/translation.md     the table between its markers, from the rules for what is lost
+docs/calculator.md      the tables between their markers, from the schema of scenarios
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 from pathlib import Path
 
 from fairlead.config.environment import LOCAL
-from fairlead.config.reference import render
+from fairlead.config.reference import render, settings, words
+from fairlead.config.scenario import AGAINST, FIGURES, OF_A_MODEL, ScenarioFile
 from fairlead.dialects.translate import RULES
 from fairlead.providers.deltas import DELTAS, SPOKEN, Delta
 
@@ -52,23 +54,44 @@ def rules() -> str:
     return "\n".join(rows) + "\n"
 
 
-def filled(page: Path, name: str, table: str) -> str:
-    """The page with the table between its markers."""
-    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{page.name} has no place for its table: {begin.strip()} ... {end}")
-    return f"{before}{begin}{table}{end}{after}"
+def scenario() -> str:
+    """One row for each setting of a scenario."""
+    rows = ["| setting | type | meaning |", "|---|---|---|"]
+    for path, field in settings(ScenarioFile):
+        rows.append(f"| `{path}` | {words(field.annotation, tuple(field.metadata))} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def figures() -> str:
+    """One row for each figure that can be compared."""
+    rows = ["| figure | what it is | needs |", "|---|---|---|"]
+    for name, meaning in FIGURES.items():
+        needs = "`against`" if name in AGAINST else "`model`" if name in OF_A_MODEL else "-"
+        rows.append(f"| `{name}` | {meaning} | {needs} |")
+    return "\n".join(rows) + "\n"
+
+
+def filled(page: Path, **tables: str) -> str:
+    """The page with the tables between their markers."""
+    text = page.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise SystemExit(f"{page.name} has no place for its table: {begin.strip()} ... {end}")
+        text = f"{before}{begin}{table}{end}{after}"
+    return text
 
 
 def pages() -> dict[Path, str]:
     """Every generated page as it should be."""
-    providers, translation = DOCS / "providers.md", DOCS / "translation.md"
+    providers, translation, calculator = (DOCS / f"{name}.md" for name in ("providers", "translation", "calculator"))
     return {
         DOCS / "configuration.md": render(),
-        providers: filled(providers, "kinds", kinds()),
-        translation: filled(translation, "rules", rules()),
+        providers: filled(providers, kinds=kinds()),
+        translation: filled(translation, rules=rules()),
+        calculator: filled(calculator, scenario=scenario(), figures=figures()),
     }
 
 

@@ -17,6 +17,7 @@ LOCKS = {
     "dev": ["pyproject.toml", "--extra", "dev"],
     "catalogue": ["pyproject.toml", "--extra", "catalogue"],
     "bench": ["pyproject.toml", "--extra", "bench"],
+    "parquet": ["pyproject.toml", "--extra", "parquet"],
     "lock": ["--group", "lock"],
     "strict": ["pyproject.toml", "--extra", "strict"],
     "older": ["pyproject.toml", "--extra", "older"],

@@ -55,6 +55,8 @@ class RequestError(FairleadError):
     code = "internal_error"
     type = "api_error"
     retry = False
+    headers = b""
+    """Further header lines of the answer."""
 
     def __init__(
         self,

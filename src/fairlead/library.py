@@ -150,7 +150,8 @@ class Gateway:
         from fairlead.gateway.simulation import simulated_upstream
         from fairlead.gateway.world import build
         from fairlead.registry.catalogue import load as load_catalogue
-        from fairlead.store.ledger import EmbeddedLedger, Ledger
+        from fairlead.store.contract import Ledger
+        from fairlead.store.ledger import EmbeddedLedger
         from fairlead.store.memory import MemoryLedger
 
         world = build(self._config, load_catalogue(), b"")

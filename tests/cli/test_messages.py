@@ -21,7 +21,11 @@ def placeholders(text: str) -> set[str]:
 @functools.cache
 def texts_of_the_code() -> set[str]:
     package = Path(messages.__file__).parent.parent
-    files = [file for file in (*package.glob("cli/*.py"), *package.glob("server/*.py")) if file.name != "messages.py"]
+    files = [
+        file
+        for file in (*package.glob("cli/*.py"), *package.glob("server/*.py"), *package.glob("evidence/*.py"))
+        if not file.name.startswith("messages")
+    ]
     nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 

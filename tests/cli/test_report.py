@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.cli.report import plain_opinions, show_opinions
+from fairlead.cli.report import show_opinions
+from fairlead.server.plainly import plain_opinions
 from fairlead.store.opinions import Alarm, OpinionDay, Opinions
 from tests.cli.asking import ask, judge
 from tests.cli.command import address_in, run, running

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
 import msgspec
 
 from fairlead.core.model import JSON_SCHEMA, TOOLS, VISION, Price, Rates
+from fairlead.registry.catalogue import Polled
+from fairlead.registry.exchange import rate, table
 
 NANO = 10**9
 
@@ -33,6 +38,8 @@ class Entry(msgspec.Struct, frozen=True):
 class Catalogue:
     def __init__(self, *entries: Entry) -> None:
         self.entries = {entry.name: entry for entry in entries}
+        self.exchange = table([rate("CNY", date(2026, 10, 1), Decimal("7"), Decimal("1"), "a bank")])
+        self.polled: dict[str, tuple[Polled, ...]] = {}
 
     def find(self, name: str) -> Entry | None:
         for entry in self.entries.values():

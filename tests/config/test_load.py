@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fairlead.config.load import check, load, loads
 from fairlead.config.schema import Config
 from fairlead.errors import ConfigError
+from fairlead.registry.exchange import Rate
 from tests.config.catalogue_fake import CATALOGUE, Entry
 
 HERE = Path(__file__).parent
@@ -20,6 +21,7 @@ HERE = Path(__file__).parent
 
 class NoCatalogue:
     entries: Mapping[str, Entry] = MappingProxyType({})
+    exchange: Mapping[str, tuple[Rate, ...]] = MappingProxyType({})
 
     def find(self, name: str) -> None:
         return None

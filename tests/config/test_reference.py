@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fairlead.config.budgets import Limits
 from fairlead.config.reference import render, section_at, settings
-from fairlead.config.schema import Channel, Config, KeyLimits, Price, SimulatedModel
+from fairlead.config.schema import Channel, Config, Price, SimulatedModel
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +30,6 @@ def test_a_path_of_a_file_leads_to_its_section() -> None:
     assert section_at(("models", "x", "channels", 0)) is Channel
     assert section_at(("models", "x", "channels", 0, "price")) is Price
     assert section_at(("providers", "x", "models", "y")) is SimulatedModel
-    assert section_at(("keys", 1, "limits")) is KeyLimits
+    assert section_at(("keys", 1, "limits")) is Limits
     assert section_at(("server", "port")) is None
     assert section_at(("nonsense", "x")) is None

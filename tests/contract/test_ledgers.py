@@ -11,7 +11,8 @@ import pytest
 
 from fairlead.core.record import Feedback, Usage
 from fairlead.errors import StateError
-from fairlead.store.ledger import EmbeddedLedger, Ledger
+from fairlead.store.contract import Ledger
+from fairlead.store.ledger import EmbeddedLedger
 from fairlead.store.memory import MemoryLedger
 from fairlead.store.window import Window
 from tests.store.entries import AT, attempt, audit, intent, record

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead.core.call import Call, Caller, Wishes
+from fairlead.core.call import Call, Caller, Facts, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.constraints import CHANNEL_RULES, RULES, tightest
 from fairlead.core.decide import asked as asked_of
 from fairlead.core.egress import CHECKS, binding, refusal
 from fairlead.core.model import EMBEDDINGS, TOOLS, Model
 from fairlead.core.policy import Policy
-from tests.core.scenes import call, model, needs, order, plan, policy, price, reasons, tokens, with_channel, world
+from tests.core.scenes import AT, call, model, needs, order, plan, policy, price, reasons, tokens, with_channel, world
 
 PLAIN = model("a")
 OTHER = model("b")
@@ -106,6 +106,10 @@ CASES: list[tuple[str, bool, Model, Call, Policy, dict[str, Any]]] = [
     ("ejected", True, PLAIN, call(), policy(), {"ejected": frozenset({"a@main"}), "resting": frozenset({"a@main"})}),
     ("collection", True, PLAIN, call(wishes=Wishes(no_collection=True)), policy(), {}),
     ("channel_not_allowed", True, PLAIN, call(caller=Caller("k", channels=frozenset({"b@main"}))), policy(), {}),
+    ("kept_elsewhere", True, PLAIN, call(facts=Facts(AT, home="b@main")), policy(), {}),
+    ("budget", True, model("a", 9), call(facts=Facts(AT, left=(("", 50_000_000),))), policy(), {}),
+    ("budget", True, PLAIN, call(facts=Facts(AT, left=(("", 10**9), ("a", 10)))), policy(), {}),
+    ("unpriced", True, model("a", None), call(facts=Facts(AT, left=(("", 10**15),))), policy(), {}),
     ("model_not_allowed", True, PLAIN, call(caller=Caller("k", models=frozenset({"b"}))), policy(), {}),
 ]
 

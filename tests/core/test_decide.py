@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.call import Caller, Wishes
+from fairlead.core.call import Caller, Facts, Wishes
 from fairlead.core.choice import read_choice
 from fairlead.core.decide import FAILOVERS, Memo, decide
 from fairlead.core.model import CAPABILITIES, Model, Snapshot
@@ -18,6 +18,7 @@ from fairlead.core.policies import STRATEGIES
 from fairlead.core.policy import Policy, Weights
 from fairlead.errors import NotFound
 from tests.core.scenes import (
+    AT,
     POLICIES,
     call,
     channel,
@@ -357,6 +358,7 @@ def test_a_plan_is_the_same_with_a_memo_as_without(size: int, asked: str, sensit
     small, large = call(model=asked, signals=tokens(10)), call(model=asked, signals=tokens(size))
     marked = call(model=asked, wishes=Wishes(sensitive=sensitive, quality_floor=0.5), signals=tokens(size))
     other = call(model=asked, caller=Caller("other", models=frozenset({"cheap"})), signals=tokens(size))
-    for one in (small, large, marked, other, small):
+    held = call(model=asked, facts=Facts(AT, home="cheap@main"), signals=tokens(size))
+    for one in (small, held, large, marked, other, small):
         choice = read_choice(one.model, policy(), POLICIES, THREE)
         assert decide(one, choice, THREE, 1, remembered) == decide(one, choice, THREE, 1)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core import egress
-from fairlead.core.call import PURPOSES, Caller, Signal, Wishes, child
+from fairlead.core.call import PURPOSES, Caller, Facts, Signal, Wishes, child
 from fairlead.core.egress import SINKS, EgressPermit, Sink, SinkPermit, grant, grant_sink, sink_refusal
 from fairlead.errors import Forbidden
-from tests.core.scenes import NoView, call, channel, model, plan, policy, reasons, tokens, with_channel, world
+from tests.core.scenes import AT, NoView, call, channel, model, plan, policy, reasons, tokens, with_channel, world
 
 NARROW = [None, frozenset({"m"}), frozenset({"main"}), frozenset({"eu"}), frozenset[str]()]
 
@@ -68,6 +68,16 @@ def test_a_side_call_belongs_to_its_parent_and_has_no_children() -> None:
         child(side, "third", "judge", "generate", "m", b"{}", NoView())
 
 
+def test_a_side_call_is_held_where_its_parents_belongings_are() -> None:
+    parent = call(facts=Facts(AT, home="m@other"))
+    with pytest.raises(Forbidden) as refused:
+        grant(parent, channel("m"))
+    assert refused.value.code == "kept_elsewhere"
+    side = child(parent, "side", "classify", "generate", "m", b"{}", NoView())
+    assert side.facts == Facts(AT)
+    assert grant(side, channel("m")).channel == "m@main"
+
+
 def test_a_side_call_of_what_was_found_to_be_sensitive_is_as_sensitive() -> None:  # M3.7
     marked = Signal("sensitivity", "email", "mark", 0.9)
     bound = Signal("sensitivity", "card", True, 0.9)
@@ -97,6 +107,7 @@ def test_a_sink_that_gives_content_out_without_its_label_takes_what_is_sensitive
         ("conversation", True),
         ("idempotency", True),
         ("log", True),
+        ("belongings", True),
     }
 
 

@@ -96,6 +96,9 @@ class Seen:
         self.moves: Counter[str] = Counter()
         self.numbers = self.skipped = self.stale = self.retries = self.hedges = self.keys = 0
         self.committed = 0
+        """The attempt that speaks to the client, or spoke last."""
+        self.spoke: set[int] = set()
+        self.continued = 0
         self.answers = 0
         self.closed = False
 
@@ -114,23 +117,22 @@ class Seen:
     def acted(self, action: Action, event: Event) -> None:
         if isinstance(action, Dispatch):
             assert not self.closed
-            assert not self.committed
+            assert not self.committed or (action.candidate.why == "continued" and not self.flying)
             self.numbers += 1
             assert action.number == self.numbers
             self.hedges += event is HEDGE_DUE
             self.retries += event is WAITED
-            if isinstance(event, Failed) and event.again and not self.stale:
-                self.stale = 1
-            elif isinstance(event, Failed) and event.key and self.keys < self.limits.keys:
-                self.keys += 1
+            if isinstance(event, Failed):
+                self.dispatched_for(event)
             self.flying[action.number] = action.candidate
             assert len(self.flying) <= 1 + (self.hedges > 0)
         elif isinstance(action, Abort):
             self.over(action.number)
         elif isinstance(action, Deliver):
-            assert not self.committed
             assert list(self.flying) == [action.number]
+            assert self.committed not in self.flying
             self.committed = action.number
+            self.spoke.add(action.number)
         elif isinstance(action, Wait):
             assert not self.flying
             assert not self.committed
@@ -141,6 +143,16 @@ class Seen:
                 self.over(self.committed)
             assert not self.flying
 
+    def dispatched_for(self, event: Failed) -> None:
+        spoke = event.number in self.spoke
+        if event.again and not self.stale and not spoke:
+            self.stale = 1
+        elif event.key and self.keys < self.limits.keys and not spoke:
+            self.keys += 1
+        elif self.committed:
+            assert event.continues or not spoke
+            self.continued += 1
+
     def over(self, number: int) -> None:
         del self.flying[number]
         self.ends[number] += 1
@@ -150,6 +162,9 @@ class Seen:
         assert made <= self.limits.attempts
         assert self.hedges <= self.limits.hedge
         assert self.retries <= self.limits.retry
+        assert self.continued <= self.limits.continued
+        assert len(self.spoke) <= 1 + self.continued
+        assert state.told == bool(self.spoke)
         assert self.stale <= 1
         assert self.keys == state.spent.keys
         assert set(self.ends.values()) <= {1}
@@ -172,6 +187,7 @@ def some_event(chance: Random, state: State, weights: tuple[float, ...]) -> Even
             chance.choice((None, 0.0, 0.5, 5.0)),
             chance.choice((1.0, float("inf"))),
             chance.random() < 0.2,
+            chance.random() < 0.5,
         )
     return (
         BEGIN,
@@ -188,7 +204,10 @@ def some_event(chance: Random, state: State, weights: tuple[float, ...]) -> Even
 
 def test_any_sequence_of_events_keeps_the_rules() -> None:  # M4.7
     chance = Random(20260901)
-    limits = (USUAL, Limits(hedge=1), Limits(attempts=9, failover=9, hedge=3, retry=4), Limits(1, 0, 0, 0, 0, 0))
+    limits = (
+        USUAL, Limits(hedge=1), Limits(attempts=9, failover=9, hedge=3, retry=4), Limits(1, 0, 0, 0, 0, 0),
+        Limits(continued=2), Limits(attempts=9, hedge=1, continued=5),
+    )  # fmt: skip
     starts = [start(models, one, stronger) for models in (0, 1, 2, 5) for stronger in (0, 3) for one in limits]
     tempers = ((1,) * 9, (0, 1, 9, 0.5, 2, 2, 3, 0.1, 0.1), (0, 3, 3, 3, 0.3, 3, 3, 0.2, 0.2))
     for _ in range(SEQUENCES):
@@ -315,6 +334,55 @@ def test_a_pause_is_no_shelter(event: Event, last: list[Action]) -> None:
     state, actions = step(paused, event)
     assert (list(actions), state.phase) == (last, "done")
     assert step(state, WAITED) == (state, ())
+
+
+# ---- gone on with
+
+
+ALONG = Limits(continued=2)
+
+
+def test_what_broke_off_is_not_gone_on_with_or_by_one_who_failed() -> None:  # M4.1
+    broke = failed(2, continues=True, wait=1.0)
+    state, actions = play(start(4, ALONG), BEGIN, failed(1, wait=1.0), Committed(2), broke, Committed(3), FINISHED)
+    assert kinds(actions) == ["Dispatch", "Dispatch", "Deliver", "Dispatch", "Deliver", "Complete"]
+    assert candidates(actions) == ["m0@main", "m1@main", "m2@main"]
+    assert (moves(actions)[2], state.phase) == (("failover", "continued"), "done")
+
+
+@pytest.mark.parametrize(
+    ("models", "limits", "then"),
+    [
+        (3, USUAL, []),
+        (1, ALONG, []),
+        (3, Limits(attempts=1, continued=2), []),
+        (4, Limits(attempts=9, continued=1), [failed(2)]),
+        (2, ALONG, [failed(2, final=True)]),
+        (2, ALONG, [Skipped(2)]),
+        (2, ALONG, [Committed(2), failed(2, continues=True)]),
+        (3, ALONG, [Committed(2), failed(2)]),
+        (3, ALONG, [DEADLINE_PASSED]),
+    ],
+)
+def test_what_cannot_be_gone_on_with_ends_as_an_error_before_any_content(
+    models: int, limits: Limits, then: list[Event]
+) -> None:  # M4.1
+    state, actions = play(start(models, limits), BEGIN, COMMITTED, failed(1, continues=True), *then)
+    assert (actions[-1], state.phase) == (Cut(), "done")
+
+
+def test_going_on_is_hedged_or_waits() -> None:
+    state, _ = play(start(3, Limits(hedge=1, continued=1)), BEGIN, COMMITTED, failed(1, continues=True))
+    assert step(state, HEDGE_DUE) == (state, ())
+    assert kinds(list(step(state, failed(2, wait=1.0))[1])) == ["Cut"]
+
+
+def test_who_is_skipped_or_had_a_stale_connection_costs_a_continuation() -> None:
+    once = Limits(continued=1)
+    _, actions = play(start(3, once), BEGIN, COMMITTED, failed(1, continues=True), Skipped(2), stale(3), Committed(4))
+    assert candidates(actions) == ["m0@main", "m1@main", "m2@main", "m2@main"]
+    assert [why for _, why in moves(actions)] == ["", "continued", "continued", "continued"]
+    assert kinds(actions)[-1] == "Deliver"
 
 
 # ---- not now

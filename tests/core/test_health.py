@@ -480,3 +480,18 @@ class Traffic(RuleBasedStateMachine):
 
 Traffic.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestTraffic = Traffic.TestCase
+
+
+def test_when_all_have_failed_the_same_one_is_asked_over_and_over() -> None:  # FAULTS 12
+    of = breakers()
+    failing(of, 10.0, 3, A)
+    failing(of, 10.0, 3, B)
+    first = of.claim(A, 11.0, anyway=True)
+    assert first is not None
+    assert of.turn(B) < of.turn(A)
+    second = of.claim(B, 12.0, anyway=True)
+    assert second is not None
+    assert of.turn(A) < of.turn(B)
+    of.answered(second, 12.0)
+    assert of.turn(B) < of.turn(A), "who answered is left for one that did not"
+    of.failed(first, 12.0, "HTTP 500")

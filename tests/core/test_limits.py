@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.limits import SLOT, WINDOW, Meter
+from fairlead.core.limits import SLOT, WINDOW, Gate, Meter, Quota
 from fairlead.core.policy import Limits
 
 STEPS = st.lists(st.tuples(st.floats(0, 30), st.integers(1, 60)), max_size=60)
@@ -181,3 +181,52 @@ def test_a_clock_that_steps_back_neither_frees_nor_locks() -> None:  # FAULTS 39
     assert meter.admit(40, 1) is None
     assert meter.admit(40, 1) is not None
     assert meter.admit(161, 1) is None
+
+
+GATES = st.lists(st.tuples(st.floats(0, 20), st.sampled_from(["ab", "b", "abc"]), st.integers(0, 60)), max_size=60)
+
+
+@given(GATES)
+def test_one_limit_refuses_and_another_counts_all_the_same(steps: list[tuple[float, str, int]]) -> None:  # FAULTS 45
+    """A key's, a team's and a tenant's limit, met by requests of several keys."""
+    meters = {"a": Meter(Limits(rpm=4, tpm=200)), "b": Meter(Limits(rpm=6)), "c": Meter(Limits(concurrency=3))}
+    now, under_way = 1000.0, list[tuple[str, Gate]]()
+    for pause, names, tokens in steps:
+        now += pause
+        if under_way and pause > 10:
+            under_way.pop(0)[1].leave(tokens)
+        before = {name: (one.requests.total, one.tokens.total, one.in_flight) for name, one in meters.items()}
+        gate = Gate([meters[name] for name in names])
+        if gate.enter(now, tokens) is None:
+            under_way.append((names, gate))
+            assert all(meters[name].in_flight == before[name][2] + 1 for name in names)
+        else:
+            assert all(meters[name].in_flight == before[name][2] for name in names)
+            assert all(meters[name].requests.total <= before[name][0] for name in names)
+        for name, meter in meters.items():
+            assert meter.in_flight == sum(name in names for names, _ in under_way)
+    for _, gate in under_way:
+        gate.leave(0)
+        gate.leave(0)
+    assert [meter.in_flight for meter in meters.values()] == [0, 0, 0]
+
+
+def test_the_limit_that_is_nearest_is_not_the_one_that_is_told() -> None:
+    wide, narrow = Meter(Limits(rpm=100, tpm=1000)), Meter(Limits(rpm=10))
+    gate = Gate((wide, narrow))
+    assert gate.enter(0.0, 300) is None
+    requests, tokens = gate.quotas(0.0)
+    assert requests is not None
+    assert tokens is not None
+    assert (requests.limit, requests.left, requests.resets) == (10, 9, WINDOW + SLOT)
+    assert (tokens.limit, tokens.left) == (1000, 700)
+    gate.leave(100)
+    assert gate.quotas(WINDOW + SLOT)[1] == Quota(1000, 1000, 0.0)
+
+
+def test_of_two_limits_that_refuse_the_one_that_is_over_sooner_is_told() -> None:
+    busy, slow = Meter(Limits(concurrency=1), "Key 'k'"), Meter(Limits(rpm=1), "Team 't'")
+    assert Gate((busy, slow)).enter(0.0, 1) is None
+    refused = Gate((busy, slow)).enter(10.0, 1)
+    assert refused is not None
+    assert (refused.whose, refused.what, refused.retry_after) == ("Team 't'", "requests a minute", 50 + SLOT)

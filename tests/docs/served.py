@@ -10,12 +10,13 @@ from fairlead.cli.serve import with_options
 from fairlead.config.environment import from_environment
 from fairlead.config.schema import Key
 from fairlead.config.secret import Secret
+from fairlead.gateway.minting import mint
 from fairlead.server.serve import start, stored_secret, until_stopped
 
 
 async def serve(state_dir: Path) -> None:
     state_dir.mkdir(mode=0o700)
-    key = Key(name="local", key=Secret(stored_secret(state_dir / "key", "fl_")))
+    key = Key(name="local", key=Secret(stored_secret(state_dir / "key", mint)))
     config = with_options(from_environment({}), None, 0, state_dir).model_copy(update={"keys": (key,)})
     running = await start(config, speed=100.0)
     print(f"http://127.0.0.1:{running.port}", file=sys.stderr, flush=True)

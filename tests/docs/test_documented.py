@@ -16,7 +16,7 @@ from fairlead.config.schema import KINDS
 from fairlead.core.constraints import CHANNEL_RULES, RULES
 from fairlead.core.egress import CHECKS
 from fairlead.core.policies import STRATEGIES
-from fairlead.dialects.wishes import Options
+from fairlead.dialects.wishes import FIELDS
 from fairlead.gateway.wishes import KNOBS
 from fairlead.providers.deltas import DELTAS
 from fairlead.server.app import App
@@ -99,7 +99,7 @@ def test_a_request_header_is_undocumented_or_made_up() -> None:
     documented = {row[0].removeprefix("x-fairlead-"): row[1] for row in table}
     assert len(documented) == len(table) >= 8
     assert documented.keys() == wishes_in_code()
-    assert set(documented.values()) == set(Options.__struct_fields__)
+    assert set(documented.values()) == FIELDS
     assert all(header.replace("-", "_") == field for header, field in documented.items())
 
 

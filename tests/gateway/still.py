@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from fairlead.core.call import Standing
 from fairlead.core.policy import Policy
+from fairlead.store.belongings import Belongings
 
 
 class Still:
+    def __init__(self) -> None:
+        self.belongings = Belongings(None)
+
     def standing(self, session: str) -> Standing | None:
         return None
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fairlead.config.load import loads
 from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
-from fairlead.core.limits import Meter
+from fairlead.core.limits import Gate, Meter
 from fairlead.core.policy import Limits
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, NotFound, RateLimited
@@ -47,7 +47,7 @@ def admitted(
 ) -> tuple[Call, Choice]:
     whole = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]} | body
     incoming = Incoming("generate", caller or Caller("dev"), Headers(headers or {}), json.dumps(whole).encode(), now)
-    return admit(WORLD, meter, incoming, "req_1", Still())
+    return admit(WORLD, None if meter is None else Gate((meter,)), incoming, "req_1", Still())[:2]
 
 
 def read_wishes(headers: dict[bytes, bytes], options: Options | None) -> Wishes:
@@ -161,7 +161,7 @@ def test_sensitivity_only_goes_up() -> None:  # M3.7
 
 
 def test_beyond_the_keys_limit_the_request_is_told_when_to_come_back() -> None:
-    meter = Meter(Limits(rpm=2))
+    meter = Meter(Limits(rpm=2), "Key 'dev'")
     for _ in range(2):
         admitted(meter=meter, now=100)
     with pytest.raises(RateLimited, match="'dev' may make 2 requests a minute; try again in") as caught:

@@ -43,14 +43,12 @@ ALONE, SHARED = world("first"), world("second")
 
 
 def admitted(where: World, dialect: str, body: dict[str, Any], caller: Caller | None = None, **fields: Any) -> None:
-    raw = json.dumps(body).encode()
-    admit(
-        where,
-        None,
-        Incoming("generate", caller or Caller("a"), Headers(), raw, 0.0, dialect, **fields),
-        "req_1",
-        Still(),
-    )
+    admitted_raw(where, dialect, json.dumps(body).encode(), caller, **fields)
+
+
+def admitted_raw(where: World, dialect: str, raw: bytes, caller: Caller | None = None, **fields: Any) -> None:
+    incoming = Incoming("generate", caller or Caller("a"), Headers(), raw, 0.0, dialect, **fields)
+    admit(where, None, incoming, "req_1", Still())
 
 
 def chat(*content: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -91,6 +89,28 @@ NAMED = {
     "Anthropic's container with skills": claude(SAID, container={"id": "container_1", "skills": []}),
     "a cache": gemini({"text": "x"}, cachedContent="cachedContents/1"),
     "a file of Google's": gemini({"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/1"}}),
+    "a picture in a document": claude({"type": "document", "source": {"type": "content", "content": [
+        {"type": "image", "source": {"type": "file", "file_id": "file_1"}}]}}),
+    "a shell's container": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "shell", "environment": {"type": "container_reference", "container_id": "cntr_1"}}]),
+    "files for a shell": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "shell", "environment": {"type": "container_auto", "file_ids": ["file-1"]}}]),
+    "a mask": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "image_generation", "input_image_mask": {"file_id": "file-1"}}]),
+    "a tool that was found": ("openai_responses", {"model": "m", "input": [
+        {"type": "tool_search_output", "tools": [{"type": "code_interpreter", "container": "cntr_1"}]}]}),
+    "a container of history": ("openai_responses", {"model": "m", "input": [
+        {"type": "code_interpreter_call", "id": "ci_1", "container_id": "cntr_1"}]}),
+    "a conversation": responses({"type": "input_text", "text": "x"}, conversation="conv_1"),
+    "a conversation as an object": responses({"type": "input_text", "text": "x"}, conversation={"id": "conv_1"}),
+    "a file in a prompt": responses({"type": "input_text", "text": "x"}, prompt={
+        "id": "p", "variables": {"v": {"type": "input_file", "file_id": "file-1"}}}),
+    "Google's cache in chat": chat(SAID, extra_body={"google": {"cached_content": "cachedContents/1"}}),
+    "a store of files": gemini({"text": "x"}, tools=[{"fileSearch": {"fileSearchStoreNames": ["fileSearchStores/1"]}}]),
+    "a file without its address": gemini({"fileData": {"fileUri": "files/1"}}),
+    "Google's address in capitals": gemini({"fileData": {"fileUri": "HTTPS://GenerativeLanguage.GoogleApis.com/v1/files/1"}}),
+    "a file in instructions": gemini({"text": "x"}, systemInstruction={"parts": [{"fileData": {"fileUri": "files/1"}}]}),
+    "a file in a result": gemini({"functionResponse": {"name": "n", "parts": [{"fileData": {"fileUri": "files/1"}}]}}),
     "a bucket": gemini({"file_data": {"file_uri": "gs://bucket/file"}}),
 }  # fmt: skip
 
@@ -107,6 +127,32 @@ def test_a_tenant_is_given_what_another_one_put_there(name: str) -> None:
     assert refused.value.code == "not_yours"
     assert refused.value.param
     admitted(ALONE, dialect, body, **named(dialect))
+
+
+@pytest.mark.parametrize("name", ["a file in chat", "a file", "a document", "a cache", "Anthropic's container"])
+def test_an_id_passes_under_a_field_that_is_spelled_otherwise(name: str) -> None:
+    """JSON lets every letter be written as its number."""
+    dialect, body = NAMED[name]
+    spelt = json.dumps(body)
+    for field in ("file_id", "container", "cachedContent"):
+        spelt = spelt.replace(f'"{field}"', f'"{field[:1]}\\u00{ord(field[1]):02x}{field[2:]}"')
+    assert json.loads(spelt) == body
+    with pytest.raises(NotFound) as refused:
+        admitted_raw(SHARED, dialect, spelt.encode(), **named(dialect))
+    assert refused.value.code == "not_yours"
+
+
+def test_a_field_that_stands_twice_is_read_once() -> None:
+    """Its first value may be what the provider goes by."""
+    upload = '{"type": "text", "text": "x", "type": "container_upload", "file_id": "file_1"}'
+    raw = json.dumps(claude(DOCUMENT)[1]).replace(json.dumps(DOCUMENT), upload).encode()
+    twice = raw.replace(
+        b'"type": "text", "text": "x", "type": "container_upload"', b'"type": "container_upload", "type": "text"'
+    )
+    for body in (raw, twice):
+        with pytest.raises(BadRequest) as refused:
+            admitted_raw(SHARED, "anthropic_messages", body)
+        assert refused.value.code == "duplicate_field"
 
 
 OTHERS = {

@@ -25,7 +25,7 @@ PHASES = {
 
 
 def in_flight(server: Served) -> int:
-    (meter,) = server.running.runtime._meters.values()
+    (meter,) = server.running.runtime.metering.meters.values()
     assert meter is not None
     return meter.in_flight
 

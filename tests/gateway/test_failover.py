@@ -353,7 +353,7 @@ async def test_the_books_agree_with_the_upstream_over_a_mixed_run(tmp_path: Path
         responses = await asyncio.gather(*(in_turn() for _ in range(500)))
         records = await server.records()
         asked = [response for response in responses if b'"all_ejected"' not in response.body]
-        assert len(asked) > 100
+        assert len(asked) > 20
         assert sorted(record.request for record in records) == sorted(
             response.headers["x-fairlead-request-id"] for response in asked
         )

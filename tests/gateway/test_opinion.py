@@ -153,3 +153,21 @@ async def test_more_questions_are_under_way_than_may_be(tmp_path: Path) -> None:
         asking = [server.chat(**ASK, messages=[{"role": "user", "content": f"number {index}"}]) for index in range(4)]
         assert [one.status for one in await asyncio.gather(*asking)] == [200] * 4
         assert await asked(server) == 2
+
+
+async def test_a_route_and_a_group_go_by_the_built_in_word(tmp_path: Path) -> None:  # M3.11
+    ways = """
+agents:
+  light: {model: m-one, complexity: [simple, medium]}
+  heavy: {model: same, complexity: [complex]}
+groups: {crew: {agents: [light, heavy], by: complexity}}
+routes: [{match: {complexity: complex}, model: same, reason: hard work}, {match: {}, model: m-one, reason: all else}]
+"""
+    async with serving(tmp_path / "s", more=KEYS + JUDGE % "" + ways) as server:
+        for asked in ("agent:crew", "auto"):
+            words = [{"role": "user", "content": f"hello {asked}"}]
+            server.upstream.push("two", says("reasoning", complexity="complex"))
+            assert (await server.chat(model=asked, messages=words)).headers["x-fairlead-model"] == "same", asked
+            server.upstream.push("two", says("chat"))
+            words = [{"role": "user", "content": f"goodbye {asked}"}]
+            assert (await server.chat(model=asked, messages=words)).headers["x-fairlead-model"] == "m-one", asked

@@ -124,7 +124,8 @@ def calls(draw: st.DrawFn) -> Call:
     models = draw(st.none() | st.just(frozenset(("m0", "m1", "m2"))))
     caller = Caller("key", models=models, max_cost=draw(st.none() | st.just(DOLLAR // 50)))
     tiers = (("high", draw(st.integers(0, DOLLAR))),)
-    return call(signals=tuple(signals), wishes=wishes, caller=caller, facts=Facts(AT, standing, tiers))
+    home = draw(st.sampled_from(("", "", "m1@main", "gone@main")))
+    return call(signals=tuple(signals), wishes=wishes, caller=caller, facts=Facts(AT, standing, tiers, home))
 
 
 RULES = (Rule("debug", Match(tasks=frozenset(("code_debug",))), ("m2", "m1"), reason="tests pass more often"),)

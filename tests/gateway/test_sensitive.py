@@ -16,7 +16,7 @@ from fairlead.core.choice import Choice, read_choice
 from fairlead.core.decide import decide
 from fairlead.core.egress import NEVER, SINKS, Sink, grant, grant_sink
 from fairlead.core.model import Conditions, Snapshot
-from fairlead.errors import Forbidden, RequestError
+from fairlead.errors import BadRequest, Forbidden, RequestError
 from fairlead.gateway.admit import admit
 from fairlead.gateway.pipeline import infeasible
 from fairlead.gateway.request import Headers, Incoming
@@ -25,6 +25,7 @@ from tests.config.catalogue_fake import CATALOGUE
 from tests.core.scenes import NoView
 from tests.gateway.still import Still
 from tests.server.serving import serving
+from tests.server.wire import ask
 
 FAKE: Any = CATALOGUE
 CONFIG = """
@@ -55,7 +56,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def searched(world: World, incoming: Incoming) -> tuple[Call, Choice]:
     found = () if world.detector is None else world.detector.check(strings(incoming.body))
-    return admit(world, None, incoming, "req_1", Still(), found)
+    return admit(world, None, incoming, "req_1", Still(), found)[:2]
 
 
 def admitted(
@@ -149,6 +150,59 @@ def test_what_is_to_be_refused_is_admitted() -> None:  # M3.7
     with pytest.raises(Forbidden, match="may not be sent here: card") as caught:
         searched(world, Incoming("generate", Caller("dev"), Headers(), body, 0.0))
     assert caught.value.code == "sensitive_content"
+
+
+TWICE = {
+    "content": '"messages":[{"role":"user","content":"%s","content":"hi"}]',
+    "content in escapes": '"messages":[{"role":"user","content":"%s","c\\u006fntent":"hi"}]',
+    "content made up for with an escaped colon": '"messages":[{"role":"user","content":"%s","content":"\\u003a"}]',
+    "a part's text": '"messages":[{"role":"user","content":[{"type":"text","text":"%s","text":"hi"}]}]',
+    "a whole list": '"messages":[{"role":"user","content":"%s"}],"messages":[{"role":"user","content":"hi"}]',
+    "a tool": '"messages":[{"role":"user","content":"hi"}],"tools":[{"function":{"description":"%s"},"function":{"name":"f"}}]',
+    "what nobody reads": '"messages":[{"role":"user","content":"hi"}],"x":[{"a":{"b":"%s"},"a":{"b":1}}]',
+}
+
+
+@pytest.mark.parametrize("trick", TWICE)
+@pytest.mark.parametrize("first", [True, False])
+def test_of_what_stands_twice_the_harmless_one_is_looked_at_and_the_other_leaves(
+    trick: str, first: bool
+) -> None:  # M3.7
+    said = TWICE[trick] % CARD
+    if not first:
+        said = said.replace(CARD, "hello").replace('"hi"', f'"{CARD}"')
+    with pytest.raises(BadRequest) as caught:
+        searched(WORLD, Incoming("generate", Caller("dev"), Headers(), f'{{"model":"auto",{said}}}'.encode(), 0.0))
+    assert caught.value.code == "duplicate_field"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":"\\n%s","a":"x"}', '[{"a":{"b":"\\n%s"},"a":1}]', '{"a":"\\n","a":"%s","a":""}']
+)
+def test_in_json_within_a_text_the_last_of_two_hides_the_first(text: str) -> None:  # M3.7
+    call, _ = admitted("auto", messages=[{"role": "tool", "content": text % CARD}])
+    assert call.sensitive
+
+
+async def test_a_secret_that_stands_beside_another_text_of_its_name_leaves(tmp_path: Path) -> None:  # M3.7
+    bodies = {
+        "/v1/chat/completions": TWICE["content"],
+        "/v1/responses": '"input":[{"role":"user","content":"%s","content":"hi"}]',
+        "/v1/messages": '"max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"%s","text":"hi"}]}]',
+        "/v1beta/models/m-one:generateContent": '"contents":[{"parts":[{"text":"%s","text":"hi"}]}]',
+        "/v1/completions": '"prompt":"hi","stream_options":{"x":"%s","x":1}',
+        "/v1/embeddings": '"input":"hi","x":{"a":"%s","a":""}',
+        "/v1beta/models/m-one:embedContent": '"content":{"parts":[{"text":"%s","text":"hi"}]}',
+        "/v1/moderations": '"input":[{"type":"text","text":"%s","text":"hi"}]',
+    }
+    async with serving(tmp_path / "s", more="sensitivity: {}\n") as server:
+        for path, said in bodies.items():
+            body = f'{{"model":"m-one",{said % CARD}}}'.replace(
+                '"model":"m-one",', "" if "beta" in path else '"model":"m-one",'
+            )
+            response = await ask(server.port, "POST", path, body.encode())
+            assert (response.status, b"stands twice" in response.body) == (400, True), path
+        assert server.upstream.seats == []
 
 
 async def test_a_sensitive_request_fails_over_to_the_outside(tmp_path: Path) -> None:  # M3.7

@@ -13,8 +13,8 @@ import pytest
 
 from fairlead.classify.tasks import TABLE
 from fairlead.config import presets
+from fairlead.core.allowance import Need, least_hold
 from fairlead.core.call import Facts
-from fairlead.core.cost import worst_cost
 from tests.core.scenes import reasons
 from tests.golden.published import AT, Preset, found, targets, task, with_models
 
@@ -77,7 +77,7 @@ def test_e2_the_pyramid_stands_on_its_base() -> None:  # E2 E3
 
 def test_e1_a_request_that_costs_more_than_is_left_goes_down_before_it_is_overspent() -> None:  # E1
     models = [E1.snapshot.models[name] for name in ("claude-3.7-sonnet", "gpt-4.5")]
-    dear, cheap = (worst_cost(one.channels[0].price_at(AT), 1000, 0, one.max_output) for one in models)
+    dear, cheap = (least_hold(Need(1000, 0, most=one.max_output), one.channels[0].price_at(AT)) for one in models)
     assert dear > cheap
     for left, answers, tier in (
         (dear, "claude-3.7-sonnet", "high"),

@@ -123,7 +123,7 @@ async def test_all_wrong_requests_of_one_connection_leave_the_server_well(tmp_pa
 @pytest.mark.parametrize(("method", "path", "status"), [
     ("GET", "/v1", 404), ("POST", "/v2/chat/completions", 404), ("POST", "/v1/chat/completions/", 404),
     ("GET", "/v1/messages", 405), ("DELETE", "/v1/models", 405), ("PUT", "/v1/models/m-one", 405), ("GET", "/v1/route", 405),
-    ("GET", "/admin/v1/keys", 404), ("GET", "/v1/../healthz", 404), ("GET", "/status", 404), ("GET", "/report", 404),
+    ("GET", "/admin/v1/lock", 404), ("GET", "/v1/../healthz", 404), ("GET", "/status", 404), ("GET", "/report", 404),
 ])  # fmt: skip
 async def test_what_is_not_there_says_what_is(tmp_path: Path, method: str, path: str, status: int) -> None:
     async with serving(tmp_path / "s") as server:

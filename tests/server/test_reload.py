@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.reaching import Authority
 from tests.server.reloading import Followed, following
 from tests.server.serving import KEYS, question, rows, serving, soon
-from tests.upstream import events, stream
+from tests.upstream import events, scripted, stream
 
 CHAT = "/v1/chat/completions"
 LIMITED = "keys: [{name: test, key: fl_test, limits: {rpm: %d}}, {name: other, key: fl_other}]\n"
@@ -78,6 +79,30 @@ async def test_what_only_building_shows_is_taken(tmp_path: Path) -> None:  # M8.
         text = server.text(provider=", ca_file: /no/such/file")
         assert not await server.take(text)
         assert "providers.one.ca_file" in server.reload.state.rejected[0]
+
+
+async def test_an_authority_is_trusted_whose_file_another_has_taken_the_place_of(tmp_path: Path) -> None:  # M8.4
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
+    async with scripted(tls=new.server("localhost")) as far, following(tmp_path) as server:
+        trusted = tmp_path / "trusted.pem"
+        trusted.write_bytes(old.file.read_bytes())
+        provider = f'  far: {{kind: openai, base_url: "https://localhost:{far.port}/v1", ca_file: "{trusted}"}}\n'
+        model = "  m-far: {channels: [{provider: far}], price: {input: 1, output: 2}}\n"
+        text = server.text(extra_provider=provider, extra_model=model)
+        assert await server.take(text)
+        await server.chat(model="m-far")
+        assert far.calls == []
+        trusted.write_bytes(new.file.read_bytes())
+        warm = server.running.runtime.http.pools["far"]
+        assert await server.take(text)
+        await server.chat(model="m-far")
+        assert len(far.calls) == 1
+        now = server.running.runtime.http.pools["far"]
+        assert now is not warm
+        assert await server.take(text)
+        assert server.running.runtime.http.pools["far"] is now
 
 
 async def test_a_key_or_a_model_lives_on_that_was_taken_out(tmp_path: Path) -> None:  # M8.4

@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from fairlead.config.load import loads
 from fairlead.errors import ConfigError, StateError
+from fairlead.server.reload import Source
 from fairlead.server.serve import connections_for, file_limit, start
 from tests.server.serving import config, question, serving
 
@@ -73,6 +75,17 @@ async def test_a_port_that_is_taken_is_named_and_nothing_is_left_locked(tmp_path
         assert not (tmp_path / "b").exists()
         async with serving(tmp_path / "b") as other:
             assert (await other.chat()).status == 200
+
+
+async def test_what_was_opened_stays_open_when_its_source_cannot_be_told(tmp_path: Path) -> None:
+    before = asyncio.all_tasks(), {thread for thread in threading.enumerate() if "asyncio" not in thread.name}
+    text = config(1, tmp_path / "s")
+    with pytest.raises(UnicodeEncodeError):
+        await start(loads(text), source=Source(tmp_path / "no\udcfftext.yaml", text))
+    left = {thread for thread in threading.enumerate() if "asyncio" not in thread.name}
+    assert (asyncio.all_tasks(), left) == before
+    async with serving(tmp_path / "s") as server:
+        assert (await server.chat()).status == 200
 
 
 async def test_a_state_path_too_long_for_a_socket_is_named_and_nothing_is_left_locked(tmp_path: Path) -> None:

@@ -92,13 +92,14 @@ class Client:
             return (await self.reader.readexactly(size + 2))[:-2]
 
     async def _chunked(self, status: int, headers: dict[str, str]) -> Response:
-        body = b""
+        pieces: list[bytes] = []
+        whole = True
         try:
             while piece := await self.piece():
-                body += piece
+                pieces.append(piece)
         except (asyncio.IncompleteReadError, ConnectionError):
-            return Response(status, headers, body, whole=False)
-        return Response(status, headers, body)
+            whole = False
+        return Response(status, headers, b"".join(pieces), whole)
 
     async def rest(self) -> bytes:
         """All that comes until the other side closes."""

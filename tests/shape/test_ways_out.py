@@ -43,14 +43,21 @@ NO_CONTENT: dict[tuple[str, str], str] = {
     ("cli/books.py", "_Connection.connect"): "asks the owner of the state directory, over a socket in it",
     ("cli/main.py", "Lazy.format_help_text"): "help, to the terminal",
     ("cli/main.py", "main"): "the null device, when nobody reads on",
+    ("cli/recommend.py", "replace"): "the configuration's file, as the user wants it patched",
+    ("cli/writing.py", "target"): "rows of the ledger, to the terminal or the file that was named: figures and names",
     ("evidence/train/classifier.py", "write"): "the weights that a user trains",
     ("evidence/train/sources.py", "rows"): "reads examples",
     ("gateway/switches.py", "_write"): "names of models and times",
+    ("registry/market.py", "write"): "prices and exchange rates",
     ("server/listener.py", "Listener.listen_unix"): "listens",
+    ("server/market.py", "_get"): "asks for a price list: a plain GET of what the configuration names",
     ("server/serve.py", "unbindable"): "tries whether an address can be listened on",
     ("server/serve.py", "stored_secret"): "a secret of the server's own",
     ("server/serve.py", "has_terminal"): "asks whether there is a terminal",
     ("server/reload.py", "Reload._hold"): "digests of two configurations",
+    ("server/webhook.py", "_posted"): "alarms: figures, names of models and tasks",
+    ("store/keys.py", "Register._open"): "digests of keys, and acts: names, no content",
+    ("store/keys.py", "Register._keep_head"): "the number and hash of the last act",
     ("store/owner.py", "Owner.acquire"): "the lock of the state directory",
     ("store/owner.py", "is_owned"): "the lock of the state directory",
     ("store/spool.py", "begin"): "records: figures and names, no content",
@@ -73,7 +80,10 @@ NETWORKED: dict[tuple[str, str], str] = {
     ("server/connection.py", "httptools"): "the listener",
     ("server/connection.py", "socket"): "the listener",
     ("server/listener.py", "socket"): "the listener",
+    ("server/market.py", "urllib"): "asks for price lists, where the configuration names any",
     ("server/serve.py", "socket"): "the listener",
+    ("server/webhook.py", "socket"): "the kind of an address to look up",
+    ("server/webhook.py", "ssl"): "alarms: figures, names of models and tasks",
 }
 """(file, package) of every import that could reach a network."""
 
@@ -83,6 +93,7 @@ UPSTREAMS = {
 }
 GRANTING = {
     ("gateway/attempt.py", "Try.start", "grant"),
+    ("gateway/belongings.py", "take_down", "grant_sink"),
     ("gateway/conversations.py", "answer", "grant_sink"),
     ("gateway/idempotency.py", "Once._record", "grant_sink"),
     ("gateway/probing.py", "Probing._ask", "grant_probe"),

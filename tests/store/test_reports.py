@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead.core.cost import DEAREST, usage_cost
+from fairlead.core.model import Price, Rates
 from fairlead.core.record import Record, Usage
 from fairlead.errors import StateError
 from fairlead.store.reports import counterfactuals, groups, open_ledger, report, totals
@@ -95,32 +97,41 @@ def test_groups_respect_the_window(projection: Projection) -> None:
 
 
 def test_a_counterfactual_prices_what_was_answered_against_all_that_was_spent(projection: Projection) -> None:
-    prices = {"big": 10, "small": 1}
-    big, small, unknown = counterfactuals(
-        projection.connection,
-        ("big", "small", "unknown"),
-        lambda model, usage: prices[model] * usage.input if model in prices else None,
-    )
+    prices = {name: Price(name, Rates(rate * 10**6, 0)) for name, rate in (("big", 10), ("small", 1))}
+    big, small, unknown = counterfactuals(projection.connection, {**prices, "unknown": None})
     assert (big.requests, big.cost, big.actual, big.saving) == (2, 2_000, 466, 1 - 466 / 2_000)
     assert small.cost == 200
     assert (unknown.requests, unknown.cost, unknown.saving) == (0, 0, None)
 
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 50)), max_size=30))
-def test_a_counterfactual_keeps_tiers_by_prompt_size_exact(tokens: list[tuple[int, int]]) -> None:
-    def tiered(_model: str, usage: Usage) -> int:
-        return usage.input * (7 if usage.input > 200 else 3) + usage.output * 11
+TOKENS = st.tuples(st.integers(0, 300_000), st.integers(0, 50_000), st.integers(0, 300_000), st.integers(0, 60_000))
 
-    usages = [Usage(read, written) for read, written in tokens]
+
+@pytest.mark.parametrize("above", [200_000, 150_001])
+@given(st.lists(TOKENS, max_size=30))
+def test_a_counterfactual_keeps_tiers_by_prompt_size_exact(above: int, tokens: list[tuple[int, ...]]) -> None:
+    """Also where what is said of a usage does not fit together: a cache that gave more than was asked."""
+    price = Price(
+        "big", Rates(3 * 10**6, 11 * 10**6, 10**6, reasoning=10**6), tiers=((above, Rates(7 * 10**6, 13 * 10**6)),)
+    )
+    usages = [Usage(read, written, cached, 0, 0, reasoned) for read, written, cached, reasoned in tokens]
     made = filled(None, *(record(f"r{n}", attempt(f"r{n}", usage=usage)) for n, usage in enumerate(usages)))
-    (found,) = counterfactuals(made.connection, ["big"], tiered)
-    assert found.cost == sum(tiered("big", usage) for usage in usages)
+    (found,) = counterfactuals(made.connection, {"big": price})
+    assert found.cost == sum(usage_cost(price, usage) for usage in usages)
+    made.close()
+
+
+def test_a_counterfactual_in_another_currency_is_taken_for_dollars() -> None:
+    price = Price("yuan", Rates(10**9, 10**9), "CNY", exchange=137_000_000, per_request=10**6)
+    made = filled(None, *(record(f"r{n}", attempt(f"r{n}", usage=Usage(100, 50))) for n in range(3)))
+    (found,) = counterfactuals(made.connection, {"yuan": price})
+    assert found.cost == 3 * (150_000 + 10**6) * 137 // 1000
     made.close()
 
 
 def test_an_empty_ledger_reports_nothing_and_does_not_fail(tmp_path: Path) -> None:
     made = filled(tmp_path / "ledger.db")
-    found = report(made.connection, models=["big"], price=lambda _model, _usage: 1)
+    found = report(made.connection, prices={"big": Price("big", Rates(1, 1))})
     assert found.totals.requests == 0
     assert (found.models, found.days) == ((), ())
     assert (found.counterfactuals[0].cost, found.counterfactuals[0].saving) == (0, None)
@@ -134,10 +145,10 @@ def test_sums_beyond_64_bits_stay_exact() -> None:
     made = filled(None, *(record(f"r{n}", one, baseline_cost=most) for n in range(5)))
     whole = totals(made.connection)
     assert {whole.cost, whole.baseline_cost, whole.compared_cost, whole.input_tokens, whole.output_tokens} == {5 * most}
-    found = report(made.connection, models=["big"], price=lambda _model, usage: usage.input)
+    found = report(made.connection, prices={"big": Price("big", Rates(10**6, 0))})
     for parts in (found.models, found.keys, found.tenants, found.tasks, found.days):
         assert [(part.cost, part.input_tokens, part.cached_tokens) for part in parts] == [(5 * most,) * 3]
-    assert (found.counterfactuals[0].cost, found.counterfactuals[0].actual) == (5 * most, 5 * most)
+    assert (found.counterfactuals[0].cost, found.counterfactuals[0].actual) == (5 * DEAREST, 5 * most)
     assert msgspec.json.decode(msgspec.json.encode(found))["totals"]["cost"] == 5 * most
     made.close()
 

@@ -3,8 +3,8 @@
 Whatever the case, with any run of spaces for a space, and as whole words: no letter right before or after a letter, no
 digit beside a digit. Chinese, Japanese, Korean and Thai do not set their words apart and have no such boundary.
 
-Each phrase has a key: the one of its words in ASCII that fewest phrases have, or else two of its characters. A text is
-split into words once, which says what keys it holds; most texts hold none. Where a key stands, what may be a phrase
+Each phrase has a key: the one of its words in ASCII that fewest phrases have, or else two of its characters. What
+keys a text holds is found for all its words at once; most texts hold none. Where a key stands, what may be a phrase
 around it is cut out and looked up, once for each place and length that a phrase with that key has: none is compared
 with the text by itself.
 """
@@ -17,17 +17,18 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from fairlead.classify.vocabulary import Pairs, Vocabulary
+
 FEW = 8
 """So many keys are searched for one by one; where there are more, the words of the text are gone through once."""
-_LETTERS = bytes(code if 97 <= code <= 122 else 32 for code in range(256))
+_LETTERS = bytes(code if 97 <= code <= 122 else code + 32 if 65 <= code <= 90 else 32 for code in range(256))
 _DIGITS = bytes(code if 48 <= code <= 57 else 32 for code in range(256))
 _BOTH = bytes(max(pair) for pair in zip(_LETTERS, _DIGITS, strict=True))
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts that do not set their words apart."""
 _NO_CASE = re.compile(f"[{_UNSPACED}]+")
-_FOLDED = re.compile("[\u00df\u0130\u0149\u017f\u01f0\u1e96-\u1e9a\u1e9e\u212a\ufb00-\ufb06]")
-"""Of what is not ASCII, all that becomes it where case is left aside."""
-_ASCII = bytes(range(128))
+_FOLDED = (b"\xc3\x9f", b"\xc4\xb0", b"\xc5\x89", b"\xc5\xbf", b"\xc7\xb0", b"\xe1\xba", b"\xe2\x84\xaa", b"\xef\xac")
+"""How in UTF-8 all begins that is not ASCII and becomes it where case is left aside."""
 _LETTER = re.compile(rf"[^\W\d_{_UNSPACED}]")
 _DIGIT = re.compile(r"\d")
 
@@ -49,24 +50,28 @@ class Phrases:
             if folded:
                 self._spelt.setdefault(folded, []).append(phrase)
         self._numbered = numbered
-        self._tables = (_BOTH,) if numbered else (_LETTERS, _DIGITS)
+        tables = (_BOTH,) if numbered else (_LETTERS, _DIGITS)
         self._word = re.compile("[a-z0-9]+" if numbered else "[a-z]+|[0-9]+")
-        self._spaced = any(" " in folded for folded in self._spelt)
+        self._spaced: set[str] = set()
+        """Keys of phrases of more than one word: only for these it matters how many spaces stand between words."""
         places = self._keyed()
         self._words = {key: told for key, told in places.items() if self._word.match(key)}
-        self._raw = frozenset(key.encode() for key in self._words)
+        raw = [key.encode() for key in self._words]
+        self._vocabularies = [Vocabulary(raw, table) for table in tables] if raw else []
         self._pairs = {key: told for key, told in places.items() if key not in self._words}
         self._starts = _starts(self._pairs)
         self._foreign = not any(pair.isascii() for pair in self._pairs)
         self._caseless = all(map(_NO_CASE.fullmatch, self._pairs))
+        paired = self._caseless and all(len(pair) == 2 and max(pair) <= "\uffff" for pair in self._pairs)
+        self._paired = Pairs(self._pairs) if paired else None
 
-    def find(self, text: str) -> list[str]:
-        """As they were spelt where they are asked for, each once."""
-        words, pairs = self._words_in(text), self._pairs_in(text)
+    def find(self, text: str, raw: bytes | None = None) -> list[str]:
+        """As they were spelt where they are asked for, each once. `raw` is the text in UTF-8, where that is at hand."""
+        words, pairs = self._words_in(text, raw), self._pairs_in(text)
         if not words and not pairs:
             return []
         folded = text.casefold()
-        if self._spaced:
+        if not (self._spaced.isdisjoint(words) and self._spaced.isdisjoint(pairs)):
             folded = " ".join(folded.split())
         found: dict[str, None] = {}
         for at, (before, length) in chain(self._around(words, folded), self._beside(pairs, folded)):
@@ -84,6 +89,8 @@ class Phrases:
         for folded, told in keys.items():
             key = min(told, key=lambda one: (common[one], -len(one), told[one]))
             places.setdefault(key, {})[Place(told[key], len(folded))] = None
+            if " " in folded:
+                self._spaced.add(key)
         return {key: tuple(told) for key, told in places.items()}
 
     def _keys(self, folded: str) -> dict[str, int]:
@@ -97,19 +104,20 @@ class Phrases:
                 return keys
         raise AssertionError(folded)
 
-    def _words_in(self, text: str) -> set[str]:
-        if not self._raw:
+    def _words_in(self, text: str, raw: bytes | None) -> set[str]:
+        if not self._vocabularies:
             return set()
-        raw = text.encode("utf-8", "replace")
-        if len(raw) > len(text) and _FOLDED.search(raw.translate(None, _ASCII).decode("utf-8")):
+        if raw is None:
+            raw = text.encode("utf-8", "replace")
+        if len(raw) > len(text) and any(raw.find(sign[0]) >= 0 and raw.rfind(sign) >= 0 for sign in _FOLDED):
             raw = text.casefold().encode("utf-8", "replace")
-        raw = raw.lower()
-        hits = {key for table in self._tables for key in self._raw.intersection(raw.translate(table).split())}
-        return {key.decode() for key in hits}
+        return {key.decode() for vocabulary in self._vocabularies for key in vocabulary.within(raw)}
 
     def _pairs_in(self, text: str) -> set[str]:
         if self._starts is None or (self._foreign and text.isascii()):
             return set()
+        if self._paired is not None:
+            return set(self._paired.within(text))
         folded = text if self._caseless else text.casefold()
         at_all = {folded[found.start() : found.start() + 2] for found in self._starts.finditer(folded)}
         return self._pairs.keys() & (at_all | {pair[0] for pair in at_all})

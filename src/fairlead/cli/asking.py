@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -42,6 +44,11 @@ def settings(path: Path | None, preset: str | None = None) -> Config:
         config = from_environment(os.environ)
     warn(config)
     return config
+
+
+def when_asked(path: Path | None) -> Callable[[], Config]:
+    """The same, read when it is first needed: a running server knows without it."""
+    return cache(lambda: settings(path))
 
 
 def warn(config: Config) -> None:

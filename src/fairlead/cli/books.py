@@ -7,11 +7,11 @@ import http.client
 import json
 import socket
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -21,7 +21,7 @@ from fairlead.core.record import Record
 from fairlead.errors import FairleadError, StateError
 from fairlead.store.ledger import DATABASE, SPOOL
 from fairlead.store.owner import is_owned
-from fairlead.store.reports import Report, open_ledger
+from fairlead.store.reports import open_ledger
 from fairlead.store.sqlite import contents as stored_contents
 from fairlead.store.window import Window
 
@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fairlead.config.schema import Config
+    from fairlead.evidence.advice import Advised
+    from fairlead.evidence.guards import GuardState
+    from fairlead.server.reporting import Told
 
 SOCKET = "admin.sock"
 PATIENCE = 30.0
+DONE = (200, 201)
 GLANCE = 1.0
 """Seconds for the question whether anybody is there."""
 T = TypeVar("T")
@@ -82,7 +86,7 @@ def ask_owner(
         connection.close()
     if answer.status == 404:
         raise Missing(_message(body))
-    if answer.status != 200:
+    if answer.status not in DONE:
         raise StateError(f"the server that owns {state_dir} refused: {_message(body)}")
     return body
 
@@ -126,26 +130,67 @@ def latest(state_dir: Path, count: int) -> list[Record]:
     return [msgspec.msgpack.decode(row[0], type=Record) for row in rows]
 
 
-def report(state_dir: Path, config: Callable[[], Config], window: Window, baselines: tuple[str, ...]) -> Report:
+def report(state_dir: Path, config: Callable[[], Config], window: Window, baselines: tuple[str, ...]) -> Told:
     """A running server compares with its own models; else those of `config` are compared with."""
+    from fairlead.server.reporting import Told, configured_by, report_from
+
     query = [("since_ms", str(window.since_ms)), *(("baseline", name) for name in baselines)]
     found = ask_owner(state_dir, f"/report?{urlencode(query)}")
     if found is not None:
-        return msgspec.json.decode(found, type=Report)
+        return msgspec.json.decode(found, type=Told)
     demand_ledger(state_dir)
-    from fairlead.registry import policies, snapshot
+    from fairlead.registry import market
     from fairlead.registry.catalogue import load
-    from fairlead.server.reporting import Configured, report_of
 
-    catalogue = load()
+    catalogue = market.merged(load(), market.read(state_dir))
+    say_what_is_missing(state_dir)
+    by = configured_by(config(), catalogue)
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        return _reading(state_dir, lambda: report_from(connection, window, by, catalogue, baselines))
+
+
+def recommendations(state_dir: Path, config: Callable[[], Config], window: Window) -> Advised:
+    """By a running server's configuration, else by `config`."""
+    from fairlead.evidence.advice import Advised
+    from fairlead.evidence.recommend import recommend
+
+    found = ask_owner(state_dir, f"/recommendations?{urlencode([('since_ms', str(window.since_ms))])}")
+    if found is not None:
+        return msgspec.json.decode(found, type=Advised)
+    demand_ledger(state_dir)
+    from fairlead.registry.catalogue import load
+    from fairlead.server.advising import ground
+    from fairlead.server.reporting import configured_by
+
+    say_what_is_missing(state_dir)
+    by, now = configured_by(config(), load()), int(time.time())
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        return _reading(state_dir, lambda: recommend(ground(connection, window, by, now)))
+
+
+def guards(state_dir: Path, config: Callable[[], Config]) -> tuple[GuardState, ...]:
+    """By a running server's settings, else by those of `config`."""
+    from fairlead.evidence.guards import GuardState
+
+    found = ask_owner(state_dir, "/guards")
+    if found is not None:
+        return msgspec.json.decode(found, type=tuple[GuardState, ...])
+    demand_ledger(state_dir)
+    from fairlead.registry.catalogue import load
+    from fairlead.server.guarding import judge
+    from fairlead.server.reporting import configured_by
+
+    say_what_is_missing(state_dir)
+    by, now = configured_by(config(), load()), time.time()
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        return _reading(state_dir, lambda: judge(connection, by, now))
+
+
+def say_what_is_missing(state_dir: Path) -> None:
     if is_owned(state_dir):
         say(tr("note: the program that owns this ledger cannot be asked; its last moments are missing here"))
     elif any((state_dir / SPOOL).glob("*")):
         say(tr("note: the gateway did not stop in order; its last requests join the report when it starts again"))
-    given = config()
-    timezones = {name: ZoneInfo(tenant.timezone) for name, tenant in given.tenants.items()}
-    built = Configured(snapshot.build(given, catalogue), policies.policies(given), timezones)
-    return _reading(state_dir, lambda: report_of(state_dir, window, built, catalogue, baselines))
 
 
 def demand_ledger(state_dir: Path) -> None:

@@ -14,7 +14,7 @@ from fairlead.cli.messages import language, tr
 
 if TYPE_CHECKING:
     from fairlead.core.call import Signal
-    from fairlead.core.record import Attempt, Record
+    from fairlead.core.record import Attempt, CostLine, Record
     from fairlead.gateway.explanation import Explained
 
 
@@ -224,7 +224,7 @@ def tell(record: Record, made: Explained | None = None) -> None:
 
 def tell_attempts(record: Record) -> None:
     """Every attempt, and what each is charged for."""
-    from fairlead.cli.tables import line, money, table
+    from fairlead.cli.tables import line, table
 
     table(
         (
@@ -246,7 +246,7 @@ def tell_attempts(record: Record) -> None:
         if attempt.error:
             line(tr("attempt {number}: {error}").format(number=attempt.number, error=attempt.error))
     bill = [
-        (str(one.number), cost.kind, f"{cost.quantity:,}", cost.unit, money(cost.amount, 9), cost.price_row)
+        (str(one.number), cost.kind, f"{cost.quantity:,}", cost.unit, _amount(cost), cost.price_row)
         for one in record.attempts
         for cost in one.lines
     ]
@@ -275,8 +275,16 @@ def _attempt(attempt: Attempt) -> tuple[str, ...]:
         f"{attempt.total_ms:,}",
         f"{about}{attempt.usage.input:,}",
         f"{about}{attempt.usage.output:,}",
-        money(attempt.cost),
+        money(attempt.spent),
     )
+
+
+def _amount(line: CostLine) -> str:
+    """In its own currency."""
+    from fairlead.cli.tables import money
+
+    told = money(line.amount, 9)
+    return told if line.currency == "USD" else f"{told[1:]} {line.currency}"
 
 
 def _value(value: float | int | str | bool) -> str:

@@ -12,6 +12,10 @@ from functools import cache
 from string import Formatter
 from typing import Literal
 
+from fairlead.cli.messages_advice import ADVICE
+from fairlead.cli.messages_keys import KEYS
+from fairlead.cli.messages_spending import SPENDING
+
 CHINESE: dict[str, str] = {
     # help
     "A router and gateway for language models: of those that can do what a request needs and are as good as you ask, "
@@ -27,6 +31,36 @@ CHINESE: dict[str, str] = {
     "Say in words why a request would go, or went, where it goes.": "用文字解释某个请求为什么交给（或曾交给）这个模型。",
     "List the models, their prices and what they can do.": "列出模型、价格与能力。",
     "What was asked, what it cost, what it would have cost elsewhere.": "请求了多少、花了多少、换别的模型要花多少。",
+    "What was asked, at the prices of today or of a file.": "按今天或某个文件的价格，这些请求要花多少。",
+    "costs stay as they were charged; --what-if says what they would have been": (
+        "费用以当时计费为准，不会改动；--what-if 说明按其他价格会是多少"
+    ),
+    "together": "合计",
+    "charged": "已计费",
+    "difference": "差额",
+    "without a price now": "现在没有价格",
+    "At other prices": "按其他价格",
+    "Subscriptions": "订阅",
+    "since": "起",
+    "per": "每",
+    "year": "年",
+    "week": "周",
+    "month": "月",
+    "of this window": "摊入本期",
+    "By team": "按团队",
+    "By tag": "按标签",
+    "team": "团队",
+    "tag": "标签",
+    "Work out every cost again, or write the ledger out as rows.": "重新核算每一笔费用，或把账本逐行导出。",
+    "{requests} requests, {attempts} attempts: {worked_out} worked out from {rows} price rows, {unpriced} unpriced, "
+    "{lost} lost in a crash, {older} from before price rows were kept": (
+        "{requests} 个请求、{attempts} 次尝试：{worked_out} 次按 {rows} 条价格重新核算，{unpriced} 次未定价，"
+        "{lost} 次因崩溃中断，{older} 次早于价格存档"
+    ),
+    "{count} differences": "{count} 处不符",
+    "the sums are made anew": "汇总已重新生成",
+    "no difference": "没有不符",
+    "Parquet needs pyarrow: pip install 'fairlead[parquet]'": "Parquet 需要 pyarrow：pip install 'fairlead[parquet]'",
     "Check a configuration file, or show what it comes to.": "检查配置文件，或显示最终生效的配置。",
     "Run simulated models as an HTTP server.": "把模拟模型作为 HTTP 服务运行。",
     "Print the version.": "显示版本号。",
@@ -302,6 +336,34 @@ CHINESE: dict[str, str] = {
     "first in force": "首次生效",
     "in force": "生效中",
     "not restorable: secrets in its text": "无法恢复：正文中含有密钥",
+    # calc
+    "What strategies would cost on a mix of work, and whether published figures add up.": "估算各种策略在给定负载上的成本，并核对公开数字是否算得对。",
+    "--list and --all stand alone: without a scenario, other options or one another.": "--list 与 --all 须单独使用，不能与场景、其他选项或彼此同用。",
+    "scenario": "场景",
+    "what it is about": "内容",
+    "adds up": "是否吻合",
+    "`fairlead calc NAME` shows one.": "用 `fairlead calc 名称` 查看其中一个。",
+    "Published figures, computed again": "重新核算的公开数字",
+    "{right} of {count} published figures add up.": "{count} 个公开数字中有 {right} 个吻合。",
+    "{count} requests a {period}": "每个周期（{period}）{count} 个请求",
+    "{task}, {share} of them: {input} tokens in, {output} out, {cached} of the input cached": (
+        "{task}，占 {share}：输入 {input} token，输出 {output}，输入的 {cached} 命中缓存"
+    ),
+    "Prices per million tokens": "每百万 token 的价格",
+    "cached": "缓存输入",
+    "strategy": "策略",
+    "per request": "每个请求",
+    "saved against {name}": "相对 {name} 节省",
+    "Qualities of {models} are the catalogue's estimates.": "{models} 的质量为目录中的估计值。",
+    "Published": "公开数字",
+    "figure": "数字",
+    "published": "公开值",
+    "computed": "核算值",
+    "yes": "是",
+    "NO": "否",
+    **ADVICE,
+    **KEYS,
+    **SPENDING,
     # every command
     "warning": "警告",
     "there is no command {name}.": "没有 {name} 这个命令。",

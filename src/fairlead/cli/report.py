@@ -11,28 +11,33 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from fairlead.cli.asking import put_json, settings
+from fairlead.cli.asking import put_json, when_asked
 from fairlead.cli.messages import tr
 
 if TYPE_CHECKING:
-    from fairlead.config.schema import Config
+    from fairlead.server.reporting import Told
     from fairlead.store.feedback import Judged
     from fairlead.store.opinions import Opinions
-    from fairlead.store.reports import Group, Report, Totals
+    from fairlead.store.reports import Report, Totals
+    from fairlead.store.subscriptions import Subscription
     from fairlead.store.tiers import TierGroup
 
-By = Literal["model", "key", "tenant", "task", "day", "tier"]
+By = Literal["model", "key", "tenant", "team", "task", "tag", "day", "tier"]
 DIMENSIONS: dict[str, str] = {
     "model": "By model",
     "key": "By key",
     "tenant": "By tenant",
+    "team": "By team",
     "task": "By task",
+    "tag": "By tag",
     "day": "By day",
     "tier": "By tier",
 }
-NO_ANSWER = "(no answer)"
-NO_TIER = "(no tier)"
+BAR = 20
+"""Columns of a whole bar."""
+EIGHTHS = " ▏▎▍▌▋▊▉"
 FIGURES = ("requests", "attempts", "estimated", "input_tokens", "output_tokens", "cached_tokens")
+SHARES = ("cost_usd", "cost_usd_per_1000", "share_of_requests", "share_of_cost")
 TASKS_SHOWN = 3
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -64,11 +69,23 @@ class Since(click.ParamType[int]):
     "--since", type=Since(), default=0, metavar="TIME", help="Only from then on: 90m, 24h, 7d, 4w, 2026-11-01."
 )
 @click.option("--by", type=click.Choice(list(DIMENSIONS)), default="model", help="What to break the sums down by.")
-@click.option("--baseline", metavar="MODEL", help="Compare with this model only, not with every configured one.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    metavar="MODEL",
+    help="Compare with this model only, not with every configured one; may be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="The breakdown alone as CSV.")
 def command(
-    path: Path | None, state_dir: Path | None, since: int, by: By, baseline: str | None, as_json: bool, as_csv: bool
+    path: Path | None,
+    state_dir: Path | None,
+    since: int,
+    by: By,
+    baselines: tuple[str, ...],
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """What was asked, what it cost, what it would have cost elsewhere.
 
@@ -79,27 +96,24 @@ def command(
     Examples:
       fairlead report
       fairlead report --config fairlead.yaml --since 7d --by task
-      fairlead report --baseline claude-opus-4.7 --json
+      fairlead report --baseline claude-opus-4.7 --baseline gpt-5.5 --json
     """
     from fairlead.cli import books
     from fairlead.store.window import Window
 
     if as_json and as_csv:
         raise click.UsageError("choose one of --json and --csv")
-    config: list[Config] = []
-
-    def configured() -> Config:
-        if not config:
-            config.append(settings(path))
-        return config[0]
-
+    configured = when_asked(path)
     where = state_dir or Path(configured().server.state_dir)
-    found = books.report(where, configured, Window(since_ms=since), (baseline,) if baseline else ())
+    told = books.report(where, configured, Window(since_ms=since), baselines)
+    totals = told.report.totals
     if as_json:
-        put_json(plain_report(found, by, since))
+        from fairlead.server.plainly import plain_report
+
+        put_json(plain_report(told, by, since))
     elif as_csv:
-        put_csv(groups_of(found, by), by)
-    elif not found.totals.requests and not found.totals.side_calls:
+        put_csv(told.report, by)
+    elif not totals.requests and not totals.side_calls:
         from fairlead.cli.terminal import say
 
         empty = tr("The ledger in {state} is empty: there is nothing to add up yet.")
@@ -107,99 +121,28 @@ def command(
             empty = tr("The ledger in {state} is empty since {since}: there is nothing to add up yet.")
         say(empty.format(state=where, since=_moment(since)))
     else:
-        show(found, by)
+        show(told, by)
 
 
-def groups_of(found: Report, by: By) -> tuple[Group, ...]:
-    """The groups, so that their requests add up to all there were."""
-    match by:
-        case "model":
-            return (*found.models, *unanswered(found.totals))
-        case "key":
-            return found.keys
-        case "tenant":
-            return found.tenants
-        case "task":
-            return found.tasks
-        case "day":
-            return found.days
-        case "tier":
-            return by_tier(found)
+def show(told: Told, by: By) -> None:
+    from fairlead.cli.spending import month_of, rows_of, show_burns
+    from fairlead.cli.tables import money, saved, table
 
-
-def unanswered(totals: Totals) -> tuple[Group, ...]:
-    """The requests no model answered; their attempts stand with the models that were tried."""
-    from fairlead.store.reports import Group
-
-    return (Group(NO_ANSWER, "USD", totals.errors, 0, 0, 0, 0, 0, 0),) if totals.errors else ()
-
-
-def by_tier(found: Report) -> tuple[Group, ...]:
-    """The tiers of all tenants together, and what no tier paid for."""
-    from fairlead.store.reports import Group
-
-    nothing = Group("", "USD", 0, 0, 0, 0, 0, 0, 0)
-    sums: dict[str, Group] = {}
-    rest = _plus(nothing, found.totals, NO_TIER)
-    for one in found.tiers:
-        name = f"{one.policy}/{one.tier}"
-        sums[name] = _plus(sums.get(name, nothing), one, name)
-        rest = _plus(rest, one, NO_TIER, -1)
-    return (*sums.values(), *((rest,) if rest.requests or rest.attempts else ()))
-
-
-def _plus(group: Group, one: Totals | TierGroup, name: str, sign: int = 1) -> Group:
-    from fairlead.store.reports import Group
-
-    return Group(
-        name,
-        "USD",
-        group.requests + sign * one.requests,
-        group.attempts + sign * one.attempts,
-        group.estimated + sign * one.estimated,
-        group.input_tokens + sign * one.input_tokens,
-        group.output_tokens + sign * one.output_tokens,
-        group.cached_tokens + sign * one.cached_tokens,
-        group.cost + sign * one.cost,
+    found = told.report
+    table(
+        ("", ">"), [*_totals(found.totals), *rows_of(told.figures)], title=tr("Totals"), caption=month_of(told.figures)
     )
-
-
-def show(found: Report, by: By) -> None:
-    from fairlead.cli.tables import count, money, percent, saved, table
-
-    totals = found.totals
-    table(("", ">"), _totals(totals), title=tr("Totals"))
+    if told.figures.budgets:
+        show_burns(told.figures.budgets)
     if found.tiers:
         show_tiers(found.tiers)
+    if found.subscriptions:
+        show_subscriptions(found.subscriptions)
     if found.opinions is not None:
         show_opinions(found.opinions)
     if found.judged:
         show_judged(found.judged)
-    groups = groups_of(found, by)
-    answered = sum(group.requests for group in groups)
-    spent = sum(group.cost for group in groups)
-    rows = [
-        (
-            tr(group.name) if group.name in (NO_ANSWER, NO_TIER) else group.name or "-",
-            f"{group.requests:,}",
-            percent(group.requests / answered if answered else None),
-            count(group.input_tokens),
-            count(group.output_tokens),
-            money(group.cost) if group.currency == "USD" else f"{money(group.cost)[1:]} {group.currency}",
-            percent(group.cost / spent if spent else None),
-        )
-        for group in groups
-    ]
-    headings = (
-        tr(by),
-        f">{tr('requests')}",
-        f">{tr('share of requests')}",
-        f">{tr('tokens in')}",
-        f">{tr('tokens out')}",
-        f">{tr('cost')}",
-        f">{tr('share of cost')}",
-    )
-    table(headings, rows, title=tr(DIMENSIONS[by]))
+    show_groups(found, by)
     if found.counterfactuals:
         others = [
             (
@@ -215,6 +158,60 @@ def show(found: Report, by: By) -> None:
             others,
             title=tr("Had every answered request gone to one model (same tokens, today's prices)"),
         )
+
+
+def show_subscriptions(paid: tuple[Subscription, ...]) -> None:
+    """Beside what requests cost."""
+    from fairlead.cli.tables import money, table
+
+    rows = [
+        (one.channel, f"{money(one.amount)[1:]} {one.currency}", tr(one.per), _moment(one.since_ms), money(one.cost))
+        for one in paid
+    ]
+    headings = (tr("channel"), f">{tr('amount')}", tr("per"), tr("since"), f">{tr('of this window')}")
+    table(headings, rows, title=tr("Subscriptions"))
+
+
+def show_groups(found: Report, by: By) -> None:
+    from fairlead.cli.tables import count, money, percent, table
+    from fairlead.server.plainly import NO_ANSWER, NO_TIER, groups_of, per_1k
+
+    groups = groups_of(found, by)
+    answered = sum(group.requests for group in groups)
+    spent = sum(group.spent for group in groups)
+    rows = [
+        (
+            tr(group.name) if group.name in (NO_ANSWER, NO_TIER) else group.name or "-",
+            f"{group.requests:,}",
+            percent(group.requests / answered if answered else None),
+            count(group.input_tokens),
+            count(group.output_tokens),
+            money(group.cost) if group.currency == "USD" else f"{money(group.cost)[1:]} {group.currency}",
+            "-" if (thousand := per_1k(group)) is None else money(thousand),
+            percent(group.spent / spent if spent else None),
+            bar(group.spent / spent if spent else 0.0),
+        )
+        for group in groups
+    ]
+    headings = (
+        tr(by),
+        f">{tr('requests')}",
+        f">{tr('share of requests')}",
+        f">{tr('tokens in')}",
+        f">{tr('tokens out')}",
+        f">{tr('cost')}",
+        f">{tr('per 1,000')}",
+        f">{tr('share of cost')}",
+        f"={tr('spend')}",
+    )
+    spare = (headings[8], headings[3], headings[4], headings[6])
+    table(headings, rows, title=tr(DIMENSIONS[by]), spare=spare)
+
+
+def bar(share: float) -> str:
+    """A line that is as long as the share is large, to an eighth of a column."""
+    eighths = round(max(0.0, min(1.0, share)) * BAR * 8)
+    return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
 
 
 def show_tiers(tiers: tuple[TierGroup, ...]) -> None:
@@ -310,64 +307,25 @@ def _totals(totals: Totals) -> list[tuple[str, str]]:
     return [(tr(name), value) for name, value in rows]
 
 
-def plain_report(found: Report, by: By, since: int) -> dict[str, object]:
-    """Amounts in nano-units of USD, and again as plain decimals; shares from 0 to 1."""
-    import msgspec
-
-    from fairlead.core.cost import plain
-
-    totals = found.totals
-    sums: dict[str, object] = {**msgspec.structs.asdict(totals), "cost_usd": plain(totals.cost)}
-    sums["cost_usd_per_request"] = str(totals.usd_per_request)
-    sums["cost_usd_per_1000"] = str(totals.usd_per_thousand)
-    sums["baseline_cost_usd"] = plain(totals.baseline_cost)
-    sums["estimated_share"] = totals.estimated_share
-    sums["saving"] = totals.saving
-    return {
-        "since_ms": since,
-        "totals": sums,
-        "by": by,
-        "groups": [{**msgspec.structs.asdict(one), "cost_usd": plain(one.cost)} for one in groups_of(found, by)],
-        "baselines": [
-            {**msgspec.structs.asdict(one), "cost_usd": plain(one.cost), "saving": one.saving}
-            for one in found.counterfactuals
-        ],
-        "tiers": [plain_tier(one) for one in found.tiers],
-        "feedback": [msgspec.structs.asdict(one) for one in found.judged],
-        "classifier": None if found.opinions is None else plain_opinions(found.opinions),
-    }
-
-
-def plain_tier(one: TierGroup) -> dict[str, object]:
-    import msgspec
-
-    from fairlead.core.cost import plain
-
-    usd = {
-        f"{name}_usd": None if nano is None else plain(nano)
-        for name, nano in (("cost", one.cost), ("per_1k", one.per_1k), ("left", one.left))
-    }
-    return {**msgspec.structs.asdict(one), "per_1k": one.per_1k, "left": one.left, **usd}
-
-
-def plain_opinions(said: Opinions) -> dict[str, object]:
-    import msgspec
-
-    from fairlead.core.cost import plain
-
-    built = msgspec.to_builtins(said)
-    return {**built, "agreement": said.agreement, "cost_usd": plain(said.cost)}
-
-
-def put_csv(groups: tuple[Group, ...], by: By) -> None:
+def put_csv(found: Report, by: By) -> None:
     from fairlead.cli.terminal import visible
     from fairlead.core.cost import plain
+    from fairlead.server.plainly import groups_of, plain_group
 
+    groups = groups_of(found, by)
+    requests, spent = sum(group.requests for group in groups), sum(group.spent for group in groups)
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow((by, *FIGURES, "cost", "currency"))
+    writer.writerow((by, *FIGURES, "cost", "currency", *SHARES))
     for group in groups:
+        whole = plain_group(group, requests, spent)
         writer.writerow(
-            (visible(group.name), *(getattr(group, name) for name in FIGURES), plain(group.cost), group.currency)
+            (
+                visible(group.name),
+                *(whole[name] for name in FIGURES),
+                plain(group.cost),
+                group.currency,
+                *("" if whole[name] is None else whole[name] for name in SHARES),
+            )
         )
 
 

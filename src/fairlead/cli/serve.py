@@ -91,13 +91,14 @@ class Formatter(logging.Formatter):
 async def serve(config: Config, own_key: bool, preset: bool = False, source: Source | None = None) -> None:
     from fairlead.config.schema import Key
     from fairlead.config.secret import Secret
+    from fairlead.gateway.minting import mint
     from fairlead.server.serve import check_address, raise_file_limit, start, stored_secret, until_stopped
 
     raise_file_limit()
     key = ""
     if own_key:
         await check_address(config.server)
-        key = stored_secret(Path(config.server.state_dir) / "key", "fl_")
+        key = stored_secret(Path(config.server.state_dir) / "key", mint)
         config = config.model_copy(update={"keys": (Key(name="local", key=Secret(key)),)})
     running = await start(config, source=source)
     spare_collector()

@@ -85,7 +85,7 @@ def _switch(name: str, verb: str, length: dict[str, float], path: Path | None, s
     folder = state_dir or Path(settings(path).server.state_dir)
     try:
         said = msgspec.json.encode(length)
-        found = ask_owner(folder, f"/models/{quote(name, safe='')}/{verb}", method="POST", said=said)
+        found = ask_owner(folder, f"/admin/v1/models/{quote(name, safe='')}/{verb}", method="POST", said=said)
     except Missing as missing:
         raise FairleadError(str(missing)) from None
     if found is None:

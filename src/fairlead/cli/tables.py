@@ -19,7 +19,7 @@ import click
 from fairlead.cli.columns import LEAST, fill, longest, longest_word, share, wrap
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import visible
-from fairlead.core.cost import NANO
+from fairlead.core.model import NANO
 
 PIPED = 10_000
 """Columns of a line nobody looks at through a window."""

@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from fairlead.classify.tasks import COMPLEXITIES, TASKS
-from fairlead.config import contradictions, references, sensitivity
+from fairlead.config import allotments, contradictions, references, sensitivity, tenants
+from fairlead.config.choosing import STRATEGY_NAMES
 from fairlead.config.document import Entry, Node, NodePath
 from fairlead.config.environment import SHIPPED
 from fairlead.config.finding import Finding, named_twice
 from fairlead.config.masking import masked
 from fairlead.config.offers import Catalogue, priced
 from fairlead.config.policies import policy_findings
-from fairlead.config.schema import STRATEGY_NAMES, Config, Key, Model, Price
+from fairlead.config.schema import Config, Key, Model, Price
 from fairlead.config.spelling import nearest, similar
 from fairlead.config.values import is_loopback
+from fairlead.core import budgets
 
 SUSPICIOUS = 300
 """A price this many times the catalogue's, or this small a part of it, is probably per another unit."""
@@ -48,6 +50,7 @@ class Declared:
         """What a reference to such a thing may name; None where anything may."""
         return {
             "policy": (*self.policies, *STRATEGY_NAMES),
+            "policy or cheapest": (budgets.CHEAPEST, *self.policies, *STRATEGY_NAMES),
             "provider": self.providers,
             "task": (*TASKS, *self.tasks),
             "complexity or task": (*COMPLEXITIES, *TASKS, *self.tasks),
@@ -108,6 +111,8 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
         *_open_door(config),
         *contradictions.findings(config, known),
         *sensitivity.findings(config),
+        *tenants.findings(config),
+        *allotments.findings(config, known),
     ]
 
 
@@ -221,16 +226,25 @@ def _unpriced(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
 
 def _strange_prices(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     for name, model in config.models.items():
-        listed = _listed(name, catalogue)
+        listed = listed_price(name, catalogue)
         for path, price in _prices(name, model):
+            worth = _worth(price.currency, config, catalogue)
             for field, amount, usual in (
                 ("input", price.input, listed[0] if listed else None),
                 ("output", price.output, listed[1] if listed else None),
             ):
-                hint = _strange(amount, usual)
+                hint = strange_price(amount * worth, usual)
                 if hint:
-                    message = f"{amount:f} looks wrong: {hint}; prices are USD per million tokens"
+                    message = f"{amount:f} looks wrong: {hint}; prices are {price.currency} per million tokens"
                     yield Finding((*path, field), message, wrong=False)
+
+
+def _worth(currency: str, config: Config, catalogue: Catalogue) -> Decimal:
+    """Roughly, in USD: what is looked for is a slip by orders of magnitude."""
+    stated, known = config.exchange.rates.get(currency), catalogue.exchange.get(currency)
+    if stated or known is None:
+        return stated or Decimal(1)
+    return known[-1].usd / NANO
 
 
 def _prices(name: str, model: Model) -> Iterator[tuple[NodePath, Price]]:
@@ -241,13 +255,13 @@ def _prices(name: str, model: Model) -> Iterator[tuple[NodePath, Price]]:
             yield ("models", name, "channels", index, "price"), channel.price
 
 
-def _listed(name: str, catalogue: Catalogue) -> tuple[Decimal, Decimal] | None:
+def listed_price(name: str, catalogue: Catalogue) -> tuple[Decimal, Decimal] | None:
     entry = catalogue.find(name)
     rows = [offer.prices[-1] for offer in entry.offers.values() if offer.prices] if entry is not None else []
     return (rows[0].rates.input / NANO, rows[0].rates.output / NANO) if rows else None
 
 
-def _strange(amount: Decimal, usual: Decimal | None) -> str:
+def strange_price(amount: Decimal, usual: Decimal | None) -> str:
     if not amount:
         return ""
     if usual:

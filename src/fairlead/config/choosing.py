@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from fairlead.classify.tasks import COMPLEXITIES, DOMAINS, LATENCY_CLASSES
+from fairlead.config.budgets import Allotment, Limits
 from fairlead.config.references import AgentRef, ChannelRef, ModelRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.section import Section
 from fairlead.config.values import (
@@ -24,6 +25,7 @@ from fairlead.config.values import (
     Word,
     choice_of,
 )
+from fairlead.core.policies import STRATEGIES
 
 EFFORTS = ("off", "on", "low", "medium", "high")
 MODALITIES = ("image", "audio", "document")
@@ -33,6 +35,7 @@ KNOBS = (
 )  # fmt: skip
 """What a caller may wish beside a request, as in the headers `x-fairlead-...`."""
 SPREADS = ("round_robin", "complexity")
+STRATEGY_NAMES = tuple(STRATEGIES)
 
 
 def one_or_more(value: Any) -> Any:
@@ -54,6 +57,9 @@ LatencyClass = Annotated[
     str, BeforeValidator(lambda value: choice_of(value, LATENCY_CLASSES)), Word(" / ".join(LATENCY_CLASSES))
 ]
 Modality = Annotated[str, BeforeValidator(lambda value: choice_of(value, MODALITIES)), Word(" / ".join(MODALITIES))]
+StrategyName = Annotated[
+    str, BeforeValidator(lambda value: choice_of(value, STRATEGY_NAMES)), Word(" / ".join(STRATEGY_NAMES))
+]
 Knob = Annotated[str, BeforeValidator(lambda value: choice_of(value, KNOBS)), Word(" / ".join(KNOBS))]
 Thinking = Annotated[str, BeforeValidator(_effort), Word(" / ".join(EFFORTS))]
 Spread = Annotated[str, BeforeValidator(lambda value: choice_of(value, SPREADS)), Word(" / ".join(SPREADS))]
@@ -156,20 +162,30 @@ class Intent(Section):
     description: Text = Field("", description="What it is for.")
 
 
-class Tenant(Section):
+class Team(Section):
     policy: PolicyRef | None = Field(None, description="Policy of its keys, where they have none of their own.")
     models: tuple[ModelRef, ...] | None = Field(None, description="Only these models.")
     providers: tuple[ProviderRef, ...] | None = Field(None, description="Only these providers.")
     channels: tuple[ChannelRef, ...] | None = Field(None, description="Only these channels, each as model@channel.")
     regions: tuple[Name, ...] | None = Field(None, description="Only these regions.")
+    policies: tuple[PolicyRef, ...] | None = Field(None, description="Only these policies may choose for it.")
+    strategies: tuple[StrategyName, ...] | None = Field(None, description="Only policies of these strategies may.")
     sensitive: Switch = Field(False, description="Everything it sends stays on self-hosted providers.")
+    limits: Limits = Field(Limits(), description="What all its keys together may do at most; by default unlimited.")
+    budget: Allotment | None = Field(None, description="What all its keys together may spend; beside `budgets`.")
+
+
+class Tenant(Team):
     timezone: Text = Field("UTC", description="Where its day begins at midnight, such as Asia/Shanghai.")
+    teams: dict[Name, Team] = Field({}, description="Its teams, each within what the tenant may.")
 
 
 class Plan(Section):
     max_cost: Money | None = Field(None, description="Most one request may be expected to cost.")
     policy: PolicyRef | None = Field(None, description="Policy of its keys, where they have none of their own.")
     models: tuple[ModelRef, ...] | None = Field(None, description="Only these models.")
+    limits: Limits = Field(Limits(), description="What each of its keys may do at most, beside the key's own limits.")
+    budget: Allotment | None = Field(None, description="What each of its keys may spend; beside `budgets`.")
 
 
 class ModelClassifier(Section):

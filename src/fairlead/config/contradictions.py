@@ -45,6 +45,7 @@ def findings(config: Config, known: Mapping[str, str]) -> Iterator[Finding]:
     yield from _agents(config)
     yield from _tasks(config)
     yield from _tenants(config)
+    yield from _peaks(config)
     yield from _wishes(config)
     yield from _matches(config)
 
@@ -134,6 +135,17 @@ def _shadowing(name: str, task: Task) -> Iterator[Finding]:
                 f"task {name} ships and means: {BY_NAME[name].description}; give yours another name, such as my_{name}"
             )
             yield Finding(("tasks", name, field), message)
+
+
+def _peaks(config: Config) -> Iterator[Finding]:
+    for name, model in config.models.items():
+        channels = ((("channels", index, "price"), channel.price) for index, channel in enumerate(model.channels))
+        for path, price in ((("price",), model.price), *channels):
+            for index, peak in enumerate(() if price is None else price.peaks):
+                if peak.timezone not in available_timezones():
+                    hint = similar(peak.timezone, available_timezones())
+                    where = ("models", name, *path, "peaks", index, "timezone")
+                    yield Finding(where, f"unknown time zone {peak.timezone!r}{hint}")
 
 
 def _tenants(config: Config) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufff
 NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 SWITCHES = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
-SECRETS = frozenset({"api_key", "api_keys", "key", "pepper", "headers"})
+SECRETS = frozenset({"api_key", "api_keys", "key", "pepper", "headers", "secret"})
 """Settings whose texts are secrets."""
 
 PathPart = str | int
@@ -181,7 +181,7 @@ def spell(path: NodePath) -> str:
     return out
 
 
-def compose(text: str, env: Mapping[str, str]) -> tuple[Node, list[Problem]]:
+def compose(text: str, env: Mapping[str, str], needs: str = "`providers` and `models`") -> tuple[Node, list[Problem]]:
     """The tree of a text, and what is wrong with it. Raises Unreadable when there is no tree."""
     if len(text) > MAX_CHARS:
         raise Unreadable(1, f"the file is too large: {len(text):,} characters, at most {MAX_CHARS:,} are read")
@@ -195,7 +195,7 @@ def compose(text: str, env: Mapping[str, str]) -> tuple[Node, list[Problem]]:
     except yaml.YAMLError as error:
         raise Unreadable(1, f"not readable as YAML: {str(error).splitlines()[0]}") from None
     if node is None or (node.value is None and node.entries is None and node.items is None):
-        raise Unreadable(1, "the file is empty: it needs at least `providers` and `models`")
+        raise Unreadable(1, f"the file is empty: it needs at least {needs}")
     return node, composer.problems
 
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -23,10 +23,12 @@ from fairlead.config.masking import masked
 from fairlead.config.offers import Catalogue
 from fairlead.config.reference import section_at
 from fairlead.config.schema import Config
+from fairlead.config.section import Section
 from fairlead.config.values import Substituted, found
 from fairlead.errors import ConfigError
 
 MAX_BYTES = 16_000_000
+S = TypeVar("S", bound=Section)
 ROUNDS = 20
 """How often what is wrong is taken out before the rest is compared; what hides deeper shows on the next run."""
 
@@ -77,7 +79,7 @@ def from_tree(root: Node, problems: list[Problem], name: str, catalogue: Catalog
     """Steps 2 and 3, for a tree with what was wrong with its text."""
     names = checks.Declared(root)
     secrets = tuple(dict.fromkeys(root.secrets()))
-    config, wrong = _validate(root)
+    config, wrong = validated(root, Config)
     noted = {item.path for item in problems}
     problems += [item for item in wrong if item.path not in noted]
     warnings: list[Problem] = []
@@ -89,8 +91,8 @@ def from_tree(root: Node, problems: list[Problem], name: str, catalogue: Catalog
             problem = Problem(root.line_of(item.path), root.spell(item.path), _masked(item.message, hidden))
             (problems if item.wrong else warnings).append(problem)
     if problems or config is None or catalogue is None:
-        raise ConfigError(_rendered(problems, name, secrets))
-    return checks.canonical(config, catalogue).warned(tuple(_rendered(warnings, name, secrets)))
+        raise ConfigError(rendered(problems, name, secrets))
+    return checks.canonical(config, catalogue).warned(tuple(rendered(warnings, name, secrets)))
 
 
 def _masked(message: str, hidden: Iterable[str]) -> str:
@@ -99,7 +101,7 @@ def _masked(message: str, hidden: Iterable[str]) -> str:
     return message
 
 
-def _rendered(problems: Iterable[Problem], name: str, secrets: tuple[str, ...]) -> list[str]:
+def rendered(problems: Iterable[Problem], name: str, secrets: tuple[str, ...] = ()) -> list[str]:
     return list(dict.fromkeys(item.render(name, secrets) for item in sorted(problems, key=lambda item: item.line)))
 
 
@@ -137,16 +139,16 @@ def read(path: Path) -> str:
         raise ConfigError([f"{path}:{line}: the file is not UTF-8 text; save it as UTF-8"]) from None
 
 
-def _validate(root: Node) -> tuple[Config | None, list[Problem]]:
-    """The part of the tree that is right, as a Config, and what is wrong with the rest, which is taken out."""
+def validated(root: Node, kind: type[S]) -> tuple[S | None, list[Problem]]:
+    """The part of the tree that is right, as a `kind`, and what is wrong with the rest, which is taken out."""
     problems: list[Problem] = []
     for turn in range(ROUNDS):
         try:
-            return Config.model_validate(root.data()), problems
+            return kind.model_validate(root.data()), problems
         except ValidationError as error:
             details = error.errors(include_url=False)
         if turn == 0:
-            problems = [_problem(root, item) for item in details if not _follows(item)]
+            problems = [_problem(root, item, kind) for item in details if not _follows(item)]
         if not _repair(root, details):
             break
     return None, problems
@@ -188,18 +190,19 @@ def _follows(detail: ErrorDetails) -> bool:
     return detail["type"] in ("too_short", "tuple_too_short") and bool(detail["input"])
 
 
-def _problem(root: Node, detail: ErrorDetails) -> Problem:
+def _problem(root: Node, detail: ErrorDetails, kind: type[Section]) -> Problem:
     path = _path(detail)
-    return Problem(root.line_of(path), root.spell(path), _message(path, detail))
+    return Problem(root.line_of(path), root.spell(path), _message(path, detail, kind))
 
 
-def _message(path: NodePath, detail: ErrorDetails) -> str:
-    kind, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
-    match kind:
+def _message(path: NodePath, detail: ErrorDetails, kind: type[Section]) -> str:
+    value, context = detail.get("input"), detail.get("ctx", {})
+    match detail["type"]:
         case "missing":
-            return "is missing" if _required_text(path) == "" else f"is missing: {_required_text(path)}"
+            text = _required_text(path, kind)
+            return f"is missing: {text}" if text else "is missing"
         case "extra_forbidden":
-            return f"unknown setting{spelling.nearest(str(path[-1]), _fields(path[:-1]))}"
+            return f"unknown setting{spelling.nearest(str(path[-1]), _fields(path[:-1], kind))}"
         case "choice":
             options = context["options"]
             return (
@@ -208,7 +211,7 @@ def _message(path: NodePath, detail: ErrorDetails) -> str:
         case "value" | "secret":
             return detail["msg"]
         case "model_type" | "dict_type" | "model_attributes_type":
-            return f"expected a mapping{_fields_hint(path)}, found {_shape(value)}"
+            return f"expected a mapping{_fields_hint(path, kind)}, found {_shape(value)}"
         case "tuple_type":
             return f"expected a list, found {_shape(value)}"
         case "too_short" | "tuple_too_short":
@@ -238,21 +241,21 @@ def _shape(value: Any) -> str:
     return "text" if isinstance(value, str) else found(value if not isinstance(value, Decimal) else Decimal(value))
 
 
-def _fields(path: NodePath) -> tuple[str, ...]:
-    section = section_at(path)
+def _fields(path: NodePath, kind: type[Section]) -> tuple[str, ...]:
+    section = section_at(path, kind)
     return tuple(section.model_fields) if section is not None else ()
 
 
-def _required_text(path: NodePath) -> str:
-    section = section_at(path[:-1])
+def _required_text(path: NodePath, kind: type[Section]) -> str:
+    section = section_at(path[:-1], kind)
     field = section.model_fields.get(str(path[-1])) if section is not None else None
     text = (field.description or "") if field is not None else ""
     return text[:1].lower() + text[1:].rstrip(".")
 
 
-def _fields_hint(path: NodePath) -> str:
-    fields = _fields(path)
+def _fields_hint(path: NodePath, kind: type[Section]) -> str:
+    fields = _fields(path, kind)
     return f" ({', '.join(fields[:4])}{', ...' if len(fields) > 4 else ''})" if fields else ""
 
 
-__all__ = ["check", "from_tree", "load", "loads", "located", "read"]
+__all__ = ["check", "from_tree", "load", "loads", "located", "read", "rendered", "validated"]

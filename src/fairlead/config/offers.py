@@ -7,7 +7,7 @@ Self-hosted providers take no price from the catalogue: a machine of one's own c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from fairlead.config.schema import Provider
@@ -49,11 +49,18 @@ class Entry(Protocol):
     def offers(self) -> Mapping[str, Offer]: ...
 
 
+class Rate(Protocol):
+    @property
+    def usd(self) -> int: ...
+
+
 class Catalogue(Protocol):
     """The part of the catalogue that a configuration is compared with."""
 
     @property
     def entries(self) -> Mapping[str, Entry]: ...
+    @property
+    def exchange(self) -> Mapping[str, Sequence[Rate]]: ...
     def find(self, name: str) -> Entry | None: ...
 
 

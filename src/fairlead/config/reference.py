@@ -52,9 +52,9 @@ def unwrap(annotation: Any) -> Any:
             return annotation
 
 
-def section_at(path: NodePath) -> type[Section] | None:
+def section_at(path: NodePath, root: type[Section] = Config) -> type[Section] | None:
     """The section that stands at a path of the file, if one does."""
-    current: Any = Config
+    current: Any = root
     for part in path:
         if isinstance(current, type) and issubclass(current, Section):
             field = current.model_fields.get(str(part))

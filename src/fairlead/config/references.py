@@ -20,7 +20,7 @@ from fairlead.config.values import Word, expect, name, text
 
 class Refers(msgspec.Struct, frozen=True):
     to: str
-    """model, policy, provider, channel, task, complexity or task, agent or plan"""
+    """model, policy, policy or cheapest, provider, channel, task, complexity or task, agent or plan"""
 
 
 def channel(value: object) -> str:

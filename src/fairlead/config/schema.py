@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
+from fairlead.config.budgets import Allotment, Budget, Limits
 from fairlead.config.choosing import (
     Agent,
     Cascade,
@@ -20,11 +21,14 @@ from fairlead.config.choosing import (
     Plan,
     Route,
     Rule,
+    StrategyName,
     Task,
     TaskWork,
     Tenant,
 )
 from fairlead.config.choosing import Tier as PolicyTier
+from fairlead.config.guards import Guards
+from fairlead.config.money import Currency, Exchange, Flat, Peak, Prices
 from fairlead.config.proxy import usable as usable_proxy
 from fairlead.config.references import LevelRef, ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.secret import Secret
@@ -36,6 +40,7 @@ from fairlead.config.values import (
     Day,
     Discount,
     HeaderName,
+    Instant,
     ModelName,
     Money,
     Name,
@@ -52,24 +57,18 @@ from fairlead.config.values import (
     choice_of,
 )
 from fairlead.core.balance import BALANCE
+from fairlead.core.grants import ROLES, SCOPES
 from fairlead.core.model import CAPABILITIES
-from fairlead.core.policies import STRATEGIES
 from fairlead.core.policy import ENDINGS
 from fairlead.providers.deltas import DELTAS, SPOKEN
 
 KINDS: tuple[str, ...] = (*DELTAS, "simulated")
-ROLES = ("caller", "viewer", "operator", "admin")
-CURRENCIES = ("USD",)
 PROBES = ("list", "off")
-STRATEGY_NAMES = tuple(STRATEGIES)
 
 Kind = Annotated[str, BeforeValidator(lambda value: choice_of(value, KINDS)), Word("kind")]
 DialectName = Annotated[str, BeforeValidator(lambda value: choice_of(value, SPOKEN)), Word(" / ".join(SPOKEN))]
 Role = Annotated[str, BeforeValidator(lambda value: choice_of(value, ROLES)), Word(" / ".join(ROLES))]
-Currency = Annotated[str, BeforeValidator(lambda value: choice_of(value, CURRENCIES)), Word(" / ".join(CURRENCIES))]
-StrategyName = Annotated[
-    str, BeforeValidator(lambda value: choice_of(value, STRATEGY_NAMES)), Word(" / ".join(STRATEGY_NAMES))
-]
+Scope = Annotated[str, BeforeValidator(lambda value: choice_of(value, SCOPES)), Word(" / ".join(SCOPES))]
 ProxySecret = Annotated[Secret, AfterValidator(usable_proxy), Word("proxy address or none")]
 Capability = Annotated[
     str, BeforeValidator(lambda value: choice_of(value, tuple(CAPABILITIES))), Word(" / ".join(CAPABILITIES))
@@ -125,6 +124,9 @@ class Server(Section):
     )
     decisions_days: Whole = Field(
         30, ge=1, le=36_500, description="How long a decision is kept so that it can be made again."
+    )
+    ledger_days: Whole | None = Field(
+        None, ge=1, le=36_500, description="How long records are kept; sums by hour and day stay. By default for good."
     )
 
 
@@ -202,6 +204,10 @@ class Rates(Section):
     cache_write: Money | None = Field(None, description="Per million tokens written to its cache; else as input.")
     cache_write_1h: Money | None = Field(None, description="The same for one-hour entries; else as input.")
     reasoning: Money | None = Field(None, description="Per million reasoning tokens; else as output.")
+    image_input: Money | None = Field(None, description="Per million tokens of images it reads; else as input.")
+    audio_input: Money | None = Field(None, description="Per million tokens of audio it hears; else as input.")
+    image_output: Money | None = Field(None, description="Per million tokens of images it makes; else as output.")
+    audio_output: Money | None = Field(None, description="Per million tokens of audio it speaks; else as output.")
 
 
 class Tier(Rates):
@@ -213,6 +219,10 @@ class Price(Rates):
     currency: Currency = Field("USD", description="Currency of every amount here.")
     since: Day | None = Field(None, description="First day (UTC) it holds; before it the next source's price does.")
     tiers: tuple[Tier, ...] = Field((), description="Other rates for long prompts, by prompt length.")
+    peaks: tuple[Peak, ...] = Field((), description="Hours in which everything here costs more, or less.")
+    flat: Flat | None = Field(
+        None, description="A subscription beside it: no part of what a request costs, spread over time in reports."
+    )
 
 
 class Channel(Section):
@@ -247,12 +257,7 @@ class Model(Section):
     latency_ms: Count | None = Field(None, description="What a typical request takes, until it is measured.")
     flags: tuple[Name, ...] = Field((), description="Feature flags, added to the catalogue's.")
     enabled: Switch = Field(True, description="Whether it may be chosen.")
-
-
-class KeyLimits(Section):
-    rpm: Count | None = Field(None, description="Requests a minute.")
-    tpm: Count | None = Field(None, description="Tokens a minute.")
-    concurrency: Count | None = Field(None, description="Requests at once.")
+    limits: Limits = Field(Limits(), description="How much all callers together may ask of it; by default no limit.")
 
 
 class Key(Section):
@@ -269,8 +274,20 @@ class Key(Section):
     providers: tuple[ProviderRef, ...] | None = Field(None, description="Only these providers; by default all.")
     regions: tuple[Name, ...] | None = Field(None, description="Only these regions; by default all.")
     sensitive: Switch = Field(False, description="Everything it sends stays on self-hosted providers.")
+    policies: tuple[PolicyRef, ...] | None = Field(None, description="Only these policies may choose; by default all.")
+    strategies: tuple[StrategyName, ...] | None = Field(
+        None, description="Only policies of these strategies may choose; by default all."
+    )
+    scope: Scope | None = Field(
+        None,
+        description="How far its role reaches; by default its team or tenant where it names one, else the gateway.",
+    )
+    expires: Instant | None = Field(
+        None, description="When it ends: the last day (UTC) it is valid, or a time like 2026-12-31T18:00:00Z."
+    )
     wishes: dict[Knob, Text] = Field({}, description="What its requests wish where they say nothing: task, budget...")
-    limits: KeyLimits = Field(KeyLimits(), description="What it may do at most; by default unlimited.")
+    limits: Limits = Field(Limits(), description="What it may do at most; by default unlimited.")
+    budget: Allotment | None = Field(None, description="What it may spend; by default what `budgets` say.")
 
 
 class Weights(Section):
@@ -319,6 +336,9 @@ class Policy(Section):
     failover_on: tuple[EndingName, ...] = Field(
         ("blocked", "empty", "truncated"), description="Ends of an answer with which the next candidate is asked."
     )
+    continue_streams: Switch = Field(
+        False, description="The next candidate goes on with a streamed text that breaks off. All are paid for."
+    )
 
 
 class PolicyChoice(Section):
@@ -332,6 +352,8 @@ class Report(Section):
     baseline: ModelRef | None = Field(
         None, description="Model that savings are measured against; by default the one of best quality."
     )
+    premium: tuple[ModelRef, ...] = Field((), description="Models that count as premium; by default by their prices.")
+    cheap: tuple[ModelRef, ...] = Field((), description="Models that count as cheap; by default by their prices.")
 
 
 class Coding(Section):
@@ -362,10 +384,14 @@ class Config(Section):
     intents: dict[Name, Intent] = Field({}, description="Intents beside the shipped ones: `intent:NAME`.")
     tenants: dict[Name, Tenant] = Field({}, description="What binds whole tenants, whatever their keys say.")
     plans: dict[Name, Plan] = Field({}, description="What keys of a plan may have.")
+    budgets: tuple[Budget, ...] = Field((), description="What may be spent: by whom, and in which time.")
     sensitivity: Sensitivity = Field(Sensitivity(), description="What makes a request sensitive by its words.")
     classifier: Classifier = Field(Classifier(), description="How requests are understood.")
     coding: Coding | None = Field(None, description="Which models answer the turns of coding agents.")
+    exchange: Exchange = Field(Exchange(), description="What other currencies are worth.")
+    prices: Prices = Field(Prices(), description="Price lists that are asked for while the server runs.")
     report: Report = Field(Report(), description="How savings are reported.")
+    guards: Guards = Field(Guards(), description="When an alarm is raised, and who is called.")
 
     _warnings: tuple[str, ...] = PrivateAttr(())
 

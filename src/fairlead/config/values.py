@@ -168,6 +168,22 @@ def day(value: object) -> datetime.date:
         expect("a date that exists", value)
 
 
+def instant(value: object) -> datetime.datetime:
+    """A time with its zone, or the end of a day in UTC."""
+    if isinstance(value, datetime.datetime):
+        return value
+    given = text(value)
+    if DAY.fullmatch(given):
+        return datetime.datetime.combine(day(given), datetime.time.max, datetime.UTC)
+    try:
+        found = datetime.datetime.fromisoformat(given)
+    except ValueError:
+        expect("a date like 2026-12-31 or a time like 2026-12-31T18:00:00Z", value)
+    if found.tzinfo is None:
+        expect("a time with its zone, like 2026-12-31T18:00:00Z", value)
+    return found.astimezone(datetime.UTC)
+
+
 def address(value: object) -> str:
     result = text(value).rstrip("/")
     try:
@@ -223,6 +239,7 @@ Name = Annotated[str, BeforeValidator(name), Word("name")]
 ModelName = Annotated[str, BeforeValidator(model_name), Word("model name")]
 HeaderName = Annotated[str, BeforeValidator(header_name), Word("header name")]
 Day = Annotated[datetime.date, BeforeValidator(day), Word("date YYYY-MM-DD")]
+Instant = Annotated[datetime.datetime, BeforeValidator(instant), Word("date or time with zone")]
 Address = Annotated[str, BeforeValidator(address), Word("http(s) address")]
 Path = Annotated[str, BeforeValidator(path), Word("path")]
 OptionalSecret = Annotated[Secret, Word("secret")]

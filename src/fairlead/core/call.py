@@ -79,6 +79,10 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     defaults: tuple[tuple[str, str], ...] = ()
     """What the key says of its requests where they say nothing, knob by knob."""
     team: str = ""
+    policies: frozenset[str] | None = None
+    """Names of the policies that may choose for it."""
+    scope: str = "gateway"
+    """How far its role reaches: the gateway, its tenant, or its team."""
 
 
 class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,6 +118,8 @@ class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):
     """Nano-units of USD per million tokens of input and output, at most."""
     no_collection: bool = False
     """Only where what is sent is not kept."""
+    continues: bool | None = None
+    """Whether another goes on with a streamed text that broke off; None leaves it to the policy."""
 
     @property
     def plain(self) -> bool:
@@ -147,6 +153,12 @@ class Facts(msgspec.Struct, frozen=True):
     standing: Standing | None = None
     tiers: tuple[tuple[str, int], ...] = ()
     """What is left of the day's budget, by tier, in nano-units."""
+    home: str = ""
+    """Id of the only channel that may answer: its provider keeps what the request names."""
+    left: tuple[tuple[str, int], ...] = ()
+    """What hard budgets leave for the request, in nano-units: by model, and under the empty name whichever it is."""
+    eased: str = ""
+    """Why others choose than would have: a soft budget is spent."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -200,6 +212,7 @@ def child(
         stream=False,
         body=body,
         view=view,
+        facts=msgspec.structs.replace(parent.facts, home="") if parent.facts.home else parent.facts,
         signals=tuple(signal for signal in parent.signals if signal.kind == sensitivity.SIGNAL),
         warnings=(),
         purpose=purpose,

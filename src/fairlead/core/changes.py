@@ -88,6 +88,11 @@ def _tier_left(case: Case, subject: str, value: Value) -> Case:
     return replace(case, call=replace(case.call, facts=replace(case.call.facts, tiers=tuple(left.items()))))
 
 
+def _left(case: Case, subject: str, value: Value) -> Case:
+    left = {**dict(case.call.facts.left), subject: value}
+    return replace(case, call=replace(case.call, facts=replace(case.call.facts, left=tuple(left.items()))))
+
+
 def _signal(kind: str, name: str, field: str) -> Callable[[Case, str, Value], Case]:
     def new(signal: Signal, value: Value) -> Signal:
         fits = signal.kind == kind and name in ("", signal.name)
@@ -147,6 +152,7 @@ SETTINGS: dict[str, Callable[[Case, str, Value], Case]] = {
     "max_latency_ms": _max_latency,
     "latency_class": _latency_class,
     "tier_left": _tier_left,
+    "left": _left,
     "confidence": _signal("task", "", "confidence"),
     "input_tokens": _signal("tokens", "input", "value"),
     "quality": _quality,

@@ -98,7 +98,8 @@ def chooses(policy: Policy) -> bool:
 
 def suffixes(policies: Mapping[str, Policy]) -> list[str]:
     """What may stand behind `auto:`."""
-    return [*SUFFIXES, *(name for name, policy in policies.items() if name != "default" and chooses(policy))]
+    short = [suffix for suffix, name in SUFFIXES.items() if name in policies]
+    return [*short, *(name for name, policy in policies.items() if name != "default" and chooses(policy))]
 
 
 def nearest(word: str, known: list[str]) -> str:

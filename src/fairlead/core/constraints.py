@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from fairlead.core import egress, expectation
+from fairlead.core.allowance import SHARE, allowed, left_for, need
 from fairlead.core.ask import Ask
 from fairlead.core.cost import plain
 from fairlead.core.model import EMBEDDINGS, Channel, Model, capability_names
@@ -181,6 +182,22 @@ def cost(ask: Ask, model: Model, channel: Channel) -> str | None:
     return None
 
 
+def unpriced(ask: Ask, model: Model, channel: Channel) -> str | None:
+    if channel.price_at(ask.call.facts.at) is not None or left_for(model.name, ask.call.facts.left) is None:
+        return None
+    return f"its price is unknown and a budget would have to bear it (declare models.{model.name}.price)"
+
+
+def budget(ask: Ask, model: Model, channel: Channel) -> str | None:
+    left = left_for(model.name, ask.call.facts.left)
+    if left is None:
+        return None
+    most = allowed(need(ask, model), channel.price_at(ask.call.facts.at), left // SHARE).hold
+    if most > left:
+        return f"it may come to ${plain(most)}, and the budget has ${plain(max(left, 0))} left"
+    return None
+
+
 class Tightest(msgspec.Struct, frozen=True):
     """The least that any of the candidates can take, in tokens; 0 where none has such a limit."""
 
@@ -252,6 +269,8 @@ CHANNEL_RULES: tuple[ChannelRule, ...] = (
     ChannelRule("latency", latency, False, lambda ask, _: ask.max_latency_ms is not None),
     ChannelRule("context", channel_context, True, _too_long, sized=True),
     ChannelRule("cost", cost, True, lambda ask, _: ask.max_cost is not None, sized=True),
+    ChannelRule("unpriced", unpriced, True, lambda ask, _: bool(ask.call.facts.left), sized=True),
+    ChannelRule("budget", budget, True, lambda ask, _: bool(ask.call.facts.left), sized=True),
 )
 
 

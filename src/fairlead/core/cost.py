@@ -3,6 +3,9 @@
 A rate is nano-units per million tokens, so a line is `quantity * rate / 1_000_000`: one integer division,
 as exact as decimal arithmetic and a tenth of its price. Sums of lines are then exact.
 
+Lines are in the currency of their price row. What is compared, expected or added up over rows is in USD: the row says
+what a unit of its currency is worth, and a sum of lines is converted once, half-even.
+
 A line comes to DEAREST at most. No request costs that: a price or a count of tokens is wrong by orders of magnitude,
 and a bill in proportion would not fit the 63 bits that the ledger keeps a figure in, or a sum over it.
 """
@@ -11,19 +14,16 @@ from __future__ import annotations
 
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
-from fairlead.core.model import Price, Rates
+from fairlead.core.model import NANO, Price, Rates
 from fairlead.core.record import CostLine, Usage
 
 MILLION = 1_000_000
-NANO = 1_000_000_000
 MOST = 1_000_000_000
 """Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
 DEAREST = 10_000_000 * NANO
 PLAUSIBLE = DEAREST * MILLION
 UNPRICED = 1 << 62
 """What an unknown price is taken for where a budget has to bear it: more than any budget."""
-UNSTATED_OUTPUT = 4096
-"""Tokens that an answer is taken to come to at most, where neither caller nor model says less."""
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 
 
@@ -37,6 +37,15 @@ def rounded(quantity: int, rate: int) -> int:
     return whole
 
 
+def in_usd(amount: int, price: Price) -> int:
+    """Nano-units of the row's currency in nano-units of USD, half-even."""
+    exchange = price.exchange
+    if exchange == NANO:
+        return amount
+    whole, rest = divmod(amount * exchange, NANO)
+    return whole + 1 if rest > NANO // 2 or (rest == NANO // 2 and whole & 1) else whole
+
+
 def rates_for(price: Price, prompt_tokens: int) -> Rates:
     """The rates of the highest tier the prompt reaches; they hold for all tokens of the request."""
     rates = price.rates
@@ -48,24 +57,19 @@ def rates_for(price: Price, prompt_tokens: int) -> Rates:
 
 
 def expected_cost(price: Price, input_tokens: int, output_tokens: int) -> int:
+    """In nano-units of USD."""
     rates = price.rates if not price.tiers else rates_for(price, input_tokens)
     of_input, of_output = input_tokens * rates.input, output_tokens * rates.output
     if of_input % MILLION or of_output % MILLION or of_input + of_output > PLAUSIBLE:
-        return rounded(input_tokens, rates.input) + rounded(output_tokens, rates.output) + price.per_request
-    return (of_input + of_output) // MILLION + price.per_request  # nothing to round: so it is at most prices
-
-
-def worst_cost(price: Price | None, input_tokens: int, output_room: int, max_output: int) -> int:
-    """The most that a request may come to: a quarter more input than estimated, all the output it allows."""
-    if price is None:
-        return UNPRICED
-    room = output_room or min(max_output or UNSTATED_OUTPUT, UNSTATED_OUTPUT)
-    return expected_cost(price, input_tokens * 5 // 4, room) + 1
+        amount = rounded(input_tokens, rates.input) + rounded(output_tokens, rates.output) + price.per_request
+    else:  # nothing to round: so it is at most prices
+        amount = (of_input + of_output) // MILLION + price.per_request
+    return amount if price.exchange == NANO else in_usd(amount, price)
 
 
 def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
     """One line per kind of token that was used and per request fee; cached and cache-write tokens are part of
-    `usage.input` and billed apart, reasoning is part of `usage.output` and billed apart only if priced apart."""
+    `usage.input` and billed apart; reasoning, images and audio are billed apart only if priced apart."""
     rates = rates_for(price, usage.input) if price.tiers else price.rates
     row, currency = price.id, price.currency
     plain_input, plain_output = usage.input, usage.output
@@ -89,6 +93,17 @@ def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
         plain_output -= usage.reasoning
         amount = rounded(usage.reasoning, rates.reasoning)
         lines.append(CostLine("reasoning", usage.reasoning, "token", row, amount, currency))
+    if usage.image_input or usage.audio_input or usage.image_output or usage.audio_output:
+        plain_input -= _apart(
+            lines, price, usage, plain_input, (("image_input", rates.image_input), ("audio_input", rates.audio_input))
+        )
+        plain_output -= _apart(
+            lines,
+            price,
+            usage,
+            plain_output,
+            (("image_output", rates.image_output), ("audio_output", rates.audio_output)),
+        )
     if plain_input > 0:
         lines.append(CostLine("input", plain_input, "token", row, rounded(plain_input, rates.input), currency))
     if plain_output > 0:
@@ -98,10 +113,32 @@ def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
     return tuple(lines)
 
 
+def _apart(
+    lines: list[CostLine], price: Price, usage: Usage, room: int, kinds: tuple[tuple[str, int | None], ...]
+) -> int:
+    """Adds lines for what is priced apart; how many of the plain tokens, `room`, that makes up."""
+    taken = 0
+    for kind, rate in kinds:
+        quantity: int = min(getattr(usage, kind), room - taken)
+        if rate is not None and quantity > 0:
+            taken += quantity
+            lines.append(CostLine(kind, quantity, "token", price.id, rounded(quantity, rate), price.currency))
+    return taken
+
+
 def usage_cost(price: Price, usage: Usage) -> int:
-    """What `cost_lines` add up to, without making them where plain input and output are all there is."""
-    if usage.cached_input or usage.cache_write or usage.cache_write_1h or usage.reasoning:
-        return total(cost_lines(price, usage))
+    """What `cost_lines` add up to in USD, without making them where plain input and output are all there is."""
+    if (
+        usage.cached_input
+        or usage.cache_write
+        or usage.cache_write_1h
+        or usage.reasoning
+        or usage.image_input
+        or usage.audio_input
+        or usage.image_output
+        or usage.audio_output
+    ):
+        return in_usd(total(cost_lines(price, usage)), price)
     return expected_cost(price, usage.input, usage.output)
 
 

@@ -93,6 +93,8 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         targets = tiered.charged(targets, ask, rejected)
     if targets and (policy.critical or call.wishes.stay):
         targets = _bound(targets, ask, rejected)
+    if targets and (call.facts.left or call.facts.eased):
+        targets = _stood_in(targets, rejected, call, choice, snapshot, seed)
     if rejected:
         rejected = _once(rejected)
     for target in targets[1 + FAILOVERS :]:
@@ -115,6 +117,19 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         handling=policy.handling,
         last_resort=last_resort and bool(targets),
     )
+
+
+def _stood_in(
+    targets: list[Target], rejected: list[Rejection], call: Call, choice: Choice, snapshot: Snapshot, seed: int
+) -> list[Target]:
+    """The first of them says so where it stands in for one that no budget bears."""
+    first, facts = targets[0], call.facts
+    why = first.downgraded or facts.eased
+    if not why and any(one.reason == "budget" for one in rejected):
+        rich = msgspec.structs.replace(call, facts=msgspec.structs.replace(facts, left=()))
+        meant = decide(rich, choice, snapshot, seed).steps[0].targets[0].model.name
+        why = f"the budget does not bear {meant}" if meant != first.model.name else ""
+    return [msgspec.structs.replace(first, downgraded=why), *targets[1:]] if why else targets
 
 
 def _anyone(conditions: Conditions) -> Conditions:
@@ -189,7 +204,7 @@ def rule_for(found: Traits, policy: Policy) -> Rule | None:
 def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None) -> Shortlist:
     call, policy = ask.call, ask.policy
     wishes = call.wishes
-    if memo is None or call.sensitive or not wishes.plain:
+    if memo is None or call.sensitive or call.facts.home or not wishes.plain:
         return _shortlist(ask, choice, snapshot, named)
     name = "" if choice.model is None else choice.model.name
     rule = None if ask.rule is None else ask.rule.models

@@ -69,6 +69,13 @@ def one_channel(call: Call, channel: Channel) -> str | None:
     return None
 
 
+def kept_elsewhere(call: Call, channel: Channel) -> str | None:
+    home = call.facts.home
+    if home and channel.id != home:
+        return f"what the request names is kept at {home}"
+    return None
+
+
 Check = tuple[str, Callable[[Call, Channel], str | None]]
 CHECKS: tuple[Check, ...] = (
     ("sensitive", sensitive),
@@ -76,6 +83,7 @@ CHECKS: tuple[Check, ...] = (
     ("provider_not_allowed", provider),
     ("model_not_allowed", model),
     ("channel_not_allowed", one_channel),
+    ("kept_elsewhere", kept_elsewhere),
 )
 
 
@@ -88,6 +96,7 @@ def binding(call: Call) -> tuple[Check, ...]:
         caller.providers is not None,
         caller.models is not None,
         caller.channels is not None,
+        call.facts.home != "",
     )
     return tuple(check for check, bound in zip(CHECKS, binds, strict=True) if bound)
 
@@ -113,7 +122,7 @@ def grant_probe(provider: str) -> EgressPermit:
     return EgressPermit(_KEY, provider)
 
 
-Sink = Literal["cache", "memory", "conversation", "idempotency", "log"]
+Sink = Literal["cache", "memory", "conversation", "idempotency", "log", "belongings"]
 SINKS: tuple[Sink, ...] = get_args(Sink)
 NEVER: dict[Sink, str] = {
     "cache": "what it said could answer another request",

@@ -1,9 +1,9 @@
 """How a plan is carried out: a state machine without IO. `step(state, event)` gives the next state and what to do.
 
     waiting --Begin--> trying --Committed--> committed --Finished--> done
-                        |  ^ ^                   |
-                     Failed | |               Failed: cut, told to the client in its own dialect
-                        v   | Waited
+                        |  ^ ^ ^                 |
+                     Failed | | +--- going on ---+ Failed: cut, told to the client in its own dialect,
+                        v   | Waited                       or gone on with where that was asked for
               next candidate, or pausing, or done (given up)
 
 An attempt that fails gives way to another by one of three moves, each with its own reasons and its own limit:
@@ -14,7 +14,9 @@ An attempt that fails gives way to another by one of three moves, each with its 
 
 Rules that hold in every run:
 - One attempt is under way at a time; two where one was hedged, and none of them has been committed yet.
-- At most one attempt is ever committed. Before the commit a failed one gives way; after it nothing is tried again.
+- Before the commit a failed attempt gives way. After it nothing is tried again, but where that is allowed (`Limits.
+  continued`) and the part that was told can be gone on with (`Failed.continues`), whoever comes next goes on with it.
+  So at most one attempt is committed, and each further one only as its continuation, when the one before has failed.
 - An attempt that broke on a connection already closing is made again at the same place, once in a run.
 - One that failed for its key alone is made again at the same place with another key, a few times in a run.
 - Who failed for a while only (`Failed.wait`) is tried once more after that, when nobody else is left and time allows.
@@ -60,6 +62,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Further attempts beside one that is slow to begin."""
     keys: int = 3
     """Further tries at the same place with another key."""
+    continued: int = 0
+    """Further attempts that go on with an answer that broke off."""
 
 
 USUAL = Limits()
@@ -105,6 +109,8 @@ class Failed(msgspec.Struct, frozen=True):
     """Seconds that the run still has."""
     key: bool = False
     """It failed for the key it was asked with, and another one is well."""
+    continues: bool = False
+    """The client has part of its answer, and another may go on with it."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -189,6 +195,7 @@ class Spent(msgspec.Struct, frozen=True):
     """The one further try at the same place has been made."""
     later: tuple[tuple[float, Candidate], ...] = ()
     """Who may be tried once more, after so many seconds."""
+    continued: int = 0
 
 
 class State(msgspec.Struct, frozen=True):
@@ -207,6 +214,8 @@ class State(msgspec.Struct, frozen=True):
     spent: Spent = Spent()
     pending: Candidate | None = None
     """Who is tried when the pause is over."""
+    told: bool = False
+    """The client has part of an answer: whatever is tried now goes on with it."""
 
 
 BEGIN = Begin()
@@ -274,8 +283,9 @@ def _committed(state: State, number: int) -> tuple[State, tuple[Action, ...]]:
     else:
         return state, NOTHING
     committed = State(
-        state.candidates, state.stronger, state.limits, "committed", state.tried, state.taken, flying, state.spent
-    )
+        state.candidates, state.stronger, state.limits, "committed", state.tried, state.taken, flying, state.spent,
+        None, True,
+    )  # fmt: skip
     return committed, (*others, Deliver(number))
 
 
@@ -285,19 +295,23 @@ def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
         return state, NOTHING
     flying = tuple(pair for pair in state.flying if pair[0] != event.number)
     if state.phase == "committed":
-        return _done(state), _CUT
-    if event.final:
+        if not event.continues:
+            return _done(state), _CUT
+        return _gone_on(_replace(state, flying=flying))
+    if event.final and not state.told:
         return _done(state), (*(Abort(number) for number, _ in flying), GiveUp("final"))
     spent = state.spent
     if event.again and not spent.again:
         return _dispatched(_replace(state, flying=flying, spent=_replace(spent, again=True)), failed)
     if event.key and spent.keys < state.limits.keys:
-        chosen = _replace(failed, move="failover", why=event.cause)
+        chosen = failed if state.told else _replace(failed, move="failover", why=event.cause)
         return _dispatched(_replace(state, flying=flying, spent=_replace(spent, keys=spent.keys + 1)), chosen)
     if event.wait is not None and event.cause in ("outage", "rate_limit"):
         spent = _replace(spent, later=(*spent.later, (event.wait, failed)))
     state = _replace(state, flying=flying, spent=spent)
-    return (state, NOTHING) if flying else _next(state, event.cause, event.left)
+    if flying:
+        return state, NOTHING
+    return _gone_on(state) if state.told else _next(state, event.cause, event.left)
 
 
 def _skipped(state: State, event: Skipped) -> tuple[State, tuple[Action, ...]]:
@@ -305,7 +319,9 @@ def _skipped(state: State, event: Skipped) -> tuple[State, tuple[Action, ...]]:
         return state, NOTHING
     flying = tuple(pair for pair in state.flying if pair[0] != event.number)
     state = _replace(state, flying=flying, spent=_replace(state.spent, skipped=state.spent.skipped + 1))
-    return (state, NOTHING) if flying else _next(state, "outage", FOREVER, skipped=True)
+    if flying:
+        return state, NOTHING
+    return _gone_on(state, skipped=True) if state.told else _next(state, "outage", FOREVER, skipped=True)
 
 
 def _next(state: State, cause: Cause, left: float, skipped: bool = False) -> tuple[State, tuple[Action, ...]]:
@@ -334,6 +350,18 @@ def _next(state: State, cause: Cause, left: float, skipped: bool = False) -> tup
     return pausing, (Wait(wait),)
 
 
+def _gone_on(state: State, skipped: bool = False) -> tuple[State, tuple[Action, ...]]:
+    """Whoever comes next in line goes on with what was told, else that was all. Nobody who has failed is asked again."""
+    spent = state.spent
+    within = skipped or (spent.continued < state.limits.continued and _made(state) < state.limits.attempts)
+    if not within or state.taken >= len(state.candidates):
+        return _done(state), _CUT
+    chosen = _replace(state.candidates[state.taken], move="failover", why="continued")
+    if not skipped:
+        spent = _replace(spent, continued=spent.continued + 1)
+    return _dispatched(_replace(state, taken=state.taken + 1, spent=spent), chosen)
+
+
 def _made(state: State) -> int:
     """Attempts that count."""
     return state.tried - state.spent.skipped - state.spent.again - state.spent.keys
@@ -350,6 +378,7 @@ def may_hedge(state: State) -> bool:
     """Whether another attempt may be made beside the one under way."""
     return (
         state.phase == "trying"
+        and not state.told
         and len(state.flying) == 1
         and state.spent.hedge < state.limits.hedge
         and state.taken < len(state.candidates)
@@ -373,7 +402,7 @@ def _resumed(state: State) -> tuple[State, tuple[Action, ...]]:
 
 def _done(state: State) -> State:
     return State(
-        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent
+        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent, None, state.told
     )  # fmt: skip
 
 
@@ -381,4 +410,4 @@ def _interrupted(state: State, deadline: bool) -> tuple[State, tuple[Action, ...
     aborts = tuple([Abort(number) for number, _ in state.flying])
     if not deadline:
         return _done(state), aborts
-    return _done(state), (*aborts, Cut() if state.phase == "committed" else GiveUp("deadline"))
+    return _done(state), (*aborts, Cut() if state.told else GiveUp("deadline"))

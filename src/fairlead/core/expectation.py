@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from fairlead.core.ask import Ask
-from fairlead.core.cost import expected_cost, rates_for, rounded
+from fairlead.core.cost import expected_cost, in_usd, rates_for, rounded
 from fairlead.core.model import Channel, Model, Price
 from fairlead.core.plan import Expected
 
@@ -90,7 +90,7 @@ def cost_of(ask: Ask, price: Price, channel: Channel, output: int) -> int:
     if rates.cached_input is None:
         return whole
     cached = min(standing.cached, ask.input_tokens)
-    return whole - rounded(cached, rates.input) + rounded(cached, rates.cached_input)
+    return whole - in_usd(rounded(cached, rates.input) - rounded(cached, rates.cached_input), price)
 
 
 def latency(ask: Ask, model: Model, channel: Channel) -> int | None:

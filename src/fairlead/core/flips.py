@@ -16,11 +16,12 @@ from typing import Literal
 import msgspec
 
 from fairlead.core import decide, expectation
+from fairlead.core.allowance import least_hold, need
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.changes import WEIGHTS, Case, Value, changed
 from fairlead.core.choice import Choice
-from fairlead.core.cost import UNPRICED, worst_cost
+from fairlead.core.cost import UNPRICED
 from fairlead.core.model import Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Target
 from fairlead.core.policies import STRATEGIES, balanced, hybrid, learned
@@ -388,9 +389,18 @@ def _spent(ask: Ask, model: Model, rejection: Rejection) -> Flip | None:
     return Flip(model.name, False, "tier_left", tier.name, ">=", most, left)
 
 
+def _unborne(ask: Ask, model: Model, rejection: Rejection) -> Flip | None:
+    channel = next((one for one in model.channels if one.name == rejection.channel), model.channels[0])
+    least = least_hold(need(ask, model), channel.price_at(ask.call.facts.at))
+    amounts = [pair for pair in ask.call.facts.left if pair[0] in ("", model.name)]
+    if least >= UNPRICED or not amounts:
+        return None
+    name, left = min(amounts, key=lambda pair: pair[1])
+    return Flip(model.name, False, "left", name, ">=", least, left)
+
+
 def _most(ask: Ask, model: Model) -> int:
-    price = model.channels[0].price_at(ask.call.facts.at)
-    return worst_cost(price, ask.input_tokens, ask.output_room, model.max_output)
+    return least_hold(need(ask, model), model.channels[0].price_at(ask.call.facts.at))
 
 
 LIMITS: dict[str, Callable[[Ask, Model, Rejection], Flip | None]] = {
@@ -400,4 +410,5 @@ LIMITS: dict[str, Callable[[Ask, Model, Rejection], Flip | None]] = {
     "latency": _slow,
     "cost": _dear,
     "tier_budget": _spent,
+    "budget": _unborne,
 }

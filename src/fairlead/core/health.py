@@ -66,6 +66,7 @@ class Circuit(msgspec.Struct):
     """The last ejection by faults, before jitter; 0 when there was none."""
     ejections: int = 0
     fault: str = ""
+    asked_at: float = 0.0
     trial: Claim | None = None
 
 
@@ -131,6 +132,7 @@ class Breakers:
         if trial:
             circuit.trial = claim
         circuit.probe_at = now + self.settings.probe_every
+        circuit.asked_at = now
         return claim
 
     def failed(self, claim: Claim, now: float, fault: str, retry_after: float = 0.0) -> Change | None:
@@ -189,6 +191,14 @@ class Breakers:
         if not self._opened:
             return NONE
         return frozenset(channel for channel, one in self._opened.items() if now < one.rests_until)
+
+    def turn(self, channel: str) -> tuple[bool, float]:
+        """Its place in the line when everything fails, the least first: who answered last time, then who was asked longest
+        ago. So one that is well again is found by as many requests as there are channels, and not left again."""
+        circuit = self._circuits.get(channel)
+        if circuit is None or not (circuit.failures if circuit.closed else not circuit.successes):
+            return (False, 0.0)
+        return (True, circuit.asked_at)
 
     def back_in(self, channels: Iterable[str], now: float) -> float:
         """Seconds until the first of them may be asked: what a client is told who finds none."""

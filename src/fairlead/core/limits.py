@@ -1,4 +1,4 @@
-"""Rate limits per key: requests and tokens a minute, and requests at once. Pure: time comes in.
+"""Rate limits of a key, a team, a tenant, a model: requests and tokens a minute, requests at once. Pure: time comes in.
 
 A limit holds in every window of 60 seconds, wherever it begins: no burst at a minute's edge, no second burst while the
 first is still in the window. What was admitted is kept in slots of a quarter second and forgotten a window after its
@@ -6,9 +6,15 @@ slot has ended, so a key may have to wait that quarter longer, never less.
 
 Tokens are estimates until a request is over. What it really took then counts in the slot its estimate was booked in:
 it leaves the window with it, and moves nothing once that has happened.
+
+Several limits may meet on one request: all of them admit it, or it is counted by none.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
 
 from fairlead.core.policy import Limits
 
@@ -20,12 +26,13 @@ _SLOTS = int(WINDOW / SLOT)
 class Refused:
     """Why a request was not admitted, and when to come back."""
 
-    __slots__ = ("limit", "retry_after", "what")
+    __slots__ = ("limit", "retry_after", "what", "whose")
 
-    def __init__(self, what: str, limit: int, retry_after: float) -> None:
+    def __init__(self, what: str, limit: int, retry_after: float, whose: str = "") -> None:
         self.what = what
         self.limit = limit
         self.retry_after = retry_after
+        self.whose = whose
 
 
 class Window:
@@ -72,14 +79,29 @@ class Window:
                 return (slot + 1 + _SLOTS) * SLOT - now
         return WINDOW
 
+    def empty_in(self, now: float) -> float:
+        """Seconds until nothing that is in it now counts any more."""
+        latest = next(reversed(self._slots), None)
+        return 0.0 if latest is None else max(0.0, (latest + 1 + _SLOTS) * SLOT - now)
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """What is left of a limit."""
+
+    limit: int
+    left: int
+    resets: float
+    """Seconds until it is whole again, if nothing more comes."""
+
 
 class Meter:
-    """The running state of one key's limits."""
+    """The running state of the limits of one key, team, tenant or model."""
 
-    __slots__ = ("booked", "in_flight", "limits", "requests", "tokens")
+    __slots__ = ("booked", "in_flight", "limits", "requests", "tokens", "whose")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, whose: str = "") -> None:
         self.limits = limits
+        self.whose = whose
         self.requests = Window()
         self.tokens = Window()
         self.in_flight = 0
@@ -88,25 +110,42 @@ class Meter:
 
     def admit(self, now: float, tokens: int) -> Refused | None:
         """Take one request of so many tokens, or say why not; a refusal changes nothing."""
+        refused = self.refusal(now, tokens)
+        if refused is None:
+            self.take(tokens)
+        return refused
+
+    def refusal(self, now: float, tokens: int) -> Refused | None:
+        """Why a request of so many tokens is not admitted; nothing is counted."""
         rpm, tpm, concurrency = self.limits.rpm, self.limits.tpm, self.limits.concurrency
         if concurrency is not None and self.in_flight >= concurrency:
-            return Refused("requests at once", concurrency, 1.0)
+            return Refused("requests at once", concurrency, 1.0, self.whose)
         if rpm is not None:
             self.requests.forget(now)
             if self.requests.total >= rpm:
-                return Refused("requests a minute", rpm, self.requests.wait(now, self.requests.total + 1 - rpm))
+                wait = self.requests.wait(now, self.requests.total + 1 - rpm)
+                return Refused("requests a minute", rpm, wait, self.whose)
         if tpm is not None:
             self.tokens.forget(now)
             used = self.tokens.total
             # A single request larger than the whole limit is let through when nothing else counts, else it never could be.
             if used > 0 and used + tokens > tpm:
-                return Refused("tokens a minute", tpm, self.tokens.wait(now, min(used, used + tokens - tpm)))
+                wait = self.tokens.wait(now, min(used, used + tokens - tpm))
+                return Refused("tokens a minute", tpm, wait, self.whose)
+        return None
+
+    def take(self, tokens: int) -> None:
+        """Counts a request that `refusal` has just let pass."""
+        if self.limits.tpm is not None:
             self.tokens.add(tokens)
             self.booked = self.tokens.latest
-        if rpm is not None:
+        if self.limits.rpm is not None:
             self.requests.add(1)
         self.in_flight += 1
-        return None
+
+    def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
+        """Of requests and of tokens a minute, where they are limited."""
+        return _quota(self.limits.rpm, self.requests, now), _quota(self.limits.tpm, self.tokens, now)
 
     def correct(self, booked: int, tokens: int) -> None:
         """Add what a request used beyond its estimate (or give back, when negative) where `booked` says it counts."""
@@ -121,3 +160,60 @@ class Meter:
         self.requests.forget(now)
         self.tokens.forget(now)
         return not (self.in_flight or self.requests.total or self.tokens.total)
+
+
+class Gate:
+    """One request's way through every limit it meets: through all of them or through none, and out again once."""
+
+    __slots__ = ("_booked", "_estimate", "entered", "meters")
+
+    def __init__(self, meters: Sequence[Meter]) -> None:
+        self.meters = meters
+        self.entered = False
+        self._booked: list[int] = []
+        self._estimate = 0
+
+    def enter(self, now: float, tokens: int) -> Refused | None:
+        """Where several refuse, the one that has to be waited for longest."""
+        refused: Refused | None = None
+        for meter in self.meters:
+            found = meter.refusal(now, tokens)
+            if found is not None and (refused is None or found.retry_after > refused.retry_after):
+                refused = found
+        if refused is not None:
+            return refused
+        for meter in self.meters:
+            meter.take(tokens)
+            self._booked.append(meter.booked)
+        self.entered, self._estimate = True, tokens
+        return None
+
+    def leave(self, tokens: int) -> None:
+        """It is over and took so many tokens."""
+        if self.entered:
+            self.entered = False
+            for meter, booked in zip(self.meters, self._booked, strict=True):
+                meter.correct(booked, tokens - self._estimate)
+                meter.release()
+
+    def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
+        """Of requests and of tokens, each of the limit that has least left."""
+        requests: Quota | None = None
+        tokens: Quota | None = None
+        for meter in self.meters:
+            of_requests, of_tokens = meter.quotas(now)
+            requests, tokens = _least(requests, of_requests), _least(tokens, of_tokens)
+        return requests, tokens
+
+
+def _quota(limit: int | None, window: Window, now: float) -> Quota | None:
+    if limit is None:
+        return None
+    window.forget(now)
+    return Quota(limit, max(limit - window.total, 0), window.empty_in(now))
+
+
+def _least(one: Quota | None, other: Quota | None) -> Quota | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.left <= other.left else other

@@ -46,11 +46,19 @@ class Rates(msgspec.Struct, frozen=True):
     cache_write: int | None = None
     cache_write_1h: int | None = None
     reasoning: int | None = None
+    image_input: int | None = None
+    audio_input: int | None = None
+    image_output: int | None = None
+    audio_output: int | None = None
+
+
+NANO = 1_000_000_000
 
 
 class Price(msgspec.Struct, frozen=True):
     """One dated price row. `tiers` are (prompt tokens above which they hold, rates), ascending; all tokens
-    of a request are billed at the tier its prompt reaches."""
+    of a request are billed at the tier its prompt reaches. A row holds at one exchange rate: where that changes, another
+    row begins."""
 
     id: str
     rates: Rates
@@ -60,6 +68,39 @@ class Price(msgspec.Struct, frozen=True):
     since: int = 0
     """Epoch seconds from which the row holds."""
     source: str = ""
+    exchange: int = NANO
+    """Nano-USD that a unit of the currency is worth."""
+    exchange_source: str = ""
+    """Who said so, and as of which day."""
+    peaks: tuple[Peak, ...] = ()
+    flat: int = 0
+    """Nano-units that a subscription costs each period, whatever is used."""
+    flat_per: str = ""
+    """day, week, month or year"""
+
+
+class Peak(msgspec.Struct, frozen=True):
+    """Hours of the week in which another price holds, in the provider's own time."""
+
+    offsets: tuple[tuple[int, int], ...]
+    """(epoch seconds from which it holds, seconds that local time is ahead of UTC), ascending."""
+    minutes: tuple[tuple[int, int], ...]
+    """(first minute of the week, the one after the last), Monday 00:00 being 0."""
+    price: Price
+
+    def holds(self, at: int) -> bool:
+        ahead = 0
+        for since, seconds in self.offsets:
+            if since > at:
+                break
+            ahead = seconds
+        minute = ((at + ahead) // 60 + THURSDAY) % WEEK
+        return any(begins <= minute < ends for begins, ends in self.minutes)
+
+
+THURSDAY = 3 * 1_440
+"""The minute of the week at which the epoch began."""
+WEEK = 7 * 1_440
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -84,6 +125,8 @@ class Channel(msgspec.Struct, frozen=True):
     def price_at(self, at: int) -> Price | None:
         for row in reversed(self.prices):
             if row.since <= at:
+                if row.peaks:
+                    return next((peak.price for peak in row.peaks if peak.holds(at)), row)
                 return row
         return None
 
@@ -125,6 +168,8 @@ class Conditions(msgspec.Struct, frozen=True):
     """Judgements of answers by `model|task`: the weight of the good ones, and of all."""
     output: dict[str, int] = {}
     """Measured output tokens by `model|task`."""
+    longest: dict[str, int] = {}
+    """Of 100 answers 99 have fewer output tokens, by `model|task`."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -57,6 +57,8 @@ class Handling(msgspec.Struct, frozen=True, omit_defaults=True):
     """So many of the best models share the work by the same way."""
     failover_on: frozenset[str] = frozenset(("blocked", "empty", "truncated"))
     """Endings of an answer with which another is asked instead."""
+    continue_streams: bool = False
+    """Whether another goes on with a streamed text that broke off."""
 
 
 USUAL = Handling()

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from fairlead.core.call import Signal, Standing, Wishes
+from fairlead.core.model import Price
 
 Outcome = Literal["ok", "failed", "cancelled", "lost"]
 """`lost`: the process died before the attempt ended; its figures are estimates."""
@@ -26,11 +27,17 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     cache_write_1h: int = 0
     reasoning: int = 0
     estimated: bool = False
+    image_input: int = 0
+    """Part of `input`, as is `audio_input`; the other two are part of `output`. Told by few providers."""
+    audio_input: int = 0
+    image_output: int = 0
+    audio_output: int = 0
 
 
 class CostLine(msgspec.Struct, frozen=True, array_like=True):
     kind: str
-    """input, output, cached_input, cache_write, cache_write_1h, reasoning, request"""
+    """input, output, cached_input, cache_write, cache_write_1h, reasoning, image_input, audio_input, image_output,
+    audio_output, request; `hold` where a crash left an estimate"""
     quantity: int
     unit: str
     """token or request"""
@@ -58,13 +65,15 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="i"):
     price_row: str
     currency: str
     hold: int
-    """What the attempt may cost at most by estimate, in nano-units."""
+    """What the attempt is expected to cost, in nano-units of USD."""
     input_tokens: int
     output_tokens: int
     purpose: str = "answer"
     policy: str = ""
     """Named where one of its tiers pays for the attempt."""
     tier: str = ""
+    team: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -94,6 +103,17 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """The policy whose tier it is; empty means the record's."""
     why: str = ""
     """The cause of the move, as `core.execution` calls it."""
+    price_row: str = ""
+    """What it was charged by; empty where its price was unknown."""
+    usd: int | None = None
+    """The cost in nano-units of USD, at the exchange rate of the price row; None where that is its currency."""
+    expected: int = 0
+    """What it was expected to cost, in nano-units of USD."""
+
+    @property
+    def spent(self) -> int:
+        """Nano-units of USD."""
+        return self.cost if self.usd is None else self.usd
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):
@@ -116,6 +136,12 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     tier: str
     plan: str
     """Digest of the plan: its steps, and who was left out and why."""
+    home: str = ""
+    """The only channel that might answer, where the request named what its provider keeps."""
+    left: tuple[tuple[str, int], ...] = ()
+    """What hard budgets left for the request, as in `Facts`."""
+    eased: str = ""
+    """Why others chose than would have."""
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
@@ -195,4 +221,11 @@ class Feedback(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     """0 to 1."""
 
 
-Entry = Intent | Record | Audit | Feedback
+class Priced(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """A price row comes into use: written before the first attempt that may be charged by it."""
+
+    at_ms: int
+    price: Price
+
+
+Entry = Intent | Record | Audit | Feedback | Priced

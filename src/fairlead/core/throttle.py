@@ -23,6 +23,8 @@ class ThrottleSettings(msgspec.Struct, frozen=True):
 
 
 USUAL = ThrottleSettings()
+IN_VAIN = ThrottleSettings(ratio=1.0)
+"""Of further tries that failed, over all providers: see `gateway.further`."""
 
 
 class Throttle:
@@ -40,6 +42,10 @@ class Throttle:
 
     def answered(self) -> None:
         self.tokens = min(self.settings.tokens, self.tokens + self.settings.ratio)
+
+    def found_well(self) -> None:
+        """A try beyond the budget was answered: another is allowed, and more as long as none of them fails."""
+        self.tokens = max(self.tokens, self.settings.tokens / 2 + 1)
 
     @property
     def full(self) -> bool:

@@ -1,15 +1,18 @@
 """JSON bodies: decoded once, and changed by splicing so that what the caller wrote stays byte for byte.
 
 A splice is allowed only where it is certain what it changes: `spans` walks the top level of the body and yields
-the exact place of every value. It refuses duplicate keys, which parsers resolve silently and differently.
+the exact place of every value. Duplicate keys, which parsers resolve silently and differently, are refused: those of
+a request wherever they stand, by `check`, so that nobody is shown another text here than the provider reads.
 """
 
 from __future__ import annotations
 
+import json as plain_json
 import re
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
+import orjson
 from msgspec import UNSET, Raw, UnsetType
 
 from fairlead.errors import BadRequest
@@ -18,12 +21,20 @@ _KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
 _OPEN = re.compile(rb"[ \t\r\n]*\{")
 _CLOSED = re.compile(rb"[ \t\r\n]*\{[ \t\r\n]*\}[ \t\r\n]*")
+_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
 _TOP = msgspec.json.Decoder(dict[str, Raw])
 _STRING = msgspec.json.Decoder(str)
 EMPTY = (b"", b"null", b"[]", b'""', b"{}")
 """Values that say nothing."""
 MOST_FIELDS = 1000
 LONGEST_FIELD = 256
+LARGE = 2**20
+MOST_NESTED = 300_000
+"""Objects and lists of a large body. One takes three bytes to write, and twenty times that to hold."""
+LARGEST_NAMED = 2**18
+"""The largest body in which it is looked up which field stands twice; of a larger one it is said that one does."""
+LONGEST_STEP = 80
+LONGEST_PATH = 200
 
 
 def given(raw: Raw | UnsetType) -> TypeGuard[Raw]:
@@ -40,24 +51,88 @@ def is_object(body: bytes) -> bool:
     return True
 
 
-def check(body: bytes, known: frozenset[str]) -> None:
-    """Refuse a top level that receivers would read differently: a key that stands twice, or that is one of the
-    `known` in another case, which some take for the same. Valid JSON with an object on top is assumed.
+def check(body: bytes, known: frozenset[str]) -> dict[str, Any]:
+    """Refuse what receivers would read differently: a key that stands twice in any object, or one on top that is one
+    of the `known` in another case, which some take for the same. An object on top is assumed, and returned decoded.
 
-    Between n keys and values an object needs 4n + 1 bytes of quotes, colons, commas and braces. A body with spaces,
-    escapes in keys, or a key the decoder dropped for its double has more; only then `spans` has to look.
+    Raises ValueError for what is no JSON, and RecursionError for what is nested too deeply.
     """
-    values = _TOP.decode(body)
-    if not known.issuperset(values):
-        for key in values:
+    if len(body) > LARGE and body.count(b"{") + body.count(b"[") > MOST_NESTED:
+        raise BadRequest(f"The body has more than {MOST_NESTED:,} objects and lists.", code="too_many_fields")
+    said: dict[str, Any] = orjson.loads(body)
+    check_names(said, known)
+    try:
+        written = orjson.dumps(said)
+    except TypeError:
+        raise RecursionError from None
+    if written != body and _colons(body) != written.count(b":"):
+        raise _twice(body)
+    return said
+
+
+def check_names(said: dict[str, Any], known: frozenset[str]) -> None:
+    """What `check` does for the fields on top."""
+    if not known.issuperset(said):
+        for key in said:
             if key not in known and key.lower() in known:
                 raise BadRequest(
                     f"{key!r} is {key.lower()!r} in other letters; write it in lower case.", code="unknown_field"
                 )
-    if len(values) > MOST_FIELDS:
+    if len(said) > MOST_FIELDS:
         raise BadRequest(f"The body has more than {MOST_FIELDS:,} fields.", code="too_many_fields")
-    if sum(map(len, values)) + sum(map(len, values.values())) + 4 * len(values) + 1 != len(body):
-        spans(body)
+
+
+def _colons(body: bytes) -> int:
+    """How many colons a decoder meets, in strings and behind keys. A decoder drops all but one of equal keys, and the
+    colons of the others with them; what it says, written again, has as many colons only if it dropped none."""
+    found = body.count(b":")
+    if _ESCAPED_COLON.search(body):
+        plain = body.replace(rb"\\", b"")
+        found += plain.count(rb"\u003a") + plain.count(rb"\u003A")
+    return found
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it was written, with all that it holds twice."""
+
+
+def _twice(body: bytes) -> BadRequest:
+    path = _place(body) if len(body) <= LARGEST_NAMED else ""
+    if not path:
+        return BadRequest(
+            "A field stands twice in an object of the body; each may be given once.", code="duplicate_field"
+        )
+    return BadRequest(
+        f'"{path}" stands twice in the body; each field may be given once.', param=path, code="duplicate_field"
+    )
+
+
+def _place(body: bytes) -> str:
+    """Where the first field stands that is there twice. A path is put together at the end only: the names on the way
+    to many things may be long."""
+    waiting: list[tuple[Any, Any]] = [(None, plain_json.loads(body, object_pairs_hook=_Pairs, parse_int=float))]
+    while waiting:
+        here, value = waiting.pop()
+        inner = enumerate(value) if not isinstance(value, _Pairs) else value
+        keys: set[str] = set()
+        below = []
+        for step, held in inner:
+            if isinstance(step, str):
+                if step in keys:
+                    return _path((here, step))
+                keys.add(step)
+            if isinstance(held, list):
+                below.append(((here, step), held))
+        waiting += reversed(below)
+    return ""
+
+
+def _path(place: Any) -> str:
+    steps: list[str] = []
+    while place is not None:
+        place, step = place
+        steps.append(f".{step[:LONGEST_STEP]}" if isinstance(step, str) else f"[{step}]")
+    return "".join(reversed(steps))[1:][:LONGEST_PATH]
 
 
 def spans(body: bytes) -> dict[str, tuple[int, int, int]]:

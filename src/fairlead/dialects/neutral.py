@@ -277,8 +277,8 @@ class Broken(Struct, gc=False):
 class End(Struct, gc=False):
     """The provider's own mark that the answer is whole. Without it, or a Finish, a stream was cut."""
 
-    lost: str = ""
-    """What of the answer the stream could not tell, where its readers know no comments."""
+    told: str = ""
+    """What is said of the stream beside its answer (what it lost, who went on with it), where its readers know no comments."""
 
 
 Event = Begin | Open | Delta | Cite | Sign | Close | Used | Finish | Broken | End

@@ -28,9 +28,16 @@ class Request(Struct):
     fairlead: Options | None = None
 
 
+class _Details(Struct):
+    image_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
 class _Usage(Struct):
     input_tokens: int = 0
     output_tokens: int = 0
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
 
 
 class _Answer(Struct):
@@ -88,7 +95,18 @@ def account(body: bytes) -> tuple[Usage | None, str]:
         usage = _ANSWER.decode(body).usage
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Usage(), ""
-    return Usage() if usage is None else Usage(max(usage.input_tokens, 0), max(usage.output_tokens, 0)), ""
+    if usage is None:
+        return Usage(), ""
+    told, made = max(usage.input_tokens, 0), max(usage.output_tokens, 0)
+    read, written = usage.input_tokens_details or _Details(), usage.output_tokens_details or _Details()
+    return Usage(
+        told,
+        made,
+        image_input=min(max(read.image_tokens or 0, 0), told),
+        audio_input=min(max(read.audio_tokens or 0, 0), told),
+        image_output=min(max(written.image_tokens or 0, 0), made),
+        audio_output=min(max(written.audio_tokens or 0, 0), made),
+    ), ""
 
 
 def untranslatable(*given: object) -> NoReturn:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from typing import ClassVar
 
 from fairlead.core.record import Usage
 from fairlead.dialects import sse
+from fairlead.dialects.issued import Issues
 
 TAIL = 16384
 ENDINGS = 2
@@ -23,8 +25,11 @@ class Passing(ABC):
     the end mark and late errors stand."""
 
     __slots__ = (
-        "_held", "_held_size", "_splitter", "_tail", "_tail_size", "committed", "done", "ended", "error", "events", "said", "seen", "usage",
+        "_held", "_held_size", "_splitter", "_tail", "_tail_size", "committed", "done", "ended", "error", "events", "issued", "said", "seen", "usage",
     )  # fmt: skip
+
+    issues: ClassVar[Issues | None] = None
+    """Which ids of the provider's own its events may give."""
 
     def __init__(self) -> None:
         self.committed = False
@@ -40,6 +45,8 @@ class Passing(ABC):
         self.said = 0
         """Bytes of content in the events looked into, and (`seen`) how many events with content those were."""
         self.seen = 0
+        self.issued: set[str] | None = None
+        """The ids it gave that its provider goes on owning; None for none so far."""
         self._splitter = sse.Splitter()
         self._held: list[bytes] = []
         self._held_size = 0
@@ -92,6 +99,7 @@ class Passing(ABC):
             self.ended = self.ended or self.ends(block)
             self._keep(block)
             self.events += block.count(b"\ndata:") + block.startswith(b"data:")
+            self._take_down(block)
             return self.shown_block(block)
         return block
 
@@ -101,6 +109,7 @@ class Passing(ABC):
 
     def _event(self, event: bytes) -> bytes:
         self.look(event)
+        self._take_down(event)
         if self.ends(event):
             self.ended = True
         event = self.shown(event)
@@ -115,7 +124,20 @@ class Passing(ABC):
             self._held_size = 0
         return event
 
+    def _take_down(self, block: bytes) -> None:
+        """The ids in whole events: a mark is never torn in them, however the pieces came."""
+        if self.issues is None:
+            return
+        for mark in self.issues.marks:
+            if mark in block:
+                self.issued = self.issued or set()
+                self.issues.of_events(block, self.issued)
+                return
+
     def _keep(self, block: bytes) -> None:
+        if len(block) > 2 * TAIL:
+            begin = max(block.rfind(end, 0, -TAIL) + len(end) for end in (b"\n\n", b"\n\r\n"))
+            block = block[begin:] if begin > 3 else block
         self._tail.append(block)
         self._tail_size += len(block)
         while self._tail_size - len(self._tail[0]) > TAIL:

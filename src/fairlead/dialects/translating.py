@@ -111,7 +111,7 @@ class Translating:
         told = losses.header().strip()
         if told and self._comments:
             return b": %b\n\n%b" % (told.encode(), self._writer.write(neutral.End()))
-        return self._writer.write(neutral.End(told.partition(": ")[2]))
+        return self._writer.write(neutral.End(told))
 
     def _given(self, written: bytes) -> bytes:
         if self.committed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Options(Struct, forbid_unknown_fields=True):
@@ -23,6 +23,8 @@ class Options(Struct, forbid_unknown_fields=True):
     budget: str | None = None
     """`low`: a rule's fallback goes first; without a rule the cheapest that will do."""
     sort: str | None = None
+    continue_: bool | None = field(name="continue", default=None)
+    """Another goes on with a streamed text that breaks off."""
 
 
 class Preferences(Struct):
@@ -38,4 +40,4 @@ class Preferences(Struct):
     data_collection: str | None = None
 
 
-FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Options))
+FIELDS = frozenset(one.encode_name for one in msgspec.structs.fields(Options))

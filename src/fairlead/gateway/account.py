@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fairlead.core.call import Call
-from fairlead.core.cost import cost_lines, expected_cost, total, usage_cost
+from fairlead.core.cost import cost_lines, expected_cost, in_usd, total, usage_cost
 from fairlead.core.execution import Candidate
-from fairlead.core.model import Price
+from fairlead.core.model import NANO, Price
 from fairlead.core.plan import Plan
 from fairlead.core.record import CostLine, Intent, Usage
 from fairlead.gateway.world import World
@@ -34,15 +34,19 @@ def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int
         call.purpose,
         plan.purse if target.tier else "",
         target.tier,
+        call.caller.team,
+        call.wishes.tags,
     )
 
 
-def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int]:
-    """Cost lines and their sum; nothing where the price is unknown (the attempt's price row is then empty)."""
+def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int, int | None]:
+    """Cost lines, their sum, and that in USD where it is another figure; nothing where the price is unknown (the
+    attempt's price row is then empty)."""
     if price is None:
-        return (), 0
+        return (), 0, None
     lines = cost_lines(price, usage)
-    return lines, total(lines)
+    cost = total(lines)
+    return lines, cost, None if price.exchange == NANO else in_usd(cost, price)
 
 
 def baseline_cost(world: World, usage: Usage, at: int) -> int | None:

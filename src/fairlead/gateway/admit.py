@@ -19,16 +19,17 @@ from typing import Protocol
 import msgspec
 
 from fairlead.classify import tokens
+from fairlead.core.agents import Group
 from fairlead.core.call import Call, Caller, Facts, Signal, Standing
-from fairlead.core.choice import AUTO, Choice, read_choice
-from fairlead.core.limits import Meter
+from fairlead.core.choice import AUTO, Choice
+from fairlead.core.limits import Gate
 from fairlead.core.policy import Policy, least
 from fairlead.dialects.dialect import View
 from fairlead.dialects.table import DIALECTS
-from fairlead.errors import RateLimited
-from fairlead.gateway import belongings, choosing, media, sessions, understanding, wishes
+from fairlead.gateway import belongings, choosing, media, metering, sessions, understanding, wishes
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
+from fairlead.store.belongings import Belongings
 
 FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _random = random.SystemRandom()
@@ -38,6 +39,11 @@ _count = _random.getrandbits(24)
 
 class Moving(Protocol):
     """What moves from request to request, and is looked up for each."""
+
+    @property
+    def belongings(self) -> Belongings:
+        """Whose is what providers keep."""
+        ...
 
     def standing(self, session: str) -> Standing | None: ...
 
@@ -55,35 +61,39 @@ def new_id() -> str:
 
 def admit(
     world: World,
-    meter: Meter | None,
+    gate: Gate | None,
     incoming: Incoming,
     request_id: str,
     moving: Moving,
     sensitivities: tuple[Signal, ...] = (),
-) -> tuple[Call, Choice]:
-    """Raises a RequestError for whatever is wrong with the request or beyond the key's limits."""
+) -> tuple[Call, Choice, choosing.Way | None]:
+    """The call, who takes it, and how it came to that where it hangs on what the request is about. Raises a RequestError
+    for whatever is wrong with the request or beyond the key's limits."""
     caller = incoming.caller
     view = read_view(incoming)
     asked, said = wishes.read(world, incoming, view)
     wish, warnings = said.wishes, said.warnings
     asked, signals = understanding.turn(world, asked, incoming, view)
     asked, agent = choosing.agent_asked(world, caller, asked)
-    policy = choosing.policy_in_force(world, caller, said.policy)
-    bounds = None if caller.policy is None else world.policies[caller.policy]
-    choice = read_choice(asked, policy, world.policies, world.snapshot, bounds, choosing.Open(world, caller))
-    belongings.check(world, incoming)
+    choice, bounds = choosing.asked_for(world, caller, asked, said.policy)
     if incoming.operation == "opaque":
         media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
     if wish.task:
         wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
     signals += understanding.signals(world, view, incoming, choice, wish, agent is not None, sensitivities)
+    way = None
     if agent is not None:
-        choice = choosing.by_agent(world, agent, signals, wish, choice, bounds, moving.turn)
+        turn = moving.turn(agent.name) if isinstance(agent, Group) else 0
+        way = choosing.Way(choice, bounds, agent, turn, caller.policies)
     elif world.routes and choice.model is None and not said.policy and asked == AUTO:
-        choice = choosing.routed(world, signals, wish, choice, bounds)
-    if meter is not None:
-        count(meter, incoming)
-    facts = Facts(int(time.time()))
+        way = choosing.Way(choice, bounds, allowed=caller.policies)
+    if way is not None:
+        choice = way.taken(world, signals, wish)
+        way = way if agent is None or choosing.by_complexity(agent) else None
+    home = belongings.home(world, incoming, choice, wish, moving.belongings, way is None)
+    if gate is not None:
+        count(gate, incoming)
+    facts = Facts(int(time.time()), None, (), home) if home else Facts(int(time.time()))
     if choice.model is None:
         session = wish.session or sessions.of(incoming, view)
         if session:
@@ -107,18 +117,21 @@ def admit(
         incoming.path,
         incoming.headers.once(forwarded),
     )
-    return call, choice
+    return call, choice, way
 
 
-def count(meter: Meter, incoming: Incoming) -> None:
-    """Raises RateLimited where the key's limits are reached."""
-    refused = meter.admit(incoming.received, tokens.from_size(len(incoming.body)))
+def again(world: World, call: Call, way: choosing.Way, moving: Moving) -> tuple[Call, Choice]:
+    """Who takes it now that more is known of what it is about."""
+    choice = way.taken(world, call.signals, call.wishes)
+    tiers = moving.left(call.caller.tenant, choice.policy) if choice.policy.tiers else ()
+    return msgspec.structs.replace(call, facts=msgspec.structs.replace(call.facts, tiers=tiers)), choice
+
+
+def count(gate: Gate, incoming: Incoming) -> None:
+    """Raises RateLimited where a limit is reached."""
+    refused = gate.enter(incoming.received, tokens.from_size(len(incoming.body)))
     if refused is not None:
-        raise RateLimited(
-            f"Key {incoming.caller.name!r} may make {refused.limit:,} {refused.what}; "
-            f"try again in {refused.retry_after:.1f} s.",
-            retry_after=refused.retry_after,
-        )
+        raise metering.too_many(refused, metering.told(gate, incoming.dialect, incoming.received))
 
 
 def read_view(incoming: Incoming) -> View:

@@ -90,16 +90,17 @@ def _ending(dialect: str, body: bytes) -> Ending:
 
 
 def own_headers(
-    call: Call, cost: int | None, baseline: int | None, tried: int, ours: float, losses: Losses | None
+    call: Call, cost: int | None, baseline: int | None, tried: int, ours: float, losses: Losses | None, limit: int = 0
 ) -> bytes:
-    """The header lines that are this answer's own."""
+    """The header lines that are this answer's own. `limit` is the output limit that was sent where a budget wants one."""
+    sent = f"x-fairlead-max-tokens: {limit}\r\n" if limit else ""
     compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
     return (
         f"x-fairlead-request-id: {call.id}\r\n"
         f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
         f"x-fairlead-attempts: {tried}\r\n"
         f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
-        f"{losses.header() if losses is not None else ''}"
+        f"{losses.header() if losses is not None else ''}{sent}"
         f"{warned(call) if call.warnings else ''}"
     ).encode()
 

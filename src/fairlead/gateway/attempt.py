@@ -10,9 +10,10 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from fairlead.core.cost import worst_cost
+from fairlead.core.call import Call
 from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate, Cause, Committed, Event, Failed, Skipped
+from fairlead.core.limits import Gate
 from fairlead.core.record import Attempt, Intent, Outcome, Usage
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
@@ -20,11 +21,15 @@ from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway.account import charge, intent
 from fairlead.gateway.answering import reader_for, whole
+from fairlead.gateway.belongings import take_down
+from fairlead.gateway.budgets import Grip, Refusal
 from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error
 from fairlead.gateway.health import Entry
-from fairlead.gateway.tiers import Hold
+from fairlead.gateway.metering import limited
 from fairlead.providers import limits
-from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
+from fairlead.providers.capping import LIMITS as CAPPED
+from fairlead.providers.capping import capped
+from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 from fairlead.providers.wires import Wire, outbound, wire_for
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
 LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
 """Ways to end an attempt from this side: the provider may go on generating, and bill it."""
+OUTRUN = "the answer grew beyond what was left of its budget"
 FAULTS = frozenset(("outage", "rate_limit", "slow"))
 """Causes that speak against a channel."""
 
@@ -45,12 +51,19 @@ class Try:
     """Whether the provider was asked and may still be at work, whatever became of its answer."""
     first_at = 0.0
     sent_at = 0.0
-    hold: Hold | None = None
+    gate: Gate | None = None
+    """The way through its model's limits."""
+    grip: Grip | None = None
+    """What of budgets it holds."""
+    limit = 0
+    """The output limit it is sent with, where a budget wants one."""
     intent: Intent | None = None
     losses: Losses | None = None
     reader: Reader | None = None
     reply: Reply | None = None
     status = 0
+    took = 0
+    """Tokens, once it is over."""
     usage: Usage | None = None
 
     def __init__(self, run: Run, number: int, candidate: Candidate) -> None:
@@ -63,7 +76,8 @@ class Try:
 
     async def start(self) -> Event:
         """Up to the first content of a stream, or a whole answer."""
-        run, call, endpoint = self.run, self.run.call, self.endpoint
+        run, endpoint = self.run, self.endpoint
+        call = run.call if run.joint is None else run.joint.call()
         candidate, channel = self.candidate, self.candidate.channel
         if endpoint.keyed:
             taken = run.runtime.keys.take(endpoint)
@@ -75,7 +89,7 @@ class Try:
             permit = grant(call, channel)
             if wire is None:
                 return self.failed(0, f"{endpoint.name} does not serve {call.dialect}", kind="untranslatable")
-            if wire.dialect != call.dialect:
+            if wire.dialect != call.dialect or call is not run.call:
                 self.losses = Losses(wire.dialect, call.wishes.strict)
             target = candidate.target
             sent = outbound(call, target.model, channel, self.asked, wire, self.losses, target.thinking)
@@ -83,19 +97,17 @@ class Try:
             return self.failed(0, refused.message)
         except BadRequest as problem:
             return self.failed(0, problem.message, kind="untranslatable")
-        if target.tier and not self._held():
-            return self.failed(0, f"tier {target.tier} has nothing left today", "budget", kind="tier_budget")
-        entered = run.runtime.health.enter(channel, further=self.number > 1, anyway=run.plan.last_resort)
+        borne = self._borne(call, sent, wire.dialect)
+        if not isinstance(borne, Outbound):
+            return borne
+        sent = borne
+        health = run.runtime.health
+        further = self.number > 1 and await health.further.heard(channel.provider)
+        entered = health.enter(channel, further=further, anyway=run.plan.last_resort)
         if isinstance(entered, str):
             return self._skipped(entered)
         self.entry = entered
-        at_ms = run.began if self.number == 1 else time.time_ns() // 1_000_000
-        planned = intent(call, run.plan, candidate, self.number, at_ms)
-        run.runtime.ledger.intend(planned)
-        self.intent = planned
-        self.sent_at = monotonic()
-        if self.number == 1:
-            run.overhead = self.sent_at - run.received
+        self._begin()
         try:
             reply = self.reply = await run.runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
             self.status = reply.status
@@ -117,6 +129,38 @@ class Try:
         self.generating = False
         self.first_at = monotonic()
         return self._answered(body, wire)
+
+    def _borne(self, call: Call, sent: Outbound, dialect: str) -> Outbound | Event:
+        """The request as limits and budgets let it leave, with what they hold for it; else why they do not."""
+        run, channel = self.run, self.candidate.channel
+        meter = run.runtime.metering.of_models.get(channel.model)
+        if meter is not None:
+            self.gate = Gate((meter,))
+            over = self.gate.enter(monotonic(), self.candidate.target.expected.input_tokens)
+            if over is not None:
+                return self._skipped(limited(over), over.retry_after, "limited")
+        if run.runtime.budgets.any:
+            grip = run.runtime.grip(call, run.plan, self.candidate, run.left())
+            if isinstance(grip, Refusal):
+                return self.failed(0, grip.words, "budget", kind=grip.kind)
+            self.grip = grip
+            if grip is not None and grip.limit and dialect in CAPPED:
+                self.limit = grip.limit
+                return capped(sent, dialect, grip.limit, self.endpoint)
+        return sent
+
+    def _begin(self) -> None:
+        """On the books before it leaves."""
+        run = self.run
+        at_ms = run.began if self.number == 1 else time.time_ns() // 1_000_000
+        planned = intent(run.call, run.plan, self.candidate, self.number, at_ms)
+        if run.joint is not None:
+            planned = run.joint.longer(planned)
+        run.runtime.ledger.intend(planned)
+        self.intent = planned
+        self.sent_at = monotonic()
+        if self.number == 1:
+            run.overhead = self.sent_at - run.received
 
     def _answered(self, body: bytes, wire: Wire) -> Event:
         run = self.run
@@ -147,12 +191,16 @@ class Try:
 
     async def _first_content(self, reply: Reply, wire: Wire) -> Event:
         """Reads on until there is something worth giving to the client; nothing is given before."""
-        reader = self.reader = reader_for(self.run.call, wire.dialect, self.endpoint, self.candidate.channel.model)
+        run, model = self.run, self.candidate.channel.model
+        if run.joint is None:
+            reader = self.reader = reader_for(run.call, wire.dialect, self.endpoint, model)
+        else:
+            reader = self.reader = run.joint.reader(wire.dialect, model)
         reply.await_content(True)
         while True:
             piece = await reply.read()
             self.body = reader.feed(piece) if piece else reader.end()
-            if reader.error:
+            if reader.error and not (reader.committed and run.joint is not None and run.joint.goes_on):
                 self.generating = False
                 self.usage = reader.usage
                 reply.abort()
@@ -181,10 +229,10 @@ class Try:
         # Where all its keys rest, the provider is asked again when the first of them may be.
         return self.failed(status, words, cause, body, back_in or after, final, passing=status in PASSING)
 
-    def _skipped(self, words: str, back_in: float | None = None) -> Event:
+    def _skipped(self, words: str, back_in: float | None = None, kind: str = "skipped") -> Event:
         """It is not asked at all."""
         self._give_back(0)
-        self.run.failures.append(Failure(self.candidate, 0, words, retry_after=back_in, kind="skipped"))
+        self.run.failures.append(Failure(self.candidate, 0, words, retry_after=back_in, kind=kind))
         return Skipped(self.number)
 
     def failed(
@@ -212,22 +260,15 @@ class Try:
             wait = backoff(self.number, run.plan.seed, retry_after or 0.0)
         return Failed(self.number, cause, final, kind == "stale", wait, run.left(), kind == "key")
 
+    def outran(self, reader: Reader) -> bool:
+        """Whether the answer has grown beyond what a budget bears."""
+        return self.grip is not None and self.grip.outran(reader.estimate)
+
     def abort(self) -> None:
         if self.reply is not None:
             self.reply.abort()
 
     # ---- the books
-
-    def _held(self) -> bool:
-        """Whether the tier's budget bears the most that this may come to, which is then held."""
-        run, candidate = self.run, self.candidate
-        call, target = run.call, candidate.target
-        price, shape = candidate.channel.price_at(call.facts.at), call.view.shape()
-        room = max(shape.max_output or 0, 0)
-        most = worst_cost(price, target.expected.input_tokens, room, target.model.max_output) * max(shape.answers, 1)
-        policy = run.world.policies[run.plan.purse]
-        self.hold = run.runtime.tiers.hold(call.caller.tenant, policy, target.tier, most, time.time())
-        return self.hold is not None
 
     def close(self, outcome: Outcome, error: str) -> Attempt | None:
         """It is over: what it used and cost. None where it was never made, or is closed already."""
@@ -240,12 +281,17 @@ class Try:
         if self.usage is None and self.reader is not None:
             self.reader.end()
             self.usage = self.reader.usage
+        if self.status == 200 and self.losses is None:
+            take_down(run.runtime.belongings, run.call, intent.channel, self.reader, self.body)
         usage = self.usage
         if usage is None:
             usage = self._estimated_usage(intent, outcome)
+        self.took = usage.input + usage.output
+        if 0 < self.limit <= usage.output:
+            run.runtime.vitals.cut(intent.model, run.plan.task, self.limit)
         price = self.candidate.channel.price_at(run.call.facts.at)
         run.priced = run.priced and price is not None
-        lines, cost = charge(price, usage)
+        lines, cost, usd = charge(price, usage)
         attempt = Attempt(
             intent.attempt,
             intent.number,
@@ -267,16 +313,21 @@ class Try:
             intent.tier,
             intent.policy,
             self.candidate.why,
+            intent.price_row,
+            usd,
+            intent.hold,
         )
         run.attempts.append(attempt)
-        self._give_back(cost)
+        self._give_back(attempt.spent)
         return attempt
 
     def _give_back(self, cost: int) -> None:
         """What was held or taken for it, once."""
-        hold, self.hold = self.hold, None
-        if hold is not None:
-            self.run.runtime.tiers.settle(hold, cost)
+        if self.gate is not None:
+            self.gate.leave(self.took)
+        grip, self.grip = self.grip, None
+        if grip is not None:
+            self.run.runtime.spent(grip, cost)
         entry, self.entry = self.entry, None
         if entry is not None:
             took = (self.first_at - self.sent_at) * 1000 if self.first_at else None

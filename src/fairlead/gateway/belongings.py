@@ -1,117 +1,279 @@
 """Things that a provider keeps under an id of its own: files, containers, caches, vector stores. Whose are they?
 
 A provider knows its account and nobody behind it, so with one account behind several tenants any of them could name
-what another one put there. Nothing is put there through fairlead: whose an id is cannot be known, and where there are
-several tenants it is nobody's. With one tenant, or no keys at all, everything is theirs.
+what another one got. An id that an answer gave is bound to the tenant it was given to and the channel it came through.
+
+    bound to the caller's tenant    the request goes through that channel, and no other
+    bound to another tenant         404, in the same words as an id that nobody knows
+    not bound                       404 where there are several tenants; with one, or no keys at all, everything is theirs:
+                                    a model that was named is then asked through its first channel, always the same one
+
+What has to be there for the request to mean anything *binds* it. What only stands in its history (the container of an
+earlier run, an answer that was spoken) has to be the caller's as well, but another dialect's provider does without it, so
+that a conversation may move: it binds only where the channel, or another of the same provider, may be had.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 
-from fairlead.errors import NotFound
+from fairlead.core.call import Call, Caller, Wishes
+from fairlead.core.choice import Choice
+from fairlead.core.egress import grant_sink
+from fairlead.core.model import Channel
+from fairlead.dialects.dialect import Reader
+from fairlead.dialects.issued import ISSUES, each, inner, is_kept
+from fairlead.dialects.passing import Passing
+from fairlead.errors import BadRequest, NotFound
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
+from fairlead.store.belongings import Belongings
 
-Found = Iterator[tuple[str, object]]
-"""(field, id); what is no text is no id."""
-MARKS = (
-    b'"file_id"', b'"file_ids"', b'"container"', b'"container_id"', b'"vector_store_ids"', b'"audio"', b"achedContent",
-    b"ached_content", b'"fileUri"', b'"file_uri"',
-)  # fmt: skip
-KEPT = ("https://generativelanguage.googleapis.com/", "gs://")
-"""How the addresses of files begin that only an account of Google's may read."""
+ESCAPED = b"\\u00"
+"""How letters of a field's name may be written so that no mark shows."""
 
 
-def check(world: World, incoming: Incoming) -> None:
+class Named(NamedTuple):
+    field: str
+    name: object
+    """What is no text is no id."""
+    binds: bool = True
+
+
+Found = Iterator[Named]
+
+
+def home(
+    world: World, incoming: Incoming, choice: Choice, wish: Wishes, belongings: Belongings, settled: bool = True
+) -> str:
+    """The only channel that may answer, by its id; empty where the request names nothing that a provider keeps.
+    `settled`: no other model will be chosen yet in the place of the one that is."""
+    names = NAMES.get(incoming.dialect)
+    if names is None or not (world.shared or world.forked or len(belongings)):
+        return ""
     body = incoming.body
-    if not world.shared or not any(mark in body for mark in MARKS):
-        return
-    reader = READERS.get(incoming.dialect)
-    if reader is None:
-        return
+    for mark in names.marks:
+        if mark in body:
+            break
+    else:
+        if not world.shared or ESCAPED not in body:
+            return ""
+    found, unknown = _home(world, names.read(_read(body, world.shared)), choice, incoming.caller.tenant, belongings)
+    return _first(choice, wish, incoming.caller) if unknown and settled else found
+
+
+def _read(body: bytes, shared: bool) -> object:
+    """Between tenants nothing passes that might be read otherwise elsewhere: of two fields of one name, say, the other."""
     try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return
-    for field, name in reader(given):
-        if isinstance(name, str) and name:
-            raise NotFound(
-                f"{field} names {name[:100]!r}, which is not known to be yours: what a provider keeps is not shared "
-                "between tenants. Send the content itself.",
-                param=field,
-                code="not_yours",
-            )
+        return json.loads(body, object_pairs_hook=_object if shared else None, parse_int=float)
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not valid JSON, or is nested too deeply.", code="invalid_json") from None
 
 
-def _each(given: object) -> Iterator[dict[str, Any]]:
-    """The objects of a list, or the one that stands in its place."""
-    for one in given if isinstance(given, list) else [given]:
-        if isinstance(one, dict):
-            yield one
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        fields = [field for field, _ in pairs]
+        twice = next(field for field in found if fields.count(field) > 1)
+        raise BadRequest(f"{twice[:80]!r} stands twice in one object; give it once.", code="duplicate_field")
+    return found
 
 
-def _inner(given: object, field: str) -> object:
-    return given.get(field) if isinstance(given, dict) else None
+def _home(world: World, named: Found, choice: Choice, tenant: str, belongings: Belongings) -> tuple[str, bool]:
+    """(the channel, whether all that has to be there is known nowhere)."""
+    binding: dict[str, tuple[Named, str]] = {}
+    """By account."""
+    passing, unknown = "", False
+    for one in named:
+        if not isinstance(one.name, str) or not one.name:
+            continue
+        bound = belongings.find(one.name)
+        if bound is None and not world.shared:
+            unknown = unknown or one.binds
+        elif bound is None or bound.tenant != tenant:
+            raise not_yours(one)
+        elif one.binds:
+            binding.setdefault(_account(world, bound.channel), (one, bound.channel))
+        else:
+            passing = bound.channel
+    if len(binding) > 1:
+        raise _apart(list(binding.values()))
+    if binding:
+        ((_, channel),) = binding.values()
+        return _reached(world, choice, channel) or channel, False
+    if unknown or not passing:
+        return "", unknown
+    return _reached(world, choice, passing), False
+
+
+def not_yours(named: Named) -> NotFound:
+    return NotFound(
+        f"{named.field} names {str(named.name)[:100]!r}, which is not known to be yours: what a provider keeps is not "
+        "shared between tenants. Send the content itself.",
+        param=named.field,
+        code="not_yours",
+    )
+
+
+def _apart(places: list[tuple[Named, str]]) -> BadRequest:
+    told = " and ".join(f"{one.field} names {str(one.name)[:100]!r}, kept at {channel}" for one, channel in places)
+    return BadRequest(f"{told}: one channel has to have them all.", param=places[-1][0].field, code="kept_apart")
+
+
+def _channel(world: World, channel: str) -> Channel | None:
+    model = world.snapshot.models.get(channel.rpartition("@")[0])
+    return None if model is None else next((one for one in model.channels if one.id == channel), None)
+
+
+def _account(world: World, channel: str) -> str:
+    """Who keeps what came through a channel: its provider, or where it is not configured any more, the channel."""
+    found = _channel(world, channel)
+    return channel if found is None else found.provider
+
+
+def _reached(world: World, choice: Choice, channel: str) -> str:
+    """The channel itself; for another model that was named, its first one at the same provider, if it has any."""
+    if choice.model is None:
+        return channel
+    asked = [one for one in choice.model.channels if choice.channel in ("", one.name)]
+    if any(one.id == channel for one in asked):
+        return channel
+    account = _account(world, channel)
+    return next((one.id for one in asked if one.enabled and one.provider == account), "")
+
+
+def _first(choice: Choice, wish: Wishes, caller: Caller) -> str:
+    """Of the named model, as declared: the first that the key and the caller's wishes leave."""
+    if choice.model is None or choice.channel:
+        return ""
+    return next((one.id for one in choice.model.channels if _open(one, wish, caller)), "")
+
+
+def _open(channel: Channel, wish: Wishes, caller: Caller) -> bool:
+    return (
+        channel.enabled
+        and (caller.providers is None or channel.provider in caller.providers)
+        and (caller.channels is None or channel.id in caller.channels)
+        and (caller.regions is None or channel.region in caller.regions)
+        and (wish.providers is None or channel.provider in wish.providers)
+        and channel.provider not in wish.not_providers
+        and (channel.self_hosted or not (caller.sensitive or wish.sensitive))
+    )
+
+
+def take_down(belongings: Belongings, call: Call, channel: str, reader: Reader | None, body: bytes) -> None:
+    """What an answer gave is the caller's from now on. `body` is a whole answer's; a stream's ids are its reader's."""
+    issues = ISSUES.get(call.dialect)
+    names: AbstractSet[str] | None = None
+    if reader is not None:
+        names = reader.issued if isinstance(reader, Passing) else None
+    elif issues is not None:
+        names = issues.of_answer(body)
+    if names:
+        belongings.bind(grant_sink(call, "belongings", local=True), names, channel)
 
 
 def _chat(given: Any) -> Found:
-    for message in _each(_inner(given, "messages")):
-        yield "messages.audio.id", _inner(message.get("audio"), "id")
-        for part in _each(message.get("content")):
-            yield "messages.content.file.file_id", _inner(part.get("file"), "file_id")
+    for field in ("extra_body.google.cached_content", "google.cached_content"):
+        yield Named(field, inner(given, *field.split(".")))
+    for message in each(inner(given, "messages")):
+        yield Named("messages.audio.id", inner(message, "audio", "id"), False)
+        for part in each(message.get("content")):
+            yield Named("messages.content.file.file_id", inner(part, "file", "file_id"))
 
 
 def _responses(given: Any) -> Found:
-    for item in _each(_inner(given, "input")):
-        yield "input.container_id", item.get("container_id")
+    conversation = inner(given, "conversation")
+    yield Named("conversation", inner(conversation, "id") if isinstance(conversation, dict) else conversation)
+    variables = inner(given, "prompt", "variables")
+    for variable in variables.values() if isinstance(variables, dict) else ():
+        yield Named("prompt.variables.file_id", inner(variable, "file_id"))
+    for item in each(inner(given, "input")):
+        if item.get("type") == "item_reference":
+            yield Named("input.id", item.get("id"), False)
+        yield Named("input.container_id", item.get("container_id"), False)
+        yield Named("input.environment.container_id", inner(item, "environment", "container_id"), False)
         for field in ("content", "output"):
-            for part in _each(item.get(field)):
-                yield f"input.{field}.file_id", part.get("file_id")
-    for tool in _each(_inner(given, "tools")):
-        container = tool.get("container")
-        yield "tools.container", container
+            for part in each(item.get(field)):
+                yield Named(f"input.{field}.file_id", part.get("file_id"))
+        yield from _tools(item.get("tools"))
+    yield from _tools(inner(given, "tools"))
+
+
+def _tools(given: object) -> Found:
+    for tool in each(given):
+        container, environment = tool.get("container"), tool.get("environment")
+        yield Named("tools.container", container)
+        yield Named("tools.environment.container_id", inner(environment, "container_id"))
+        yield Named("tools.input_image_mask.file_id", inner(tool, "input_image_mask", "file_id"))
         for field, listed in (
             ("tools.vector_store_ids", tool.get("vector_store_ids")),
-            ("tools.container.file_ids", _inner(container, "file_ids")),
+            ("tools.container.file_ids", inner(container, "file_ids")),
+            ("tools.environment.file_ids", inner(environment, "file_ids")),
         ):
             for name in listed if isinstance(listed, list) else ():
-                yield field, name
+                yield Named(field, name)
 
 
 def _anthropic(given: Any) -> Found:
-    container = _inner(given, "container")
-    yield "container", _inner(container, "id") if isinstance(container, dict) else container
-    for message in _each(_inner(given, "messages")):
+    container = inner(given, "container")
+    yield Named("container", inner(container, "id") if isinstance(container, dict) else container)
+    for message in each(inner(given, "messages")):
         yield from _blocks(message.get("content"))
 
 
 def _blocks(content: object) -> Found:
-    for block in _each(content):
-        yield "messages.content.source.file_id", _inner(block.get("source"), "file_id")
+    for block in each(content):
+        yield Named("messages.content.source.file_id", inner(block, "source", "file_id"))
+        yield from _blocks(inner(block, "source", "content"))
         if block.get("type") == "container_upload":
-            yield "messages.content.file_id", block.get("file_id")
+            yield Named("messages.content.file_id", block.get("file_id"))
         if block.get("type") == "tool_result":
             yield from _blocks(block.get("content"))
 
 
 def _gemini(given: Any) -> Found:
     for field in ("cachedContent", "cached_content"):
-        yield field, _inner(given, field)
-    for content in _each(_inner(given, "contents")):
-        for part in _each(content.get("parts")):
-            file = part.get("fileData") or part.get("file_data")
-            address = _inner(file, "fileUri") or _inner(file, "file_uri")
-            if isinstance(address, str) and address.startswith(KEPT):
-                yield "contents.parts.fileData.fileUri", address
+        yield Named(field, inner(given, field))
+    for tool in each(inner(given, "tools")):
+        search = tool.get("fileSearch") or tool.get("file_search")
+        listed = inner(search, "fileSearchStoreNames") or inner(search, "file_search_store_names")
+        for name in listed if isinstance(listed, list) else ():
+            yield Named("tools.fileSearch.fileSearchStoreNames", name)
+    instructions = inner(given, "systemInstruction") or inner(given, "system_instruction")
+    for content in (*each(inner(given, "contents")), *each(instructions)):
+        yield from _parts(content.get("parts"))
 
 
-READERS: dict[str, Callable[[Any], Found]] = {
-    "openai_chat": _chat,
-    "openai_responses": _responses,
-    "anthropic_messages": _anthropic,
-    "gemini": _gemini,
+def _parts(parts: object) -> Found:
+    for part in each(parts):
+        file = part.get("fileData") or part.get("file_data")
+        address = inner(file, "fileUri") or inner(file, "file_uri")
+        if is_kept(address):
+            yield Named("contents.parts.fileData.fileUri", address)
+        yield from _parts(inner(part.get("functionResponse") or part.get("function_response"), "parts"))
+
+
+class Names(msgspec.Struct, frozen=True):
+    """Where requests of a dialect name what a provider keeps, and what shows in their bytes where one does."""
+
+    marks: tuple[bytes, ...]
+    read: Callable[[Any], Found]
+
+
+NAMES: dict[str, Names] = {
+    "openai_chat": Names((b'"file_id"', b'"audio"', b'"cached_content"'), _chat),
+    "openai_responses": Names(
+        (b'"file_id', b'"container', b'"vector_store_ids"', b'"conversation"', b'"item_reference"'),
+        _responses,
+    ),
+    "anthropic_messages": Names((b'"file_id"', b'"container"'), _anthropic),
+    "gemini": Names(
+        (b'"cachedContent"', b'"cached_content"', b'"fileUri"', b'"file_uri"', b"toreNames", b"tore_names"), _gemini
+    ),
 }

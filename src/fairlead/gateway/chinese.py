@@ -64,6 +64,8 @@ PHRASES: dict[str, str] = {
     "max_cost": "最高成本 max_cost",
     "max_latency_ms": "最大时延 max_latency_ms",
     "what is left of tier {subject}'s budget": "层级 {subject} 的剩余预算",
+    "what is left to spend": "剩余可支出金额",
+    "Left to spend: {left}.": "剩余可支出：{left}。",
     "confidence in the task": "任务置信度",
     "tokens of input": "输入 token 数",
     "quality of {subject}": "{subject} 的质量",
@@ -117,12 +119,17 @@ DETAILS: dict[str, str] = {
     "its price is unknown and at most {limit} is allowed (declare {setting})": (
         "它的价格未知，而最多允许 {limit}（请声明 {setting}）"
     ),
+    "its price is unknown and a budget would have to bear it (declare {setting})": (
+        "它的价格未知，而费用须由预算承担（请声明 {setting}）"
+    ),
+    "it may come to {most}, and the budget has {left} left": "它最多可能需要 {most}，而预算只剩 {left}",
     "it would cost about {cost}, at most {limit} is allowed": "它约需 {cost}，最多允许 {limit}",
     "the request is sensitive and {provider} is not self-hosted": "请求含敏感内容，而 {provider} 不是自托管",
     "key {key} may use the regions {regions}; this is {region}": "密钥 {key} 只可使用区域 {regions}；它在 {region}",
     "key {key} may use the providers {providers}": "密钥 {key} 只可使用提供方 {providers}",
     "key {key} may not use {model}": "密钥 {key} 不可使用 {model}",
     "tenant {tenant} does not list it": "租户 {tenant} 没有列出它",
+    "what the request names is kept at {channel}": "请求所引用的内容存放在 {channel}",
     "it would do, but {count} others rank before it": "它可以胜任，但有 {count} 个排在它前面",
     "it is listed, but not configured": "它被列出，但没有配置",
     "the classifier is {sure} sure, which asks for a stronger one": "分类器的把握为 {sure}，需要更强的模型",
@@ -130,6 +137,10 @@ DETAILS: dict[str, str] = {
     "it is in no tier of policy {policy} that this request may take": "它不在策略 {policy} 中这个请求可用的任何层级里",
     "tier {tier} has {left} left of its {budget} today": "层级 {tier} 今天的预算 {budget} 还剩 {left}",
     "the budget of tier {tier} is spent for today": "层级 {tier} 今天的预算已用完",
+    "the budget does not bear {model}": "预算不足以支付 {model}",
+    "{whose} has spent its budget": "{whose} 的预算已用完",
+    "{whose} has spent its budget: {policy} chooses": "{whose} 的预算已用完：由 {policy} 选择",
+    "tier {tier} has {left} left": "层级 {tier} 还剩 {left}",
     "the caller listed it first": "调用方把它列在第一",
     "the caller's budget is low": "调用方预算低",
     "about {input} tokens of input are more than the {limit} it is given": "约 {input} 个输入 token 多于给它的上限 {limit}",

@@ -3,7 +3,7 @@ widens what the key's own policy allows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -14,7 +14,7 @@ from fairlead.core.choice import AUTO, Choice, nearest, read_choice
 from fairlead.core.policies import STRATEGIES
 from fairlead.core.policy import Policy, listed, narrowed
 from fairlead.core.table import OPEN, Rule, lookup
-from fairlead.errors import BadRequest, NotFound
+from fairlead.errors import BadRequest, Forbidden, NotFound
 from fairlead.gateway.world import World
 
 AGENT = "agent:"
@@ -46,9 +46,11 @@ class Open(msgspec.Struct, frozen=True):
 
     def _offers(self, policy: Policy) -> bool:
         bounds = self._bounds()
+        if bounds is not None and bounds.critical:
+            return policy is bounds
+        if self.caller.policies is not None and policy.name not in self.caller.policies:
+            return False
         if bounds is not None:
-            if bounds.critical:
-                return policy is bounds
             policy = narrowed(policy, bounds)
         if policy.models is not None and not any(map(self._asks, policy.models)):
             return False
@@ -70,6 +72,16 @@ class Open(msgspec.Struct, frozen=True):
         return not agent.policy or self._offers(self.world.policies[agent.policy])
 
 
+def asked_for(world: World, caller: Caller, asked: str, named: str) -> tuple[Choice, Policy | None]:
+    """What `model` means under the policy that is named, and the key's own policy, within which it means that."""
+    policy = policy_in_force(world, caller, named)
+    bounds = None if caller.policy is None else world.policies[caller.policy]
+    choice = read_choice(asked, policy, world.policies, world.snapshot, bounds, Open(world, caller))
+    if caller.policies is not None:
+        demand_allowed(caller.policies, choice.policy, f"model {asked!r}")
+    return choice, bounds
+
+
 def policy_in_force(world: World, caller: Caller, named: str) -> Policy:
     """The one the request names, within the bounds of the key's own; else the key's, else the default."""
     if not named:
@@ -79,7 +91,19 @@ def policy_in_force(world: World, caller: Caller, named: str) -> Policy:
         names = sorted(Open(world, caller).policies())
         known, hint = ", ".join(names), nearest(named, names)
         raise BadRequest(f"policy {named!r} is not known here.{hint} There are: {known}.", param="fairlead.policy")
-    return policy if caller.policy is None else narrowed(policy, world.policies[caller.policy])
+    found = policy if caller.policy is None else narrowed(policy, world.policies[caller.policy])
+    if caller.policies is not None:
+        demand_allowed(caller.policies, found, f"policy {named!r}")
+    return found
+
+
+def demand_allowed(allowed: frozenset[str], policy: Policy, asked: str) -> None:
+    """Raises Forbidden where the key may not use the policy that `asked` comes to."""
+    if policy.name not in allowed:
+        goes = "" if asked == f"policy {policy.name!r}" else f" goes by policy {policy.name!r}, which"
+        raise Forbidden(
+            f"{asked}{goes} is not for this key; it may use: {', '.join(sorted(allowed))}.", code="policy_not_allowed"
+        )
 
 
 def known_task(world: World, policy: Policy, wish: Wishes, warnings: tuple[str, ...]) -> tuple[Wishes, tuple[str, ...]]:
@@ -109,6 +133,33 @@ def agent_asked(world: World, caller: Caller, asked: str) -> tuple[str, Agent | 
     return AUTO, found
 
 
+class Way(msgspec.Struct, frozen=True):
+    """How a request gets from what it asks for to who takes it: by what it is about, so the way is gone again where more
+    is known of that."""
+
+    asked: Choice
+    bounds: Policy | None
+    agent: Agent | Group | None = None
+    """None: by the routes."""
+    turn: int = 0
+    allowed: frozenset[str] | None = None
+    """The policies that the key may use."""
+
+    def taken(self, world: World, signals: tuple[Signal, ...], wish: Wishes) -> Choice:
+        if self.agent is None:
+            choice, name = routed(world, signals, wish, self.asked, self.bounds), "the route that this request takes"
+        else:
+            choice = by_agent(world, self.agent, signals, wish, self.asked, self.bounds, self.turn)
+            name = f"agent {self.agent.name!r}"
+        if self.allowed is not None:
+            demand_allowed(self.allowed, choice.policy, name)
+        return choice
+
+
+def by_complexity(agent: Agent | Group) -> bool:
+    return isinstance(agent, Group) and agent.by == "complexity"
+
+
 def by_agent(
     world: World,
     found: Agent | Group,
@@ -116,13 +167,13 @@ def by_agent(
     wish: Wishes,
     choice: Choice,
     bounds: Policy | None,
-    turn: Callable[[str], int],
+    turn: int,
 ) -> Choice:
     if isinstance(found, Group):
-        found = pick(found, traits.read(signals, wish).complexity, turn(found.name))
+        found = pick(found, traits.read(signals, wish).complexity, turn)
     if found.model:
         return read_choice(found.model, choice.policy, world.policies, world.snapshot, bounds)
-    return _under(world.policies, found.policy, choice, bounds) if found.policy else choice
+    return _under(world.policies, found.policy, bounds) if found.policy else choice
 
 
 def routed(world: World, signals: tuple[Signal, ...], wish: Wishes, choice: Choice, bounds: Policy | None) -> Choice:
@@ -132,12 +183,12 @@ def routed(world: World, signals: tuple[Signal, ...], wish: Wishes, choice: Choi
         return choice
     assert isinstance(found, Rule)
     if found.policy:
-        return _under(world.policies, found.policy, choice, bounds)
+        return _under(world.policies, found.policy, bounds)
     policy = choice.policy
     bound = msgspec.structs.replace(policy, rules=(found, *policy.rules), hash=f"{policy.hash}+{found.name}")
     return Choice(None, "", bound)
 
 
-def _under(policies: Mapping[str, Policy], name: str, choice: Choice, bounds: Policy | None) -> Choice:
+def _under(policies: Mapping[str, Policy], name: str, bounds: Policy | None) -> Choice:
     policy = policies[name]
     return Choice(None, "", policy if bounds is None else narrowed(policy, bounds))

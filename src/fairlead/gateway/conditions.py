@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from fairlead.classify.tokens import TYPICAL_OUTPUT
+from fairlead.core.lengths import Lengths
 from fairlead.core.model import Conditions
 from fairlead.core.record import Feedback
 from fairlead.gateway.judgements import Judgements
@@ -42,6 +43,7 @@ class Vitals:
         self._latency: dict[str, float] = {}
         self._health: dict[str, float] = {}
         self._output: dict[str, tuple[int, float]] = {}
+        self._lengths: dict[str, Lengths] = {}
         self._judgements = Judgements()
         self._judged_on: int | None = None
         """The day whose evidence the conditions have; None where more was said since."""
@@ -68,6 +70,12 @@ class Vitals:
         count, usual = self._output.get(name, (0, 0.0))
         weight = max(WEIGHT, 1 / (count + 1))
         self._output[name] = (count + 1, usual + weight * (tokens - usual))
+        self._lengths.setdefault(name, Lengths()).add(tokens)
+        self._moved = True
+
+    def cut(self, model: str, task: str, limit: int) -> None:
+        """An answer that ended at the limit it was sent with: it would have been longer."""
+        self._lengths.setdefault(f"{model}|{task}", Lengths()).add(2 * limit)
         self._moved = True
 
     def judged(self, word: Feedback, before: Feedback | None) -> None:
@@ -103,15 +111,17 @@ class Vitals:
             output = {
                 name: quantised(usual) for name, (count, usual) in self._output.items() if count >= TELLING_ANSWERS
             }
+            longest = {name: most for name, one in self._lengths.items() if (most := one.longest) is not None}
             evidence = self._evidence(before)
-            found = (latency, health, output, evidence)
-            if found != (before.latency_ms, before.health, before.output, before.evidence):
+            found = (latency, health, output, longest, evidence)
+            if found != (before.latency_ms, before.health, before.output, before.longest, before.evidence):
                 self.conditions = msgspec.structs.replace(
                     before,
                     version=before.version + 1,
                     latency_ms=latency,
                     health=health,
                     output=output,
+                    longest=longest,
                     evidence=evidence,
                 )
         return self.conditions

@@ -21,8 +21,13 @@ from fairlead.providers.wire import Reply, UpstreamBroken
 if TYPE_CHECKING:
     from fairlead.gateway.pool import Pool
 
-HIGH_WATER = 64 * 1024
-"""Bytes a reply may buffer before its connection stops reading."""
+READ = 64 * 1024
+"""Bytes read at once. A loop's own buffer is four times as large, and a stream whose client is slow holds several reads: one
+that waits here, two that the client's side was given."""
+HIGH_WATER = READ // 2
+"""Bytes of a stream that a reply may buffer before its connection stops reading: less than a read that is full."""
+HIGH_WATER_WHOLE = 4 * READ
+"""The same of an answer that nobody gets before it is whole."""
 MAX_BODY = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 NO_HEADERS: Mapping[bytes, bytes] = {}
@@ -50,6 +55,7 @@ class HttpReply:
         "_connection",
         "_error",
         "_loop",
+        "_most",
         "_pieces",
         "_size",
         "_waiter",
@@ -64,7 +70,8 @@ class HttpReply:
         "unwanted",
     )
 
-    def __init__(self, connection: Connection, expires: float) -> None:
+    def __init__(self, connection: Connection, expires: float, stream: bool = True) -> None:
+        self._most = HIGH_WATER if stream else HIGH_WATER_WHOLE
         self.status = 0
         self.headers = NO_HEADERS
         self.headed = False
@@ -159,7 +166,7 @@ class HttpReply:
         self.heard = True
         self._pieces.append(piece)
         self._size += len(piece)
-        return self._size > HIGH_WATER
+        return self._size >= self._most
 
     def finish(self) -> None:
         self.complete = True
@@ -180,12 +187,13 @@ class HttpReply:
         return b"content-length" not in headers and b"chunked" not in headers.get(b"transfer-encoding", b"")
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection to a provider; one request at a time."""
 
     __slots__ = (
         "_arrived",
         "_fields",
+        "_inbox",
         "_paused",
         "_silent",
         "_status",
@@ -200,6 +208,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self._inbox = pool.inbox
         self.reply: HttpReply | None = None
         self.transport: asyncio.Transport | None = None
         self._arrived: list[bytes] = []
@@ -233,13 +242,17 @@ class Connection(asyncio.Protocol):
         return self.transport is not None and not self.transport.is_closing()
 
     def send(self, data: bytes, expires: float, stream: bool = False) -> HttpReply:
-        self.reply = reply = HttpReply(self, expires)
+        self.reply = reply = HttpReply(self, expires, stream)
         assert self.transport is not None
         outbox = self.pool.outbox
         (outbox.hurry if stream else outbox.write)(self.transport, data)
         return reply
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """All connections of a pool read into one place: what is read is taken from there at once."""
+        return self._inbox
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self.reply is None:
             # Bytes nobody asked for: such a connection must never carry another request.
             self.drop()
@@ -248,9 +261,9 @@ class Connection(asyncio.Protocol):
         reply.untouched = False
         self.pool.outbox.expected += 1
         try:
-            self.parser.feed_data(data)
+            self.parser.feed_data(self._inbox[:nbytes])
             if self.reply is not None:
-                self._in_pieces(reply, len(data))
+                self._in_pieces(reply, nbytes)
         except httptools.HttpParserUpgrade:
             self._break("it wants to switch protocols")
         except httptools.HttpParserError as problem:

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Iterator
 
 import msgspec
 
 from fairlead.core.call import Call, Caller
-from fairlead.core.model import Conditions, Snapshot
+from fairlead.core.model import Conditions, Price, Snapshot
 from fairlead.core.plan import Plan, digest
 from fairlead.core.policy import Policy
 from fairlead.core.record import Decision, Record
 from fairlead.registry.digest import digest as digest_of
-from fairlead.store.ledger import Ledger
+from fairlead.store.contract import Ledger
 
 DAY = 86_400
 _encode = msgspec.msgpack.Encoder().encode
@@ -40,6 +41,7 @@ class Contents:
         self._callers: dict[str, tuple[Caller, str]] = {}
 
     def begin(self) -> None:
+        self._ledger.price(rows_of(self._snapshot))
         self._keep(f"snapshot/{self._snapshot.hash}", self._snapshot)
 
     def chosen(self, call: Call, policy: Policy, snapshot: Snapshot) -> None:
@@ -79,6 +81,9 @@ class Contents:
             plan.reason,
             plan.steps[0].targets[0].tier if plan.steps else "",
             digest(plan),
+            facts.home,
+            facts.left,
+            facts.eased,
         )
 
     def _stored(self, kind: str, content: Policy | Caller) -> str:
@@ -88,6 +93,15 @@ class Contents:
 
     def _keep(self, key: str, content: msgspec.Struct) -> None:
         self._ledger.keep(key, zlib.compress(_encode(content), 6))
+
+
+def rows_of(snapshot: Snapshot) -> Iterator[Price]:
+    """Every price row by which an attempt may be charged."""
+    for model in snapshot.models.values():
+        for channel in model.channels:
+            for row in channel.prices:
+                yield row
+                yield from (peak.price for peak in row.peaks)
 
 
 def keys(record: Record) -> tuple[str, ...]:

@@ -103,12 +103,17 @@ async def with_earlier(runtime: Runtime, incoming: Incoming, previous: str) -> I
 
 
 async def _with_referred(runtime: Runtime, incoming: Incoming) -> Incoming:
-    """An item that was not answered here stays a name: its maker may know it, and all others refuse it."""
+    """An item that was not answered here stays a name: its maker may know it, and all others refuse it. Several tenants
+    are one to its maker, so there each item is looked for, whoever gave it its id."""
     items = native.input_items(incoming.body)
     known: dict[str, Kept | None] = {}
     sources: list[Kept] = []
+    asked = 0
     for place, item in enumerate(items):
         name, response = native.referred(item)
+        if name and not response and runtime.world.shared and asked < MOST_REFERRED:
+            asked += 1
+            response = await runtime.conversations.with_item(incoming.caller.tenant, name)
         if response and response not in known and len(known) < MOST_REFERRED:
             known[response] = await runtime.conversations.find(incoming.caller.tenant, response)
         kept = known.get(response)
@@ -129,7 +134,8 @@ async def keep(runtime: Runtime, permit: SinkPermit, items: tuple[bytes, ...], r
         name = orjson.loads(response).get("id")
         if isinstance(name, str):
             kept = Kept(items, tuple(native.output_items(response)), response, permit.sensitive)
-            await runtime.conversations.keep(permit, name, kept)
+            named = native.names_elsewhere(kept.answered) if runtime.world.shared else ()
+            await runtime.conversations.keep(permit, name, kept, named)
     except (StateError, ValueError) as error:
         pipeline.log.error("a response was not kept: %s", error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairlead.classify import signals, tokens
+from fairlead.core.call import Call
 from fairlead.core.choice import Choice
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import RequestError
@@ -16,18 +17,23 @@ from fairlead.gateway.world import World
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
     request_id = new_id()
     try:
-        call, choice = admit(runtime.world, None, incoming, request_id, pipeline.Looking(runtime))
+        call, choice, _ = admit(runtime.world, None, incoming, request_id, pipeline.Looking(runtime))
+        if not told_by_provider(runtime.world, choice, incoming.dialect):
+            with runtime.metering.aside(incoming.caller, incoming.dialect, incoming.received):
+                _estimated(call, outlet)
+            return
     except RequestError as error:
         pipeline.refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
         return
-    if told_by_provider(runtime.world, choice, incoming.dialect):
-        await pipeline.answer(runtime, incoming, outlet)
-        return
-    write = DIALECTS[incoming.dialect].write_count
+    await pipeline.answer(runtime, incoming, outlet)
+
+
+def _estimated(call: Call, outlet: Outlet) -> None:
+    write = DIALECTS[call.dialect].write_count
     assert write is not None
     found = {signal.name: signal.value for signal in signals(call.view.shape()) if signal.kind == "tokens"}
-    count = int(found.get("input", tokens.from_size(len(incoming.body))))
-    headers = f"Content-Type: application/json\r\nx-fairlead-request-id: {request_id}\r\nx-fairlead-lossy: approximated:count\r\n"
+    count = int(found.get("input", tokens.from_size(len(call.body))))
+    headers = f"Content-Type: application/json\r\nx-fairlead-request-id: {call.id}\r\nx-fairlead-lossy: approximated:count\r\n"
     outlet.send(200, headers.encode(), write(count))
 
 

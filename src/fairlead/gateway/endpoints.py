@@ -7,6 +7,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from hashlib import sha256
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -58,7 +59,6 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
     proxy = proxy_for(name, provider.proxy, host, port, tls, environ)
     if proxy is not None and not tls:
         prefix, headers = f"http://{written}{prefix}", [lines + proxy.authorization for lines in headers]
-    _check_tls(name, provider)
     found = Endpoint(
         name=name,
         kind=provider.kind,
@@ -72,6 +72,7 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
         secrets=_secrets(provider, proxy),
         self_hosted=provider.is_self_hosted,
         ca_file=provider.ca_file or "",
+        authorities=_authorities(name, provider),
         verify=provider.verify,
         proxy=proxy,
         max_tokens_field=provider.max_tokens_field or delta.max_tokens_field,
@@ -124,14 +125,16 @@ def _secrets(provider: Provider, proxy: Proxy | None) -> tuple[bytes, ...]:
     return tuple(text.encode() for text in dict.fromkeys((*long, *(text.replace("/", "\\/") for text in long))))
 
 
-def _check_tls(name: str, provider: Provider) -> None:
-    if provider.ca_file:
-        try:
-            ssl.create_default_context(cafile=provider.ca_file)
-        except (OSError, ssl.SSLError) as problem:
-            raise ConfigError(
-                [f"providers.{name}.ca_file: cannot be used as a PEM file of authorities ({problem})"]
-            ) from None
+def _authorities(name: str, provider: Provider) -> str:
+    if not provider.ca_file:
+        return ""
+    try:
+        ssl.create_default_context(cafile=provider.ca_file)
+        return sha256(Path(provider.ca_file).read_bytes()).hexdigest()
+    except OSError as problem:
+        raise ConfigError(
+            [f"providers.{name}.ca_file: cannot be used as a PEM file of authorities ({problem})"]
+        ) from None
 
 
 def _rendered(name: str, headers: dict[str, str]) -> bytes:

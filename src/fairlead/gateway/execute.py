@@ -19,12 +19,16 @@ from fairlead.core.call import Call
 from fairlead.core.execution import USUAL, Limits
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Outcome, Record, Usage
+from fairlead.dialects.dialect import Reader
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import DeadlineExceeded, Overloaded, RequestError, UpstreamFailed
 from fairlead.gateway.account import baseline_cost
 from fairlead.gateway.answering import own_headers
-from fairlead.gateway.attempt import Try
+from fairlead.gateway.attempt import OUTRUN, Try
+from fairlead.gateway.budgets import spent_error
 from fairlead.gateway.conditions import typical_ms
+from fairlead.gateway.continuing import Joint, joint
+from fairlead.gateway.continuing import limits as continuing
 from fairlead.gateway.failures import Failure, all_failed, masked, told_by_provider
 from fairlead.gateway.request import Outlet
 from fairlead.providers.wire import UpstreamBroken
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 class Run:
     """One call being carried out."""
 
+    joint: Joint | None = None
+    """Where another may go on with what broke off."""
     balanced: tuple[tuple[str, float], ...] = ()
     """What the balance was judged by."""
     racing: dict[int, asyncio.Task[machine.Event]] | None = None
@@ -52,8 +58,14 @@ class Run:
     aborted: tuple[Outcome, str] = ("cancelled", "another answered first")
     """What becomes of an attempt that is aborted now, and why."""
     settled = False
+    broken = False
+    """The answer broke off after it had begun."""
+    broke_by = ""
+    """What the last one died of of whom the client has a part."""
     priced = True
     """Whether every attempt's price is known; else the cost is not."""
+    further = b""
+    """Header lines of the answer that are known before it."""
     own_limit = 0.0
     """Of its task, in seconds; 0 for none."""
     task: asyncio.Task[object] | None = None
@@ -76,9 +88,15 @@ class Run:
         limits = USUAL if handling.retries == USUAL.retry else Limits(retry=handling.retries)
         if handling.hedge_ms:
             self.racing, limits = {}, Limits(retry=handling.retries, hedge=1)
+        if call.stream and (handling.continue_streams or call.wishes.continues):
+            self.joint = joint(call, plan)
+            limits = limits if self.joint is None else continuing(limits)
         if plan.settings.max_latency_ms:
             self.own_limit = plan.settings.max_latency_ms / 1000
         self.state = machine.begin(plan, limits)
+        if plan.last_resort or runtime.health.further.doubtful:
+            line = runtime.health.in_turn(self.state.candidates)
+            self.state = msgspec.structs.replace(self.state, candidates=line)
 
     async def go(self) -> None:
         loop = self.runtime.loop
@@ -162,7 +180,7 @@ class Run:
     def _over_own_limit(self) -> None:
         """The task's longest time is over: its fallback is asked, if there is one."""
         more = self.state.taken < len(self.state.candidates)
-        if self.state.phase == "trying" and more and not self.settled and self.task is not None:
+        if self.state.phase == "trying" and more and not self.state.told and not self.settled and self.task is not None:
             self.slow = True
             self.task.cancel()
         else:
@@ -225,27 +243,49 @@ class Run:
             return machine.FINISHED
         outlet, reader, reply = self.outlet, winner.reader, winner.reply
         assert reader is not None and reply is not None
-        outlet.start(200, self._headers(b"text/event-stream; charset=utf-8", None))
-        await outlet.write(self._shown(winner.body))
+        together = self.joint
+        if not outlet.started:
+            outlet.start(200, self._headers(b"text/event-stream; charset=utf-8", None))
+        elif together is not None:
+            await outlet.write(together.label(winner.candidate.channel.id, winner.losses))
+        if together is not None:
+            together.follow(reader)
+        first, winner.body = winner.body, b""
+        await outlet.write(self._shown(first))
+        del first
         try:
-            while not reader.ended and (piece := await reply.read()):
-                await outlet.write(self._shown(reader.feed(piece)))
-                if reader.error:
-                    break
+            while not reader.ended and not reader.error and (piece := await reply.read()):
+                writing = outlet.write(self._shown(reader.feed(piece)))
+                piece = b""  # a slow client is to hold it once
+                await writing
+                if winner.limit and winner.outran(reader):
+                    reader.error = OUTRUN
         except UpstreamBroken as broken:
+            if together is not None:
+                together.hold()
             reader.end()
-            winner.usage = reader.usage
-            return winner.failed(200, str(broken))
+            return self._broke(winner, reader, str(broken))
+        if together is not None:
+            together.hold()
         rest = reader.end()
-        winner.usage = reader.usage
         reply.let_go()
         if reader.error:
             reply.abort()
-            return winner.failed(200, reader.error)
+            return self._broke(winner, reader, reader.error)
         if not reader.done:
-            return winner.failed(200, "the provider's stream broke off without its end")
-        await outlet.write(rest)
+            return self._broke(winner, reader, "the provider's stream broke off without its end")
+        winner.usage = reader.usage
+        await outlet.write(rest if together is None else rest + together.release())
         return machine.FINISHED
+
+    def _broke(self, winner: Try, reader: Reader, words: str) -> machine.Event:
+        """The client has a part of the answer; maybe somebody goes on with it."""
+        winner.usage = reader.usage
+        self.broke_by = words
+        event = winner.failed(200, words, kind="budget" if words == OUTRUN else "")
+        if self.joint is None or words == OUTRUN:
+            return event
+        return self.joint.broke(event, self.attempts[-1])
 
     def _complete(self) -> None:
         winner = self.winner
@@ -272,11 +312,14 @@ class Run:
         error: RequestError
         if self.late:
             error = self._too_late()
+        elif self.failures[-1].kind == "budget":
+            error = spent_error("the answer grew beyond what was left for it, and is not whole", held=False)
         else:
             error = UpstreamFailed(
-                f"The answer broke off: {self.failures[-1].words}. What came before this event is not whole.",
+                f"The answer broke off: {self.broke_by}. What came before this event is not whole.",
                 code="stream_broken",
             )
+        self.broken = True
         self._settle("failed", 200, error.code)
         await self.outlet.write(DIALECTS[self.call.dialect].error_event(error, self.call.id))
         self.outlet.end()
@@ -343,20 +386,15 @@ class Run:
             ours, baseline = self.overhead + monotonic() - winner.first_at, self.baseline
             cost = self._spent() if self.priced else None
         tried = max(len(self.attempts), self.state.tried - self.state.spent.skipped)
-        return b"Content-Type: %b\r\n%b%b" % (
+        return b"Content-Type: %b\r\n%b%b%b" % (
             content_type,
+            self.further,
             self.runtime.target_headers(self.call, self.plan, winner.candidate),
-            own_headers(self.call, cost, baseline, tried, ours, winner.losses),
+            own_headers(self.call, cost, baseline, tried, ours, winner.losses, winner.limit),
         )
 
     def _spent(self) -> int:
-        return sum([attempt.cost for attempt in self.attempts])
-
-    @property
-    def broken(self) -> bool:
-        """The answer broke off after it had begun."""
-        last = self.attempts[-1] if self.attempts else None
-        return last is not None and last.outcome == "failed" and last.status == 200
+        return sum([attempt.spent for attempt in self.attempts])
 
     def tokens(self) -> int:
         """What the request really took, all attempts together."""
@@ -368,7 +406,8 @@ class Run:
         call, plan = self.call, self.plan
         self.settled = True
         if answered is not None:
-            self.baseline = baseline_cost(self.world, answered.usage, call.facts.at)
+            usage = answered.usage if self.joint is None else self.joint.whole(answered.usage)
+            self.baseline = baseline_cost(self.world, usage, call.facts.at)
         self.runtime.settle(
             Record(
                 call.id,

@@ -34,7 +34,7 @@ MARKS = {"system": SYSTEM, "first turn": FIRST, "start": HEAD, "rest": TAIL, "en
 PLACES = {ord(mark): f"[{name}]" for name, mark in MARKS.items()}
 DRAWN = "The quality of each is drawn at random around what is expected of it, the wider the less it was judged."
 DRAWING = frozenset(name for name, strategy in STRATEGIES.items() if strategy.drawn)
-MONEY = frozenset(("max_cost", "tier_left"))
+MONEY = frozenset(("max_cost", "tier_left", "left"))
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -117,6 +117,9 @@ def understood(one: Explained, language: Language = "en") -> Iterator[str]:
     if call.facts.tiers:
         left = ", ".join(f"{name} ${plain(amount)}" for name, amount in call.facts.tiers)
         yield phrase("Left of the tiers' budgets today: {left}.", language).format(left=left)
+    if call.facts.left:
+        left = ", ".join(f"{name} ${plain(amount)}".strip() for name, amount in call.facts.left)
+        yield phrase("Left to spend: {left}.", language).format(left=left)
 
 
 def _heads(one: Explained, language: Language) -> Iterator[str]:
@@ -236,6 +239,7 @@ NAMES = {
     "max_latency_ms": "max_latency_ms",
     "latency_class": "latency class",
     "tier_left": "what is left of tier {subject}'s budget",
+    "left": "what is left to spend",
     "confidence": "confidence in the task",
     "input_tokens": "tokens of input",
     "quality": "quality of {subject}",
@@ -271,6 +275,7 @@ def described(one: Explained, language: Language = "en") -> dict[str, object]:
         "warnings": list(call.warnings),
         "standing": None if standing is None else msgspec.structs.asdict(standing),
         "tiers": dict(call.facts.tiers),
+        "left": dict(call.facts.left),
         "rule": plan.rule,
         "reason": plan.reason,
         "steps": [

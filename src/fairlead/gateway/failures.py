@@ -14,6 +14,7 @@ from fairlead.core.execution import Candidate
 from fairlead.dialects import json
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import BadRequest, Overloaded, RateLimited, RequestError, UpstreamFailed
+from fairlead.gateway.budgets import spent_error
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 
 LONGEST_TEXT = 2000
@@ -29,6 +30,12 @@ PASSING = frozenset((408, 429, 500, 502, 503, 504, 529, "connect", "cut", "conne
 """Statuses and breaks that may be gone in a moment."""
 
 
+UNASKED = frozenset(("skipped", "limited", "budget", "held"))
+"""Kinds of failures that reached nobody."""
+UNPAID = frozenset(("budget", "held"))
+"""Kinds of failures for which nobody pays."""
+
+
 class Failure(msgspec.Struct, frozen=True):
     """Why an attempt gave no answer."""
 
@@ -39,7 +46,8 @@ class Failure(msgspec.Struct, frozen=True):
     retry_after: float | None = None
     kind: str = ""
     """`stale`: the connection was closing; `untranslatable`: the request cannot be put into the provider's dialect;
-    `skipped`: nothing was asked; `key`: another of the provider's keys is well; `tier_budget`: nobody pays."""
+    `skipped`: nothing was asked; `limited`: the model's limit is reached; `key`: another of the provider's keys is well; `budget`: nothing is left to pay it with;
+    `held`: what is left is held for others just now."""
 
 
 async def read_error(reply: Reply) -> bytes:
@@ -66,12 +74,20 @@ def masked(body: bytes, endpoint: Endpoint) -> bytes:
 
 def all_failed(failures: Sequence[Failure]) -> RequestError:
     """Every attempt failed: name each. A shortage everywhere stays a shortage, so that clients wait and retry."""
+    kinds = {failure.kind for failure in failures}
+    if kinds & UNPAID and kinds <= {*UNPAID, "skipped", "limited", "untranslatable"}:
+        words = dict.fromkeys(failure.words for failure in failures if failure.kind in UNPAID)
+        return spent_error("; ".join(words), "held" in kinds)
+    if "limited" in kinds and kinds <= {"limited", "skipped"}:
+        soonest = min(failure.retry_after or 0.0 for failure in failures)
+        reached = "; ".join(dict.fromkeys(failure.words for failure in failures))
+        return RateLimited(f"{reached}; try again in {soonest:.1f} s.", retry_after=soonest)
     if failures and all(failure.kind == "untranslatable" for failure in failures):
         return BadRequest(failures[0].words, code="not_translatable")
     told = "; ".join(f"{f.candidate.channel.id}: {f.words}" for f in failures)
-    statuses = {failure.status for failure in failures if failure.kind != "skipped"}
+    statuses = {failure.status for failure in failures if failure.kind not in UNASKED}
     waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
-    made = sum(failure.kind != "skipped" for failure in failures)
+    made = sum(failure.kind not in UNASKED for failure in failures)
     message = f"No provider answered after {made} attempt(s): {told}"
     retry_after = min(waits) if waits else None
     if statuses == {429}:

@@ -1,7 +1,8 @@
 """How the channels are: who may be asked just now, how much each bears, and how often what failed may be tried again.
 
 Everything that is asked of a provider enters here and leaves here, once, whatever becomes of it. The rules are pure
-(`core.health`, `core.balance`, `core.throttle`); this file gives them the time and tells the audit what changed.
+(`core.health`, `core.balance`); this file gives them the time and tells the audit what changed. How often what failed may
+be tried elsewhere is in `gateway.further`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from time import monotonic
 import msgspec
 
 from fairlead.core.balance import Loads, order
+from fairlead.core.execution import Candidate
 from fairlead.core.health import NONE, Breakers, Change, Claim, HealthSettings
 from fairlead.core.health import Health as State
 from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
-from fairlead.core.throttle import Throttle
-
-SPARED_SECONDS = 0.25
+from fairlead.gateway.further import Further
 
 
 class Entry(msgspec.Struct):
@@ -29,6 +29,9 @@ class Entry(msgspec.Struct):
     claim: Claim
     ok: bool | None = None
     """What it said of the channel; None for nothing."""
+    further: bool = False
+    """Made in place of another."""
+    scout: bool = False
 
 
 class Health:
@@ -46,10 +49,7 @@ class Health:
         self.breakers = Breakers(settings, Random())
         self.breakers.watch(channels, now())
         self.loads = Loads()
-        self._throttles: dict[str, Throttle] = {}
-        """Of the providers of which something has failed."""
-        self._spared_until: dict[str, float] = {}
-        """Until when those whose retry budget is used up are not tried in another's place."""
+        self.further = Further(now)
         self._changed = changed
 
     def turn_to(self, settings: HealthSettings, channels: Iterable[str], shares: bool) -> None:
@@ -63,68 +63,75 @@ class Health:
     def enter(self, channel: Channel, *, further: bool = False, anyway: bool = False) -> Entry | str:
         """`further`: others were tried before, so that the provider's retry budget has to allow it. `anyway`: nobody
         else is left. A text says why it is not to be asked."""
-        if further and not self._affords(channel.provider):
+        scout = further and not self.further.allows(channel.provider)
+        if scout and not self.further.spares(channel.provider):
             return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
         claim = self.breakers.claim(channel.id, self.now(), anyway=anyway)
         if claim is None:
             return "it has failed of late and is left alone for a while"
         if self.shares:
             self.loads.began(channel.id)
-        return Entry(channel, claim)
-
-    def _affords(self, provider: str) -> bool:
-        """Whether its retry budget allows it. Once it is used up one request in a while goes through all the same: else
-        a provider that is well again would never be found behind one that is not."""
-        throttle = self._throttles.get(provider)
-        if throttle is None or throttle.allows():
-            return True
-        now = self.now()
-        if now < self._spared_until.get(provider, now):
-            return False
-        self._spared_until[provider] = now + SPARED_SECONDS
-        return True
+        if scout:
+            self.further.scouts(channel.provider)
+        return Entry(channel, claim, None, further, scout)
 
     def answered(self, entry: Entry) -> None:
         if entry.ok is None:
             entry.ok = True
-            if self._throttles:
-                self._paid_back(entry.channel.provider)
-            change = self.breakers.answered(entry.claim, self.now())
-            if change is not None:
-                self._changed(change)
+            provider = entry.channel.provider
+            self.further.answered(provider, entry.further, entry.scout)
+            self._reported(entry)
+            self._well_again(self.breakers.answered(entry.claim, self.now()), provider)
 
     def failed(self, entry: Entry, fault: str, retry_after: float | None) -> None:
         """It was the provider's fault."""
         if entry.ok is None:
             entry.ok = False
-            self._throttles.setdefault(entry.channel.provider, Throttle()).failed()
+            self.further.failed(entry.channel.provider, entry.further)
+            self._reported(entry)
             change = self.breakers.failed(entry.claim, self.now(), fault, retry_after or 0.0)
             if change is not None:
                 self._changed(change)
 
-    def probed(self, claim: Claim, fault: str, retry_after: float) -> None:
+    def probed(self, claim: Claim, provider: str, fault: str, retry_after: float) -> None:
         """What a probe came to, without a fault or with one."""
         breakers, now = self.breakers, self.now()
-        change = breakers.failed(claim, now, fault, retry_after) if fault else breakers.answered(claim, now)
+        if not fault:
+            self._well_again(breakers.answered(claim, now), provider)
+            return
+        change = breakers.failed(claim, now, fault, retry_after)
         if change is not None:
             self._changed(change)
+
+    def _well_again(self, change: Change | None, provider: str) -> None:
+        """Where a circuit closes, what failed before it opened says nothing any more of what to try."""
+        if change is not None:
+            self.further.forget(provider)
+            self._changed(change)
+
+    def in_turn(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """The line in which they are tried when everything fails: else only the first would be asked, and no other found
+        that is well again."""
+        line = sorted(candidates, key=lambda one: self.breakers.turn(one.channel.id))
+        return tuple(
+            msgspec.structs.replace(one, move="first" if not at else "failover") for at, one in enumerate(line)
+        )
 
     def left(self, entry: Entry, ms: float | None) -> None:
         """It is over. `ms` is what an answer took."""
         if entry.ok is None:
             self.breakers.abandoned(entry.claim)
+            self._reported(entry)
         if self.shares:
             self.loads.ended(entry.channel.id, self.now(), ms, entry.ok)
 
     def quota(self, channel: str, share: float, resets: float) -> None:
         self.loads.quota(channel, share, self.now() + resets)
 
-    def _paid_back(self, provider: str) -> None:
-        throttle = self._throttles.get(provider)
-        if throttle is not None:
-            throttle.answered()
-            if throttle.full:
-                del self._throttles[provider]
+    def _reported(self, entry: Entry) -> None:
+        if entry.scout:
+            entry.scout = False
+            self.further.came_back(entry.channel.provider)
 
     def ejected(self) -> tuple[frozenset[str], frozenset[str]]:
         """Who is not to be asked, and who of them not even as the last resort."""

@@ -27,6 +27,7 @@ from fairlead.core.policy import Handling, Policy, listed
 from fairlead.core.record import Audit
 from fairlead.dialects.openai_chat import native
 from fairlead.errors import RequestError, StateError
+from fairlead.gateway import affording
 from fairlead.gateway.failures import CALLERS_FAULT
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ log = logging.getLogger("fairlead.classifier")
 
 DAY = 86_400
 OK = 200
+UNPAID = 402
 TELLING = 100
 """So many requests before a share or a distribution says anything."""
 
@@ -120,10 +122,11 @@ def unsure(call: Call, asked: Asked) -> str | None:
     return said
 
 
-async def second(runtime: Runtime, call: Call, choice: Choice) -> Call:
-    """The call with a better word for what it is about, where one is wanted and to be had."""
+async def second(runtime: Runtime, call: Call, choice: Choice, wanted: bool = False) -> Call:
+    """The call with a better word for what it is about, where one is wanted and to be had: where a model is still to be
+    chosen, or was by what the request is about."""
     opinions = runtime.opinions
-    if opinions is None or choice.model is not None or call.depth:
+    if opinions is None or (choice.model is not None and not wanted) or call.depth:
         return call
     if choice.policy.critical and opinions.asked.model not in listed(choice.policy):
         return call
@@ -215,6 +218,8 @@ def _plan(runtime: Runtime, side: Call, policy: Policy) -> Plan:
 
     world = runtime.world
     choice = read_choice(side.model, _pinned(policy), world.policies, world.snapshot)
+    if runtime.budgets.any:
+        side, choice = affording.weighed(runtime.budgets, world, side, choice)
     return pipeline.plan_for(runtime, side, choice)
 
 
@@ -235,13 +240,13 @@ async def _heard(runtime: Runtime, opinions: Opinions, side: Call, plan: Plan) -
     except RequestError as error:
         heard.status, problem = error.status, str(error)
     finally:
-        opinions.spent += sum(attempt.cost for attempt in run.attempts)
+        opinions.spent += sum(attempt.spent for attempt in run.attempts)
     if not problem:
         if opinions.patience.answered():
             _tell(runtime, side, logging.INFO, "classifier_answers", f"{opinions.asked.model} answers again")
         return heard.body
     log.debug("no second opinion: %s", problem)
-    if heard.status not in CALLERS_FAULT:
+    if heard.status not in CALLERS_FAULT and heard.status != UNPAID:
         _failed(runtime, opinions, side, problem)
     return None
 

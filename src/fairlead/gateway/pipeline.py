@@ -1,9 +1,9 @@
 """The way of every request, on one page.
 
     1. read      bytes -> Call: decode, check, the caller's wishes             gateway/admit.py, dialects/
-    2. admit     the key's limits; which policy is in force                    gateway/admit.py, core/limits.py
+    2. admit     the limits it meets; which policy is in force                 gateway/admit.py, core/limits.py
     3. classify  signals, as far as the choice hangs on any; a second opinion  classify/, gateway/opinion.py
-    4. decide    Call -> Plan: who may answer, in which order, why not others  core/decide.py
+    4. decide    what budgets leave; Call -> Plan: who may answer, why not     gateway/affording.py, core/decide.py
     5. execute   Plan -> attempts: failover, streams, cancellation             gateway/execute.py, core/execution.py
     6. account   attempts -> Record: usage, cost lines, the ledger             gateway/account.py, store/
 
@@ -39,16 +39,19 @@ from fairlead.errors import (
     RequestError,
     StateError,
 )
-from fairlead.gateway import opinion, understanding
-from fairlead.gateway.admit import admit, new_id
+from fairlead.gateway import affording, opinion, understanding
+from fairlead.gateway.admit import admit, again, new_id
 from fairlead.gateway.execute import Run
 from fairlead.gateway.explanation import Explained, explained
+from fairlead.gateway.metering import told
 from fairlead.gateway.request import Incoming, Outlet
 from fairlead.gateway.runtime import Runtime
 
 log = logging.getLogger("fairlead.gateway")
 
-ACCESS = frozenset(("model_not_allowed", "provider_not_allowed", "channel_not_allowed", "region", "sensitive"))
+ACCESS = frozenset(
+    ("model_not_allowed", "provider_not_allowed", "channel_not_allowed", "kept_elsewhere", "region", "sensitive")
+)
 AUDITED = frozenset((401, 402, 403, 422, 429))
 
 
@@ -56,17 +59,22 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
     """The call that was answered; None where it did not come to one."""
     call: Call | None = None
     request_id = new_id()
-    meter = runtime.meter(incoming.caller)
+    gate = runtime.metering.gate(incoming.caller)
     run: Run | None = None
-    booked = -1
     try:
         found = await understanding.sensitivities(runtime.world, incoming.body) if runtime.world.detector else ()
-        call, choice = admit(runtime.world, meter, incoming, request_id, runtime, found)
-        booked = 0 if meter is None else meter.booked
+        call, choice, way = admit(runtime.world, gate, incoming, request_id, runtime, found)
         if runtime.opinions is not None:
-            call = await opinion.second(runtime, call, choice)
+            wiser = await opinion.second(runtime, call, choice, way is not None)
+            call, choice = (
+                (wiser, choice) if wiser is call or way is None else again(runtime.world, wiser, way, runtime)
+            )
+        if runtime.budgets.any:
+            call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, call, plan, outlet, incoming.received)
+        if gate is not None:
+            run.further = told(gate, call.dialect, incoming.received)
         await run.go()
         return None if run.broken else call
     except RequestError as error:
@@ -84,10 +92,8 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         failed = Internal(f"fairlead failed here; the log has {request_id}.")
         refuse(runtime, incoming.caller, outlet, failed, request_id, incoming.dialect)
     finally:
-        if meter is not None and booked >= 0:
-            used = 0 if run is None else run.tokens()
-            meter.correct(booked, used - from_size(len(incoming.body)))
-            meter.release()
+        if gate is not None:
+            gate.leave(0 if run is None else run.tokens())
     return None
 
 
@@ -96,7 +102,9 @@ def explain(runtime: Runtime, incoming: Incoming, found: tuple[Signal, ...] | No
     detector = runtime.world.detector
     if found is None:
         found = () if detector is None else detector.check(strings(incoming.body))
-    call, choice = admit(runtime.world, None, incoming, new_id(), Looking(runtime), found)
+    call, choice, _ = admit(runtime.world, None, incoming, new_id(), Looking(runtime), found)
+    if runtime.budgets.any:
+        call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
     return explained(Case(call, choice, runtime.snapshot(), seed_of(call.id)))
 
 
@@ -104,7 +112,7 @@ class Looking:
     """The moving facts of a runtime, for one who only looks: nothing is counted."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.standing, self.left = runtime.standing, runtime.left
+        self.standing, self.left, self.belongings = runtime.standing, runtime.left, runtime.belongings
 
     def turn(self, group: str) -> int:
         return 0
@@ -114,7 +122,8 @@ def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
     snapshot = runtime.snapshot()
     plan = decide(call, choice, snapshot, seed_of(call.id), runtime.memo)
     if not plan.steps:
-        raise infeasible(call, choice, plan, snapshot, runtime.health.back_in)
+        short = affording.refusal(runtime.budgets, call, choice, plan, snapshot)
+        raise short or infeasible(call, choice, plan, snapshot, runtime.health.back_in)
     if choice.model is None:
         runtime.contents.chosen(call, choice.policy, snapshot)
     return plan
@@ -158,7 +167,7 @@ def infeasible(
             return Forbidden(f"{told}.", param="model", code=reason)
         if reason == "disabled":
             return Overloaded(f"{told}.", code="model_disabled")
-        if reason == "cost" and "unknown" in plan.rejected[0].detail:
+        if reason == "unpriced" or (reason == "cost" and "unknown" in plan.rejected[0].detail):
             return PaymentRequired(f"{told}.", code="unpriced")
     near = nearest(call, choice, snapshot)
     if near:
@@ -197,4 +206,4 @@ def error_headers(error: RequestError, request_id: str) -> bytes:
         lines.append(f"allow: {error.allow}\r\n")
     if not error.retry:
         lines.append("x-should-retry: false\r\n")
-    return "".join(lines).encode()
+    return "".join(lines).encode() + error.headers

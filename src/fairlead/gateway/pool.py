@@ -7,7 +7,7 @@ from collections import deque
 
 from fairlead.gateway.addresses import Addresses
 from fairlead.gateway.connecting import Way
-from fairlead.gateway.connections import Connection
+from fairlead.gateway.connections import READ, Connection
 from fairlead.gateway.outbox import Outbox
 from fairlead.providers.wire import Endpoint, UpstreamBroken
 
@@ -32,6 +32,7 @@ class Pool:
         self.connecting = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.way = Way(endpoint, loop, addresses)
+        self.inbox = memoryview(bytearray(READ))
 
     def ready(self) -> Connection | None:
         """An idle connection that can be used at once."""

@@ -102,14 +102,14 @@ class Probing:
         finally:
             del self.under_way[endpoint.name]
             for claim in claims:
-                self._report(claim, found)
+                self._report(claim, endpoint.name, found)
 
-    def _report(self, claim: Claim, found: Finding) -> None:
+    def _report(self, claim: Claim, provider: str, found: Finding) -> None:
         health = self.runtime.health
         if not found.telling:
             health.breakers.abandoned(claim)
         else:
-            health.probed(claim, found.fault, found.retry_after)
+            health.probed(claim, provider, found.fault, found.retry_after)
 
     async def _ask(self, endpoint: Endpoint, asked: Endpoint) -> Finding:
         runtime = self.runtime

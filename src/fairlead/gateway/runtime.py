@@ -13,40 +13,46 @@ import copy
 import logging
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from fairlead.core.allowance import PRIOR
 from fairlead.core.call import Call, Caller, Standing
 from fairlead.core.decide import Memo
 from fairlead.core.execution import Candidate
 from fairlead.core.health import Change
-from fairlead.core.limits import Meter
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan
-from fairlead.core.policy import Limits, Policy
+from fairlead.core.policy import Policy
 from fairlead.core.record import Audit, Record
-from fairlead.gateway.conditions import Vitals
+from fairlead.gateway.administration import Administration, found, noted
+from fairlead.gateway.budgets import Budgets, Grip, Refusal, told
+from fairlead.gateway.budgets import log as budgets_log
+from fairlead.gateway.conditions import DAY, Vitals
 from fairlead.gateway.contents import Contents
 from fairlead.gateway.failures import CALLERS_FAULT
 from fairlead.gateway.health import Health
 from fairlead.gateway.idempotency import Once
 from fairlead.gateway.judgements import KEPT
+from fairlead.gateway.keyring import Keyring
 from fairlead.gateway.keys import Keys
+from fairlead.gateway.metering import Metering
 from fairlead.gateway.opinion import Opinions
 from fairlead.gateway.probing import Probing
 from fairlead.gateway.sessions import Sessions, scoped
 from fairlead.gateway.switches import Switches
-from fairlead.gateway.tiers import DAY, Tiers
 from fairlead.gateway.transport import HttpUpstream
 from fairlead.gateway.world import World
 from fairlead.providers.wire import Endpoint, Upstream
+from fairlead.store.audit_chain import Act, Head
+from fairlead.store.belongings import Belongings
+from fairlead.store.budgets import spent_on, spent_since
+from fairlead.store.contract import Ledger
 from fairlead.store.conversations import Conversations
 from fairlead.store.feedback import judged_days
-from fairlead.store.ledger import Ledger
-from fairlead.store.tiers import spent_on, spent_today
 
 Hook = Callable[[Record, Call], None]
 HEADERS_KEPT = 4096
@@ -82,29 +88,31 @@ class Runtime:
         self.http = HttpUpstream({name: one for name, one in world.endpoints.items() if not one.simulated})
         self.probing = Probing(self)
         self.switches = Switches(folder, self._switched_on)
+        self.administration = Administration(folder, self._administered)
+        self.keyring = Keyring(world, self.administration, self._rekey, self.take_up_budgets)
         self.conversations = Conversations(folder)
+        self.belongings = Belongings(folder)
         self.once = Once(folder)
         self.hooks = hooks
         """Called with every finished request: the demo's ticker, logs, metrics."""
         self.contents = Contents(ledger, world.snapshot)
         self._simulated = simulated
-        self._meters = _meters(world, {})
-        self._at_rest: dict[str, Meter] = {}
-        """Of keys that are not there any more, as long as something in them counts."""
+        self.metering = Metering(world)
         self._snapshot = world.snapshot
         self.memo: Memo = {}
         """What `decide` remembers of the present snapshot."""
         self.deadlines: dict[Expiring, float] = {}
         """What is under way, and until when (monotonic)."""
         self._ending = asyncio.Event()
-        self.beats: list[Callable[[float], None]] = []
+        self.beats: list[Callable[[float], None]] = [self.keyring.beat]
         """Called each WATCH seconds with by how much that is late."""
         self._due = time.monotonic() + WATCH
         self._watching = self.loop.call_later(WATCH, self._watch)
         self._complaints: dict[tuple[str, int], tuple[float, int]] = {}
         self._headers: dict[tuple[str, str, str, str, str], bytes] = {}
         self.sessions = Sessions()
-        self.tiers = Tiers(world.timezones)
+        self.budgets = Budgets(world)
+        self.beats.append(self.budgets.sweep)
         self.opinions = None if world.classifier is None else Opinions(world.classifier)
         self._turns: dict[str, int] = {}
         self.judging = asyncio.Lock()
@@ -115,7 +123,13 @@ class Runtime:
 
     async def open(self) -> None:
         await self.ledger.open()
-        await self.take_up_budgets(self.world)
+        await self.keyring.open()
+        head = await self.administration.head()
+        if head is not None:
+            self.ledger.note(found(head, _now_ms()))
+        self._rekey()
+        await self.belongings.open()
+        await self.take_up_budgets(self.world, beginning=True)
         if self.opinions is not None:
             await self._take_up_opinions(self.opinions)
         since = int(time.time()) // DAY - KEPT
@@ -124,14 +138,13 @@ class Runtime:
         self.probing.begin()
         self.ledger.note(Audit(_now_ms(), "started", "", "", "", f"snapshot {self.world.snapshot.hash}"))
 
-    async def take_up_budgets(self, world: World) -> None:
-        """What was spent today before this process began, or before there were budgets, is spent."""
-        now = time.time()
-        if any(tier.budget is not None for policy in world.policies.values() for tier in policy.tiers):
-            own, usual = self.tiers.midnights(now)
-            spent = await self.ledger.ask(lambda ledger: spent_today(ledger, own, usual))
-            for (tenant, policy, tier), cost in spent.items():
-                self.tiers.spent(tenant, policy, tier, cost, now)
+    async def take_up_budgets(self, world: World, beginning: bool = False) -> None:
+        """What was spent before this process began, or before there were budgets, is spent."""
+        if world.budgets:
+            now = time.time()
+            moments = self.budgets.moments(world, now)
+            spent = await self.ledger.ask(lambda ledger: spent_since(ledger, moments))
+            self.budgets.take_up(world, spent, now, beginning)
 
     async def _take_up_opinions(self, opinions: Opinions) -> None:
         if opinions.asked.budget is not None:
@@ -141,7 +154,7 @@ class Runtime:
 
     async def turn_to(self, world: World, simulated: Upstream | None = None) -> None:
         """From now on this world: what has begun ends in the one before, whose connections are kept as long."""
-        await self.take_up_budgets(world)
+        await self.take_up_budgets(self.keyring.budgeted(world))
         opinions = self.opinions
         if world.classifier is None:
             opinions = None
@@ -154,11 +167,12 @@ class Runtime:
         endpoints = self.http.turn_to({name: one for name, one in world.endpoints.items() if not one.simulated})
         before = weakref.finalize(self.present, self.http.retire_soon, endpoints.former)
         before.atexit = False
-        self.world = msgspec.structs.replace(world, endpoints={**world.endpoints, **endpoints.now})
+        world = msgspec.structs.replace(world, endpoints={**world.endpoints, **endpoints.now})
+        self.world = self.keyring.in_force(world)
         self.opinions, self._simulated = opinions, simulated
         self.keys.forget()
-        self._turn_meters()
-        self.tiers.timezones = world.timezones
+        self.metering.turn_to(self.world)
+        self.budgets.turn_to(self.world)
         channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
         self.health.turn_to(world.health, channels, _shares(world))
         self.memo, self._snapshot, self._headers = {}, world.snapshot, {}
@@ -167,19 +181,21 @@ class Runtime:
         # Who began earlier may hold pools that were given up later.
         self.present._after = self.present = self._copied()
 
+    def _rekey(self) -> None:
+        """The keys in force are others."""
+        before = self.world
+        self.world = self.keyring.in_force(before)
+        self.metering.turn_to(self.world)
+        if self.world.budgets != before.budgets:
+            self.budgets.turn_to(self.world)
+        # Who began earlier may hold pools that were given up later.
+        self.present._after = self.present = self._copied()
+
     def _copied(self) -> Runtime:
         """Without what it took the place of, which ends with its last request."""
         copied = copy.copy(self)
         copied.__dict__.pop("present", None)
         return copied
-
-    def _turn_meters(self) -> None:
-        """Keys keep what was counted, also one that is taken out and put in again."""
-        now = time.monotonic()
-        known = {**self._at_rest, **{name: meter for name, meter in self._meters.items() if meter is not None}}
-        self._meters = _meters(self.world, known)
-        gone = {name: meter for name, meter in known.items() if self._meters.get(name) is not meter}
-        self._at_rest = {name: meter for name, meter in gone.items() if not meter.at_rest(now)}
 
     def _watch(self) -> None:
         """One look at all deadlines costs less than a timer for each request."""
@@ -208,19 +224,28 @@ class Runtime:
         await self.once.close()
         await self.http.close()
         self.conversations.close()
+        await self.belongings.close()
         self.ledger.note(Audit(_now_ms(), "stopped", "", "", "", ""))
         await self.ledger.close()
-
-    def meter(self, caller: Caller) -> Meter | None:
-        """The key's meter; None where nothing is limited."""
-        return self._meters.get(caller.name)
 
     def standing(self, session: str) -> Standing | None:
         return self.sessions.standing(session)
 
     def left(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]:
         """What is left of the day's budget of each tier."""
-        return self.tiers.left(tenant, policy, time.time())
+        return self.budgets.left_of_tiers(tenant, policy)
+
+    def grip(self, call: Call, plan: Plan, candidate: Candidate, seconds: float) -> Grip | Refusal | None:
+        """What an attempt holds of budgets."""
+        longest = self.vitals.conditions.longest.get(f"{candidate.channel.model}|{plan.task}", PRIOR)
+        return self.budgets.hold(call, plan, candidate, longest, seconds)
+
+    def spent(self, grip: Grip, cost: int) -> None:
+        """What was held is given back, and what was spent of it counts."""
+        for crossed in self.budgets.settle(grip, cost):
+            alert = told(crossed, _now_ms())
+            budgets_log.warning("%s", alert.detail)
+            self.ledger.note(alert)
 
     def turn(self, group: str) -> int:
         """How many requests a group of agents was given before this one."""
@@ -285,6 +310,14 @@ class Runtime:
         log.info("%s is switched on again", name)
         self.ledger.note(Audit(_now_ms(), "switched_on", "", "", "", f"{name}, as its time is over"))
 
+    def _administered(self, act: Act, head: Head) -> None:
+        self.ledger.note(noted(act, head, _now_ms()))
+
+    def act(self, kind: str, caller: Caller, subject: str, detail: str) -> None:
+        """What somebody who administers has done, for the audits and for the chain."""
+        self.audit(kind, caller, "", ", ".join(filter(None, (subject, detail))))
+        self.administration.note(Act(kind, caller.name, "", subject or "configuration", detail))
+
     def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
         self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))
 
@@ -307,19 +340,6 @@ class Runtime:
             if len(self._headers) < HEADERS_KEPT:
                 self._headers[key] = lines
         return lines
-
-
-def _meters(world: World, known: Mapping[str, Meter]) -> dict[str, Meter | None]:
-    """Of the world's keys; those that are known go on, by the new limits."""
-    return {holder.caller.name: _meter(holder.limits, known.get(holder.caller.name)) for holder in world.keys.values()}
-
-
-def _meter(limits: Limits, known: Meter | None) -> Meter | None:
-    if limits == Limits():
-        return None
-    meter = Meter(limits) if known is None else known
-    meter.limits = limits
-    return meter
 
 
 def _shares(world: World) -> bool:

@@ -130,7 +130,7 @@ def stated(headers: Headers, options: Options | None) -> dict[str, str]:
     found = dict(headers.once(in_headers))
     if options is not None:
         for field, wish in msgspec.structs.asdict(options).items():
-            key = field.replace("_", "-")
+            key = field.rstrip("_").replace("_", "-")
             if wish is not None and key not in found:
                 found[key] = ",".join(wish) if isinstance(wish, list) else _text(wish)
     return found
@@ -286,5 +286,6 @@ KNOBS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "session": ("session", lambda knob, text: text[:200]),
     "tags": ("tags", _tags),
     "sort": ("sort", _sort),
+    "continue": ("continues", lambda knob, text: _either(knob, text, SWITCH)),
 }
 """Knob -> (field of `Wishes`, how it is read)."""

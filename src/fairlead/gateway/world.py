@@ -16,21 +16,27 @@ from fairlead.classify.llm import Asked
 from fairlead.classify.sensitivity.detector import Detector
 from fairlead.classify.tasks import TASKS
 from fairlead.config import intents, sensitivity
-from fairlead.config.choosing import Plan, Tenant
 from fairlead.config.schema import Coding as CodingPreset
-from fairlead.config.schema import Config, Health, Key
+from fairlead.config.schema import Config, Health
 from fairlead.core.agents import Agent, Group
-from fairlead.core.call import Caller
+from fairlead.core.budgets import Budget
 from fairlead.core.coding import Coding
+from fairlead.core.grants import Keyholder
 from fairlead.core.health import HealthSettings
 from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
 from fairlead.core.table import Rule
 from fairlead.gateway.endpoints import endpoint
+from fairlead.gateway.holders import Binding, binding, declared
+from fairlead.gateway.minting import malformed
 from fairlead.providers.wire import Endpoint
+from fairlead.registry import budgets as registry_budgets
 from fairlead.registry import policies as registry_policies
 from fairlead.registry import snapshot as registry
+from fairlead.registry.budgets import Metered
 from fairlead.registry.catalogue import Catalogue
+from fairlead.registry.declared import Declared
+from fairlead.registry.declared import declared as declared_of
 from fairlead.registry.digest import nano
 
 BLOCK = 64
@@ -43,20 +49,22 @@ class Pads(msgspec.Struct, frozen=True):
     outer: bytes
 
 
-class Keyholder(msgspec.Struct, frozen=True):
-    caller: Caller
-    limits: Limits
-
-
 class World(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     policies: Mapping[str, Policy]
     default_policy: str
     endpoints: Mapping[str, Endpoint]
     keys: Mapping[bytes, Keyholder]
-    """By digest; empty means that nobody has to show one."""
+    """By digest, those that are refused too; empty means that nobody has to show one."""
+    declared: Mapping[bytes, Keyholder]
+    """Those of them that stand in the configuration."""
+    odd: bool
+    """Whether some of those begin as issued keys do and are none."""
+    binding: Binding
     shared: bool
     """Whether several tenants stand behind the accounts at the providers."""
+    forked: bool
+    """Whether any model has several channels."""
     pads: Pads
     baseline: str
     """The model that savings are measured against."""
@@ -80,6 +88,10 @@ class World(msgspec.Struct, frozen=True):
     """The model that is asked where the built-in classifier is unsure."""
     version: str = ""
     """Of the configuration it was built of."""
+    said: Declared = Declared()
+    budgets: tuple[Budget, ...] = ()
+    limits: Mapping[Metered, Limits] = {}
+    """Of tenants, teams, models and plans."""
 
     def holder_of(self, key: bytes) -> Keyholder | None:
         return self.keys.get(digest(self.pads, key))
@@ -100,14 +112,22 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
     policies = registry_policies.policies(config)
     baseline = _baseline(config, snapshot)
     pads = pads_of(pepper)
+    bound, budgets = binding(config, snapshot, policies), registry_budgets.budgets(config, policies)
+    declared_keys = {
+        digest(pads, key.key.reveal().encode()): bound.holder(declared(key, budgets)) for key in config.keys
+    }
     endpoints = {name: endpoint(name, provider) for name, provider in config.providers.items()}
     return World(
         snapshot=snapshot,
         policies=policies,
         default_policy=config.policy.default,
         endpoints=endpoints,
-        keys={digest(pads, key.key.reveal().encode()): _holder(key, config, snapshot) for key in config.keys},
+        keys=declared_keys,
+        declared=declared_keys,
+        odd=any(malformed(key.key.reveal().encode()) for key in config.keys),
+        binding=bound,
         shared=len({key.tenant for key in config.keys}) > 1,
+        forked=any(len(model.channels) > 1 for model in snapshot.models.values()),
         pads=pads,
         baseline=baseline,
         baseline_channel=snapshot.models[baseline].channels[0] if baseline else None,
@@ -123,6 +143,9 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         detector=_detector(config),
         classifier=_classifier(config, snapshot),
         timezones={name: ZoneInfo(tenant.timezone) for name, tenant in config.tenants.items()},
+        said=declared_of(config),
+        budgets=budgets,
+        limits=registry_budgets.limits(config),
     )
 
 
@@ -221,43 +244,6 @@ def _coding(preset: CodingPreset) -> Coding:
         preset.thinking or "",
         preset.long_context_above,
     )
-
-
-def _holder(key: Key, config: Config, snapshot: Snapshot) -> Keyholder:
-    """What binds a key: its own words, its plan's and its tenant's, the narrowest of each."""
-    plan = config.plans[key.plan] if key.plan is not None else Plan()
-    tenant = config.tenants.get(key.tenant, Tenant())
-    return Keyholder(
-        Caller(
-            key.name,
-            key.tenant,
-            key.role,
-            key.policy or plan.policy or tenant.policy,
-            _models(snapshot, key.models, plan.models, tenant.models),
-            _narrowest(key.providers, tenant.providers),
-            _narrowest(key.regions, tenant.regions),
-            key.sensitive or tenant.sensitive,
-            None if plan.max_cost is None else nano(plan.max_cost),
-            key.plan or "",
-            _narrowest(tenant.channels),
-            tuple((knob, text) for knob, text in key.wishes.items()),
-            key.team,
-        ),
-        Limits(key.limits.rpm, key.limits.tpm, key.limits.concurrency),
-    )
-
-
-def _models(snapshot: Snapshot, *lists: tuple[str, ...] | None) -> frozenset[str] | None:
-    names = _narrowest(*lists)
-    if names is None:
-        return None
-    found = (snapshot.resolve(name) for name in names)
-    return frozenset(model.name for model in found if model is not None)
-
-
-def _narrowest(*lists: tuple[str, ...] | None) -> frozenset[str] | None:
-    given = [frozenset(one) for one in lists if one is not None]
-    return frozenset.intersection(*given) if given else None
 
 
 def _baseline(config: Config, snapshot: Snapshot) -> str:

@@ -56,6 +56,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     """The key and what else is secret in them: masked wherever a provider's own words are told to a caller."""
     self_hosted: bool = False
     ca_file: str = ""
+    authorities: str = ""
+    """A digest of what stands in `ca_file`: another file under its name makes it another endpoint."""
     verify: bool = True
     simulated: bool = False
     proxy: Proxy | None = None

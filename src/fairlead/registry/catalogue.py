@@ -11,6 +11,7 @@ integers here. A quality is a prior, to be displaced by the user's own evidence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from fairlead.core.model import CAPABILITIES, Price, Rates
+from fairlead.registry.exchange import Table, shipped
 
 EPOCH = date(1970, 1, 1).toordinal()
 DAY = 86_400
@@ -57,11 +59,21 @@ class Entry(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+class Polled(msgspec.Struct, frozen=True):
+    provider: str
+    """Whose price it is; empty: anyone's."""
+    price: Price
+
+
 class Catalogue(msgspec.Struct, frozen=True):
     date: str
     entries: dict[str, Entry]
     aliases: dict[str, str]
     """Every name and alias, as `spelling` writes it -> canonical name."""
+    exchange: Table = {}
+    """What currencies are worth."""
+    polled: Mapping[str, tuple[Polled, ...]] = {}
+    """By model, as `spelling` writes it: what price lists said that were asked while the server ran."""
 
     def find(self, name: str) -> Entry | None:
         """The entry of a name or alias, in any case, with spaces or underscores for hyphens."""
@@ -137,7 +149,7 @@ def read(raw: bytes) -> Catalogue:
         aliases[spelling(row.name)] = row.name
         for alias in row.aliases:
             aliases[spelling(alias)] = row.name
-    return Catalogue(file.date, entries, aliases)
+    return Catalogue(file.date, entries, aliases, shipped())
 
 
 def _entry(row: _Entry, sources: list[tuple[str, str]]) -> Entry:

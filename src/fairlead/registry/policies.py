@@ -88,7 +88,9 @@ def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
 
 def _handling(given: schema.Policy, config: schema.Config) -> Handling:
     retries = config.server.retries if given.retries is None else given.retries
-    return Handling(retries, given.hedge_ms, given.balance, given.spread, frozenset(given.failover_on))
+    return Handling(
+        retries, given.hedge_ms, given.balance, given.spread, frozenset(given.failover_on), given.continue_streams
+    )
 
 
 def _floors(given: Mapping[str, float], config: schema.Config) -> dict[str, float]:

@@ -5,35 +5,34 @@ The socket's mode (0600, in a directory of mode 0700) is what guards it; there i
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from fairlead.core.call import Caller
 from fairlead.core.record import Record
 from fairlead.errors import BadRequest, NotFound, Overloaded, RequestError, StateError
+from fairlead.gateway.granting import OWNER
 from fairlead.gateway.runtime import Runtime
-from fairlead.registry.catalogue import load as load_catalogue
+from fairlead.server.admin import ROOT
 from fairlead.server.app import refusal
 from fairlead.server.exchange import JSON, Exchange
+from fairlead.server.guarding import verdicts_of
 from fairlead.server.listener import Listener
 from fairlead.server.reload import Reload
-from fairlead.server.reporting import Configured, report_of
+from fairlead.server.reporting import Told
 from fairlead.server.shedding import Shedding
-from fairlead.server.switching import channel_states, switched
-from fairlead.store.reports import Report
+from fairlead.server.spending import advised_of, told_of
+from fairlead.server.surfaces import surfaces
+from fairlead.server.switching import channel_states
 from fairlead.store.spool import SpoolFailed
 from fairlead.store.window import Window
 from fairlead.version import __version__
 
 SOCKET = "admin.sock"
-SWITCHED = "/models/"
-OWNER = Caller("owner")
-"""Whoever may open the socket."""
 
 
 class AdminSocket:
@@ -42,6 +41,7 @@ class AdminSocket:
         self.reload = reload
         self.shedding = shedding
         self.path = state_dir / SOCKET
+        self.administration = surfaces(reload)
         self.listener = Listener(self._answer, refusal)
 
     async def open(self) -> None:
@@ -63,17 +63,23 @@ class AdminSocket:
                     "lag": self.runtime.ledger.lag,
                     "models": len(self.runtime.world.snapshot.models),
                     "load": self.shedding.state(),
-                    "held": self.runtime.tiers.held,
+                    "held": self.runtime.budgets.books.held,
                     "turned_away": dict(self.shedding.refused),
                 }
             elif exchange.path == "/report":
                 told = msgspec.to_builtins(await self._report(parse_qs(exchange.query)))
+            elif exchange.path == "/recommendations":
+                told = msgspec.to_builtins(await advised_of(self.runtime, _window(parse_qs(exchange.query))))
+            elif exchange.path == "/guards":
+                told = msgspec.to_builtins(await verdicts_of(self.runtime, time.time()))
             elif exchange.path.startswith("/decision/"):
                 told = msgspec.to_builtins(await self._decision(unquote(exchange.path.removeprefix("/decision/"))))
             elif exchange.path == "/models":
                 told = msgspec.to_builtins(channel_states(self.runtime))
-            elif exchange.path.startswith(SWITCHED) and exchange.method == "POST":
-                told = msgspec.to_builtins(switched(self.runtime, exchange, SWITCHED, OWNER))
+            elif exchange.path.startswith(ROOT):
+                surface = self.administration.find(exchange.path, exchange.method)
+                await surface(self.runtime, exchange, OWNER.caller)
+                return
             elif exchange.path == "/contents":
                 told = await self._contents(parse_qs(exchange.query).get("key", []))
             elif exchange.path.startswith("/config"):
@@ -97,21 +103,13 @@ class AdminSocket:
             case "GET", "/config/versions":
                 return await self.reload.versions()
             case "POST", "/config/reload":
-                return await self.reload.reload("asked for by command")
+                return await self.reload.reload("asked for by command", OWNER.caller)
             case "POST", "/config/rollback":
-                return await self.reload.rollback(version, "asked for by command")
+                return await self.reload.rollback(version, "asked for by command", OWNER.caller)
         raise NotFound(f"there is nothing at {exchange.method} {exchange.path}")
 
-    async def _report(self, query: dict[str, list[str]]) -> Report:
-        """Of everything answered so far, as far as it could be written down; read beside the writer, so that a long
-        report holds nothing up."""
-        with suppress(SpoolFailed):
-            await self.runtime.ledger.flush()
-        since = query.get("since_ms", ["0"])[0]
-        window = Window(since_ms=int(since) if since.isdecimal() and len(since) < 19 else 0)
-        world, baselines = self.runtime.world, query.get("baseline", [])
-        configured = Configured(world.snapshot, world.policies, world.timezones)
-        return await asyncio.to_thread(report_of, self.path.parent, window, configured, load_catalogue(), baselines)
+    async def _report(self, query: dict[str, list[str]]) -> Told:
+        return await told_of(self.runtime, _window(query), tuple(query.get("baseline", ())))
 
     async def _contents(self, keys: list[str]) -> dict[str, bytes]:
         """What decisions hang on, and the ledger's file up to date, so that it can be read beside."""
@@ -124,3 +122,8 @@ class AdminSocket:
         if record is None:
             raise NotFound(f"there is no request {request_id[:100]!r}")
         return record
+
+
+def _window(query: dict[str, list[str]]) -> Window:
+    since = query.get("since_ms", ["0"])[0]
+    return Window(since_ms=int(since) if since.isdecimal() and len(since) < 19 else 0)

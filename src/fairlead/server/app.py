@@ -10,12 +10,13 @@ from fairlead.errors import MethodNotAllowed, NotFound, RequestError
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.pipeline import error_headers, note_refusal, refuse
 from fairlead.gateway.runtime import Runtime
-from fairlead.server import admin, anthropic, feedback, gemini, health, openai, route, switching
+from fairlead.server import anthropic, feedback, gemini, health, openai, route
 from fairlead.server.auth import ANYONE, identify
 from fairlead.server.exchange import Exchange
 from fairlead.server.once import Surface, once
 from fairlead.server.reload import Reload
 from fairlead.server.shedding import Shedding
+from fairlead.server.surfaces import surfaces
 
 NO_ID = "req_of_nobody"
 ID = NO_ID.encode()
@@ -32,6 +33,7 @@ class App:
         self.started = time.time()
         self._told: dict[tuple[RequestError, str], tuple[bytes, bytes]] = {}
         """What who is turned away is told, with NO_ID: headers and body."""
+        administration = surfaces(reload)
         self.open: Mapping[str, Callable[[bool, Exchange], None]] = {
             "/healthz": health.alive,
             "/readyz": health.ready,
@@ -51,15 +53,15 @@ class App:
             "/v1/models": {"GET": openai.models},
             "/v1beta/models": {"GET": gemini.models},
             "/v1/route": {"POST": route.explain_route},
-            "/admin/v1/reload": {"POST": admin.reloading(reload)},
             "/v1/feedback": {"POST": feedback.feedback},
+            **administration.exact,
         }
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (
             ("/v1/models/", {"GET": openai.one_model, "POST": once(gemini.generate)}),
             ("/v1beta/models/", {"GET": gemini.one_model, "POST": once(gemini.generate)}),
             ("/v1/responses/", {"GET": openai.stored, "DELETE": openai.forget, "POST": openai.stored_action}),
             ("/v1/decisions/", {"GET": route.decision}),
-            (switching.PREFIX, {"POST": switching.switch}),
+            *administration.prefixes,
         )
 
     async def __call__(self, exchange: Exchange) -> None:

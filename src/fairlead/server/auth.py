@@ -17,14 +17,15 @@ from fairlead.config.values import is_loopback
 from fairlead.core.call import Caller
 from fairlead.errors import Forbidden, Unauthenticated
 from fairlead.gateway.admit import anonymous
+from fairlead.gateway.minting import malformed
 from fairlead.gateway.world import World
 from fairlead.server.exchange import Exchange
 
 LOOPBACK = frozenset((b"localhost", b"127.0.0.1", b"[::1]", b""))
 """The usual ones, and none at all; what else is loopback is found by its address."""
 WHERE = (
-    "The keys are those under `keys` in fairlead's configuration; without a file, the one `fairlead serve` printed "
-    "at its start (also in its state directory, file `key`)."
+    "The keys are those under `keys` in fairlead's configuration and those of `fairlead keys create`; without a file, "
+    "the one `fairlead serve` printed at its start (also in its state directory, file `key`)."
 )
 ANYONE = anonymous()
 
@@ -49,12 +50,25 @@ def identify(world: World, exchange: Exchange) -> Caller:
         if type(known) is Proof and known.world is world and known.key == key:
             caller = known.caller
         else:
-            holder = world.holder_of(key)
-            if holder is None:
-                raise Unauthenticated(f"This API key is not known here. {WHERE}")
-            caller = holder.caller
+            caller = _found(world, key)
     exchange.known = Proof(world, headers, key, caller)
     return caller
+
+
+def _found(world: World, key: bytes) -> Caller:
+    if malformed(key) and not world.odd:
+        raise Unauthenticated(
+            "This API key did not come whole: its checksum does not fit. Copy it again, all 52 characters of it.",
+            code="malformed_api_key",
+        )
+    holder = world.holder_of(key)
+    if holder is None:
+        raise Unauthenticated(f"This API key is not known here. {WHERE}")
+    if holder.ended:
+        raise Unauthenticated(
+            f"This API key is not valid any more: {holder.ended}. Ask who issued it for another.", code="ended_api_key"
+        )
+    return holder.caller
 
 
 def _shown(exchange: Exchange) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -12,6 +13,7 @@ from fairlead.config.values import is_loopback
 from fairlead.errors import ConfigError
 from fairlead.gateway import world
 from fairlead.gateway.world import World
+from fairlead.registry import market
 from fairlead.registry.catalogue import load as load_catalogue
 
 Shaped = Callable[[Config], Config]
@@ -32,7 +34,8 @@ def check_open(config: Config) -> None:
 
 def build(config: Config, pepper: bytes, text: str) -> World:
     """`text` is what the configuration was read from; without one, what it comes to gives the version."""
-    built = world.build(config, load_catalogue(), pepper)
+    known = market.merged(load_catalogue(), market.read(Path(config.server.state_dir)))
+    built = world.build(config, known, pepper)
     said = text or config.model_dump_json()
     return msgspec.structs.replace(built, version=version_of(said, pepper))
 

@@ -149,6 +149,7 @@ class Exchange:
                 self._hurried = True
                 self._connection.hurry(framed)
             if self._connection.choked:
+                del piece, framed  # the transport has it: a slow client is to hold it once
                 await self._connection.drain()
 
     def end(self, last: bytes = b"") -> None:

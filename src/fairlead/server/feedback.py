@@ -10,6 +10,7 @@ import orjson
 
 from fairlead.core.call import Caller
 from fairlead.dialects.body import decode
+from fairlead.dialects.openai_chat.native import DIALECT
 from fairlead.errors import BadRequest
 from fairlead.gateway.feedback import judge
 from fairlead.gateway.runtime import Runtime
@@ -32,7 +33,8 @@ _SAID = msgspec.json.Decoder(Said)
 async def feedback(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     said = read(incoming(exchange, caller).body)
     score = said.score if said.score is not None else float(bool(said.good))
-    word, replaced = await judge(runtime, caller, said.request_id, score)
+    with runtime.metering.aside(caller, DIALECT, exchange.received):
+        word, replaced = await judge(runtime, caller, said.request_id, score)
     told = {
         "object": "feedback",
         "request_id": word.request,

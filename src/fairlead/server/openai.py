@@ -9,9 +9,10 @@ import orjson
 
 from fairlead.core.call import Caller, Operation
 from fairlead.core.choice import AUTO, SUFFIXES, suffixes
-from fairlead.core.model import Model, capability_names
+from fairlead.core.model import Channel, Model, capability_names
 from fairlead.errors import BadRequest, NotFound, UnsupportedMedia
 from fairlead.gateway import conversations, pipeline
+from fairlead.gateway.choosing import Open
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
@@ -132,7 +133,7 @@ async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     if b"anthropic-version" in exchange.headers:
         anthropic.send_models(world, exchange, caller)
         return
-    rows = [virtual(name, world) for name in virtual_names(world)]
+    rows = [virtual(name, world, caller) for name in virtual_names(world, caller)]
     rows += [real(model) for model in world.snapshot.models.values() if usable(model, caller)]
     exchange.send(200, JSON, orjson.dumps({"object": "list", "data": rows}))
 
@@ -147,8 +148,8 @@ async def one_model(runtime: Runtime, exchange: Exchange, caller: Caller) -> Non
         anthropic.send_model(world, exchange, caller, name)
     elif model is not None and usable(model, caller):
         exchange.send(200, JSON, orjson.dumps(real(model)))
-    elif name in virtual_names(world):
-        exchange.send(200, JSON, orjson.dumps(virtual(name, world)))
+    elif name in virtual_names(world, caller):
+        exchange.send(200, JSON, orjson.dumps(virtual(name, world, caller)))
     else:
         raise NotFound(f"model {name[:200]!r} is not known here.", param="model", code="model_not_found")
 
@@ -156,21 +157,33 @@ async def one_model(runtime: Runtime, exchange: Exchange, caller: Caller) -> Non
 def usable_names(world: World, caller: Caller) -> list[str]:
     """Every name this caller may put into `model`."""
     real_names = [model.name for model in world.snapshot.models.values() if usable(model, caller)]
-    return [*virtual_names(world), *real_names]
+    return [*virtual_names(world, caller), *real_names]
 
 
 def usable(model: Model, caller: Caller) -> bool:
-    return model.enabled and (caller.models is None or model.name in caller.models)
+    if not model.enabled or (caller.models is not None and model.name not in caller.models):
+        return False
+    return any(_reachable(channel, caller) for channel in model.channels)
 
 
-def virtual_names(world: World) -> list[str]:
-    """`auto`, and `auto:NAME` for every policy that can choose without being told a model."""
-    return [AUTO, *(f"{AUTO}:{name}" for name in suffixes(world.policies))]
+def _reachable(channel: Channel, caller: Caller) -> bool:
+    return (
+        channel.enabled
+        and (caller.providers is None or channel.provider in caller.providers)
+        and (caller.regions is None or channel.region in caller.regions)
+        and (caller.channels is None or channel.id in caller.channels)
+        and (channel.self_hosted or not caller.sensitive)
+    )
 
 
-def virtual(name: str, world: World) -> dict[str, object]:
+def virtual_names(world: World, caller: Caller) -> list[str]:
+    """`auto`, and `auto:NAME` for every policy that can choose for this key without being told a model."""
+    return [AUTO, *(f"{AUTO}:{name}" for name in suffixes(Open(world, caller).policies()))]
+
+
+def virtual(name: str, world: World, caller: Caller) -> dict[str, object]:
     suffix = name.partition(":")[2]
-    policy = world.policies[SUFFIXES.get(suffix, suffix) or world.default_policy]
+    policy = world.policies[SUFFIXES.get(suffix, suffix) or caller.policy or world.default_policy]
     described = {"virtual": True, "policy": policy.name, "strategy": policy.strategy}
     return {"id": name, "object": "model", "created": 0, "owned_by": "fairlead", "fairlead": described}
 

@@ -46,7 +46,7 @@ REMEMBERED = 20
 PIN = "config.pin"
 SETTLED = (
     "host", "port", "state_dir", "pepper", "max_body_mb", "header_timeout", "body_timeout", "max_in_flight", "max_lag",
-    "max_memory", "decisions_days",
+    "max_memory", "decisions_days", "ledger_days",
 )  # fmt: skip
 """Settings of `server` that hold from the start of the process to its end."""
 NOBODY = Caller("")
@@ -140,6 +140,11 @@ class Reload:
             self._file = building.version_of(text, self._pepper)
             return await self._put_in_force(text, why, caller)
 
+    async def renew(self, why: str) -> Outcome:
+        """Builds what is in force again: what it hangs on beside its text has changed."""
+        async with self._turn:
+            return await self._put_in_force(self._texts[self.state.version], why, NOBODY)
+
     async def rollback(self, version: str, why: str, caller: Caller = NOBODY) -> Outcome:
         """Puts an earlier version in force again, until the file says something new."""
         async with self._turn:
@@ -196,7 +201,7 @@ class Reload:
         for warning in warnings:
             log.warning("%s", warning)
         words = f"configuration {version} in the place of {before} ({why})"
-        self.runtime.audit("rolled_back" if back else "reloaded", caller, "", words)
+        self.runtime.act("rolled_back" if back else "reloaded", caller, "", words)
         return Outcome(True, version, (), warnings)
 
     async def _keep(self, text: str) -> None:
@@ -216,7 +221,7 @@ class Reload:
         for problem in problems:
             log.error("%s", problem)
         words = f"{self.state.version} stays in force ({why}): {problems[0]}"
-        self.runtime.audit("reload_rejected", caller, "", words)
+        self.runtime.act("reload_rejected", caller, "", words)
         return Outcome(False, self.state.version, problems)
 
     def _hold(self, pin: Pin | None) -> None:

@@ -20,8 +20,9 @@ SEES_ALL = frozenset(("viewer", "operator", "admin"))
 
 async def explain_route(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     asked = incoming(exchange, caller)
-    found = await understanding.sensitivities(runtime.world, asked.body)
-    told = described(pipeline.explain(runtime, asked, found), language(exchange))
+    with runtime.metering.aside(caller, asked.dialect, asked.received):
+        found = await understanding.sensitivities(runtime.world, asked.body)
+        told = described(pipeline.explain(runtime, asked, found), language(exchange))
     exchange.send(200, JSON, orjson.dumps(told, default=str))
 
 
@@ -29,7 +30,7 @@ async def decision(runtime: Runtime, exchange: Exchange, caller: Caller) -> None
     """A finished request by its id: exact cost, every attempt, and why it went there. Another tenant's is as good as
     none."""
     request_id = exchange.path.removeprefix("/v1/decisions/")
-    tenant = None if caller.role in SEES_ALL else caller.tenant
+    tenant = None if caller.role in SEES_ALL and caller.scope == "gateway" else caller.tenant
     record = await runtime.ledger.decision(request_id, tenant)
     if record is None:
         raise NotFound(f"There is no decision {request_id[:100]!r}; its id is in the answer's x-fairlead-request-id.")

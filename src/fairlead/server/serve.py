@@ -23,7 +23,9 @@ from fairlead.server.admin_socket import AdminSocket
 from fairlead.server.app import App, refusal
 from fairlead.server.bounds import Bounds
 from fairlead.server.building import build, check_open
+from fairlead.server.guarding import Guarding
 from fairlead.server.listener import Listener
+from fairlead.server.market import Prices
 from fairlead.server.reload import Reload, Source
 from fairlead.server.shedding import Shedding, bearable
 from fairlead.store.ledger import EmbeddedLedger
@@ -52,6 +54,8 @@ class Running(msgspec.Struct):
     port: int
     reload: Reload | None = None
     """Only where the configuration is a file."""
+    prices: Prices | None = None
+    guarding: Guarding | None = None
 
     def taken(self, config: Config) -> None:
         """A new configuration is in force."""
@@ -59,6 +63,10 @@ class Running(msgspec.Struct):
 
     async def stop(self) -> None:
         self.app.ready = False
+        if self.prices is not None:
+            await self.prices.close()
+        if self.guarding is not None:
+            await self.guarding.close()
         if self.reload is not None:
             await self.reload.close()
         try:
@@ -79,14 +87,7 @@ async def start(
     await check_address(server)
     owner = Owner.acquire(state_dir)
     try:
-        pepper = server.pepper.reveal().encode() or stored_secret(state_dir / "pepper").encode()
-        world = build(config, pepper, "" if source is None else source.text)
-        ledger = EmbeddedLedger(state_dir, owner=owner, version=__version__, decisions_days=server.decisions_days)
-        runtime = Runtime(world, ledger, simulated_upstream(config, speed), hooks, state_dir)
-        await runtime.open()
-        reload = None if source is None else Reload(source, config, runtime, pepper, speed)
-        if reload is not None:
-            await reload.open()
+        runtime, reload = await opened(config, owner, hooks, speed, source)
     except BaseException:
         owner.release()
         raise
@@ -118,7 +119,38 @@ async def start(
     running = Running(runtime, app, listener, admin, owner, server.grace, host, port, reload)
     if reload is not None:
         reload.took.append(running.taken)
+        running.prices = Prices(config, reload)
+    running.guarding = Guarding(runtime)
+    running.guarding.begin()
     return running
+
+
+async def opened(
+    config: Config, owner: Owner, hooks: tuple[Hook, ...], speed: float, source: Source | None
+) -> tuple[Runtime, Reload | None]:
+    """The runtime, and what follows the configuration's source where it has one."""
+    server = config.server
+    state_dir = Path(server.state_dir)
+    pepper = pepper_of(server, state_dir)
+    world = build(config, pepper, "" if source is None else source.text)
+    ledger = EmbeddedLedger(
+        state_dir,
+        owner=owner,
+        version=__version__,
+        decisions_days=server.decisions_days,
+        records_days=server.ledger_days,
+    )
+    runtime = Runtime(world, ledger, simulated_upstream(config, speed), hooks, state_dir)
+    await runtime.open()
+    if source is None:
+        return runtime, None
+    try:
+        reload = Reload(source, config, runtime, pepper, speed)
+        await reload.open()
+    except BaseException:
+        await runtime.close()
+        raise
+    return runtime, reload
 
 
 async def check_address(server: Server) -> None:
@@ -185,7 +217,11 @@ def connections_for(config: Config, files: int) -> int:
     return min(CONNECTIONS, free - min(upstream, free // 2))
 
 
-def stored_secret(path: Path, prefix: str = "") -> str:
+def pepper_of(server: Server, state_dir: Path) -> bytes:
+    return server.pepper.reveal().encode() or stored_secret(state_dir / "pepper").encode()
+
+
+def stored_secret(path: Path, made: Callable[[], str] = secrets.token_urlsafe) -> str:
     """A secret of this state directory: made on the first start, with the directory; readable by its owner only.
     An empty file, which a full disk may have left, is as none."""
     try:
@@ -198,7 +234,7 @@ def stored_secret(path: Path, prefix: str = "") -> str:
     except (OSError, UnicodeDecodeError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "it is not text"
         raise StateError(f"cannot read {path}: {reason}") from None
-    secret = prefix + secrets.token_urlsafe(32)
+    secret = made()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)

@@ -7,29 +7,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import unquote
 
 import msgspec
 
-from fairlead.core.call import Caller
-from fairlead.dialects.body import decode
-from fairlead.errors import Forbidden, NotFound
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.switches import FOREVER, place
-from fairlead.server.exchange import JSON, Exchange
+from fairlead.server.admin import Asking, Route
 
-PREFIX = "/admin/v1/models/"
-SWITCHES = frozenset(("operator", "admin"))
+ONE = "/admin/v1/models/{name}"
 LONGEST = 366 * 86_400
 
 
 class Length(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST)] | None = None
     """None: until it is switched on."""
-
-
-FIELDS = frozenset(Length.__struct_fields__)
-_LENGTH = msgspec.json.Decoder(Length)
 
 
 class Switched(msgspec.Struct, frozen=True):
@@ -55,29 +46,28 @@ class ChannelState(msgspec.Struct, frozen=True):
     ejections: int = 0
 
 
-async def switch(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    if caller.role not in SWITCHES:
-        raise Forbidden("Only keys with the role operator or admin switch models off and on.", code="role")
-    exchange.send(200, JSON, msgspec.json.encode(switched(runtime, exchange, PREFIX, caller)))
-
-
-def switched(runtime: Runtime, exchange: Exchange, prefix: str, caller: Caller) -> Switched:
-    """What `{prefix}{name}/disable` or `/enable` asks for, done and audited."""
-    name, _, verb = unquote(exchange.path.removeprefix(prefix)).rpartition("/")
-    if not name or verb not in ("disable", "enable"):
-        raise NotFound(f"There is nothing at {exchange.path[:200]}; there is {prefix}{{name}}/disable and /enable.")
-    which = place(runtime.world.snapshot, name)
-    if verb == "enable":
-        changed = runtime.switches.enable(which)
-        if changed:
-            runtime.audit("switched_on", caller, "", which)
-        return Switched(which, off=False, changed=changed)
-    seconds = decode(exchange.body or b"{}", _LENGTH, FIELDS).seconds
+async def disable(asking: Asking) -> Switched:
+    runtime, seconds = asking.runtime, asking.said.seconds
+    which = place(runtime.world.snapshot, asking.which)
     runtime.switches.disable(which, seconds)
-    runtime.audit(
-        "switched_off", caller, "", f"{which}, {'until it is switched on' if seconds is None else f'for {seconds:g} s'}"
-    )
+    words = "until it is switched on" if seconds is None else f"for {seconds:g} s"
+    runtime.act("switched_off", asking.own.caller, which, words)
     return Switched(which, off=True, seconds=seconds)
+
+
+async def enable(asking: Asking) -> Switched:
+    runtime = asking.runtime
+    which = place(runtime.world.snapshot, asking.which)
+    changed = runtime.switches.enable(which)
+    if changed:
+        runtime.act("switched_on", asking.own.caller, which, "")
+    return Switched(which, off=False, changed=changed)
+
+
+ROUTES = (
+    Route("POST", f"{ONE}/disable", disable, "operator", "Switch a model or channel off.", Switched, Length, wide=True),
+    Route("POST", f"{ONE}/enable", enable, "operator", "Switch it on again.", Switched, wide=True),
+)
 
 
 def channel_states(runtime: Runtime) -> list[ChannelState]:

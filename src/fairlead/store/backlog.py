@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 
-from fairlead.core.record import Audit, Record
+from fairlead.core.record import Audit, Priced, Record
 
 KEPT = 1_000
 """Entries beyond which audits are only counted."""
@@ -20,7 +20,7 @@ log = logging.getLogger("fairlead.ledger")
 
 class Backlog:
     def __init__(self) -> None:
-        self.entries: deque[Record | Audit] = deque()
+        self.entries: deque[Record | Audit | Priced] = deque()
         self.failing = False
         """Whether the spool could not be written when that was last tried."""
         self._requests = 0
@@ -31,8 +31,8 @@ class Backlog:
             self.failing = True
             log.error("the ledger refuses new attempts: %s", why)
 
-    def keep(self, record: Record) -> None:
-        self.entries.append(record)
+    def keep(self, entry: Record | Priced) -> None:
+        self.entries.append(entry)
 
     def keep_audit(self, audit: Audit) -> None:
         if len(self.entries) < KEPT:

@@ -5,7 +5,7 @@ Each belongs to one tenant and is as good as absent for every other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,8 @@ from fairlead.store.shelf import Shelf
 LARGEST = 16 * 2**20
 """Bytes of one conversation: a longer one is not kept, and going on with it is refused."""
 FILE = "conversations.db"
+ITEM = "item "
+"""Before the id of an item, so that none is taken for a response's."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -38,13 +40,19 @@ class Conversations:
         self._shelf = Shelf(folder, FILE, "responses")
 
     async def find(self, tenant: str, response: str) -> Kept | None:
-        found = await self._shelf.find(tenant, response)
+        found = None if response.startswith(ITEM) else await self._shelf.find(tenant, response)
         return None if found is None else _decode(found)
 
-    async def keep(self, permit: SinkPermit, response: str, kept: Kept) -> None:
+    async def keep(self, permit: SinkPermit, response: str, kept: Kept, items: Iterable[str] = ()) -> None:
+        """`items`: ids by which its own are to be found."""
         content = _encode(kept)
         if len(content) <= LARGEST:
-            await self._shelf.keep(permit, response, content)
+            await self._shelf.keep(permit, response, content, [ITEM + item for item in items])
+
+    async def with_item(self, tenant: str, item: str) -> str:
+        """The response that an item came with; empty where that is not known."""
+        found = await self._shelf.find(tenant, ITEM + item)
+        return "" if found is None else found.decode()
 
     async def forget(self, tenant: str, response: str) -> bool:
         return await self._shelf.forget(tenant, response)

@@ -7,6 +7,7 @@
 
 - `intend` raises SpoolFailed when the intent cannot be written: the attempt must not be made. So does `judge`: nobody
   must be told that a word is kept which is not.
+- `price` goes before the intents of attempts that are charged by it, so that every cost can be worked out again.
 - `settle` and `note` concern what has happened already, so they never fail: what cannot be written waits in the
   backlog and is written as soon as it can be. Until then no new intent is taken.
 - Files deleted or replaced under a running process would take entries and keep none: they are looked after.
@@ -22,20 +23,22 @@ import os
 import sqlite3
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from fairlead.core.record import Audit, Feedback, Intent, Record
+from fairlead.core.model import Price
+from fairlead.core.record import Audit, Feedback, Intent, Priced, Record
 from fairlead.errors import StateError
 from fairlead.store.backlog import Backlog
 from fairlead.store.flood import Flood
 from fairlead.store.owner import Owner, is_at
+from fairlead.store.prices import latest as prices
 from fairlead.store.recovery import Recovered, Replay, lost
 from fairlead.store.reports import Totals, totals
 from fairlead.store.slimming import slim, slim_audit
@@ -66,55 +69,6 @@ Waiting = dict[str, tuple[int, Record, bytes] | int]
 """By request: the row, or only its position."""
 
 
-class Ledger(Protocol):
-    """What the gateway needs of a ledger. `intend`, `settle`, `note` and `judge` are called on the loop's thread."""
-
-    async def open(self) -> None: ...
-
-    def intend(self, intent: Intent) -> None: ...
-
-    def settle(self, record: Record) -> None: ...
-
-    def note(self, audit: Audit) -> None: ...
-
-    def judge(self, feedback: Feedback) -> None:
-        """In place of what was said of that answer before. Raises SpoolFailed."""
-        ...
-
-    async def feedback(self, request: str) -> Feedback | None:
-        """The last word on an answer."""
-        ...
-
-    async def flush(self) -> None:
-        """Everything settled and noted so far can be queried when this returns."""
-        ...
-
-    async def close(self) -> None: ...
-
-    @property
-    def lag(self) -> int:
-        """Entries appended that cannot be queried yet."""
-        ...
-
-    async def decision(self, request: str, tenant: str | None) -> Record | None:
-        """The record of a request; None if there is none or it is another tenant's. Tenant None sees all."""
-        ...
-
-    async def totals(self, window: Window = EVERYTHING) -> Totals: ...
-
-    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """What the database says, of everything settled so far."""
-        ...
-
-    def keep(self, key: str, content: bytes) -> None:
-        """What decisions refer to by its key: written down soon, and before any record that was settled later."""
-        ...
-
-    async def contents(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Those that are kept."""
-        ...
-
-
 class EmbeddedLedger:
     """The ledger in a state directory: spool, SQLite and the one thread that writes to it.
 
@@ -129,6 +83,7 @@ class EmbeddedLedger:
         version: str = "",
         segment_bytes: int = SEGMENT_BYTES,
         decisions_days: int = DECISIONS_DAYS,
+        records_days: int | None = None,
     ) -> None:
         self.path = state_dir / DATABASE
         self.recovered: Recovered | None = None
@@ -149,7 +104,9 @@ class EmbeddedLedger:
         self._moving_notes: list[Note] = []
         self._contents: dict[str, bytes] = {}
         self._kept: dict[str, bytes] = {}
+        self._priced: dict[str, Price] = {}
         self._decisions_ms = decisions_days * DAY_MS
+        self._records_ms = None if records_days is None else records_days * DAY_MS
         self._prune_at = 0.0
         self._reached = 0
         self._wake = asyncio.Event()
@@ -204,6 +161,20 @@ class EmbeddedLedger:
     def note(self, audit: Audit) -> None:
         for admitted in self._flood.admit(audit):
             self._note(admitted)
+
+    def price(self, rows: Iterable[Price]) -> None:
+        for row in rows:
+            if self._priced.get(row.id) == row:
+                continue
+            self._priced[row.id] = row
+            priced = Priced(_now_ms(), row)
+            try:
+                if self._backlog.failing:
+                    self._catch_up()
+                self._waiting_notes.append((self._spool_open().append(priced)[0], priced))
+            except SpoolFailed as error:
+                self._backlog.fail(error)
+                self._backlog.keep(priced)
 
     def judge(self, feedback: Feedback) -> None:
         try:
@@ -295,10 +266,12 @@ class EmbeddedLedger:
         if len(waiting) == WAKE:
             self._wake.set()
 
-    def _append_note(self, audit: Audit) -> None:
+    def _append_note(self, audit: Audit | Priced) -> None:
         try:
             at, _ = self._spool_open().append(audit)
         except EntryTooLarge:
+            if isinstance(audit, Priced):
+                raise
             audit = slim_audit(audit)
             at, _ = self._spool_open().append(audit)
         self._waiting_notes.append((at, audit))
@@ -401,8 +374,13 @@ class EmbeddedLedger:
         self._projection_open().ingest(found, self._moving_notes, segment, offset)
         if segment > before:
             spool.drop_before(segment)
-        if time.monotonic() >= self._prune_at and not self._projection_open().prune(_now_ms() - self._decisions_ms):
+        if time.monotonic() >= self._prune_at and not self._prune(self._projection_open(), _now_ms()):
             self._prune_at = time.monotonic() + PRUNE
+
+    def _prune(self, projection: Projection, now_ms: int) -> bool:
+        """Whether there is more that is too old."""
+        more = projection.prune(now_ms - self._decisions_ms)
+        return projection.retire(now_ms, 0 if self._records_ms is None else now_ms - self._records_ms) or more
 
     def _row_at(self, spool: Spool, at: int) -> Row | None:
         """None where somebody has deleted or cut the segment: what is lost must not keep out what is not."""
@@ -440,6 +418,7 @@ class EmbeddedLedger:
             notes.extend(self._report(spool, damage, now_ms))
         projection.ingest(rows, notes, spool.segment, spool.offset)
         spool.drop_before(spool.segment)
+        self._priced = {row.id: row for row in prices(projection.connection).values()}
         self.recovered = Recovered(replay.rows, len(rows), tuple(replay.damage))
         if rows:
             log.warning("in flight when the last process ended, now flagged as estimates: %d", len(rows))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from fairlead.core.record import Audit, Feedback, Intent, Record
+from fairlead.core.model import Price
+from fairlead.core.record import Audit, Feedback, Intent, Priced, Record
 from fairlead.errors import StateError
 from fairlead.store.flood import Flood
 from fairlead.store.reports import Totals, totals
@@ -28,6 +29,7 @@ class MemoryLedger:
         self._flood = Flood()
         self._rows: list[Row] = []
         self._notes: list[Note] = []
+        self._priced: dict[str, Price] = {}
         self._position = 0
 
     async def open(self) -> None:
@@ -45,6 +47,13 @@ class MemoryLedger:
 
     def note(self, audit: Audit) -> None:
         self._hold(self._flood.admit(audit))
+
+    def price(self, rows: Iterable[Price]) -> None:
+        for row in rows:
+            if self._priced.get(row.id) != row:
+                self._priced[row.id] = row
+                self._notes.append((self._position, Priced(time.time_ns() // 1_000_000, row)))
+                self._position += 1
 
     def judge(self, feedback: Feedback) -> None:
         self._notes.append((self._position, feedback))

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
+from fairlead.store import rollups
 
 PAGE_SIZE = 16384
 
@@ -74,7 +75,60 @@ def _feedback(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX feedback_at ON feedback (at_ms)")
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first, _contents, _tiers, _feedback]
+def _priced(connection: sqlite3.Connection) -> None:
+    """The price rows that attempts were charged by, and what each attempt came to in USD. `seq` is where in the spool a
+    row came into use; one that changes under its id stays beside what it was. Older attempts do not say their row."""
+    for statement in (
+        """CREATE TABLE prices (
+            seq INTEGER PRIMARY KEY, id TEXT NOT NULL, at_ms INTEGER NOT NULL, currency TEXT NOT NULL,
+            since INTEGER NOT NULL, source TEXT NOT NULL, price TEXT NOT NULL)""",
+        "CREATE INDEX prices_id ON prices (id)",
+        "ALTER TABLE requests ADD COLUMN team TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE attempts ADD COLUMN price_row TEXT",
+        "ALTER TABLE attempts ADD COLUMN usd INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN expected INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN image_input INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN audio_input INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN image_output INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN audio_output INTEGER NOT NULL DEFAULT 0",
+        "UPDATE attempts SET usd = cost",
+        "CREATE INDEX requests_aside ON requests (purpose, at_ms) WHERE purpose <> 'answer'",
+    ):
+        connection.execute(statement)
+
+
+def _rollups(connection: sqlite3.Connection) -> None:
+    """The sums that reports ask for; tags of requests from before are not among them."""
+    rollups.create(connection)
+    rollups.rebuild(connection)
+
+
+def _spent(connection: sqlite3.Connection) -> None:
+    """What was spent in each quarter of an hour by each kind of request: what budgets are counted by at a start."""
+    connection.execute(
+        """CREATE TABLE spent (
+            quarter INTEGER, tenant TEXT, team TEXT, key TEXT, model TEXT, policy TEXT, tier TEXT, tags TEXT,
+            cost INTEGER NOT NULL, PRIMARY KEY (quarter, tenant, team, key, model, policy, tier, tags)) WITHOUT ROWID"""
+    )
+    connection.execute(
+        """INSERT INTO spent
+            SELECT coalesce(tiers.at_ms, requests.at_ms) / 900000, coalesce(requests.tenant, ''), requests.team,
+                coalesce(requests.key, ''), coalesce(attempts.model, ''), coalesce(tiers.policy, ''),
+                coalesce(tiers.tier, ''), '', sum(attempts.usd)
+            FROM attempts JOIN requests ON requests.seq = attempts.request LEFT JOIN tiers ON tiers.seq = attempts.seq
+            WHERE attempts.usd <> 0 GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+    )
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
+    _first,
+    _contents,
+    _tiers,
+    _feedback,
+    _priced,
+    _spent,
+    _rollups,
+]
 
 
 def version(connection: sqlite3.Connection) -> int:

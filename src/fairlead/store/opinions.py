@@ -68,7 +68,7 @@ def opinions(connection: sqlite3.Connection, window: Window = EVERYTHING) -> Opi
     where, values = where_of(window)
     asked, unanswered, *sums = connection.execute(
         f"""SELECT count(*), coalesce(sum(outcome <> 'ok'), 0), {halves("cost")}
-            FROM requests WHERE purpose = 'classify' AND {where}""",
+            FROM requests WHERE purpose = 'classify' AND purpose <> 'answer' AND {where}""",
         values,
     ).fetchone()
     looked_at, said = _said(connection, where, values)

@@ -106,13 +106,15 @@ def lost(intents: Sequence[Intent], at_ms: int, version: str = "") -> tuple[Reco
         overhead_us=0,
         total_ms=0,
         version=version,
+        tags=first.tags,
+        team=first.team,
     )
     detail = f"{len(attempts)} attempt(s) in flight when the process ended; {cost} nano-units counted as spent"
     return record, Audit(at_ms, "recovered", first.key, first.tenant, first.request, detail)
 
 
 def _lost_attempt(intent: Intent) -> Attempt:
-    line = CostLine("hold", 1, "request", intent.price_row, intent.hold, intent.currency)
+    line = CostLine("hold", 1, "request", intent.price_row, intent.hold, "USD")
     return Attempt(
         id=intent.attempt,
         number=intent.number,
@@ -129,8 +131,10 @@ def _lost_attempt(intent: Intent) -> Attempt:
         usage=Usage(intent.input_tokens, intent.output_tokens, estimated=True),
         lines=(line,),
         cost=intent.hold,
-        currency=intent.currency,
+        currency="USD",
         move="first" if intent.number <= 1 else "failover",
         tier=intent.tier,
         purse=intent.policy,
+        price_row=intent.price_row,
+        expected=intent.hold,
     )

@@ -4,38 +4,36 @@
   but what they cost is part of the cost.
 - Tokens and `attempts` count every attempt, failed ones included: they were billed.
 - A group by model takes each attempt's own model and currency; the other groups take the request's cost in USD.
+- A request counts with each of its tags, so groups by tag may come to more than there was, or to less.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from fairlead.core.record import Usage
+from fairlead.core.model import Price
 from fairlead.errors import StateError
+from fairlead.store.answers import Answered
 from fairlead.store.feedback import Judged, judged
 from fairlead.store.migrations import refuse_newer
 from fairlead.store.opinions import Opinions, opinions
+from fairlead.store.rollups import ROLLUPS, TAGS, Kind, slices
 from fairlead.store.sqlite import read_only, unreadable
+from fairlead.store.subscriptions import Subscription
 from fairlead.store.tiers import TierGroup, tier_groups
-from fairlead.store.window import EVERYTHING, Window, halves, where_of, whole
+from fairlead.store.window import EVERYTHING, Window, halves, whole
 
-Dimension = Literal["model", "key", "tenant", "task", "day"]
-Pricing = Callable[[str, Usage], int | None]
-"""What a model would charge for a usage, in nano-USD; None where it has no price."""
+Dimension = Literal["model", "key", "tenant", "team", "task", "tag", "day"]
+Prices = Mapping[str, Price | None]
+"""By model; None where it has none."""
 
-_GROUPS: dict[str, str] = {
-    "key": "requests.key",
-    "tenant": "requests.tenant",
-    "task": "requests.task",
-    "day": "date(requests.at_ms / 1000, 'unixepoch')",
-}
+_GROUPS: dict[str, str] = {"day": "date(at_ms / 1000, 'unixepoch')"}
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -87,6 +85,13 @@ class Group(msgspec.Struct, frozen=True):
     output_tokens: int
     cached_tokens: int
     cost: int
+    usd: int | None = None
+    """The cost in USD, where the group is of one currency; else the cost is in USD."""
+
+    @property
+    def spent(self) -> int:
+        """Nano-units of USD."""
+        return self.cost if self.usd is None else self.usd
 
 
 class Counterfactual(msgspec.Struct, frozen=True):
@@ -117,6 +122,10 @@ class Report(msgspec.Struct, frozen=True):
     """What the model said that is asked where the built-in classifier is unsure; None where none was asked."""
     judged: tuple[Judged, ...] = ()
     """What was said of answers, by task and model."""
+    teams: tuple[Group, ...] = ()
+    tags: tuple[Group, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    """Beside the cost of requests."""
 
 
 def usd(nano: int) -> Decimal:
@@ -140,8 +149,7 @@ def open_ledger(path: Path) -> sqlite3.Connection:
 def report(
     connection: sqlite3.Connection,
     window: Window = EVERYTHING,
-    models: Sequence[str] = (),
-    price: Pricing = lambda _model, _usage: None,
+    prices: Prices | None = None,
 ) -> Report:
     """Everything at once, of one state of the ledger."""
     try:
@@ -153,10 +161,12 @@ def report(
             tenants=groups(connection, "tenant", window),
             tasks=groups(connection, "task", window),
             days=groups(connection, "day", window),
-            counterfactuals=counterfactuals(connection, models, price, window) if models else (),
+            counterfactuals=counterfactuals(connection, prices, window) if prices else (),
             tiers=tier_groups(connection, window),
             opinions=opinions(connection, window),
             judged=judged(connection, window),
+            teams=groups(connection, "team", window),
+            tags=groups(connection, "tag", window),
         )
     except sqlite3.DatabaseError as error:
         raise unreadable(_file_of(connection), error) from error
@@ -166,33 +176,13 @@ def report(
 
 
 def totals(connection: sqlite3.Connection, window: Window = EVERYTHING) -> Totals:
-    where, values = where_of(window)
-    compared = "CASE WHEN baseline_cost IS NOT NULL THEN cost END"
-    requests, side_calls, errors, *sums = connection.execute(
-        f"""SELECT coalesce(sum(purpose = 'answer'), 0), coalesce(sum(purpose <> 'answer'), 0),
-            coalesce(sum(purpose = 'answer' AND outcome <> 'ok'), 0), {halves("cost", compared, "baseline_cost")}
-            FROM requests WHERE {where}""",
-        values,
-    ).fetchone()
-    cost, compared_cost, baseline_cost = whole(sums)
-    source, bounds = _attempts(window)
-    attempts, estimated, *sums = connection.execute(
-        f"SELECT count(*), coalesce(sum(estimated), 0), {halves('input', 'output', 'cached_input')} {source}", bounds
-    ).fetchone()
-    read, written, cached = whole(sums)
-    return Totals(
-        requests=requests,
-        side_calls=side_calls,
-        errors=errors,
-        attempts=attempts,
-        estimated=estimated,
-        input_tokens=read,
-        output_tokens=written,
-        cached_tokens=cached,
-        cost=cost,
-        compared_cost=compared_cost,
-        baseline_cost=baseline_cost,
+    source, values = slices(connection, ROLLUPS, window)
+    counts = ", ".join(
+        f"coalesce(sum({name}), 0)" for name in ("requests", "side_calls", "errors", "attempts", "estimated")
     )
+    sums = halves("input", "output", "cached_input", "spent", "compared", "baseline")
+    row = connection.execute(f"SELECT {counts}, {sums} FROM {source}", values).fetchone()
+    return Totals(*row[:5], *whole(row[5:]))
 
 
 def groups(connection: sqlite3.Connection, by: Dimension, window: Window = EVERYTHING) -> tuple[Group, ...]:
@@ -200,85 +190,43 @@ def groups(connection: sqlite3.Connection, by: Dimension, window: Window = EVERY
     if by == "model":
         found = _by_model(connection, window)
     else:
-        found = _by_request(connection, _GROUPS[by], window)
+        found = _by_request(connection, TAGS if by == "tag" else ROLLUPS, _GROUPS.get(by, by), window)
     return tuple(sorted(found, key=(lambda group: group.name) if by == "day" else _dearest))
 
 
-def counterfactuals(
-    connection: sqlite3.Connection, models: Sequence[str], price: Pricing, window: Window = EVERYTHING
-) -> tuple[Counterfactual, ...]:
-    """Exact: every answered request is priced with its own tokens, so that tiers by prompt size hold."""
-    where, values = where_of(window)
-    (actual,) = whole(connection.execute(f"SELECT {halves('cost')} FROM requests WHERE {where}", values).fetchone())
-    usages = _answered(connection, window)
-    return tuple(_counterfactual(model, price, usages, actual) for model in models)
-
-
-def _counterfactual(model: str, price: Pricing, usages: dict[Usage, int], actual: int) -> Counterfactual:
-    requests = cost = 0
-    for usage, count in usages.items():
-        amount = price(model, usage)
-        if amount is not None:
-            requests += count
-            cost += amount * count
-    return Counterfactual(model, requests, cost, actual)
-
-
-def _answered(connection: sqlite3.Connection, window: Window) -> dict[Usage, int]:
-    """How many answered requests there are of each usage; of several good attempts the last one answered."""
-    source, values = _attempts(window, joined=True)
-    answered = "requests.purpose = 'answer' AND requests.outcome = 'ok' AND attempts.outcome = 'ok'"
-    rows = connection.execute(
-        f"""SELECT attempts.request, input, output, cached_input, cache_write, cache_write_1h, reasoning
-            {source} AND {answered} ORDER BY attempts.seq""",
-        values,
-    )
-    counts: Counter[tuple[int, ...]] = Counter()
-    current: int | None = None
-    usage: tuple[int, ...] = ()
-    for request, *tokens in rows:
-        if current is not None and request != current:
-            counts[usage] += 1
-        current, usage = request, tuple(tokens)
-    if current is not None:
-        counts[usage] += 1
-    return {msgspec.convert(tokens, Usage): count for tokens, count in counts.items()}
-
-
 def _by_model(connection: sqlite3.Connection, window: Window) -> list[Group]:
-    """The last attempt of an answered request is the one that answered it."""
-    source, values = _attempts(window, joined=True)
-    last = """NOT EXISTS (SELECT 1 FROM attempts AS later
-        WHERE later.seq = attempts.seq + 1 AND later.request = attempts.request)"""
-    answered = f"sum(requests.purpose = 'answer' AND requests.outcome = 'ok' AND {last})"
-    sums = halves("input", "output", "cached_input", "attempts.cost")
+    source, values = slices(connection, ROLLUPS, window)
+    sums = halves("input", "output", "cached_input", "cost", "usd")
     rows = connection.execute(
-        f"""SELECT attempts.model, currency, {answered}, count(*), sum(estimated), {sums} {source}
-            GROUP BY attempts.model, currency""",
+        f"""SELECT model, currency, sum(answered), sum(attempts), sum(estimated), {sums} FROM {source}
+            GROUP BY model, currency HAVING sum(attempts)""",
         values,
     )
-    return [Group(*head, *whole(parts)) for head, parts in ((row[:5], row[5:]) for row in rows)]
+    return [Group(*row[:5], *whole(row[5:])) for row in rows]
 
 
-def _by_request(connection: sqlite3.Connection, group: str, window: Window) -> list[Group]:
-    where, values = where_of(window)
-    source, bounds = _attempts(window, joined=True)
-    tokens: dict[str, Sequence[int]] = {
-        name: figures
-        for name, *figures in connection.execute(
-            f"SELECT {group}, count(*), sum(estimated), {halves('input', 'output', 'cached_input')} {source} GROUP BY 1",
-            bounds,
-        )
-    }
+def _by_request(connection: sqlite3.Connection, kind: Kind, group: str, window: Window) -> list[Group]:
+    source, values = slices(connection, kind, window)
+    sums = halves("input", "output", "cached_input", "spent")
     rows = connection.execute(
-        f"SELECT {group}, sum(purpose = 'answer'), {halves('cost')} FROM requests WHERE {where} GROUP BY 1", values
+        f"SELECT {group}, 'USD', sum(requests), sum(attempts), sum(estimated), {sums} FROM {source} GROUP BY 1", values
     )
-    found: list[Group] = []
-    for name, requests, *money in rows:
-        attempts, estimated, *parts = tokens.get(name, [0] * 8)
-        read, written, cached, cost = whole([*parts, *money])
-        found.append(Group(name, "USD", requests, attempts, estimated, read, written, cached, cost))
-    return found
+    return [Group(*row[:5], *whole(row[5:])) for row in rows]
+
+
+def counterfactuals(
+    connection: sqlite3.Connection, prices: Prices, window: Window = EVERYTHING
+) -> tuple[Counterfactual, ...]:
+    """Every answered request at the rates that its own prompt reaches."""
+    source, values = slices(connection, ROLLUPS, window)
+    (actual,) = whole(connection.execute(f"SELECT {halves('spent')} FROM {source}", values).fetchone())
+    answered = Answered(connection, window)
+    return tuple(
+        Counterfactual(name, 0, 0, actual)
+        if price is None
+        else Counterfactual(name, answered.requests, answered.cost(price), actual)
+        for name, price in prices.items()
+    )
 
 
 def _file_of(connection: sqlite3.Connection) -> str:
@@ -287,14 +235,3 @@ def _file_of(connection: sqlite3.Connection) -> str:
 
 def _dearest(group: Group) -> tuple[int, str]:
     return -group.cost, group.name
-
-
-def _attempts(window: Window, joined: bool = False) -> tuple[str, list[int | str]]:
-    """FROM and WHERE over the attempts of the window. Their `seq` follows time nearly, so the scan is bounded by
-    the window's first request; the join to it is by row id."""
-    where, values = where_of(window)
-    if not values and not joined:
-        return "FROM attempts WHERE 1", []
-    first = f"coalesce((SELECT min(requests.seq) FROM requests WHERE {where}), 0)" if values else "0"
-    source = "FROM attempts CROSS JOIN requests ON requests.seq = attempts.request"
-    return f"{source} WHERE attempts.seq >= {first} AND {where}", values * 2 if values else []

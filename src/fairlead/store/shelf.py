@@ -1,4 +1,4 @@
-"""A shelf: bytes by tenant and name, kept for a day in a database file of its own, or in memory with no folder.
+"""A shelf: bytes by tenant and name, kept for a while in a database file of its own, or in memory with no folder.
 
 What people said stays on shelves and never stands in the ledger. What lies here belongs to one tenant and is as good as
 absent for every other; deleted, it is overwritten. Each shelf has a thread of its own, which alone touches the file.
@@ -12,7 +12,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +28,8 @@ T = TypeVar("T")
 
 
 class Shelf:
-    def __init__(self, folder: Path | None, file: str, table: str) -> None:
+    def __init__(self, folder: Path | None, file: str, table: str, seconds: int = KEPT_SECONDS) -> None:
+        self._seconds = seconds
         self._path = ":memory:" if folder is None else str(folder / file)
         self._table = table
         self._connection: sqlite3.Connection | None = None
@@ -37,20 +38,30 @@ class Shelf:
         self._written: dict[tuple[str, str], bytes] = {}
         """What is being written just now: a caller may be quicker than the disk."""
 
+    @property
+    def is_there(self) -> bool:
+        """Whether anything was ever put on it, so that there is a file."""
+        return os.path.exists(self._path)
+
     async def find(self, tenant: str, name: str) -> bytes | None:
         found = self._written.get((tenant, name))
         return found if found is not None else await self._on_thread(lambda: self._find(tenant, name))
 
-    async def keep(self, permit: SinkPermit, name: str, content: bytes) -> None:
+    async def all(self) -> list[tuple[str, str, int, bytes]]:
+        """(tenant, name, until, content) of everything, the oldest first."""
+        return await self._on_thread(self._all)
+
+    async def keep(self, permit: SinkPermit, name: str, content: bytes, pointers: Iterable[str] = ()) -> None:
+        """`pointers`: further names, whose content is that name."""
         if type(permit) is not SinkPermit:
             raise TypeError("what was said is kept with a permit only")
-        await self._put(permit.tenant, name, content)
+        await self._put(permit.tenant, {name: content, **dict.fromkeys(pointers, name.encode())})
 
     async def mark(self, tenant: str, name: str, digest: bytes) -> None:
         """Something of this name has begun."""
         if len(digest) != MARK:
             raise ValueError(f"a mark has {MARK} bytes")
-        await self._put(tenant, name, digest)
+        await self._put(tenant, {name: digest})
 
     async def forget(self, tenant: str, name: str) -> bool:
         return await self._on_thread(lambda: self._forget(tenant, name))
@@ -61,15 +72,17 @@ class Shelf:
             self._connection.close()
             self._connection = None
 
-    async def _put(self, tenant: str, name: str, content: bytes) -> None:
-        """A caller that leaves meanwhile has had its answer: what belongs to it is written all the same."""
-        self._written[(tenant, name)] = content
-        writing = self._begin(lambda: self._write(tenant, name, content))
-        writing.add_done_callback(lambda done: self._was_written(tenant, name, done))
+    async def _put(self, tenant: str, contents: Mapping[str, bytes]) -> None:
+        """By name. A caller that leaves meanwhile has had its answer: what belongs to it is written all the same."""
+        for name, content in contents.items():
+            self._written[(tenant, name)] = content
+        writing = self._begin(lambda: self._write(tenant, contents))
+        writing.add_done_callback(lambda done: self._was_written(tenant, contents, done))
         await self._done(asyncio.shield(writing))
 
-    def _was_written(self, tenant: str, name: str, done: asyncio.Future[None]) -> None:
-        self._written.pop((tenant, name), None)
+    def _was_written(self, tenant: str, names: Iterable[str], done: asyncio.Future[None]) -> None:
+        for name in names:
+            self._written.pop((tenant, name), None)
         if not done.cancelled():
             done.exception()  # told to whoever waits; where nobody does any more, to nobody
 
@@ -106,13 +119,26 @@ class Shelf:
         row = self._open().execute(sql, (tenant, name, int(time.time()))).fetchone()
         return None if row is None else bytes(row[0])
 
-    def _write(self, tenant: str, name: str, content: bytes) -> None:
+    def _all(self) -> list[tuple[str, str, int, bytes]]:
+        sql = f"SELECT tenant, id, until, kept FROM {self._table} WHERE until > ? ORDER BY until"
+        return self._open().execute(sql, (int(time.time()),)).fetchall()
+
+    def _write(self, tenant: str, contents: Mapping[str, bytes]) -> None:
+        """All of them, or none."""
         now = time.time()
-        row = (tenant, name, int(now) + KEPT_SECONDS, content)
-        self._open().execute(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?, ?)", row)
+        rows = [(tenant, name, int(now) + self._seconds, content) for name, content in contents.items()]
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
         if now - self._swept > SWEEP_SECONDS:
             self._swept = now
-            self._open().execute(f"DELETE FROM {self._table} WHERE until <= ?", (int(now),))
+            connection.execute(f"DELETE FROM {self._table} WHERE until <= ?", (int(now),))
 
     def _forget(self, tenant: str, name: str) -> bool:
         sql = f"DELETE FROM {self._table} WHERE tenant = ? AND id = ?"

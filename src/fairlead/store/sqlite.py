@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -22,15 +22,15 @@ from typing import TypeVar
 
 import msgspec
 
-from fairlead.core.record import Attempt, Audit, Feedback, Record
+from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record
 from fairlead.errors import StateError
-from fairlead.store import feedback
+from fairlead.store import budgets, feedback, prices, rollups
 from fairlead.store.migrations import PAGE_SIZE, migrate
 from fairlead.store.window import DAY_MS
 
 Row = tuple[int, Record, bytes]
 """Position, record and its payload."""
-Note = tuple[int, Audit | Feedback]
+Note = tuple[int, Audit | Feedback | Priced]
 
 T = TypeVar("T")
 
@@ -38,9 +38,10 @@ CHUNKS = (250, 25, 1)
 """Rows per statement, largest first."""
 WAL_BYTES = 16 << 20
 BUSY_MS = 5_000
-REQUEST_COLUMNS = 14
-ATTEMPT_COLUMNS = 17
+REQUEST_COLUMNS = 15
+ATTEMPT_COLUMNS = 24
 TIER_COLUMNS = 6
+TAG_COLUMNS = 2
 AUDIT_COLUMNS = 7
 
 PRUNED = 100
@@ -120,6 +121,7 @@ class Projection:
         finally:
             if not ready:
                 self.connection.close()
+        self._pending = rollups.pending(self.connection)
         variables = self.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         self._chunks = tuple(size for size in CHUNKS if size * ATTEMPT_COLUMNS <= variables)
 
@@ -129,6 +131,7 @@ class Projection:
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // PAGE_SIZE}")
         self.connection.execute("PRAGMA cache_size = -16000")
+        self.connection.execute("PRAGMA temp_store = MEMORY")
         migrate(self.connection, where)
 
     def close(self) -> None:
@@ -144,14 +147,20 @@ class Projection:
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            for chunk in self._cut(rows):
-                self._requests(chunk)
+            fresh = [at for chunk in self._cut(self._unknown(rows)) for at in self._requests(chunk)]
+            rollups.late(self.connection, fresh)
+            pending = self._pending + len(fresh)
+            if pending >= rollups.TOGETHER:
+                rollups.add(self.connection)
+                pending = 0
             for part in self._cut([note for note in notes if isinstance(note[1], Audit)]):
                 values = [value for at, note in part for value in (at, *_tuple(note))]
                 execute(_insert("audit", AUDIT_COLUMNS, len(part)), values)
             feedback.write(self.connection, ((at, note) for at, note in notes if isinstance(note, Feedback)))
+            prices.write(self.connection, ((at, note) for at, note in notes if isinstance(note, Priced)))
             execute("UPDATE checkpoint SET segment = ?, offset = ?", (segment, offset))
             execute("COMMIT")
+            self._pending = pending
         finally:
             if self.connection.in_transaction:
                 execute("ROLLBACK")
@@ -200,6 +209,40 @@ class Projection:
                 execute("ROLLBACK")
         return len(rows) == PRUNED
 
+    def retire(self, now_ms: int, before_ms: int) -> bool:
+        """Lets go of sums by the minute that are old, and of some of the records from before that time; whether there are
+        more. The sums by hour and day stay."""
+        execute = self.connection.execute
+        before_ms -= before_ms % DAY_MS
+        execute("BEGIN IMMEDIATE")
+        try:
+            rollups.add(self.connection)
+            rollups.forget_minutes(self.connection, now_ms)
+            execute("UPDATE kept SET records_ms = max(records_ms, ?)", (before_ms,))
+            sql = "SELECT seq FROM requests WHERE at_ms < ? ORDER BY at_ms LIMIT ?"
+            old = execute(sql, (before_ms, PRUNED)).fetchall()
+            own = "SELECT seq FROM attempts WHERE seq BETWEEN ?1 AND ?1 + 255 AND +request = ?1"
+            for table, which in (("tiers", own), ("attempts", own), ("tags", "?1"), ("requests", "?1")):
+                self.connection.executemany(f"DELETE FROM {table} WHERE seq IN ({which})", old)
+            execute("DELETE FROM feedback WHERE at_ms < ?", (before_ms,))
+            execute("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                execute("ROLLBACK")
+        self._pending = 0
+        return len(old) == PRUNED
+
+    def rebuild(self) -> None:
+        """The sums anew."""
+        execute = self.connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            rollups.rebuild(self.connection)
+            execute("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                execute("ROLLBACK")
+
     def _all_or_nothing(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
@@ -218,12 +261,20 @@ class Projection:
                 yield items[done : done + size]
                 done += size
 
-    def _requests(self, chunk: Sequence[Row]) -> None:
+    def _unknown(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Those that are not there already: sums must not be added to twice."""
+        (last,) = self.connection.execute("SELECT coalesce(max(seq), -1) FROM requests").fetchone()
+        present = "SELECT 1 FROM requests WHERE seq = ?"
+        return [row for row in rows if row[0] > last or not self.connection.execute(present, (row[0],)).fetchone()]
+
+    def _requests(self, chunk: Sequence[Row]) -> Iterable[int]:
+        """The positions of those that were added."""
         values = list(chain.from_iterable([_request_values(*row) for row in chunk]))
         added = self._run(_insert("requests", REQUEST_COLUMNS, len(chunk)), values)
         if added < len(chunk):
             present = "SELECT 1 FROM requests WHERE seq = ? AND id = ?"
             chunk = [row for row in chunk if self.connection.execute(present, (row[0], row[1].request)).fetchone()]
+        budgets.write(self.connection, (record for _, record, _ in chunk))
         attempts = [
             _attempt_values(at + index, at, attempt)
             for at, record, _ in chunk
@@ -232,13 +283,17 @@ class Projection:
         for part in self._cut(attempts):
             self._run(_insert("attempts", ATTEMPT_COLUMNS, len(part)), list(chain.from_iterable(part)))
         paid = [
-            (at + index, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.cost)
+            (at + index, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.spent)
             for at, record, _ in chunk
             for index, attempt in enumerate(record.attempts)
             if attempt.tier
         ]
         for some in self._cut(paid):
             self._run(_insert("tiers", TIER_COLUMNS, len(some)), list(chain.from_iterable(some)))
+        tags = [(at, tag) for at, record, _ in chunk if record.tags for tag in record.tags]
+        for these in self._cut(tags):
+            self._run(_insert("tags", TAG_COLUMNS, len(these)), list(chain.from_iterable(these)))
+        return [at for at, _, _ in chunk]
 
     def _run(self, statement: str, values: list[object]) -> int:
         """The number of rows added. A figure that SQLite cannot hold must not keep every later row out."""
@@ -280,11 +335,13 @@ def _request_values(at: int, record: Record, payload: bytes) -> tuple[object, ..
         record.baseline_cost,
         record.total_ms,
         payload,
+        record.team,
     )
 
 
 def _attempt_values(seq: int, request: int, attempt: Attempt) -> tuple[object, ...]:
-    """The fields of Usage stand in the order of the columns `input` to `estimated`."""
+    """The fields of Usage stand in the order of the columns: `input` to `estimated`, then `image_input` and on."""
+    usage = _tuple(attempt.usage)
     return (
         seq,
         request,
@@ -295,6 +352,10 @@ def _attempt_values(seq: int, request: int, attempt: Attempt) -> tuple[object, .
         attempt.outcome,
         attempt.currency,
         attempt.cost,
-        *_tuple(attempt.usage),
+        *usage[:7],
         _json(attempt.lines).decode(),
+        attempt.price_row,
+        attempt.spent,
+        attempt.expected,
+        *usage[7:],
     )

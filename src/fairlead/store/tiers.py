@@ -1,13 +1,8 @@
-"""What the tiers of policies have spent, by tenant: today, for the budgets of a gateway that begins, and in a window, for
-reports.
-
-An attempt counts for the day it began on, whether it succeeded or not: it was billed.
-"""
+"""What the tiers of policies have spent, by tenant, in a window: for reports."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 
 import msgspec
 
@@ -49,23 +44,6 @@ class TierGroup(msgspec.Struct, frozen=True):
         return None if self.budget is None else max(self.budget - self.spent_today, 0)
 
 
-def spent_today(connection: sqlite3.Connection, midnights: Mapping[str, int], otherwise: int) -> dict[Account, int]:
-    """By account, since the tenant's own midnight (epoch milliseconds), or that of all `otherwise`."""
-    found = {}
-    for midnight in {otherwise, *midnights.values()}:
-        for account, cost in _since(connection, midnight).items():
-            if midnights.get(account[0], otherwise) == midnight:
-                found[account] = cost
-    return found
-
-
-def spent_on(connection: sqlite3.Connection, purpose: str, since_ms: int) -> int:
-    """By requests that served a purpose."""
-    sql = f"SELECT {halves('cost')} FROM requests WHERE at_ms >= ? AND purpose = ?"
-    (cost,) = whole(connection.execute(sql, (since_ms, purpose)).fetchone())
-    return cost
-
-
 def tier_groups(connection: sqlite3.Connection, window: Window = EVERYTHING) -> tuple[TierGroup, ...]:
     """The last attempt of an answered request is the one that answered it."""
     where, values = where_of(window)
@@ -81,10 +59,3 @@ def tier_groups(connection: sqlite3.Connection, window: Window = EVERYTHING) -> 
         [window.since_ms, *values],
     )
     return tuple(TierGroup(*row[:6], *whole(row[6:])) for row in rows)
-
-
-def _since(connection: sqlite3.Connection, since_ms: int) -> dict[Account, int]:
-    rows = connection.execute(
-        f"SELECT tenant, policy, tier, {halves('cost')} FROM tiers WHERE at_ms >= ? GROUP BY 1, 2, 3", (since_ms,)
-    )
-    return {(tenant, policy, tier): whole(sums)[0] for tenant, policy, tier, *sums in rows}

@@ -27,6 +27,9 @@ PLACES: dict[str, object] = {
     "a list of inputs": ["a", ["b", CARD]],
     "a tool's result, on a line of its own": {"content": json.dumps({"found": f"see\n{CARD}\n"})},
     "a tool's result within one": {"content": json.dumps({"found": json.dumps([f"\t{CARD}"])})},
+    "the first of two of a name in a tool's result": {"content": f'{{"a":"\\n{CARD}","a":"x"}}'},
+    "the second, with the name in escapes": {"content": f'{{"a":"x\\n","\\u0061":"{CARD}","a":""}}'},
+    "what is dropped with its object": {"content": f'[{{"a":{{"b":["\\u0034{CARD[1:]}"]}},"a":1}}]'},
     "escapes in what is no JSON": {"content": f"log: \\n{CARD}\\n"},
     "the name of a field": {"input": {CARD: {}}},
     "the name of a switch": {"input": {CARD: True}},
@@ -49,6 +52,12 @@ def test_a_key_does_not_say_what_its_value_is() -> None:
     assert read(b'{"phone": "0301234567"}') == {"phone"}
     assert read(b'{"password": "hunter22!"}') == {"secret"}
     assert read(b'{"order_id": 4111111111111111}') == set()
+
+
+def test_a_tools_result_of_many_layers_breaks_the_reader() -> None:
+    for depth in (200, 400, 900, 1020, 3000):
+        layers = f'{"[" * depth}"see\\n{CARD}"{"]" * depth}'
+        assert read(json.dumps({"content": layers}).encode()) == {"card"}, depth
 
 
 def test_a_form_is_not_read() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead.core.allowance import OF_TIER, Need, allowed, least_hold
 from fairlead.core.call import Call, Facts, Signal, Wishes
-from fairlead.core.cost import worst_cost
 from fairlead.core.model import Model, Snapshot
 from fairlead.core.plan import Plan, Target
 from fairlead.core.policy import Policy, Tier
@@ -70,7 +70,7 @@ def test_what_fits_no_tier_is_left_without_one() -> None:  # M3.5
 
 def worst(name: str, asked: Call) -> int:
     one = ALL.models[name]
-    return worst_cost(one.channels[0].prices[0], 1000, 0, one.max_output)
+    return least_hold(Need(1000, 0, most=one.max_output), one.channels[0].prices[0])
 
 
 @pytest.mark.parametrize(("over", "model_", "tier"), [(0, "big", "high"), (-1, "fair", "middle")])
@@ -151,10 +151,10 @@ def test_a_day_of_requests_holds_more_than_a_tier_has(
         asked = work(level, left, given_, room, room, low_budget=low)
         made = plan(asked, ALL, force)
         for target in (target for step in made.steps for target in step.targets):
-            assert _worst(target.model, given_, room) <= left[target.tier]
+            assert _worst(target.model, given_, room, left[target.tier]) <= left[target.tier]
         if made.steps:
             target = first(made)
-            left[target.tier] -= _worst(target.model, given_, room)
+            left[target.tier] -= _worst(target.model, given_, room, left[target.tier])
             place = [tier.name for tier in force.tiers].index(target.tier)
             assert place >= (2 if low else LEVELS[level])
             assert bool(target.downgraded) == (place > (2 if low else LEVELS[level]))
@@ -170,8 +170,8 @@ def _with(force: Policy, budgets: list[int]) -> Policy:
     return msgspec.structs.replace(force, tiers=tiers)
 
 
-def _worst(one: Model, given_: int, room: int) -> int:
-    return worst_cost(one.channels[0].prices[0], given_, room, one.max_output)
+def _worst(one: Model, given_: int, room: int, left: int) -> int:
+    return allowed(Need(given_, room, most=one.max_output), one.channels[0].prices[0], left // OF_TIER).hold
 
 
 LISTED = policy("tiered", tiers=(HIGH, MIDDLE, LOW), fallbacks=("alone", "tiny", "fair"))

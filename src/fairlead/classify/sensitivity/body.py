@@ -6,11 +6,12 @@ its words is taken off. Base64 is left out where nothing says that it is text: i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import orjson
 
-from fairlead.classify.sensitivity.covers import DATA, HEAD, is_text, opened, within
+from fairlead.classify.sensitivity.covers import DATA, HEAD, covered, is_text, opened, within
 
 BINARY = 1024
 """From so many characters without a space or a sign that base64 lacks, a string is binary data."""
@@ -47,7 +48,7 @@ def strings(body: bytes) -> Iterator[str]:
             inner = _inner(value) if "\\" in value else None
             if inner is not None:
                 waiting.append((key, inner))
-            else:
+            elif ";" in value or covered(value):
                 yield from within(value)
             if len(value) <= SHORT:
                 yield f"{key}: {value}" if key else value
@@ -55,10 +56,10 @@ def strings(body: bytes) -> Iterator[str]:
                 yield value
         elif isinstance(value, dict):
             waiting += reversed(value.items())
-            named = [name for name in value if name not in USUAL]
-            if named:
-                yield "\n".join(named)
-            yield from _attached(value)
+            if not USUAL.issuperset(value):
+                yield "\n".join([name for name in value if name not in USUAL])
+            if "data" in value:
+                yield from _attached(value)
         elif isinstance(value, list):
             waiting += [(key, each) for each in reversed(value)]
         elif isinstance(value, int | float) and abs(value) >= LEAST_NUMBER:
@@ -71,9 +72,26 @@ def _inner(text: str) -> object | None:
         return None
     try:
         inner: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        if _twice(text, inner):
+            inner = json.loads(text, object_pairs_hook=_all)
+    except (ValueError, RecursionError):
         return None
     return inner
+
+
+def _twice(text: str, read: object) -> bool:
+    """Whether a field may stand twice in an object: of two only one is read, so its colon is missing."""
+    try:
+        return "\\u003" in text or orjson.dumps(read).count(b":") != text.count(":")
+    except orjson.JSONEncodeError:
+        # Deeper than it writes, though it has read it.
+        return True
+
+
+def _all(pairs: list[tuple[str, object]]) -> object:
+    """An object; where a field stands twice in it, several, for whoever is sent the text reads both."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else [{name: value} for name, value in pairs]
 
 
 def _attached(value: dict[str, object]) -> Iterator[str]:
@@ -93,4 +111,4 @@ def _binary(text: str) -> bool:
 
 
 def _plain(text: str) -> bool:
-    return text.isascii() and not text.encode().translate(None, _BASE64)
+    return " " not in text and text.isascii() and not text.encode().translate(None, _BASE64)

@@ -13,7 +13,7 @@ import html
 import re
 from collections.abc import Iterator
 from html.entities import html5
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 AT_ONCE = 65_536
 HEAD = 256
@@ -21,7 +21,8 @@ HEAD = 256
 REACH = 128
 """How much is read on either side of what is covered."""
 STEP = 128
-"""From one sign on so much is taken along, before the next is searched."""
+MOST = 1024
+"""From one sign on so much is taken along, before the next is searched: at first, and where they stand close."""
 EDGE = 48
 """At either end of a stretch no number is read; longer than the words before a number that say what it is."""
 DATA = "data:"
@@ -32,8 +33,9 @@ _SIGNS = {
     "&": re.compile(r"&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?|[A-Za-z]{2,12}[0-9]{0,2};)"),
 }
 """The sign of each, and how it goes on. One pattern for all would look at every character; these look for their sign."""
+_USUAL = {said: html.unescape(said) for said in ("&quot;", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#x27;", "&#39;")}
 _GOES_ON = "0123456789 .-()"
-_LETTERS = dict.fromkeys(map(ord, "0123456789@"), "q")
+_HALVED = re.compile("[0-9@]")
 _SIGN = re.compile(";(?i:base64),")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]*")
 _TEXTUAL = re.compile(
@@ -44,12 +46,18 @@ _TEXTUAL = re.compile(
 
 def within(text: str) -> Iterator[str]:
     """What stands there covered; nothing for most texts."""
-    for sign in _SIGN.finditer(text):
+    for sign in _SIGN.finditer(text) if ";" in text else ():
         start = text.rfind(DATA, max(sign.start() - HEAD, 0), sign.start())
         if start >= 0 and is_text(text[start + len(DATA) : sign.start()]):
             run = _RUN.match(text, sign.end())
             yield from opened(run[0] if run else "")
-    yield from plainly(text)
+    if covered(text):
+        yield from plainly(text)
+
+
+def covered(text: str) -> bool:
+    """Whether any of the signs stands there."""
+    return "\\" in text or "%" in text or "&" in text
 
 
 def is_text(media_type: str) -> bool:
@@ -74,10 +82,10 @@ def plainly(text: str) -> Iterator[str]:
         cut = text[start:end]
         if end < len(text):
             kept = len(cut[:-EDGE].rstrip(_GOES_ON))
-            cut = f"{cut[:kept]}{cut[kept:].translate(_LETTERS)}q"
+            cut = f"{cut[:kept]}{_HALVED.sub('q', cut[kept:])}q"
         if start:
             kept = len(cut) - len(cut[EDGE:].lstrip(_GOES_ON))
-            cut = f"q{cut[:kept].translate(_LETTERS)}{cut[kept:]}"
+            cut = f"q{_HALVED.sub('q', cut[:kept])}{cut[kept:]}"
         yield _undone(cut)
 
 
@@ -96,18 +104,22 @@ def _stretches(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _near(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    found = pattern.search(text)
+    found, step, end = pattern.search(text), STEP, 0
     while found is not None:
-        on = max(found.end(), found.start() + STEP)
-        yield max(found.start() - REACH, 0), min(on + REACH, len(text))
+        start = max(found.start() - REACH, 0)
+        step = min(2 * step, MOST) if start < end else STEP
+        on = max(found.end(), found.start() + step)
+        end = min(on + REACH, len(text))
+        yield start, end
         found = pattern.search(text, on)
 
 
 def _undone(text: str) -> str:
     if "\\" in text:
         text = _SIGNS["\\"].sub(_escaped, text.replace("\\n", "\n"))
-    if _SIGNS["%"].search(text):
-        text = unquote(text)
+    if "%" in text and _SIGNS["%"].search(text):
+        # What a space is written as goes first: it is most of them.
+        text = unquote_to_bytes(text.replace("%20", " ").encode("utf-8", "replace")).decode("utf-8", "replace")
     return _SIGNS["&"].sub(_entity, text) if "&" in text else text
 
 
@@ -118,4 +130,4 @@ def _escaped(covered: re.Match[str]) -> str:
 
 def _entity(covered: re.Match[str]) -> str:
     said = covered[0]
-    return html.unescape(said) if said[1] == "#" else html5.get(said[1:], said)
+    return _USUAL.get(said) or (html.unescape(said) if said[1] == "#" else html5.get(said[1:], said))

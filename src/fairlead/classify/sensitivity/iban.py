@@ -28,12 +28,12 @@ def find(page: Page) -> float:
     if _in(page.raw):
         return 0.99
     # In small letters hexadecimal numbers look the same, so there it has to be called by its name.
-    return 0.9 if b"iban" in page.low and _in(page.raw.upper()) else 0.0
+    return 0.9 if b"iban" in page.places and _in(page.raw.upper()) else 0.0
 
 
 def _in(raw: bytes) -> bool:
     heads = raw.translate(_HEADS)
-    at = heads.find(_HEAD)
+    at = heads.find(_HEAD) if heads.rfind(_HEAD) >= 0 else -1
     while at >= 0:
         found = _CANDIDATE.match(raw, at)
         if found is None:

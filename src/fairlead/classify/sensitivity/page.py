@@ -11,21 +11,19 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
 
+import numpy as np
+
 from fairlead.classify.sensitivity.characters import plain
+from fairlead.classify.sensitivity.words import looked_up
 
 FEWEST_DIGITS = 9
 """The shortest number that is anybody's: a social security number."""
-LONG_WORD = 16
 SEPARATORS = b" .-()"
-_FOREIGN = bytes(range(128, 256))
 _HAN = tuple(bytes([lead]) for lead in range(0xE4, 0xEA))
 _RUN = b"0" * FEWEST_DIGITS
 _DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else code for code in range(256))
-_WORD = bytes(
-    ord("a") if code < 128 and (chr(code).isalnum() or chr(code) in "_-.") else ord(" ") for code in range(256)
-)
-_LONG = b"a" * LONG_WORD
-_STRETCH = bytes(ord("0") if chr(code) in "0123456789 .-()" else ord("x") for code in range(256))
+_OTHER, _DIGIT = 0, 2
+_STRETCH = bytes(_DIGIT if 48 <= code <= 57 else 1 if code in SEPARATORS else _OTHER for code in range(256))
 _NUMBER = re.compile(
     rb"[0-9](?<![0-9A-Za-z_].)(?!(?:(?<=1)9|(?<=2)0)[0-9]{2}-[01][0-9]-[0-3][0-9])"
     rb"(?:[ .\-()]{0,3}[0-9]){8,}[xX]?(?![A-Za-z0-9_])",
@@ -35,7 +33,7 @@ _NUMBER = re.compile(
 _YEAR = 5
 _DATE = re.compile(rb"-(?<=[^0-9A-Za-z_+ .\-()](?:19|20)[0-9]{2}-)[01][0-9]-[0-3][0-9][ .]")
 """A date with a time behind it, and nothing before it that a number could go on from."""
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_OCTET = r"(?:1[0-9]{0,2}|2(?:[0-4][0-9]?|5[0-5]?|[6-9])?|[3-9][0-9]?|0)"
 _NOBODYS = re.compile(
     rf"[ .\-()]*(?<![0-9A-Za-z_+])(?:(?:19|20)[0-9]{{2}}(?=-[01][0-9]-[0-3][0-9])|{_OCTET}(?:\.{_OCTET}){{3}}(?![0-9.]))".encode()
 )
@@ -100,23 +98,29 @@ class Number:
 
 
 class Page:
-    __slots__ = ("_numbers", "_undated", "ascii", "chinese", "digits", "low", "raw", "text")
+    __slots__ = ("_low", "_numbers", "_undated", "chinese", "digits", "long", "places", "raw", "text")
 
     def __init__(self, text: str) -> None:
-        self.text, self.raw = plain(text)
-        self.low = self.raw.lower()
-        foreign = len(self.raw) > len(self.text)
-        self.ascii = self.low.translate(None, _FOREIGN) if foreign else self.low
-        """The text in small letters without anything that is not ASCII: a word not in here is nowhere in the text."""
-        self.chinese = foreign and any(lead in self.raw for lead in _HAN)
+        self.text, raw = plain(text)
+        self.raw = self._undated = raw
+        self._low: bytes | None = None
+        self.places, self.long = looked_up(raw)
+        """Where the words stand that announce something, and where long words begin; neither is anywhere else."""
+        self.chinese = len(raw) > len(self.text) and max(map(raw.find, _HAN)) >= 0
         """Whether any character is one that Chinese words are written in."""
-        self._undated = self.raw
-        self.digits = _digits(self.raw)
+        self.digits = _digits(raw)
         """Whether enough digits stand together anywhere, separators and the years of dates aside."""
-        if self.digits and (date := _DATE.search(self.raw)) is not None:
-            self._undated = _without(self.raw[date.start() - _YEAR : date.start() + 1], self.raw)
+        if self.digits and (date := _DATE.search(raw)) is not None:
+            self._undated = _without(raw[date.start() - _YEAR : date.start() + 1], raw)
             self.digits = _digits(self._undated)
         self._numbers: list[Number] | None = None if self.digits else []
+
+    @property
+    def low(self) -> bytes:
+        """The text in small letters."""
+        if self._low is None:
+            self._low = self.raw.lower()
+        return self._low
 
     @property
     def numbers(self) -> list[Number]:
@@ -127,34 +131,39 @@ class Page:
     def _found(self) -> Iterator[re.Match[bytes]]:
         """The pattern looks at every digit, so it is kept to stretches of digits and separators with digits enough."""
         raw, mask = self.raw, self._undated.translate(_STRETCH)
-        at = mask.find(_RUN)
-        while at >= 0:
-            end = mask.find(b"x", at)
+        for start in _starts(mask):
+            end = mask.find(_OTHER, start)
             end = end if end >= 0 else len(raw)
-            start = at
-            while len(raw[start:end].translate(None, SEPARATORS)) >= FEWEST_DIGITS:
-                skipped = _NOBODYS.match(raw, start, end)
-                if skipped is None:
-                    # Two more: a check letter, and what must not follow it.
-                    yield from _NUMBER.finditer(raw, start, end + 2)
-                    break
+            while (skipped := _NOBODYS.match(raw, start, end)) is not None:
                 start = skipped.end()
-            at = mask.find(_RUN, end)
+                if end - start < FEWEST_DIGITS or len(raw[start:end].translate(None, SEPARATORS)) < FEWEST_DIGITS:
+                    break
+            else:
+                # Two more: a check letter, and what must not follow it.
+                yield from _NUMBER.finditer(raw, start, end + 2)
 
-    def words(self) -> Iterator[int]:
-        """Where the words of at least LONG_WORD letters, digits, dashes, dots and underscores begin."""
-        mask = self.raw.translate(_WORD)
-        at = mask.find(_LONG)
+    def each(self, word: bytes) -> Iterator[int]:
+        """Where a word stands that has no case."""
+        at = self.raw.find(word)
         while at >= 0:
             yield at
-            end = mask.find(b" ", at)
-            if end < 0:
-                return
-            at = mask.find(_LONG, end)
+            at = self.raw.find(word, at + len(word))
 
 
 def _digits(raw: bytes) -> bool:
-    return _RUN in raw.translate(_DIGITS, SEPARATORS)
+    return raw.translate(_DIGITS, SEPARATORS).rfind(_RUN) >= 0
+
+
+def _starts(mask: bytes) -> list[int]:
+    """The first digit of each stretch that has enough: as many other signs stand before the ninth as before the first."""
+    kinds = np.frombuffer(mask, np.uint8)
+    digits = (kinds == _DIGIT).nonzero()[0]
+    others = np.cumsum(kinds == _OTHER, dtype=np.int32)[digits]
+    further = FEWEST_DIGITS - 1
+    enough = others[further:] == others[:-further]
+    enough[1:] &= others[1:-further] != others[: -further - 1]
+    starts: list[int] = digits[:-further][enough].tolist()
+    return starts
 
 
 def _without(year: bytes, raw: bytes) -> bytes:

@@ -20,11 +20,11 @@ WEIGHTS = (7, 3, 1)
 
 def find(page: Page) -> float:
     raw = page.raw
-    if b"<" in raw and b"<<" in raw and any(map(_checked, _ZONE.finditer(raw))):
+    if raw.find(b"<") >= 0 and raw.rfind(b"<<") >= 0 and any(map(_checked, _ZONE.finditer(raw))):
         return 0.99
-    if b"passport" in page.ascii and _CALLED.search(raw):
+    if any(_CALLED.match(raw, at) for at in page.places.get(b"pass", ())):
         return 0.9
-    return 0.9 if page.chinese and _ZH in raw and _CALLED_ZH.search(raw) else 0.0
+    return 0.9 if page.chinese and raw.find(_ZH) >= 0 and _CALLED_ZH.search(raw) else 0.0
 
 
 def _checked(zone: re.Match[bytes]) -> bool:

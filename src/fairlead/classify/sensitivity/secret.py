@@ -6,6 +6,7 @@ A key is recognised by its prefix, length and alphabet; all of them are long wor
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from fairlead.classify.sensitivity.page import Page
 
@@ -54,6 +55,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("eyJ", r"[\w-]{10,}\.eyJ[\w-]{8,}"),
 )
 """(prefix, what follows). The last one is a JWT: two parts that begin as JSON does in base64."""
+_JOINTS = frozenset((b"-", b".", b"_"))
 _HEADS = frozenset(prefix[:2].encode() for prefix, _ in KEYS)
 _KEY = re.compile(f"(?:{'|'.join(re.escape(prefix) + rest for prefix, rest in KEYS)})(?![A-Za-z0-9])".encode())
 _STRETCH = re.compile(rb"[A-Za-z0-9]{12,}")
@@ -72,6 +74,7 @@ _DRAWN = re.compile("(?:[_-]?key)?(?:[\"'`]?[ \t]{0,3}(?::=|[:=]|=>|：)|(?= ))"
 _HOLDER = re.compile(rb"^[$%]|[{}()\[\]<>]|\*\*|\.\.\.|xxx|your|example|placeholder|redacted|changeme|environ|getenv|process\.|config\.|self\.|null|none|true|false|https?:", re.IGNORECASE)  # fmt: skip
 """What stands in for a secret, or where code fetches one."""
 _LOGIN = re.compile(rb"://[^\s/:@\"'<>]{0,64}:([^\s/@\"'<>]{3,128})@[A-Za-z0-9\[]")
+LONGEST_LOGIN = 196
 LEAST = 8
 
 
@@ -81,8 +84,8 @@ def find(page: Page) -> float:
 
 def _keys(page: Page) -> float:
     raw = page.raw
-    for at in page.words():
-        while raw[at : at + 1] in (b"-", b".", b"_"):
+    for at in page.long:
+        while raw[at : at + 1] in _JOINTS:
             at += 1
         if raw[at : at + 2] in _HEADS:
             found = _KEY.match(raw, at)
@@ -97,40 +100,41 @@ def _random(stretch: bytes) -> bool:
 
 
 def _blocks(page: Page) -> float:
-    return 0.99 if _BLOCK in page.raw and _BEGIN.search(page.raw) else 0.0
+    return 0.99 if b"key" in page.places and page.raw.rfind(_BLOCK) >= 0 and _BEGIN.search(page.raw) else 0.0
 
 
 def _logins(page: Page) -> float:
+    """Looked for from the sign before the host, which is rare; nothing of a login holds that sign, or a slash."""
     raw = page.raw
-    at = raw.find(b"://") if b"@" in raw else -1
+    at = raw.find(b"@")
+    if at < 0 or raw.rfind(b"://") < 0:
+        return 0.0
     while at >= 0:
-        found = _LOGIN.match(raw, at)
+        start = raw.rfind(b"://", max(at - LONGEST_LOGIN, 0), at)
+        found = _LOGIN.match(raw, start) if start >= 0 else None
         if found and not _HOLDER.search(found[1]) and found[1].lower() not in (b"pass", b"password", b"secret", b"pwd"):
             return 0.9
-        at = raw.find(b"://", at + 3)
+        at = raw.find(b"@", at + 1)
     return 0.0
 
 
 def _told(page: Page) -> float:
-    words = page.ascii
     for name, own in NAMES:
-        if name in words and _value_of(page.low, name, own):
+        if (at := page.places.get(name)) and _value_of(page.low, at, len(name), own):
             return 0.8
     if page.chinese:
         for name in CHINESE:
-            if name in page.raw and _value_of(page.low, name, True):
+            if _value_of(page.low, page.each(name), len(name), True):
                 return 0.8
     return 0.0
 
 
-def _value_of(low: bytes, name: bytes, own: bool) -> bool:
-    at = low.find(name)
-    while at >= 0:
-        at += len(name)
-        found = (_TOLD if own else _DRAWN).match(low, at)
+def _value_of(low: bytes, places: Iterable[int], length: int, own: bool) -> bool:
+    match = (_TOLD if own else _DRAWN).match
+    for at in places:
+        found = match(low, at + length)
         if found and _made_up(found[2].rstrip(b".,)"), own, found[1] is not None):
             return True
-        at = low.find(name, at)
     return False
 
 

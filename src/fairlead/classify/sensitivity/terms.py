@@ -20,5 +20,5 @@ class Terms:
 
     def find(self, page: Page, found: dict[str, float]) -> None:
         """Adds `term:<term>` for every term of the page."""
-        for term in self._phrases.find(page.text):
+        for term in self._phrases.find(page.text, page.raw):
             found.setdefault(f"term:{term}", 1.0)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import msgspec
 
+from fairlead.core.allowance import OF_TIER, allowed, need
 from fairlead.core.ask import Ask
-from fairlead.core.cost import plain, worst_cost
+from fairlead.core.cost import plain
 from fairlead.core.plan import Rejection, Target
 from fairlead.core.policies.behind import listed_behind
 from fairlead.core.policy import Tier, payer
@@ -81,16 +82,19 @@ def place(ask: Ask) -> int:
 
 def bears(ask: Ask, tier: Tier, target: Target) -> bool:
     """Whether what is left of the tier's budget covers the most that the request may come to."""
-    if tier.budget is None:
-        return True
     left = dict(ask.call.facts.tiers).get(tier.name, tier.budget)
+    if left is None:
+        return True
     price = target.channels[0].price_at(ask.call.facts.at)
-    return worst_cost(price, ask.input_tokens, ask.output_room, target.model.max_output) <= left
+    return allowed(need(ask, target.model), price, left // OF_TIER).hold <= left
 
 
 def _over(ask: Ask, tier: Tier, target: Target) -> Rejection:
-    left = dict(ask.call.facts.tiers).get(tier.name, 0)
-    words = f"tier {tier.name} has ${plain(max(left, 0))} left of its ${plain(tier.budget or 0)} today"
+    left = plain(max(dict(ask.call.facts.tiers).get(tier.name, 0), 0))
+    if tier.budget is None:
+        words = f"tier {tier.name} has ${left} left"
+    else:
+        words = f"tier {tier.name} has ${left} left of its ${plain(tier.budget)} today"
     return Rejection(target.model.name, "", "tier_budget", words)
 
 

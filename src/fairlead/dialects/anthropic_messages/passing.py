@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import sse
 from fairlead.dialects.anthropic_messages import native
+from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.passing import Passing
 
 _STOPS = (b'"type":"message_stop"', b'"type": "message_stop"')
@@ -47,6 +48,7 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 class StreamReader(Passing):
     __slots__ = ("_found",)
+    issues = ISSUES["anthropic_messages"]
 
     def __init__(self) -> None:
         super().__init__()

@@ -326,6 +326,14 @@ class UsageMetadata(Struct):
     toolUsePromptTokenCount: int | None = None
     cachedContentTokenCount: int | None = None
     totalTokenCount: int | None = None
+    promptTokensDetails: Raw | UnsetType = UNSET
+    cacheTokensDetails: Raw | UnsetType = UNSET
+    candidatesTokensDetails: Raw | UnsetType = UNSET
+
+
+class _Modality(Struct):
+    modality: str | None = None
+    tokenCount: int | None = None
 
 
 class Feedback(Struct):
@@ -342,6 +350,7 @@ class _Answer(Struct):
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _USAGE = msgspec.json.Decoder(UsageMetadata)
+_MODALITIES = msgspec.json.Decoder(list[_Modality])
 
 
 def read_usage(raw: Raw | UnsetType) -> Usage | None:
@@ -360,7 +369,36 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
     if min(found.promptTokenCount, tools, thoughts, output) < 0 or not 0 < prompt + output < MOST_TOKENS:
         return None
     cached = min(max(found.cachedContentTokenCount or 0, 0), prompt)
-    return Usage(prompt, output, cached, 0, 0, min(thoughts, output))
+    usage = Usage(prompt, output, cached, 0, 0, min(thoughts, output))
+    if b"AUDIO" in bytes(raw) or b"IMAGE" in bytes(raw):
+        return _with_media(usage, found)
+    return usage
+
+
+def _with_media(usage: Usage, found: UsageMetadata) -> Usage:
+    """What came from a cache is billed as that, whatever it is."""
+    read, cached, made = map(
+        _modalities, (found.promptTokensDetails, found.cacheTokensDetails, found.candidatesTokensDetails)
+    )
+    return msgspec.structs.replace(
+        usage,
+        image_input=min(max(read["IMAGE"] - cached["IMAGE"], 0), usage.input),
+        audio_input=min(max(read["AUDIO"] - cached["AUDIO"], 0), usage.input),
+        image_output=min(made["IMAGE"], usage.output),
+        audio_output=min(made["AUDIO"], usage.output),
+    )
+
+
+def _modalities(raw: Raw | UnsetType) -> dict[str, int]:
+    found = {"IMAGE": 0, "AUDIO": 0}
+    if raw is not UNSET:
+        try:
+            for one in _MODALITIES.decode(raw):
+                if one.modality in found:
+                    found[one.modality] += max(one.tokenCount or 0, 0)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {"IMAGE": 0, "AUDIO": 0}
+    return found
 
 
 def account(body: bytes) -> tuple[Usage | None, str]:

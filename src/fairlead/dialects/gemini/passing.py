@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import sse
 from fairlead.dialects.gemini.native import Feedback, read_usage
+from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.passing import Passing
 
@@ -49,6 +50,7 @@ WINDOW = 8192
 
 class StreamReader(Passing):
     __slots__ = ("_answers", "_finished")
+    issues = ISSUES["gemini"]
 
     def __init__(self, answers: int = 1) -> None:
         super().__init__()

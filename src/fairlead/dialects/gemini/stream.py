@@ -401,7 +401,7 @@ class Writer:
         elif isinstance(event, Begin):
             self._named(event.id or self._request_id)
         elif isinstance(event, End):
-            return self._end(event.lost)
+            return self._end(event.told)
         return b""
 
     def _thought(self, event: Delta) -> bytes:
@@ -436,10 +436,10 @@ class Writer:
         text = "".join([orjson.loads(piece) for piece in call.pieces])
         return self._head + parts.call(call.id, call.name, parts.arguments(text), call.signature) + self._foot
 
-    def _end(self, lost: str) -> bytes:
+    def _end(self, beside: str) -> bytes:
         usage = b"" if self._usage is None else b'"usageMetadata":%b,' % write_usage(self._usage)
         cited = grounding.write(self._spoken.cited())
-        told = b'"finishMessage":%b,' % orjson.dumps(f"x-fairlead-lossy: {lost}") if lost else b""
+        told = b'"finishMessage":%b,' % orjson.dumps(beside) if beside else b""
         reason = b'"finishReason":"%b",%b%b%b}],%b' % (REASONS[self._stop], told, _INDEX, cited, usage)
         return self._head + b'{"text":""}' + self._foot.replace(_INDEX + b"}],", reason, 1)
 

@@ -224,10 +224,14 @@ def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView
 class _PromptDetails(Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
 
 
 class _CompletionDetails(Struct):
     reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
 
 
 class _BareUsage(Struct):
@@ -325,7 +329,23 @@ def _plausible(found: _Usage) -> Usage | None:
         reasoning = max(reasoning, beside)
     cached = min(max(cached, 0), prompt)
     written = min(max(written, 0), prompt - cached)
-    return Usage(prompt, completion, cached, written, 0, min(max(reasoning, 0), completion))
+    usage = Usage(prompt, completion, cached, written, 0, min(max(reasoning, 0), completion))
+    read, made = found.prompt_tokens_details, found.completion_tokens_details
+    if (read is not None and (read.audio_tokens or read.image_tokens)) or (
+        made is not None and (made.audio_tokens or made.image_tokens)
+    ):
+        return _with_media(usage, read or _PromptDetails(), made or _CompletionDetails())
+    return usage
+
+
+def _with_media(usage: Usage, read: _PromptDetails, made: _CompletionDetails) -> Usage:
+    return msgspec.structs.replace(
+        usage,
+        image_input=min(max(read.image_tokens or 0, 0), usage.input),
+        audio_input=min(max(read.audio_tokens or 0, 0), usage.input),
+        image_output=min(max(made.image_tokens or 0, 0), usage.output),
+        audio_output=min(max(made.audio_tokens or 0, 0), usage.output),
+    )
 
 
 def read_answer(body: bytes) -> tuple[Usage | None, str]:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import json, sse
+from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.native import Reported, reported_usage
 from fairlead.dialects.passing import Passing
@@ -47,6 +48,7 @@ class StreamReader(Passing):
     are the `usage: null`s."""
 
     __slots__ = ("_answers", "_finished", "strip")
+    issues = ISSUES["openai_chat"]
 
     def __init__(self, strip: bool, answers: int = 1) -> None:
         super().__init__()

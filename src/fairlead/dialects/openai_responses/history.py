@@ -7,7 +7,7 @@ out of what passes to a provider of this dialect by `own`; everywhere else readi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -83,14 +83,24 @@ def with_input(body: bytes, items: Iterable[bytes]) -> bytes:
 
 
 def referred(item: bytes) -> tuple[str, str]:
-    """(the id of the item that this one only names, the response it came with); empty for any other, and where the id
-    was not given here."""
+    """(the id of the item that this one only names, empty for any other; the response it came with, empty where the id
+    was not given here)."""
     try:
         found = _REFERENCE.decode(item)
     except msgspec.ValidationError:
         return "", ""
-    given = _GIVEN.fullmatch(found.id) if found.type == REFERENCE else None
-    return ("", "") if given is None else (found.id, f"resp_{given[1]}")
+    if found.type != REFERENCE:
+        return "", ""
+    given = _GIVEN.fullmatch(found.id)
+    return found.id, "" if given is None else f"resp_{given[1]}"
+
+
+def names_elsewhere(items: Iterable[bytes]) -> Iterator[str]:
+    """The ids of items that were not given here."""
+    for item in items:
+        name = _NAME.decode(item).id
+        if isinstance(name, str) and name and _GIVEN.fullmatch(name) is None:
+            yield name
 
 
 def item_of(items: Iterable[bytes], name: str) -> bytes:

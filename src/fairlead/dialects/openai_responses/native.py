@@ -22,6 +22,7 @@ from fairlead.dialects.openai_responses.history import (
     going_on,
     input_items,
     item_of,
+    names_elsewhere,
     output_items,
     own,
     referred,
@@ -33,7 +34,7 @@ from fairlead.errors import BadRequest, RateLimited, RequestError
 
 __all__ = [
     "NAME", "REFERENCE", "ResponsesView", "account", "error_body", "error_event", "final_response", "going_on",
-    "input_items", "item_of", "output_items", "own", "read_request", "read_usage", "referred", "with_history", "with_input",
+    "input_items", "item_of", "names_elsewhere", "output_items", "own", "read_request", "read_usage", "referred", "with_history", "with_input",
 ]  # fmt: skip
 
 NAME = "openai_responses"

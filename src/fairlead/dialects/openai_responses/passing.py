@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import sse
+from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY
 from fairlead.dialects.openai_responses.native import read_usage
 from fairlead.dialects.passing import Passing
@@ -44,6 +45,7 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 class StreamReader(Passing):
     __slots__ = ()
+    issues = ISSUES["openai_responses"]
 
     def ends(self, block: bytes) -> bool:
         return b'"response.' in block and _END.search(block) is not None

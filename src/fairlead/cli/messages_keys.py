@@ -1,0 +1,34 @@
+"""What the commands for keys and the audit log say, in Chinese."""
+
+from __future__ import annotations
+
+KEYS: dict[str, str] = {
+    "Issue API keys, rotate them, and take them back.": "签发、轮换和收回 API 密钥。",
+    "Show what was done by those who administer, or verify the log of it.": "显示管理操作记录，或校验该日志。",
+    "role": "角色",
+    "begins with": "开头",
+    "expires": "到期",
+    "{key} is disabled": "{key} 已停用",
+    "{key} is enabled": "{key} 已启用",
+    "{key} is deleted": "{key} 已删除",
+    "this is the secret of {key}; it is kept nowhere and cannot be shown again": (
+        "这是 {key} 的密钥内容；任何地方都不保存，以后无法再次显示"
+    ),
+    "{prefix}... works on until {until}": "{prefix}... 可继续使用到 {until}",
+    "{value} is no day nor time; write 90d, 2026-12-31 or 2026-12-31T18:00:00Z": (
+        "{value} 不是日期或时间；请写成 90d、2026-12-31 或 2026-12-31T18:00:00Z"
+    ),
+    "{value} is no budget; write it like 5 or 0.50/day": "{value} 不是预算；请写成 5 或 0.50/day",
+    "row": "行",
+    "when": "时间",
+    "who": "操作者",
+    "what": "操作",
+    "whose": "租户",
+    "of what": "对象",
+    "detail": "详情",
+    "the audit log is broken at row {row}: {why}": "审计日志从第 {row} 行起不一致：{why}",
+    "{rows} rows, all as they were written": "共 {rows} 行，均与写入时一致",
+    "keep that line elsewhere: with --head it shows whether rows were cut off later": (
+        "请把这一行另行保存：以后用 --head 可以查出末尾是否被截断"
+    ),
+}

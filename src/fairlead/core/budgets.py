@@ -1,0 +1,296 @@
+"""Budgets: what may be spent, by whom, in which stretch of time. Pure: time comes in, money is whole nano-units.
+
+    take ──> hold ──settle──> spent, and what is left of the hold is free again
+               └───expire───> spent as held, until its late end says what it really was
+
+Rules:
+- Of an account with a cap, spent and held together never pass it: a hold that would is not taken, from none of the
+  accounts it is for. Only an end dearer than its hold can bring what is spent above a cap.
+- A hold belongs to the periods it was taken in: what it comes to is spent there, however late it ends, so that a new
+  period begins with nothing and never has less than nothing held.
+- A clock put back over the end of a period, or one that leaps ahead and returns, gives no budget twice.
+- Several budgets may meet on one account: it is kept once, and the least of their caps binds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, get_args
+
+import msgspec
+
+from fairlead.core.allowance import OF_TIER, SHARE
+
+Scope = Literal["gateway", "tenant", "team", "key", "tag", "tier", "model"]
+Per = Literal["day", "week", "month", "total"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+PERIODS: tuple[Per, ...] = get_args(Per)
+CHEAPEST = "cheapest"
+MOST_PERIODS = 7
+"""So many are remembered of each account, those with something held apart."""
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """One that was set: for whom, how much, in which time, and what then."""
+
+    scope: Scope
+    who: tuple[str, ...]
+    """The names that tell one account from another in its scope; empty where each has its own."""
+    amount: int
+    per: Per = "month"
+    hard: bool = True
+    """Whether what it does not bear is refused."""
+    alerts: tuple[float, ...] = ()
+    """Shares of the amount that are told when they are spent."""
+    then: str = ""
+    """For a soft one that is spent: `cheapest`, or the policy that chooses from then on."""
+    plan: str = ""
+    """For keys of this plan only."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A stretch of the calendar: the date it begins on, that of the next one, and both in epoch seconds."""
+
+    date: int
+    next: int
+    since: float
+    until: float
+
+
+class Period(msgspec.Struct):
+    """What an account comes to in one span."""
+
+    date: int
+    spent: int = 0
+    held: int = 0
+    before: int = 0
+    """Spent before this process began: what that came to was told then."""
+    told: set[int] = msgspec.field(default_factory=set)
+    """Amounts whose being spent was told."""
+
+
+class Account:
+    """The periods of one payer, each by the date it begins on."""
+
+    __slots__ = ("_now", "_since", "_until", "calendar", "per", "periods", "scope", "who")
+
+    def __init__(self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span]) -> None:
+        self.scope = scope
+        self.who = who
+        self.per = per
+        self.calendar = calendar
+        self.periods: dict[int, Period] = {}
+        self._now = Period(0)
+        self._since = self._until = 0.0
+
+    def at(self, now: float) -> Period:
+        return self._now if self._since <= now < self._until else self._turned(now)
+
+    def _turned(self, now: float) -> Period:
+        span = self.calendar(now)
+        found = self.periods.get(span.date) or self.periods.get(span.next)
+        if found is None:
+            found = self.periods[span.date] = Period(span.date)
+            over = len(self.periods) - MOST_PERIODS
+            for date in [date for date, one in self.periods.items() if not one.held and one is not found][
+                : max(over, 0)
+            ]:
+                del self.periods[date]
+        self._now, self._since, self._until = found, span.since, span.until
+        return found
+
+    def moved(self, calendar: Callable[[float], Span]) -> None:
+        """Its days begin elsewhere from now on."""
+        self.calendar = calendar
+        self._since = self._until = 0.0
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """An account with all the budgets that meet on it."""
+
+    account: Account
+    budgets: tuple[Budget, ...]
+    cap: int | None
+    """The least of the hard ones."""
+    parts: int
+    """Into how many what is left is divided: one attempt may take one of them."""
+    marks: tuple[int, ...] = ()
+    """Amounts that are told when they are spent, ascending."""
+
+
+class Hold(msgspec.Struct):
+    """What is held for one attempt."""
+
+    number: int
+    bounds: tuple[Bound, ...]
+    periods: tuple[Period, ...]
+    amount: int
+    until: float
+    """When it expires."""
+    expired: bool = False
+
+
+class Short(msgspec.Struct, frozen=True):
+    """Why a hold was not taken."""
+
+    bound: Bound
+    needed: int
+    left: int
+    """Neither spent nor held."""
+    unspent: int
+    """What would be left if nothing were under way."""
+
+
+class Crossed(msgspec.Struct, frozen=True):
+    """An amount that is spent by now, and of which budget it is told."""
+
+    bound: Bound
+    budget: Budget
+    share: float
+    spent: int
+
+
+def bound_of(account: Account, budgets: Sequence[Budget]) -> Bound:
+    caps = [one.amount for one in budgets if one.hard]
+    marks = {_mark(one, share) for one in budgets for share in one.alerts}
+    parts = OF_TIER if account.scope == "tier" else SHARE
+    return Bound(account, tuple(budgets), min(caps) if caps else None, parts, tuple(sorted(marks)))
+
+
+def _mark(budget: Budget, share: float) -> int:
+    return round(budget.amount * share)
+
+
+def tightest(bounds: Sequence[Bound], now: float) -> tuple[int, Bound] | None:
+    """What is left of the account with a cap that has least, and which it is; None where none has a cap."""
+    found: tuple[int, Bound] | None = None
+    for bound in bounds:
+        if bound.cap is not None:
+            period = bound.account.at(now)
+            left = bound.cap - period.spent - period.held
+            if found is None or left < found[0]:
+                found = left, bound
+    return found
+
+
+def part(bounds: Sequence[Bound], now: float) -> int | None:
+    """What one attempt may take of what is left; None where nothing is capped."""
+    found: int | None = None
+    for bound in bounds:
+        if bound.cap is not None:
+            period = bound.account.at(now)
+            of_this = (bound.cap - period.spent - period.held) // bound.parts
+            if found is None or of_this < found:
+                found = of_this
+    return found
+
+
+def over(bounds: Sequence[Bound], now: float) -> Iterator[tuple[Bound, Budget]]:
+    """The soft budgets that are spent."""
+    for bound in bounds:
+        for budget in bound.budgets:
+            if not budget.hard and bound.account.at(now).spent >= budget.amount:
+                yield bound, budget
+
+
+class Books:
+    """Every account, and every hold that is open."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[tuple[Scope, tuple[str, ...], Per], Account] = {}
+        self.holds: dict[int, Hold] = {}
+        """By number, the oldest first."""
+        self._taken = 0
+
+    def account(self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span]) -> Account:
+        found = self.accounts.get((scope, who, per))
+        if found is None:
+            found = self.accounts[scope, who, per] = Account(scope, who, per, calendar)
+        return found
+
+    def take(self, bounds: tuple[Bound, ...], amount: int, now: float, until: float) -> Hold | Short:
+        """Holds an amount on every account, or on none."""
+        periods = []
+        for bound in bounds:
+            period = bound.account.at(now)
+            periods.append(period)
+            if bound.cap is not None and period.spent + period.held + amount > bound.cap:
+                return _short(bound, period, amount)
+        self._taken += 1
+        for period in periods:
+            period.held += amount
+        hold = self.holds[self._taken] = Hold(self._taken, bounds, tuple(periods), amount, until)
+        return hold
+
+    def grow(self, hold: Hold, more: int) -> Short | None:
+        """Holds so much more in the same periods, or nothing."""
+        for bound, period in zip(hold.bounds, hold.periods, strict=True):
+            if bound.cap is not None and period.spent + period.held + more > bound.cap:
+                return _short(bound, period, more)
+        for period in hold.periods:
+            if hold.expired:
+                period.spent += more
+            else:
+                period.held += more
+        hold.amount += more
+        return None
+
+    def settle(self, hold: Hold, cost: int) -> list[Crossed]:
+        """It is over and came to this, in the periods it was taken in; once. Gives back what is to be told."""
+        open_still = self.holds.pop(hold.number, None) is not None
+        if not open_still and not hold.expired:
+            return []
+        crossed: list[Crossed] = []
+        for bound, period in zip(hold.bounds, hold.periods, strict=True):
+            if open_still:
+                period.held -= hold.amount
+                period.spent += cost
+            else:
+                period.spent += cost - hold.amount
+            if bound.marks and period.spent >= bound.marks[0]:
+                crossed += _told(bound, period)
+        hold.expired = False
+        return crossed
+
+    def expire(self, now: float) -> int:
+        """What is held for longer than anything may take counts as spent: nobody knows better. How many those were."""
+        late = [hold for hold in self.holds.values() if hold.until <= now]
+        for hold in late:
+            del self.holds[hold.number]
+            hold.expired = True
+            for period in hold.periods:
+                period.held -= hold.amount
+                period.spent += hold.amount
+        return len(late)
+
+    @property
+    def held(self) -> int:
+        """For all that is under way."""
+        return sum(hold.amount for hold in self.holds.values())
+
+
+def took_up(account: Account, spent: int, now: float, beginning: bool) -> None:
+    """Spent as far as the ledger knows, before this process began included."""
+    period = account.at(now)
+    period.spent = max(period.spent, spent)
+    if beginning:
+        period.before = period.spent
+
+
+def _short(bound: Bound, period: Period, needed: int) -> Short:
+    cap = bound.cap or 0
+    return Short(bound, needed, cap - period.spent - period.held, cap - period.spent)
+
+
+def _told(bound: Bound, period: Period) -> Iterator[Crossed]:
+    """Once for each amount and period."""
+    for mark in bound.marks:
+        if mark > period.spent:
+            return
+        if mark in period.told or mark <= period.before:
+            continue
+        period.told.add(mark)
+        for budget in bound.budgets:
+            for share in budget.alerts:
+                if _mark(budget, share) == mark:
+                    yield Crossed(bound, budget, share, period.spent)

@@ -1,0 +1,72 @@
+"""What budgets mean for a choice: what is left goes into its facts, a soft budget that is spent changes who chooses, and
+where nobody is left whom a budget would bear, the refusal says whose it is, what is left of it and when it begins anew.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from fairlead.core.allowance import SHARE, allowed, need
+from fairlead.core.budgets import CHEAPEST, Bound
+from fairlead.core.call import Call
+from fairlead.core.choice import Choice
+from fairlead.core.decide import asked
+from fairlead.core.model import Snapshot
+from fairlead.core.plan import Plan
+from fairlead.core.policy import narrowed
+from fairlead.errors import RequestError
+from fairlead.gateway.budgets import Budgets, spent_error, state
+from fairlead.gateway.world import World
+
+_replace = msgspec.structs.replace
+
+
+def weighed(budgets: Budgets, world: World, call: Call, choice: Choice) -> tuple[Call, Choice]:
+    """The call with what is left for it, and who chooses now. To count tokens costs nothing."""
+    if call.operation == "count":
+        return call, choice
+    left, soft = budgets.standing(call.caller, call.wishes.tags)
+    facts = call.facts if left == call.facts.left else _replace(call.facts, left=left)
+    if soft is None or choice.model is not None or choice.policy.critical:
+        return (call if facts is call.facts else _replace(call, facts=facts)), choice
+    whose, then = soft
+    wishes = call.wishes
+    if then == CHEAPEST:
+        wishes = _replace(wishes, low_budget=True)
+    else:
+        own = call.caller.policy
+        policy = world.policies[then]
+        choice = _replace(choice, policy=policy if own is None else narrowed(policy, world.policies[own]))
+    why = f"{whose} has spent its budget"
+    tiers = budgets.left_of_tiers(call.caller.tenant, choice.policy) if choice.policy.tiers else ()
+    facts = _replace(facts, tiers=tiers, eased=why)
+    return _replace(call, facts=facts, wishes=wishes, warnings=(*call.warnings, f"{why}: {then} chooses")), choice
+
+
+def refusal(budgets: Budgets, call: Call, choice: Choice, plan: Plan, snapshot: Snapshot) -> RequestError | None:
+    """Where a budget is what keeps the last candidates out."""
+    short = [(one.model, one.channel) for one in plan.rejected if one.reason == "budget"]
+    if not short:
+        return None
+    now = time.time()
+    words: dict[str, None] = {}
+    held = False
+    ask, _ = asked(call, choice, snapshot)
+    for name, channel in short:
+        model = snapshot.models[name]
+        price = next((one.price_at(call.facts.at) for one in model.channels if one.name == channel), None)
+        bounds = budgets.bounds(call, name, "", "")
+        unspent = [(_unspent(one, now), one) for one in bounds if one.cap is not None]
+        if unspent:
+            most, bound = min(unspent, key=lambda pair: pair[0])
+            words[state(bound, now)] = None
+            held = held or allowed(need(ask, model), price, most // SHARE).hold <= most
+    details = "; ".join(f"{one.model}: {one.detail}" for one in plan.rejected if one.reason == "budget")
+    return spent_error(f"{'; '.join(words)} ({details})" if words else details, held)
+
+
+def _unspent(bound: Bound, now: float) -> int:
+    """What would be left if nothing were under way."""
+    return (bound.cap or 0) - bound.account.at(now).spent

@@ -1,0 +1,232 @@
+"""The keyring: the issued keys, in force beside those of the configuration, and every way to change them.
+
+A change makes the world anew with other keys, so a connection that remembers who it is finds out with its next request:
+what it remembers was found in a world that is not there any more. Nothing is asked for it on the way of a request. The
+same happens at the instant at which a key, or a secret that was rotated away, ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+import msgspec
+
+from fairlead.core.budgets import Budget
+from fairlead.core.grants import Grant, Keyholder, within
+from fairlead.errors import Conflict, NotFound
+from fairlead.gateway.administration import Administration
+from fairlead.gateway.granting import OWNER, Wanted, changed, demand_within, granted
+from fairlead.gateway.holders import called
+from fairlead.gateway.minting import mint, shown
+from fairlead.gateway.world import World, digest
+from fairlead.store.audit_chain import Act
+from fairlead.store.keys import Former, IssuedKey, NameTaken
+
+NEVER = float("inf")
+ALERTS = (0.8, 1.0)
+"""Shares of a budget that are told when they are spent."""
+FORMER = 5
+"""Secrets of one key that may still open, at most."""
+
+
+class Keyring:
+    def __init__(
+        self,
+        world: World,
+        administration: Administration,
+        turned: Callable[[], None] | None = None,
+        take_up: Callable[[World], Awaitable[None]] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.now = now
+        self.world = world
+        """With the keys that are in force."""
+        self._administration = administration
+        self._turned = turned or self._renew
+        """Called when the keys in force are others."""
+        self._take_up = take_up
+        """Called with a world of other budgets before it is in force: what was spent already counts."""
+        self._budgets: frozenset[Budget] = frozenset()
+        """Those of issued keys."""
+        self._keys: dict[str, IssuedKey] = {}
+        self._holders: dict[str, tuple[IssuedKey, Keyholder]] = {}
+        """By id, of the present configuration."""
+        self._declared: object = None
+        self._next = NEVER
+        """When the first of them ends."""
+        self._looked = 0.0
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        self._keys = {key.id: key for key in await self._administration.keys()}
+
+    def _renew(self) -> None:
+        self.in_force(self.world)
+
+    def beat(self, late: float) -> None:
+        """A look at the clock. One that was put back may have ended keys that go on."""
+        if not self._looked <= self.now() < self._next:
+            self._turned()
+
+    def all(self) -> list[IssuedKey]:
+        return list(self._keys.values())
+
+    def in_force(self, world: World) -> World:
+        """The world with all keys, each as it stands at this moment."""
+        if self._declared is not world.declared:
+            self._declared, self._holders = world.declared, {}
+        self._looked = self.now()
+        now_ms = int(self._looked * 1000)
+        keys: dict[bytes, Keyholder] = {}
+        ends: list[int] = []
+        for of, holder in self._all(world):
+            until = holder.expires_ms
+            if until is not None and not holder.ended:
+                if until <= now_ms:
+                    holder = msgspec.structs.replace(holder, ended="it has expired")
+                else:
+                    ends.append(until)
+            keys[of] = holder
+        self._next = min(ends) / 1000 if ends else NEVER
+        tenants = {holder.caller.tenant for holder in keys.values()}
+        world = self.budgeted(world)
+        self.world = msgspec.structs.replace(world, keys=keys, shared=len(tenants) > 1)
+        self._budgets = frozenset(self._allotted(self._keys.values()))
+        return self.world
+
+    def budgeted(self, world: World, *more: IssuedKey) -> World:
+        """The world with the budgets of all issued keys, and of these."""
+        declared = tuple(one for one in world.budgets if one not in self._budgets)
+        issued = self._allotted((*self._keys.values(), *more))
+        return msgspec.structs.replace(world, budgets=(*declared, *dict.fromkeys(issued)))
+
+    def _allotted(self, keys: Iterable[IssuedKey]) -> Iterator[Budget]:
+        for key in keys:
+            for per, amount in key.grant.budgets:
+                yield Budget("key", (called(key.grant),), amount, per, alerts=ALERTS)
+
+    def _all(self, world: World) -> list[tuple[bytes, Keyholder]]:
+        taken = {holder.caller.name for holder in world.declared.values()}
+        found = list(world.declared.items())
+        for key in self._keys.values():
+            holder = self._holder(key, world)
+            if holder.caller.name in taken:
+                why = "a key of the configuration has its name"
+                holder = msgspec.structs.replace(holder, ended=why)
+            found.append((key.digest, holder))
+            for former in key.former:
+                until = former.until_ms if holder.expires_ms is None else min(former.until_ms, holder.expires_ms)
+                found.append((former.digest, msgspec.structs.replace(holder, expires_ms=until)))
+        return found
+
+    def _holder(self, key: IssuedKey, world: World) -> Keyholder:
+        known = self._holders.get(key.id)
+        if known is not None and known[0] is key:
+            return known[1]
+        holder = world.binding.holder(key.grant, key.id)
+        if key.disabled:
+            holder = msgspec.structs.replace(holder, ended="it is disabled")
+        self._holders[key.id] = (key, holder)
+        return holder
+
+    # ---- what those may do who administer
+
+    def seen(self, own: Keyholder, key_id: str) -> IssuedKey:
+        """One that lies in the reach of `own`; others are as good as none."""
+        key = self._keys.get(key_id)
+        if key is None or not within(own.caller, key.grant.tenant, key.grant.team):
+            raise NotFound(f"There is no issued key {key_id[:100]!r}.", code="key_not_found")
+        return key
+
+    async def issue(self, own: Keyholder, wanted: Wanted) -> tuple[IssuedKey, str]:
+        """The key, and its secret, which nobody can find out later."""
+        grant = granted(wanted, own, self.world)
+        if any(called(grant) == holder.caller.name for holder in self.world.declared.values()):
+            raise _taken(grant)
+        secret = mint()
+        key = IssuedKey(
+            f"key_{secrets.token_hex(8)}",
+            grant,
+            digest(self.world.pads, secret.encode()),
+            shown(secret),
+            int(self.now() * 1000),
+            own.caller.name,
+        )
+        await self._put(key, "key_issued", own, f"role {grant.role}, scope {grant.scope}, prefix {key.prefix}")
+        return key, secret
+
+    async def update(self, own: Keyholder, key_id: str, wanted: Wanted) -> IssuedKey:
+        async with self._turn:
+            key = self._mine(own, key_id)
+            grant = changed(key.grant, wanted, own, self.world)
+            new = msgspec.structs.replace(key, grant=grant)
+            fields = [name for name in grant.__struct_fields__ if getattr(grant, name) != getattr(key.grant, name)]
+            return await self._put(new, "key_changed", own, ", ".join(fields) or "nothing")
+
+    async def rotate(self, own: Keyholder, key_id: str, overlap: float) -> tuple[IssuedKey, str]:
+        """A new secret now; the one before works on for so many seconds."""
+        async with self._turn:
+            key = self._mine(own, key_id)
+            secret = mint()
+            now_ms = int(self.now() * 1000)
+            former = [one for one in key.former if one.until_ms > now_ms]
+            if overlap > 0:
+                former.append(Former(key.digest, key.prefix, now_ms + int(overlap * 1000)))
+            new = msgspec.structs.replace(
+                key,
+                digest=digest(self.world.pads, secret.encode()),
+                prefix=shown(secret),
+                former=tuple(former[-FORMER:]),
+            )
+            words = f"prefix {new.prefix} after {key.prefix}, which works for {overlap:g} s more"
+            return await self._put(new, "key_rotated", own, words), secret
+
+    async def turn_off(self, own: Keyholder, key_id: str, off: bool) -> IssuedKey:
+        async with self._turn:
+            key = self._mine(own, key_id)
+            new = msgspec.structs.replace(key, disabled=off)
+            return await self._put(new, "key_disabled" if off else "key_enabled", own, "")
+
+    async def delete(self, own: Keyholder, key_id: str) -> IssuedKey:
+        async with self._turn:
+            key = self._mine(own, key_id)
+            await self._administration.remove(key.id, _act("key_deleted", own, key, f"prefix {key.prefix}"))
+            self._keys.pop(key.id, None)
+            self._holders.pop(key.id, None)
+            self._turned()
+            return key
+
+    def _mine(self, own: Keyholder, key_id: str) -> IssuedKey:
+        """One that `own` may change: within their reach, and no more than they have."""
+        key = self.seen(own, key_id)
+        demand_within(own, self.world.binding.holder(key.grant, key.id))
+        return key
+
+    async def _put(self, key: IssuedKey, kind: str, own: Keyholder, words: str) -> IssuedKey:
+        try:
+            await self._administration.put(key, _act(kind, own, key, words))
+        except NameTaken:
+            raise _taken(key.grant) from None
+        if key.grant.budgets and self._take_up is not None:
+            await self._take_up(self.budgeted(self.world, key))
+        self._keys[key.id] = key
+        self._turned()
+        return key
+
+
+def holder_of(world: World, caller: object) -> Keyholder | None:
+    """Whose key it is just now that this caller was found by."""
+    if caller is OWNER.caller:
+        return OWNER
+    return next((one for one in world.keys.values() if one.caller is caller and not one.ended), None)
+
+
+def _act(kind: str, own: Keyholder, key: IssuedKey, words: str) -> Act:
+    return Act(kind, own.caller.name, key.grant.tenant, f"{called(key.grant)} ({key.id})", words)
+
+
+def _taken(grant: Grant) -> Conflict:
+    return Conflict(f"There is a key {called(grant)!r} already: choose another name.", code="key_exists")

@@ -1,0 +1,97 @@
+"""A smaller output limit than a request asks for, written into it as it leaves, whatever its dialect.
+
+Nothing else changes: what the caller or a translation wrote stays byte for byte. Reasoning that has a limit of its own
+keeps its share of the whole, and is not asked for where too little is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import orjson
+
+from fairlead.dialects import json
+from fairlead.providers.wire import Endpoint, Outbound
+
+LEAST_THINKING = 1_024
+"""The least budget that Anthropic's models take for it."""
+
+
+def capped(sent: Outbound, dialect: str, limit: int, endpoint: Endpoint) -> Outbound:
+    """The same request with at most so many tokens of output."""
+    change = LIMITS.get(dialect)
+    if change is None or not sent.body.startswith((b"{", b" ", b"\n", b"\r", b"\t")):
+        return sent
+    body = change(sent.body, orjson.loads(sent.body), limit, endpoint)
+    return sent if body is sent.body else msgspec.structs.replace(sent, body=body)
+
+
+def _chat(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:
+    names = [name for name in ("max_completion_tokens", "max_tokens") if fields.get(name) is not None]
+    if not names:
+        return json.splice(body, {endpoint.max_tokens_field or "max_tokens": b"%d" % limit})
+    changes = {name: b"%d" % limit for name in names if fields[name] > limit}
+    most = max(fields[name] for name in names)
+    reasoning = fields.get("reasoning")
+    if changes and isinstance(reasoning, dict) and isinstance(reasoning.get("max_tokens"), int):
+        share = _share(reasoning["max_tokens"], most, limit)
+        changes["reasoning"] = orjson.dumps({**reasoning, "max_tokens": max(share, 1)})
+    return json.splice(body, changes) if changes else body
+
+
+def _completions(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:
+    return _lowered(body, fields, "max_tokens", limit)
+
+
+def _responses(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:
+    return _lowered(body, fields, "max_output_tokens", limit)
+
+
+def _messages(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:
+    most = fields.get("max_tokens")
+    lowered = _lowered(body, fields, "max_tokens", limit)
+    thinking = fields.get("thinking")
+    if lowered is body or not isinstance(thinking, dict) or not isinstance(thinking.get("budget_tokens"), int):
+        return lowered
+    share = max(_share(thinking["budget_tokens"], most, limit), LEAST_THINKING)
+    if share >= limit:
+        return json.splice(lowered, {"thinking": b'{"type":"disabled"}'})
+    return json.splice(lowered, {"thinking": orjson.dumps({**thinking, "budget_tokens": share})})
+
+
+def _gemini(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:
+    """Google's readers take both spellings of every name."""
+    outer = "generation_config" if "generation_config" in fields else "generationConfig"
+    config = fields.get(outer)
+    config = dict(config) if isinstance(config, dict) else {}
+    name = "max_output_tokens" if "max_output_tokens" in config else "maxOutputTokens"
+    most = config.get(name)
+    if most is not None and most <= limit:
+        return body
+    config[name] = limit
+    for thinking, budget in (("thinkingConfig", "thinkingBudget"), ("thinking_config", "thinking_budget")):
+        wished = config.get(thinking)
+        if isinstance(wished, dict) and isinstance(wished.get(budget), int) and wished[budget] > 0:
+            config[thinking] = {**wished, budget: _share(wished[budget], most, limit)}
+    return json.splice(body, {outer: orjson.dumps(config)})
+
+
+def _lowered(body: bytes, fields: dict[str, Any], name: str, limit: int) -> bytes:
+    asked = fields.get(name)
+    return body if asked is not None and asked <= limit else json.splice(body, {name: b"%d" % limit})
+
+
+def _share(part: int, whole: int | None, limit: int) -> int:
+    """As large a part of the limit as it was of what was asked for; half of it where that is not known."""
+    return min(part, part * limit // whole if whole else limit // 2)
+
+
+LIMITS: dict[str, Callable[[bytes, dict[str, Any], int, Endpoint], bytes]] = {
+    "openai_chat": _chat,
+    "openai_responses": _responses,
+    "anthropic_messages": _messages,
+    "gemini": _gemini,
+    "completions": _completions,
+}

@@ -1,0 +1,46 @@
+"""The price rows that attempts were charged by, so that every cost can be worked out again long after the price has changed.
+
+A row is written once. Where another row comes under the same id, both stay.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import msgspec
+
+from fairlead.core.model import Price
+from fairlead.core.record import Priced
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Price).decode
+
+
+def write(connection: sqlite3.Connection, entries: Iterable[tuple[int, Priced]]) -> None:
+    """Within a transaction."""
+    rows = [
+        (
+            at,
+            one.price.id,
+            one.at_ms,
+            one.price.currency,
+            one.price.since,
+            one.price.source,
+            _encode(one.price).decode(),
+        )
+        for at, one in entries
+    ]
+    connection.executemany("INSERT OR IGNORE INTO prices VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def versions(connection: sqlite3.Connection) -> dict[str, list[Price]]:
+    """By id: all that ever stood under it, the latest last."""
+    found: dict[str, list[Price]] = {}
+    for name, price in connection.execute("SELECT id, price FROM prices ORDER BY seq"):
+        found.setdefault(name, []).append(_decode(price))
+    return found
+
+
+def latest(connection: sqlite3.Connection) -> dict[str, Price]:
+    return {name: rows[-1] for name, rows in versions(connection).items()}

@@ -1,0 +1,57 @@
+"""What the attempts of a window would have cost at other prices. Nothing is changed: what was charged stays charged."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
+
+from fairlead.core.cost import usage_cost
+from fairlead.core.model import Price
+from fairlead.store.rollups import TOKENS, usage_of
+from fairlead.store.window import EVERYTHING, Window, where_of
+
+Pricing = Callable[[str, str, int], Price | None]
+"""Model, channel and time (epoch seconds) -> by what it would be charged; None where that is unknown."""
+
+
+class Repriced(msgspec.Struct):
+    """Amounts in nano-units of USD."""
+
+    model: str
+    attempts: int = 0
+    was: int = 0
+    would: int = 0
+    unpriced: int = 0
+    """Attempts for which there is no other price: they count with what they cost."""
+
+    @property
+    def difference(self) -> int:
+        return self.would - self.was
+
+
+def repriced(connection: sqlite3.Connection, pricing: Pricing, window: Window = EVERYTHING) -> tuple[Repriced, ...]:
+    """By model, those that change the most first."""
+    where, values = where_of(window)
+    tokens = ", ".join(f"attempts.{name}" for name in TOKENS)
+    rows = connection.execute(
+        f"""SELECT attempts.model, attempts.channel, requests.at_ms, attempts.outcome, attempts.usd, {tokens}
+            FROM requests CROSS JOIN attempts ON attempts.seq BETWEEN requests.seq AND requests.seq + 255
+                AND +attempts.request = requests.seq WHERE {where}""",
+        values,
+    )
+    found: dict[str, Repriced] = {}
+    for model, channel, at_ms, outcome, usd, *used in rows:
+        one = found.get(model)
+        if one is None:
+            one = found[model] = Repriced(model)
+        price = None if outcome == "lost" else pricing(model, channel, at_ms // 1000)
+        one.attempts += 1
+        one.was += usd
+        if price is None:
+            one.unpriced += 1
+            one.would += usd
+        else:
+            one.would += usage_cost(price, usage_of(used))
+    return tuple(sorted(found.values(), key=lambda one: (-abs(one.difference), one.model)))

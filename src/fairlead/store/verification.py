@@ -1,0 +1,161 @@
+"""Whether the books are right: every cost worked out again from its tokens and its price row, every sum added up again.
+
+- An attempt's cost lines must be those its price row makes of its tokens, its cost their sum, its cost in USD that sum at
+  the row's exchange rate.
+- A request's cost must be what its attempts come to in USD.
+- Where a process died with an attempt under way, what it was expected to cost stands for its cost; where a price was
+  unknown, nothing.
+- The sums by minute, hour and day must be those of the records.
+- Attempts from before price rows were kept can be added up, not worked out: they are counted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from fairlead.core.cost import cost_lines, in_usd, plain, total
+from fairlead.core.model import Price
+from fairlead.core.record import CostLine, Usage
+from fairlead.store import rollups
+from fairlead.store.prices import versions
+
+TOLD = 100
+"""Differences that are told one by one."""
+SHOWN = 4
+_lines = msgspec.json.Decoder(tuple[CostLine, ...]).decode
+
+_ATTEMPTS = """SELECT requests.seq, requests.id, requests.cost AS spent, attempts.number, attempts.outcome, currency,
+        attempts.cost, attempts.usd, price_row, lines, input, output, cached_input, cache_write, cache_write_1h, reasoning,
+        estimated, image_input, audio_input, image_output, audio_output
+    FROM attempts
+    CROSS JOIN requests ON requests.seq = attempts.request ORDER BY attempts.seq"""
+_WITHOUT = """SELECT id, cost FROM requests WHERE cost <> 0
+    AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.seq = requests.seq)"""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    what: str
+    """An attempt (`<request>.<number>`), a request, or a sum."""
+    detail: str
+
+
+class Verification(msgspec.Struct):
+    requests: int = 0
+    """Those with an attempt."""
+    attempts: int = 0
+    worked_out: int = 0
+    """Attempts whose cost was worked out again from their price row."""
+    unpriced: int = 0
+    lost: int = 0
+    older: int = 0
+    """Attempts that do not say their price row."""
+    price_rows: int = 0
+    differences: int = 0
+    told: list[Difference] = []
+    """The first of them."""
+
+    def differs(self, what: str, detail: str) -> None:
+        self.differences += 1
+        if len(self.told) < TOLD:
+            self.told.append(Difference(what, detail))
+
+
+class _Attempt(msgspec.Struct):
+    name: str
+    outcome: str
+    currency: str
+    cost: int
+    usd: int
+    price_row: str | None
+    lines: tuple[CostLine, ...]
+    usage: Usage
+
+
+def verify(connection: sqlite3.Connection) -> Verification:
+    """Of one state of the ledger, which may be written to meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        found = Verification(told=[])
+        prices = versions(connection)
+        found.price_rows = sum(map(len, prices.values()))
+        for _, rows in groupby(connection.execute(_ATTEMPTS), itemgetter(0)):
+            _request(found, prices, rows)
+        for name, cost in connection.execute(_WITHOUT):
+            found.differs(name, f"costs {plain(cost)} USD without an attempt")
+        for what, detail in rollups.differences(connection):
+            found.differs(what, detail)
+        return found
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _request(found: Verification, prices: dict[str, list[Price]], rows: Iterator[tuple[Any, ...]]) -> None:
+    usd = 0
+    for row in rows:
+        _, name, spent, number, *rest = row
+        one = _attempt(f"{name}.{number}", rest)
+        usd += one.usd
+        found.attempts += 1
+        _check(found, prices, one)
+    found.requests += 1
+    if usd != spent:
+        found.differs(name, f"costs {plain(spent)} USD, its attempts come to {plain(usd)}")
+
+
+def _attempt(name: str, row: list[Any]) -> _Attempt:
+    outcome, currency, cost, usd, price_row, lines, *usage = row
+    *tokens, estimated, image_input, audio_input, image_output, audio_output = usage
+    used = (*tokens, bool(estimated), image_input, audio_input, image_output, audio_output)
+    return _Attempt(name, outcome, currency, cost, usd, price_row, _lines(lines), Usage(*used))
+
+
+def _check(found: Verification, prices: dict[str, list[Price]], one: _Attempt) -> None:
+    summed = total(one.lines)
+    if summed != one.cost:
+        found.differs(one.name, f"costs {plain(one.cost)} {one.currency}, its lines come to {plain(summed)}")
+    if one.outcome == "lost":
+        found.lost += 1
+        _same_in_usd(found, one, one.cost)
+    elif one.price_row is None:
+        found.older += 1
+        _same_in_usd(found, one, one.cost)
+    elif not one.price_row:
+        found.unpriced += 1
+        if one.cost or one.usd:
+            found.differs(one.name, f"costs {plain(one.cost)} {one.currency} and has no price row")
+    elif one.price_row not in prices:
+        found.differs(one.name, f"its price row {one.price_row} is not kept")
+    else:
+        found.worked_out += 1
+        _work_out(found, prices[one.price_row], one)
+
+
+def _same_in_usd(found: Verification, one: _Attempt, usd: int) -> None:
+    if one.usd != usd:
+        found.differs(one.name, f"comes to {plain(usd)} USD, the ledger has {plain(one.usd)}")
+
+
+def _work_out(found: Verification, rows: list[Price], one: _Attempt) -> None:
+    """By any row that stood under the id: one that changed may have been in force for what was under way."""
+    for price in reversed(rows):
+        if cost_lines(price, one.usage) == one.lines and in_usd(one.cost, price) == one.usd:
+            return
+    price = rows[-1]
+    ours = cost_lines(price, one.usage)
+    if ours != one.lines:
+        found.differs(one.name, f"by {price.id}: {_told(ours, one.lines)}; the ledger has {_told(one.lines, ours)}")
+    else:
+        _same_in_usd(found, one, in_usd(one.cost, price))
+
+
+def _told(lines: tuple[CostLine, ...], other: tuple[CostLine, ...]) -> str:
+    """The lines that the other has not."""
+    odd = [line for line in lines if line not in other]
+    words = [f"{line.kind} {line.quantity} = {plain(line.amount)} {line.currency}" for line in odd[:SHOWN]]
+    return ", ".join(words) or "nothing"

@@ -1,0 +1,151 @@
+"""`fairlead keys` and `fairlead audit`, beside a running server and without one."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from fairlead.gateway.minting import malformed
+from fairlead.store.keys import FILE, HEAD
+from tests.cli.command import address_in, run, running
+
+CONFIG = """
+server: {port: 0, state_dir: ./state}
+keys: [{name: dev, key: dev-key-1}]
+providers: {p: {kind: simulated, models: {m: {}}}}
+models: {m: {channels: [{provider: p}], price: {input: 1, output: 1}}}
+plans: {small: {max_cost: 0.1}}
+tenants: {acme: {teams: {red: {}}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "f.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def fairlead(folder: Path, *arguments: str, **env: str) -> CompletedProcess[str]:
+    return run(*arguments, "-c", "f.yaml", cwd=folder, **env)
+
+
+def done(folder: Path, *arguments: str) -> str:
+    found = fairlead(folder, *arguments)
+    assert found.returncode == 0, found.stderr
+    return found.stdout.strip()
+
+
+def listed(folder: Path) -> dict[str, str]:
+    return {one["called"]: one["state"] for one in json.loads(done(folder, "keys", "list", "--json"))}
+
+
+def opens(address: str, key: str) -> bool:
+    asked = Request(f"{address}/v1/models", headers={"Authorization": f"Bearer {key}"})
+    try:
+        urlopen(asked, timeout=10).close()
+    except HTTPError as refused:
+        return refused.code != 401
+    return True
+
+
+def test_a_key_issued_while_nothing_ran_does_not_open_or_one_issued_beside_a_server_does_not(
+    folder: Path,
+) -> None:  # M8.1
+    before = done(folder, "keys", "create", "ci", "--plan", "small", "--expires", "90d", "--rpm", "30")
+    assert not malformed(before.encode())
+    with running("serve", "-c", "f.yaml", cwd=folder, until="/v1") as (_, said):
+        address = address_in(said)
+        assert opens(address, before)
+        beside = done(folder, "keys", "create", "app", "--tenant", "acme", "--team", "red", "--strategy", "balanced")
+        rotated = done(folder, "keys", "rotate", "ci", "--now")
+        assert [opens(address, key) for key in (before, rotated, beside)] == [False, True, True]
+        assert done(folder, "keys", "disable", "acme/app") == "acme/app is disabled"
+        assert listed(folder) == {"acme/app": "it is disabled", "ci": "in force", "dev": "in force"}
+        assert not opens(address, beside)
+        done(folder, "keys", "enable", "app")
+        assert opens(address, beside)
+        done(folder, "keys", "delete", "app")
+        assert not opens(address, beside)
+        assert done(folder, "audit", "--verify").startswith("6 rows")
+    (folder / "state" / FILE).rename(folder / "gone.db")
+    (folder / "state" / HEAD).unlink()
+    assert "the ledger tells of row 1" in fairlead(folder, "audit", "--verify").stderr
+    (folder / "gone.db").rename(folder / "state" / FILE)
+    shown = json.loads(done(folder, "keys", "show", "ci"))
+    assert (shown["plan"], shown["limits"]["rpm"], shown["prefix"]) == ("small", 30, rotated[:9])
+    assert list(listed(folder)) == ["ci", "dev"]
+
+
+def test_the_secret_is_not_alone_on_standard_output(folder: Path) -> None:
+    found = fairlead(folder, "keys", "create", "ci")
+    assert found.stdout.startswith("fl_")
+    assert found.stdout.count("\n") == 1
+    assert found.stdout.strip() not in found.stderr
+    assert "cannot be shown again" in found.stderr
+    assert "无法再次显示" in fairlead(folder, "keys", "rotate", "ci", LC_ALL="zh_CN.UTF-8").stderr
+
+
+WRONG = [
+    (("create", "a b"), "name has to be"),
+    (("create", "x", "--plan", "none"), "there is no plan 'none'"),
+    (("create", "x", "--expires", "soon"), "'soon'"),
+    (("create", "x", "--expires", "2026-13-01"), "2026-13-01"),
+    (("create", "dev"), "already"),
+    (("rotate", "none"), "there is no key 'none'"),
+    (("delete", "dev"), "stands in the configuration"),
+    (("show", "fl_"), "there is no key"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG)
+def test_what_cannot_be_done_is_not_said_or_ends_in_a_traceback(
+    folder: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    found = fairlead(folder, "keys", *arguments)
+    assert found.returncode in (1, 2)
+    assert words in found.stderr
+    assert "Traceback" not in found.stderr
+    assert found.stdout == ""
+
+
+def test_a_log_that_was_tampered_with_is_verified(folder: Path) -> None:  # M8.1
+    for name in ("a", "b", "c"):
+        done(folder, "keys", "create", name)
+    rows, head = done(folder, "audit", "--verify").splitlines()
+    assert (rows, head[:2]) == ("3 rows, all as they were written", "3:")
+    assert done(folder, "audit", "--verify", "--head", head)
+    assert fairlead(folder, "audit", "--verify", "--head", f"9:{head[2:]}").returncode == 1
+    assert fairlead(folder, "audit", "--verify", "--head", "nonsense").returncode == 1
+    acts = json.loads(done(folder, "audit", "--json", "--limit", "2"))
+    assert [(one["seq"], one["kind"], one["actor"]) for one in acts] == [
+        (3, "key_issued", "owner"),
+        (2, "key_issued", "owner"),
+    ]
+    with closing(sqlite3.connect(folder / "state" / FILE)) as connection:
+        connection.executescript("DROP TRIGGER acts_hold; UPDATE acts SET detail = 'nothing' WHERE seq = 2")
+    found = fairlead(folder, "audit", "--verify")
+    assert (found.returncode, "row 2" in found.stderr) == (1, True)
+    assert json.loads(fairlead(folder, "audit", "--verify", "--json").stdout)["broken"] == 2
+
+
+def test_a_damaged_register_ends_in_a_traceback(folder: Path) -> None:
+    done(folder, "keys", "create", "a")
+    (folder / "state" / FILE).write_bytes(b"no database at all, whatever its name says" * 100)
+    for arguments in (("keys", "list"), ("keys", "create", "b"), ("audit",), ("audit", "--verify")):
+        found = fairlead(folder, *arguments)
+        assert (found.returncode, "Traceback" in found.stderr) == (1, False)
+        assert FILE in found.stderr or "audit log" in found.stderr
+    served = fairlead(folder, "serve")
+    assert (served.returncode, "Traceback" in served.stderr) == (1, False)
+
+
+def test_a_directory_is_made_by_who_only_looks(folder: Path) -> None:
+    found = fairlead(folder, "audit")
+    assert (found.returncode, (folder / "state").exists()) == (1, False)

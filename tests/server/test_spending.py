@@ -1,0 +1,93 @@
+"""Reports and recommendations over HTTP: the command's figures, for whom they are, of the window that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import run
+from tests.server.serving import Served, serving
+from tests.server.test_keys import KEYS, api
+
+REPORT, ADVICE = "/admin/v1/report", "/admin/v1/recommendations"
+
+
+def keys() -> str:
+    """With a viewer whose scope is its tenant."""
+    viewer = "  - {name: views, key: fl_views, role: viewer, scope: tenant, tenant: acme}\ntenants:"
+    return KEYS.replace("tenants:", viewer) + "budgets: [{scope: tenant, who: each, amount: 5, per: month}]\n"
+
+
+async def asked(server: Served) -> None:
+    for key in ("fl_plain", "fl_plain", "fl_head"):
+        assert (await server.chat(key=key)).status == 200
+
+
+async def test_the_api_reports_other_figures_than_the_ledger_has(tmp_path: Path) -> None:  # M6.4
+    async with serving(tmp_path / "s", more=keys()) as server:
+        await asked(server)
+        told = (await api(server, "GET", f"{REPORT}?by=tenant", key="fl_looks")).json
+        assert told["totals"]["requests"] == 3
+        assert {one["name"]: one["requests"] for one in told["groups"]} == {"default": 2, "acme": 1}
+        assert sum(one["share_of_requests"] for one in told["groups"]) == pytest.approx(1)
+        cost = sum(record.cost for record in await server.records())
+        assert told["totals"]["cost"] == sum(one["cost"] for one in told["groups"]) == cost > 0
+        assert {one["who"]: one["amount_usd"] for one in told["budgets"]} == {
+            "tenant 'acme'": "5", "tenant 'default'": "5",
+        }  # fmt: skip
+        assert sum(one["spent"] for one in told["budgets"]) == told["month"]["spent"] == cost
+        assert told["cost_quality_ratio"] == pytest.approx(float(told["totals"]["cost_usd_per_1000"]) / told["quality"])
+        assert told["overhead"]["ms_per_request"] > 0
+        chosen = (await api(server, "GET", f"{REPORT}?baselines=m-two,m-one", key="fl_looks")).json
+        assert [one["model"] for one in chosen["baselines"]] == ["m-two", "m-one"]
+        later = (await api(server, "GET", f"{REPORT}?since_ms=99999999999999", key="fl_looks")).json
+        assert later["totals"]["requests"] == 0
+        before = (await api(server, "GET", f"{REPORT}?until_ms=5", key="fl_looks")).json
+        assert before["totals"]["requests"] == 0
+
+
+async def test_a_key_sees_what_another_tenant_spends(tmp_path: Path) -> None:  # M8.1
+    async with serving(tmp_path / "s", more=keys()) as server:
+        await asked(server)
+        for path in (REPORT, f"{REPORT}?tenant=acme"):
+            told = (await api(server, "GET", path, key="fl_views")).json
+            assert (told["totals"]["requests"], told["budgets"]) == (1, [])
+            assert {one["name"] for one in told["groups"]} == {"m-one"}
+            assert told["month"]["spent"] == told["totals"]["cost"]
+        own = (await api(server, "GET", f"{REPORT}?tenant=acme", key="fl_boss")).json
+        assert own["totals"]["requests"] == 1
+        for path, key in (
+            (f"{REPORT}?tenant=default", "fl_views"),
+            (REPORT, "fl_lead"),
+            (REPORT, "fl_plain"),
+            (ADVICE, "fl_views"),
+            (ADVICE, "fl_plain"),
+        ):
+            assert (await api(server, "GET", path, key=key)).status == 403
+
+
+@pytest.mark.parametrize("query", ["by=modle", "since_ms=-1", "until_ms=x", "baselines=" + "m," * 30, "baselines=nope"])
+async def test_a_question_that_cannot_be_meant_is_answered(tmp_path: Path, query: str) -> None:
+    async with serving(tmp_path / "s", more=keys()) as server:
+        assert (await api(server, "GET", f"{REPORT}?{query}")).status in (400, 404)
+
+
+async def test_an_empty_ledger_breaks_the_api(tmp_path: Path) -> None:  # M6.4
+    async with serving(tmp_path / "s", more=keys()) as server:
+        told = (await api(server, "GET", ADVICE, key="fl_looks")).json
+        assert (told["recommendations"], told["spent_usd"]) == ([], "0")
+        assert (await api(server, "GET", REPORT, key="fl_looks")).json["totals"]["cost_usd"] == "0"
+
+
+async def test_the_command_beside_a_server_says_something_else_than_its_api(tmp_path: Path) -> None:  # M6.4
+    async with serving(tmp_path / "s", more=keys()) as server:
+        for _ in range(3):
+            assert (await server.chat(key="fl_plain", model="m-one")).status == 200
+        told = (await api(server, "GET", ADVICE, key="fl_looks")).json
+        done = await asyncio.to_thread(run, "recommend", "--state-dir", str(tmp_path / "s"), "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == told
+        assert told["spent"] > 0

@@ -1,0 +1,164 @@
+"""The books are worked out again from what they were made of."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fairlead.core.cost import cost_lines, in_usd, total
+from fairlead.core.model import Price, Rates
+from fairlead.core.record import Attempt, Priced, Record, Usage
+from fairlead.store.ledger import DATABASE, EmbeddedLedger
+from fairlead.store.reports import open_ledger
+from fairlead.store.sqlite import Projection
+from fairlead.store.verification import Verification, verify
+from fairlead.store.window import DAY_MS
+from tests.store.books import leave, rows
+from tests.store.entries import AT, attempt, intent, record
+
+YUAN = 137_500_000
+PRICES = (
+    Price("a", Rates(3_000_000_000, 15_000_000_000, 300_000_000, 3_750_000_000, 6_000_000_000)),
+    Price("b", Rates(1_000_000_001, 2_000_000_003, reasoning=3), "CNY", exchange=YUAN, per_request=7),
+    Price("c", Rates(2, 3, audio_input=5, image_output=7), tiers=((1_000, Rates(4, 6)),)),
+    Price("free", Rates(0, 0)),
+)
+USAGES = (
+    Usage(100, 20),
+    Usage(5_000, 20_000, 1_234, 77, 99, 1_111),
+    Usage(1_001, 999, 1_001, image_output=400),
+    Usage(90, 10, audio_input=40, image_input=3, audio_output=1, estimated=True),
+)
+
+
+def charged(request: str, price: Price, usage: Usage, number: int = 1) -> Attempt:
+    lines = cost_lines(price, usage)
+    cost = total(lines)
+    usd = None if price.currency == "USD" else in_usd(cost, price)
+    return msgspec.structs.replace(
+        attempt(request, number),
+        usage=usage,
+        lines=lines,
+        cost=cost,
+        currency=price.currency,
+        price_row=price.id,
+        usd=usd,
+    )
+
+
+def settled(request: str, *attempts: Attempt) -> Record:
+    return msgspec.structs.replace(record(request, *attempts), cost=sum(one.spent for one in attempts))
+
+
+def books(*records: Record, prices: tuple[Price, ...] = PRICES) -> Projection:
+    made = Projection(None)
+    notes = [(n, Priced(AT, price)) for n, price in enumerate(prices)]
+    rows = [(1_000 * (n + 1), one, msgspec.msgpack.encode(one)) for n, one in enumerate(records)]
+    made.ingest(rows, notes, 1, 1)
+    return made
+
+
+def all_kinds() -> list[Record]:
+    return [
+        settled(
+            f"r{n}-{price.id}",
+            charged(f"r{n}-{price.id}", price, Usage(3, 0)),
+            charged(f"r{n}-{price.id}", price, usage, 2),
+        )
+        for n, usage in enumerate(USAGES)
+        for price in PRICES
+    ]
+
+
+def told(made: Projection) -> Verification:
+    found = verify(made.connection)
+    made.close()
+    return found
+
+
+def test_an_attempt_cannot_be_worked_out_from_its_price_row() -> None:
+    found = told(books(*all_kinds()))
+    assert (found.told, found.differences) == ([], 0)
+    assert (found.requests, found.attempts, found.worked_out, found.price_rows) == (16, 32, 32, 4)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE attempts SET input = input + 1 WHERE seq = 5001", "by a: .*; the ledger has input 3590 ="),
+        ("UPDATE attempts SET cost = cost - 1 WHERE seq = 2000", "its lines come to"),
+        ("UPDATE attempts SET usd = usd + 1 WHERE seq = 2001", "USD"),
+        ("UPDATE attempts SET price_row = 'gone' WHERE seq = 2001", "gone is not kept"),
+        ("UPDATE attempts SET price_row = '' WHERE seq = 2001", "has no price row"),
+        ("UPDATE requests SET cost = cost + 1 WHERE seq = 3000", "its attempts come to"),
+        ("DELETE FROM attempts WHERE seq BETWEEN 1000 AND 1001", "without an attempt"),
+        ("UPDATE prices SET price = replace(price, '3000000000', '3100000000') WHERE id = 'a'", "by a: "),
+    ],
+)
+def test_a_changed_figure_goes_unseen(damage: str, words: str) -> None:
+    made = books(*all_kinds())
+    assert made.connection.execute(damage).rowcount >= 1
+    found = told(made)
+    assert found.differences >= 1
+    assert any(re.search(words, one.detail) for one in found.told), found.told
+
+
+def test_a_row_that_changed_under_its_id_makes_old_attempts_wrong() -> None:
+    old, new = PRICES[0], msgspec.structs.replace(PRICES[0], rates=Rates(1, 1))
+    records = [settled("r1", charged("r1", old, USAGES[0])), settled("r2", charged("r2", new, USAGES[0]))]
+    assert told(books(*records, prices=(old, new))).differences == 0
+    assert told(books(*records, prices=(old,))).differences == 1
+
+
+async def kept(state_dir: Path) -> Verification:
+    ledger = EmbeddedLedger(state_dir)
+    await ledger.open()
+    await ledger.close()
+    connection = open_ledger(state_dir / DATABASE)
+    try:
+        return verify(connection)
+    finally:
+        connection.close()
+
+
+async def _served(state_dir: Path) -> None:
+    for prices in (PRICES, PRICES[:2]):
+        ledger = EmbeddedLedger(state_dir)
+        await ledger.open()
+        ledger.price(prices)
+        ledger.price(prices)
+        await ledger.close()
+
+
+def test_a_price_row_is_written_at_every_start(tmp_path: Path) -> None:
+    asyncio.run(_served(tmp_path))
+    assert asyncio.run(kept(tmp_path)).price_rows == len(PRICES)
+
+
+def test_a_crash_leaves_costs_whose_price_row_is_lost(tmp_path: Path) -> None:
+    """The row is in the spool before anything that is charged by it."""
+    one = settled("r1", charged("r1", PRICES[1], USAGES[1]))
+    leave(tmp_path, Priced(AT, PRICES[1]), intent("r1"), one, intent("r2", hold=90))
+    found = asyncio.run(kept(tmp_path))
+    assert (found.differences, found.worked_out, found.lost) == (0, 1, 1)
+
+
+async def test_records_stay_longer_than_they_are_to_be_kept(tmp_path: Path) -> None:
+    old, new = (settled(f"r{n}", charged(f"r{n}", PRICES[0], USAGES[n])) for n in range(2))
+    now = time.time_ns() // 1_000_000
+    ledger = EmbeddedLedger(tmp_path, records_days=7)
+    await ledger.open()
+    ledger.price(PRICES)
+    ledger.settle(msgspec.structs.replace(old, at_ms=now - 9 * DAY_MS))
+    ledger.settle(msgspec.structs.replace(new, at_ms=now))
+    await ledger.flush()
+    whole = await ledger.totals()
+    await ledger.close()
+    assert rows(tmp_path, "SELECT id FROM requests") == [("r1",)]
+    assert (whole.requests, whole.cost) == (2, old.cost + new.cost)
+    assert (await kept(tmp_path)).differences == 0
