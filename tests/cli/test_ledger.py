@@ -118,7 +118,11 @@ def test_sums_that_are_wrong_cannot_be_made_anew(kept: Kept) -> None:
     assert run("ledger", "rebuild", "--state-dir", "st", cwd=kept.cwd).returncode == 0
     with closing(sqlite3.connect(kept.cwd / "st" / "ledger.db")) as connection, connection:
         connection.execute("UPDATE rollups SET usd = usd + 1")
-    assert run("ledger", "verify", "--state-dir", "st", cwd=kept.cwd).returncode == 1
+        connection.execute("UPDATE spent SET cost = 0")
+    found = run("ledger", "verify", "--state-dir", "st", cwd=kept.cwd)
+    assert found.returncode == 1
+    assert "rollups" in found.stdout
+    assert "spent" in found.stdout
     assert run("ledger", "rebuild", "--state-dir", "st", cwd=kept.cwd).returncode == 0
     assert run("ledger", "verify", "--state-dir", "st", cwd=kept.cwd).returncode == 0
 

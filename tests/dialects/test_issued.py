@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairlead.dialects.issued import ISSUES, LONGEST, MOST, is_kept
+from fairlead.dialects.issued import ISSUES, LONGEST, LOOKED_UP, MOST, is_kept
 
 NULL: dict[str, Any] = {
     "openai_chat": {"choices": [{"message": {"content": "x", "audio": None}}], "usage": {"audio_tokens": 0}},
@@ -31,6 +31,8 @@ GIVEN: list[tuple[str, dict[str, Any], set[str]]] = [
     ("openai_chat", {"choices": [{"delta": {"audio": {"id": "a", "data": ""}}}, {"message": {"audio": {"id": "b"}}}]}, {"a", "b"}),
     ("openai_responses", {"conversation": {"id": "conv"}, "output": []}, {"conv"}),
     ("openai_responses", {"type": "response.output_item.added", "item": {"container_id": "c"}}, {"c"}),
+    *(("openai_responses", {"output": [{"type": kind, "id": "i"}, {"type": "message", "id": "m"}]}, {"i"}) for kind in LOOKED_UP),
+    ("openai_responses", {"output": [{"type": "function_call", "id": "f", "arguments": '{"type":"mcp_call","id":"x"}'}]}, set()),
     ("openai_responses", {"output": [{"type": "shell_call", "environment": {"container_id": "c"}}]}, {"c"}),
     ("openai_responses", {"part": {"annotations": [{"type": "container_file_citation", "container_id": "c", "file_id": "f"}]}}, {"c", "f"}),
     ("openai_responses", {"output": [{"content": [{"annotations": [{"type": "file_citation", "container_id": "", "file_id": "f"}]}]}]}, set()),
@@ -40,6 +42,8 @@ GIVEN: list[tuple[str, dict[str, Any], set[str]]] = [
     ("anthropic_messages", {"content": [{"type": "tool_use", "input": {"content": {"content": {"file_id": "f"}}}}]}, set()),
     ("gemini", {"cachedContent": "cachedContents/1", "candidates": []}, {"cachedContents/1"}),
     ("gemini", {"candidates": [{"content": {"parts": [{"file_data": {"file_uri": "gs://b/f"}}, {"fileData": {"fileUri": "https://example.com/f"}}]}}]}, {"gs://b/f"}),
+    ("gemini", {"candidates": [{"content": {"parts": [{"fileData": {"fileUri": "gs://b/f", "file_uri": "gs://b/g"}, "file_data": {"file_uri": "gs://b/h"}}]}}]},
+        {"gs://b/f", "gs://b/g", "gs://b/h"}),
     ("gemini", {"candidates": [{"content": {"parts": [{"functionCall": {"args": {"fileUri": "gs://b/f"}}}]}}]}, set()),
 ]  # fmt: skip
 

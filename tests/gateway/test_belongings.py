@@ -69,6 +69,7 @@ def gemini(*parts: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
 
 
 SAID = {"type": "text", "text": 'a "file_id": "file-1" in words'}
+PAGE = "https://www.youtube.com/watch?v=1"
 DOCUMENT = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
 NAMED = {
     "a file in chat": chat({"type": "file", "file": {"file_id": "file-1"}}),
@@ -111,6 +112,36 @@ NAMED = {
     "Google's address in capitals": gemini({"fileData": {"fileUri": "HTTPS://GenerativeLanguage.GoogleApis.com/v1/files/1"}}),
     "a file in instructions": gemini({"text": "x"}, systemInstruction={"parts": [{"fileData": {"fileUri": "files/1"}}]}),
     "a file in a result": gemini({"functionResponse": {"name": "n", "parts": [{"fileData": {"fileUri": "files/1"}}]}}),
+    "a file of a part from elsewhere": chat({"type": "input_file", "file_id": "file-1"}),
+    "a file of an unknown part": chat({"type": "image_file", "image_file": {"file_id": "file-1"}}),
+    "a file of an unknown block": claude({"type": "future_block", "file_id": "file_1"}),
+    "an item": ("openai_responses", {"model": "m", "input": [{"type": "item_reference", "id": "msg_1"}]}),
+    "an item of no type": ("openai_responses", {"model": "m", "input": [{"id": "msg_1"}, {"role": "user", "content": "x"}]}),
+    "an item of the type null": ("openai_responses", {"model": "m", "input": [{"type": None, "id": "msg_1"}]}),
+    "a picture that was made": ("openai_responses", {"model": "m", "input": [{"type": "image_generation_call", "id": "ig_1"}]}),
+    "a thought": ("openai_responses", {"model": "m", "input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}),
+    "a prompt": responses({"type": "input_text", "text": "x"}, prompt={"id": "pmpt_1"}),
+    "an approval": ("openai_responses", {"model": "m", "input": [
+        {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}]}),
+    "a skill for a shell": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "shell", "environment": {"type": "container_auto", "skills": [{"type": "skill_reference", "skill_id": "skill_1"}]}}]),
+    "a store of vectors out of its list": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "file_search", "vector_store_ids": "vs_1"}]),
+    "a document in instructions": claude(SAID, system=[DOCUMENT]),
+    "a skill": claude(SAID, container={"skills": [{"type": "custom", "skill_id": "skill_1", "version": "latest"}]}),
+    "a skill of no type": claude(SAID, container={"skills": [{"skill_id": "skill_1"}]}),
+    "a file in the other spelling of its address": gemini({"fileData": {"fileUri": PAGE, "file_uri": "files/1"}}),
+    "a file in the other spelling": gemini({"fileData": {"fileUri": PAGE}, "file_data": {"file_uri": "files/1"}}),
+    "a store in the other spelling": gemini({"text": "x"}, tools=[
+        {"fileSearch": {"topK": 1}, "file_search": {"file_search_store_names": ["fileSearchStores/1"]}}]),
+    "a store in the other spelling of its names": gemini({"text": "x"}, tools=[
+        {"fileSearch": {"fileSearchStoreNames": [], "file_search_store_names": ["fileSearchStores/1"]}}]),
+    "a store out of its list": gemini({"text": "x"}, tools=[{"fileSearch": {"fileSearchStoreNames": "fileSearchStores/1"}}]),
+    "a cache in the other spelling": gemini({"text": "x"}, cachedContent=None, cached_content="cachedContents/1"),
+    "a file in the other instructions": gemini({"text": "x"}, systemInstruction={"parts": [{"text": "x"}]},
+        system_instruction={"parts": [{"fileData": {"fileUri": "files/1"}}]}),
+    "a file in the other result": gemini({"functionResponse": {"name": "n", "parts": [{"text": "x"}]},
+        "function_response": {"name": "n", "parts": [{"fileData": {"fileUri": "files/1"}}]}}),
     "a bucket": gemini({"file_data": {"file_uri": "gs://bucket/file"}}),
 }  # fmt: skip
 
@@ -162,6 +193,9 @@ OTHERS = {
         "name": "n", "parameters": {"type": "object", "properties": {"container": {"type": "string"}}}}}]),
     "a fresh container": responses({"type": "input_text", "text": "x"}, tools=[
         {"type": "code_interpreter", "container": {"type": "auto"}}]),
+    "Anthropic's own skill": claude(SAID, container={"skills": [{"type": "anthropic", "skill_id": "pptx"}]}),
+    "OpenAI's own skill": responses({"type": "input_text", "text": "x"}, tools=[
+        {"type": "shell", "environment": {"type": "container_auto", "skills": [{"type": "skill_reference", "skill_id": "openai-slides"}]}}]),
     "a page": gemini({"fileData": {"fileUri": "https://www.youtube.com/watch?v=1"}}),
     "odd shapes": ("openai_chat", {"model": "m", "messages": [
         {"role": "user", "content": "x", "audio": None}], "container": 5, "file_id": ["x"]}),

@@ -116,3 +116,17 @@ def test_other_providers_reasoning_takes_the_whole() -> None:
         "max_tokens": 4_000,
         "reasoning": {"max_tokens": 3_000},
     }
+
+
+@pytest.mark.parametrize("big", ["generationConfig", "generation_config"])
+@pytest.mark.parametrize("name", ["maxOutputTokens", "max_output_tokens"])
+def test_the_other_of_two_spellings_is_left_as_it_was(big: str, name: str) -> None:  # M6.3
+    small = {"generationConfig": "generation_config", "generation_config": "generationConfig"}[big]
+    body = json.dumps({small: {"maxOutputTokens": 50}, big: {"topK": 3, name: 9_000}}).encode()
+    assert left(body, "gemini", 100) == {small: {"maxOutputTokens": 50}, big: {"topK": 3, name: 100}}
+
+
+@pytest.mark.parametrize("second", [9_000, "9001"])
+def test_one_limit_of_two_is_left_as_it_was(second: object) -> None:  # M6.3
+    body = json.dumps({"generationConfig": {"max_output_tokens": 50, "maxOutputTokens": second}}).encode()
+    assert left(body, "gemini", 100) == {"generationConfig": {"max_output_tokens": 50, "maxOutputTokens": 100}}

@@ -149,6 +149,27 @@ async def test_a_tenants_viewer_reads_another_tenants_decisions(tmp_path: Path) 
             assert tuple(found) == statuses
 
 
+async def test_a_decision_is_told_beyond_the_reach_of_who_asks(tmp_path: Path) -> None:  # FAULTS 51
+    """A caller's is its own key's; a role that reads sees what its scope reaches."""
+    async with serving(tmp_path / "s", more=BOUND) as server:
+        _, red = await issue(server, tenant="acme", team="red", name="red")
+        _, blue = await issue(server, tenant="acme", team="blue", name="blue")
+        _, other = await issue(server, tenant="acme", team="red", name="other")
+        asked = {key: (await server.chat(key=key)).headers["x-fairlead-request-id"] for key in (red, blue, "fl_far")}
+        for key, statuses in {
+            red: (200, 404, 404),
+            blue: (404, 200, 404),
+            other: (404, 404, 404),
+            "fl_use": (404, 404, 404),
+            "fl_lead": (200, 404, 404),
+            "fl_eye": (200, 200, 404),
+            "fl_peer": (404, 404, 200),
+            "fl_boss": (200, 200, 200),
+        }.items():
+            found = [(await server.get(f"/v1/decisions/{one}", key)).status for one in asked.values()]
+            assert tuple(found) == statuses, key
+
+
 async def test_a_grantor_who_was_taken_back_grants_on(tmp_path: Path) -> None:
     async with serving(tmp_path / "s", more=BOUND) as server:
         key_id, secret = await issue(server, name="deputy", role="admin", expires=later(days=1))

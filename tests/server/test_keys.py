@@ -7,9 +7,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fairlead.core.grants import ROLES
+from fairlead.gateway.granting import OWNER
 from fairlead.gateway.minting import DIGITS, malformed, mint
 from tests.server.serving import Served, serving
 from tests.server.wire import Response, ask
@@ -231,3 +233,26 @@ async def test_a_lesser_role_changes_keys(tmp_path: Path, key: str) -> None:  # 
             assert (response.status, response.error["code"]) == (403, "role")
         assert (await api(server, "GET", PATH, key=key)).status == (403 if key == "fl_plain" else 200)
     assert ROLES[0] == "caller"
+
+
+@pytest.mark.parametrize("when", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "1969-12-31T23:59:59Z"])
+async def test_an_end_beyond_all_dates_is_kept(tmp_path: Path, when: str) -> None:  # M8.1
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        refused = await api(server, "POST", PATH, {"name": "far", "expires": when})
+        assert (refused.status, refused.error["param"]) == (400, "expires")
+        key_id, _ = await issue(server, expires="9999-12-31T23:59:59Z")
+        assert (await api(server, "PATCH", f"{PATH}/{key_id}", {"expires": when})).status == 400
+        assert (await api(server, "GET", f"{PATH}/{key_id}")).json["expires"] == "9999-12-31T23:59:59Z"
+
+
+async def test_an_end_that_no_date_can_tell_hides_all_keys(tmp_path: Path) -> None:  # M8.1
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        key_id, _ = await issue(server)
+        keyring = server.running.runtime.keyring
+        kept = keyring._keys[key_id]
+        far = msgspec.structs.replace(kept, grant=msgspec.structs.replace(kept.grant, expires_ms=253_402_387_139_000))
+        await keyring._put(far, "key_changed", OWNER, "")
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        listed = await api(server, "GET", PATH)
+        assert listed.status == 200
+        assert [one["expires"] for one in listed.json["keys"] if one["id"]] == ["9999-12-31T23:59:59.999000Z"]

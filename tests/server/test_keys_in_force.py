@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fairlead.gateway.granting import OWNER, Wanted
 from tests.server.reloading import following
-from tests.server.serving import serving, soon
+from tests.server.serving import Served, serving, soon
 from tests.server.test_keys import KEYS, PATH, api, issue, later
 from tests.upstream import answer
 
@@ -158,3 +158,34 @@ async def test_pages_of_keys_repeat_some_or_leave_some_out(tmp_path: Path) -> No
         assert seen == sorted(everyone)
         found = (await api(server, "GET", f"{PATH}?search=K5&tenant=acme")).json["keys"]
         assert [one["called"] for one in found] == ["acme/k5"]
+
+
+async def test_a_budget_of_the_configuration_goes_with_an_issued_keys_equal_one(tmp_path: Path) -> None:  # M6.3 M8.1
+    budget = "budgets: [{scope: key, who: app, amount: 5, alerts: [0.8, 1.0]}]\n"
+    text = BARE % (", {name: app, key: fl_app}", budget)
+    async with following(tmp_path, more=BARE % ("", "")) as server:
+        key_id, _ = await issue(server, budgets=[{"amount": 5, "per": "month"}])
+        assert await server.take(server.text(text))
+        assert caps(server) == [5_000_000_000]
+        assert (await api(server, "DELETE", f"{PATH}/{key_id}")).status == 200
+        assert caps(server) == [5_000_000_000]
+
+
+async def test_an_issued_key_that_is_refused_bounds_a_key_of_the_configuration(tmp_path: Path) -> None:  # M8.1
+    """Both have one name, and only one of them is in force."""
+    text = BARE % (", {name: app, key: fl_app, limits: {rpm: 3}}", "")
+    async with following(tmp_path, more=BARE % ("", "")) as server:
+        key_id, secret = await issue(server, limits={"rpm": 1000}, budgets=[{"amount": 0, "per": "month"}])
+        assert await server.take(server.text(text))
+        assert [(await server.chat(key="fl_app")).status for _ in range(4)] == [200, 200, 200, 429]
+        assert caps(server) == []
+        assert (await server.chat(key=secret)).status == 401
+        assert (await api(server, "POST", PATH, {"name": "app"})).status == 409
+        assert await server.take(server.text(BARE % ("", "")))
+        assert (await server.chat(key=secret)).status == 402
+        assert (await api(server, "POST", f"{PATH}/{key_id}/disable")).status == 200
+
+
+def caps(server: Served) -> list[int]:
+    """What the budgets of a key come to."""
+    return [one.amount for one in server.running.runtime.world.budgets if one.scope == "key"]

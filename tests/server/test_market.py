@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from fairlead.server.market import Prices
 from fairlead.store.reports import open_ledger
 from fairlead.store.verification import verify
@@ -21,6 +23,8 @@ class Lists:
 
     def __init__(self) -> None:
         self.document: object = {}
+        self.raw = b""
+        """What is sent in its place."""
         self.asked = 0
 
     def say(self, **prices: dict[str, float]) -> None:
@@ -28,11 +32,14 @@ class Lists:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps(self.document).encode()
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body))
+        writer.write(self.raw or said(json.dumps(self.document).encode()))
         await writer.drain()
         writer.close()
         self.asked += 1
+
+
+def said(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
 
 
 @asynccontextmanager
@@ -102,6 +109,29 @@ async def test_a_source_that_is_gone_or_odd_stops_the_server_or_its_prices(tmp_p
             async with asyncio.timeout(20):
                 while "prices_unread" not in [kind for kind, _ in await server.audits()]:
                     await asyncio.sleep(0.1)
+            serving.say(poll_a=CHEAP)
+            await until_chosen(server, "poll-a")
+
+
+ODD = {
+    "no status": b"nonsense\r\n\r\n",
+    "half an answer": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+    "endless headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+    "depths": said(b'{"models":' + b"[" * 100_000),
+    "a name that is no text": said(b'{"models": {"\\ud800": {"input": "x"}}}'),
+    "a price beyond all": said(b'{"models": {"poll-a": {"input": 1e999999, "output": NaN}}}'),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+async def test_an_answer_that_is_none_ends_the_asking_for_good(tmp_path: Path, what: str) -> None:  # M6.2
+    async with lists() as (serving, url):
+        serving.raw = ODD[what]
+        async with following(tmp_path, **sections(url)) as server:
+            async with asyncio.timeout(20):
+                while "prices_unread" not in [kind for kind, _ in await server.audits()]:
+                    await asyncio.sleep(0.1)
+            serving.raw = b""
             serving.say(poll_a=CHEAP)
             await until_chosen(server, "poll-a")
 

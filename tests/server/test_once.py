@@ -115,6 +115,21 @@ async def test_keys_of_other_tenants_or_routes_are_the_same(tmp_path: Path) -> N
         assert len(served.upstream.calls) == 3
 
 
+async def test_a_key_is_given_what_it_may_not_ask_for(tmp_path: Path) -> None:  # FAULTS 51
+    """Another key of its tenant may: neither a recorded answer nor one under way is its own."""
+    keys = "keys: [{name: test, key: fl_test}, {name: narrow, key: fl_narrow, models: [m-two]}]\n"
+    async with serving(tmp_path / "s", more=keys) as served:
+        served.upstream.push("one", answer(wait=0.3))
+        asked = {"model": "m-one@one"}
+        first = asyncio.ensure_future(served.chat(SAME, **asked))
+        await soon(lambda: len(served.upstream.calls) == 1)
+        assert (await served.chat(SAME, key="fl_narrow", **asked)).status == 403
+        assert (await first).status == 200
+        assert (await served.chat(SAME, key="fl_narrow", **asked)).status == 403
+        assert (await served.chat(SAME, **asked)).headers[REPLAYED] == "true"
+        assert len(served.upstream.calls) == 1
+
+
 async def test_a_follower_that_leaves_takes_the_answer_with_it(tmp_path: Path) -> None:  # FAULTS 30
     async with serving(tmp_path / "s") as served:
         served.upstream.push("one", answer(wait=0.3))

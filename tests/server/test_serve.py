@@ -36,7 +36,7 @@ async def test_the_owner_answers_its_own_user_on_its_socket(tmp_path: Path) -> N
         status, told = await ask_owner(tmp_path / "s", "/status")
         assert (status, told["models"]) == (200, 4)
         status, told = await ask_owner(tmp_path / "s", "/report")
-        totals = told["totals"]
+        totals = told["report"]["totals"]
         assert isinstance(totals, dict)
         assert (status, totals["requests"], totals["attempts"]) == (200, 1, 1)
         assert (await ask_owner(tmp_path / "s", "/nothing"))[0] == 404

@@ -13,6 +13,7 @@ from fairlead.core.record import Outcome, Record
 from fairlead.store import migrations
 from fairlead.store.budgets import Spent, spent_on, spent_since
 from fairlead.store.sqlite import Projection
+from fairlead.store.verification import verify
 from tests.store.books import leave, reopened
 from tests.store.entries import attempt, intent, record
 
@@ -120,3 +121,17 @@ def test_side_calls_are_summed_by_what_they_were_not_for(projection: Projection)
     taken_in(projection, *asked, record("r", attempt("r"), at_ms=at(2)))
     assert spent_on(projection.connection, "classify", at(1)) == 22
     assert spent_on(projection.connection, "classify", at(9)) == 0
+
+
+def test_an_older_ledger_is_found_wrong(projection: Projection) -> None:
+    """It was added up by columns, and is verified against records."""
+    late = paid("a", at(1), 500, tags=("x",))
+    (one,) = late.attempts
+    taken_in(projection, msgspec.structs.replace(late, attempts=(msgspec.structs.replace(one, started_ms=at(2)),)))
+    connection = projection.connection
+    connection.execute("DROP TABLE spent")
+    for step in migrations.MIGRATIONS:
+        if step in (migrations._spent, migrations._spent_by_records):
+            step(connection)
+    assert [one for one in verify(connection).told if one.what.startswith("spent")] == []
+    assert since(projection, at(1), at(2), at(2, 15)) == [500, 500, 0]

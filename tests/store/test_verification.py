@@ -154,7 +154,9 @@ async def test_records_stay_longer_than_they_are_to_be_kept(tmp_path: Path) -> N
     ledger = EmbeddedLedger(tmp_path, records_days=7)
     await ledger.open()
     ledger.price(PRICES)
-    ledger.settle(msgspec.structs.replace(old, at_ms=now - 9 * DAY_MS))
+    before = now - 9 * DAY_MS
+    attempts = tuple(msgspec.structs.replace(one, started_ms=before) for one in old.attempts)
+    ledger.settle(msgspec.structs.replace(old, at_ms=before, attempts=attempts))
     ledger.settle(msgspec.structs.replace(new, at_ms=now))
     await ledger.flush()
     whole = await ledger.totals()
@@ -162,3 +164,48 @@ async def test_records_stay_longer_than_they_are_to_be_kept(tmp_path: Path) -> N
     assert rows(tmp_path, "SELECT id FROM requests") == [("r1",)]
     assert (whole.requests, whole.cost) == (2, old.cost + new.cost)
     assert (await kept(tmp_path)).differences == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE spent SET cost = 0", "has 0 USD, the records come to"),
+        ("DELETE FROM spent", "has nothing, the records come to"),
+        ("UPDATE spent SET key = 'other'", "'other'.* USD, the records come to 0$"),
+        ("UPDATE requests SET model = 'm2' WHERE seq = 3000", "its model is 'm2', its record says 'm'"),
+        ("UPDATE prices SET since = 5 WHERE id = 'a'", "its since is 5, its price says 0"),
+        ("UPDATE prices SET currency = 'CHF' WHERE id = 'free'", "its currency is 'CHF', its price says 'USD'"),
+        ("UPDATE prices SET id = 'free2' WHERE id = 'free'", "its id is 'free2', its price says 'free'"),
+    ],
+)
+def test_what_budgets_begin_with_or_a_copied_column_is_changed_unseen(damage: str, words: str) -> None:  # M6.1
+    made = books(*all_kinds())
+    assert made.connection.execute(damage).rowcount >= 1
+    found = told(made)
+    assert found.differences >= 1
+    assert any(re.search(words, one.detail) for one in found.told), found.told
+
+
+@pytest.mark.parametrize("damage", ["UPDATE spent SET cost = 0", "DELETE FROM spent", "UPDATE spent SET tags = 'x'"])
+def test_budgets_begin_with_what_was_wrong_after_it_was_made_anew(damage: str) -> None:  # M6.1
+    made = books(*all_kinds())
+    before = made.connection.execute("SELECT * FROM spent ORDER BY quarter, key, model").fetchall()
+    assert made.connection.execute(damage).rowcount >= 1
+    made.rebuild()
+    assert made.connection.execute("SELECT * FROM spent ORDER BY quarter, key, model").fetchall() == before
+    assert told(made).differences == 0
+
+
+def test_what_was_spent_is_lost_or_found_wrong_once_its_records_are_let_go_of() -> None:  # M6.1
+    """An attempt may begin after the midnight before which its request came."""
+    midnight = AT - AT % DAY_MS
+    late = settled("r1", msgspec.structs.replace(charged("r1", PRICES[0], USAGES[0]), started_ms=midnight + 1_000))
+    made = books(
+        msgspec.structs.replace(late, at_ms=midnight - 1_000),
+        *(settled(f"r{n}", charged(f"r{n}", PRICES[2], USAGES[1])) for n in (2, 3)),
+    )
+    before = made.connection.execute("SELECT * FROM spent ORDER BY quarter, cost").fetchall()
+    assert not made.retire(AT + DAY_MS, midnight)
+    made.rebuild()
+    assert made.connection.execute("SELECT * FROM spent ORDER BY quarter, cost").fetchall() == before
+    assert told(made).differences == 0

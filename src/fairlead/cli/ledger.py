@@ -104,7 +104,8 @@ def verify(path: Path | None, state_dir: Path | None, as_json: bool) -> None:
 @_config
 @_state_dir
 def rebuild(path: Path | None, state_dir: Path | None) -> None:
-    """Make the sums by minute, hour and day anew from the records, where `verify` found them wrong. No server may run.
+    """Make the sums by minute, hour and day, and those that budgets begin with, anew from the records, where `verify`
+    found them wrong. No server may run.
 
     \b
     Example:

@@ -43,7 +43,6 @@ CHINESE: dict[str, str] = {
     "Subscriptions": "订阅",
     "since": "起",
     "per": "每",
-    "year": "年",
     "week": "周",
     "month": "月",
     "of this window": "摊入本期",

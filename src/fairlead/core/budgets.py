@@ -46,6 +46,8 @@ class Budget(msgspec.Struct, frozen=True):
     """For a soft one that is spent: `cheapest`, or the policy that chooses from then on."""
     plan: str = ""
     """For keys of this plan only."""
+    issued: bool = False
+    """Whether it came with an issued key, and goes with it."""
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -175,29 +175,42 @@ class Gate:
 
     def enter(self, now: float, tokens: int) -> Refused | None:
         """Where several refuse, the one that has to be waited for longest."""
+        if len(self.meters) == 1:
+            refused = self.meters[0].admit(now, tokens)
+            if refused is None:
+                self._booked.append(self.meters[0].booked)
+                self.entered, self._estimate = True, tokens
+            return refused
+        refused = self._refusal(now, tokens)
+        if refused is None:
+            for meter in self.meters:
+                meter.take(tokens)
+                self._booked.append(meter.booked)
+            self.entered, self._estimate = True, tokens
+        return refused
+
+    def _refusal(self, now: float, tokens: int) -> Refused | None:
         refused: Refused | None = None
         for meter in self.meters:
             found = meter.refusal(now, tokens)
             if found is not None and (refused is None or found.retry_after > refused.retry_after):
                 refused = found
-        if refused is not None:
-            return refused
-        for meter in self.meters:
-            meter.take(tokens)
-            self._booked.append(meter.booked)
-        self.entered, self._estimate = True, tokens
-        return None
+        return refused
 
     def leave(self, tokens: int) -> None:
         """It is over and took so many tokens."""
         if self.entered:
             self.entered = False
-            for meter, booked in zip(self.meters, self._booked, strict=True):
-                meter.correct(booked, tokens - self._estimate)
+            more = tokens - self._estimate
+            for meter, booked in zip(self.meters, self._booked):  # noqa: B905 - of every request: as many as were entered
+                if more:
+                    meter.correct(booked, more)
                 meter.release()
 
     def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
         """Of requests and of tokens, each of the limit that has least left."""
+        if len(self.meters) == 1:
+            return self.meters[0].quotas(now)
         requests: Quota | None = None
         tokens: Quota | None = None
         for meter in self.meters:

@@ -23,6 +23,8 @@ from fairlead.errors import BadRequest
 NAME = "completions"
 USUAL_LIMIT = 16
 """Tokens this API answers with when no limit is given."""
+PER_TOKEN = 4
+"""Characters that a token of a prompt counts as where the prompt comes as tokens."""
 CHATLESS = ("suffix", "echo", "logprobs", "best_of")
 """What no chat can be asked for."""
 STOPS: dict[neutral.Stop, str] = {"length": "length", "context": "length", "content_filter": "content_filter"}
@@ -85,7 +87,15 @@ class CompletionView:
 
     @property
     def answers(self) -> int:
-        return self.request.n or 1
+        """All that are made, also those that are thrown away."""
+        return max(self.request.n or 1, self.request.best_of or 1) * self.prompts
+
+    @property
+    def prompts(self) -> int:
+        prompt = self.request.prompt
+        if not isinstance(prompt, list):
+            return 1
+        return max(sum(not isinstance(one, int) for one in prompt), 1)
 
     @property
     def options(self) -> Options | None:
@@ -99,8 +109,17 @@ class CompletionView:
 
     def shape(self) -> Shape:
         texts = [text for _, text in self.texts()]
-        utf8 = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-        return Shape(sum(map(len, texts)), utf8, 1, max_output=self.max_output(), answers=self.answers)
+        of_tokens = sum(self.tokens()) * PER_TOKEN
+        utf8 = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + of_tokens
+        chars = sum(map(len, texts)) + of_tokens
+        return Shape(chars, utf8, 1, max_output=self.max_output(), answers=self.answers)
+
+    def tokens(self) -> Iterator[int]:
+        """How many each part has that comes as tokens."""
+        prompt = self.request.prompt
+        for part in prompt if isinstance(prompt, list) else ():
+            if not isinstance(part, str):
+                yield 1 if isinstance(part, int) else len(part)
 
     def max_output(self) -> int | None:
         return self.request.max_tokens or USUAL_LIMIT
@@ -121,7 +140,7 @@ class CompletionView:
             top_p=request.top_p,
             stop=stop,
             seed=request.seed,
-            answers=self.answers,
+            answers=self.request.n or 1,
             presence_penalty=request.presence_penalty,
             frequency_penalty=request.frequency_penalty,
             user=request.user or "",
@@ -134,7 +153,7 @@ def read_request(body: bytes, model: str, stream: bool) -> CompletionView:
     request = decode(body, _REQUEST, FIELDS)
     if not request.model:
         raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
-    for field, value in (("max_tokens", request.max_tokens), ("n", request.n)):
+    for field, value in (("max_tokens", request.max_tokens), ("n", request.n), ("best_of", request.best_of)):
         if value is not None and not 0 <= value <= chat.MOST_OUTPUT:
             raise BadRequest(f"{field} is {value}; it cannot be negative.", param=field)
     return CompletionView(request)
@@ -142,6 +161,7 @@ def read_request(body: bytes, model: str, stream: bool) -> CompletionView:
 
 class CompletionReader(Passing):
     __slots__ = ()
+    unlike = (b'"logprobs":{', b'"logprobs": {')
 
     def ends(self, block: bytes) -> bool:
         return sse.has_mark(block)
@@ -169,6 +189,13 @@ class CompletionReader(Passing):
                 self.seen += 1
             if choice.finish_reason is not None:
                 self.committed = self.done = True
+
+    def weigh(self, event: bytes) -> int:
+        try:
+            chunk = _CHUNK.decode(sse.data(event) or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return 0
+        return sum(len(choice.text) - 2 for choice in chunk.choices or () if given(choice.text))
 
 
 def passing(view: View, strip: bool) -> CompletionReader:

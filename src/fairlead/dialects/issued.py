@@ -21,6 +21,17 @@ LONGEST = 512
 """Characters of an id."""
 MOST = 256
 """Ids taken down of one answer."""
+LOOKED_UP = (
+    "code_interpreter_call",
+    "computer_call",
+    "file_search_call",
+    "image_generation_call",
+    "mcp_approval_request",
+    "mcp_call",
+    "mcp_list_tools",
+)
+"""Items of Responses that their provider wants back by their ids. Every other holds all there is to it."""
+_CAPITAL = re.compile("[A-Z]")
 
 
 class Issues(msgspec.Struct, frozen=True):
@@ -73,6 +84,19 @@ def each(given: object) -> Iterator[dict[str, Any]]:
             yield one
 
 
+def spelt(given: object, field: str) -> Iterator[Any]:
+    """What stands in a field of Google's, under either of its names."""
+    snake = _CAPITAL.sub(lambda found: "_" + found[0].lower(), field)
+    for name in (field, snake):
+        if isinstance(given, dict) and given.get(name) is not None:
+            yield given[name]
+
+
+def listed(given: object) -> list[object]:
+    """The entries of a list, or the one that stands in its place."""
+    return given if isinstance(given, list) else [given]
+
+
 def is_kept(address: object) -> bool:
     """Whether the address of a file is one that only the owner of an account may read: all but what is on the web."""
     if not isinstance(address, str) or not address:
@@ -96,6 +120,8 @@ def _responses(given: Any) -> Iterator[object]:
     response = inner(given, "response") or given
     yield inner(response, "conversation", "id")
     for item in each(inner(response, "output") or inner(given, "item")):
+        if item.get("type") in LOOKED_UP:
+            yield item.get("id")
         yield item.get("container_id")
         yield inner(item, "environment", "container_id")
         for part in each(item.get("content")):
@@ -128,17 +154,19 @@ def _gemini(given: Any) -> Iterator[object]:
         yield chunk.get("cachedContent")
         for candidate in each(chunk.get("candidates")):
             for part in each(inner(candidate, "content", "parts")):
-                file = part.get("fileData") or part.get("file_data")
-                address = inner(file, "fileUri") or inner(file, "file_uri")
-                if is_kept(address):
-                    yield address
+                for file in spelt(part, "fileData"):
+                    for address in spelt(file, "fileUri"):
+                        if is_kept(address):
+                            yield address
 
 
 ISSUES: dict[str, Issues] = {
     "openai_chat": Issues((b'"audio"',), re.compile(rb'"audio"\s*:\s*\{'), _chat),
     "openai_responses": Issues(
-        (b'"container_id"', b'"conversation"'),
-        re.compile(rb'"container_id"\s*:\s*"|"conversation"\s*:\s*\{'),
+        (b'"container_id"', b'"conversation"', b'ter_call"', b'e_search_call"', b'generation_call"', b'"mcp_'),
+        re.compile(
+            rb'"container_id"\s*:\s*"|"conversation"\s*:\s*\{|"type"\s*:\s*"(?:%b)"' % "|".join(LOOKED_UP).encode()
+        ),
         _responses,
     ),
     "anthropic_messages": Issues(

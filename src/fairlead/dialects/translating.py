@@ -6,15 +6,16 @@ from fairlead.core.record import Usage
 from fairlead.dialects import neutral, sse
 from fairlead.dialects.dialect import Interpreter, Writer
 from fairlead.dialects.neutral import Delta
-from fairlead.dialects.passing import HELD_LIMIT
+from fairlead.dialects.passing import HELD_LIMIT, at_least
 from fairlead.dialects.translate import Losses
+from fairlead.dialects.weighing import BYTES
 
 
 class Translating:
     """Holds back what it writes until there is content. The client's end mark is written only for a whole answer."""
 
     __slots__ = (
-        "_beside", "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "done", "ended", "error", "said", "usage",
+        "_beside", "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "deltas", "done", "ended", "error", "said", "usage",
     )  # fmt: skip
 
     def __init__(self, interpreter: Interpreter, writer: Writer, comments: bool = True) -> None:
@@ -26,6 +27,8 @@ class Translating:
         self.usage: Usage | None = None
         self.said = 0
         """Bytes of content."""
+        self.deltas = 0
+        """Pieces of content."""
         self._beside: dict[str, None] = {}
         """What was told beside the texts: rules of `translate`."""
         self._comments = comments
@@ -53,11 +56,15 @@ class Translating:
             if self.done and not self.ended:
                 self.ended = True
                 out.append(self._ending())
+        if self.usage is not None and (self.usage.estimated or not self.done):
+            # Whatever ended it: what was told is paid for.
+            self.usage = at_least(self.usage, self.estimate)
         return self._given(b"".join(out))
 
     @property
     def estimate(self) -> int:
-        return max(1, self.said // 4) if self.said else 0
+        """About the tokens delivered: one a piece at least, more where they hold more."""
+        return max(self.deltas, self.said // BYTES)
 
     def _read(self, event: bytes, out: list[bytes]) -> None:
         try:
@@ -78,6 +85,7 @@ class Translating:
                 size = len(event.data) - 2
                 if size > 0:
                     self.said += size
+                    self.deltas += 1
                     self.committed = True
                 if event.logprobs:
                     self._beside["answer_logprobs"] = None

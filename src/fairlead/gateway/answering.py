@@ -21,6 +21,7 @@ from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.translating import Translating
+from fairlead.gateway import media
 from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint
 
@@ -64,7 +65,7 @@ def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | No
         if error or call.operation != "generate":
             if not error and isinstance(call.view, EmbeddingsView):
                 body = as_asked(body, call.view)
-            return Whole(body, usage, error)
+            return Whole(body, media.told(call, usage) if call.operation == "opaque" else usage, error)
         return Whole(body, usage, "", _ending(dialect, body))
     try:
         answer = DIALECTS[dialect].read_answer(body)

@@ -18,6 +18,7 @@ from fairlead.core.record import Attempt, Intent, Outcome, Usage
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
 from fairlead.dialects.translate import Losses
+from fairlead.dialects.weighing import tokens_of
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway.account import charge, intent
 from fairlead.gateway.answering import reader_for, whole
@@ -261,8 +262,8 @@ class Try:
         return Failed(self.number, cause, final, kind == "stale", wait, run.left(), kind == "key")
 
     def outran(self, reader: Reader) -> bool:
-        """Whether the answer has grown beyond what a budget bears."""
-        return self.grip is not None and self.grip.outran(reader.estimate)
+        """Whether the answer has grown beyond what a budget bears. One that has ended cannot grow."""
+        return self.grip is not None and not reader.ended and self.grip.outran(reader.estimate)
 
     def abort(self) -> None:
         if self.reply is not None:
@@ -339,5 +340,6 @@ class Try:
         if reader is not None and (reader.committed or self.generating):
             return Usage(intent.input_tokens, reader.estimate, estimated=True)
         if outcome == "ok" or self.generating:
-            return Usage(intent.input_tokens, intent.output_tokens, estimated=True)
+            told = tokens_of(self.body) if outcome == "ok" and self.run.call.operation == "generate" else 0
+            return Usage(intent.input_tokens, max(intent.output_tokens, told), estimated=True)
         return Usage()

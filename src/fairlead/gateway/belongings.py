@@ -15,7 +15,6 @@ that a conversation may move: it binds only where the channel, or another of the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
@@ -26,14 +25,19 @@ from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.egress import grant_sink
 from fairlead.core.model import Channel
+from fairlead.dialects import json
 from fairlead.dialects.dialect import Reader
-from fairlead.dialects.issued import ISSUES, each, inner, is_kept
+from fairlead.dialects.issued import ISSUES, each, inner, is_kept, listed, spelt
 from fairlead.dialects.passing import Passing
 from fairlead.errors import BadRequest, NotFound
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
 from fairlead.store.belongings import Belongings
 
+ITEM, APPROVED = "input.id", "input.approval_request_id"
+"""Where a request of Responses names an item."""
+OPENS = "openai-"
+"""How the names of a provider's own skills begin, which are everybody's."""
 ESCAPED = b"\\u00"
 """How letters of a field's name may be written so that no mark shows."""
 
@@ -63,25 +67,11 @@ def home(
     else:
         if not world.shared or ESCAPED not in body:
             return ""
-    found, unknown = _home(world, names.read(_read(body, world.shared)), choice, incoming.caller.tenant, belongings)
-    return _first(choice, wish, incoming.caller) if unknown and settled else found
-
-
-def _read(body: bytes, shared: bool) -> object:
-    """Between tenants nothing passes that might be read otherwise elsewhere: of two fields of one name, say, the other."""
-    try:
-        return json.loads(body, object_pairs_hook=_object if shared else None, parse_int=float)
-    except (ValueError, RecursionError):
-        raise BadRequest("The body is not valid JSON, or is nested too deeply.", code="invalid_json") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        fields = [field for field, _ in pairs]
-        twice = next(field for field in found if fields.count(field) > 1)
-        raise BadRequest(f"{twice[:80]!r} stands twice in one object; give it once.", code="duplicate_field")
-    return found
+    # Whoever reads the body for the first time refuses what is no JSON, and a field that stands twice.
+    found = names.read(json.loads(body))
+    named = (one for one in found if one.field not in (ITEM, APPROVED) or one.name not in incoming.known)
+    channel, unknown = _home(world, named, choice, incoming.caller.tenant, belongings)
+    return _first(choice, wish, incoming.caller) if unknown and settled else channel
 
 
 def _home(world: World, named: Found, choice: Choice, tenant: str, belongings: Belongings) -> tuple[str, bool]:
@@ -184,18 +174,21 @@ def _chat(given: Any) -> Found:
     for message in each(inner(given, "messages")):
         yield Named("messages.audio.id", inner(message, "audio", "id"), False)
         for part in each(message.get("content")):
-            yield Named("messages.content.file.file_id", inner(part, "file", "file_id"))
+            yield Named("messages.content.file_id", part.get("file_id"))
+            for told in part.values():
+                yield Named("messages.content.file.file_id", inner(told, "file_id"))
 
 
 def _responses(given: Any) -> Found:
     conversation = inner(given, "conversation")
     yield Named("conversation", inner(conversation, "id") if isinstance(conversation, dict) else conversation)
+    yield Named("prompt.id", inner(given, "prompt", "id"))
     variables = inner(given, "prompt", "variables")
     for variable in variables.values() if isinstance(variables, dict) else ():
         yield Named("prompt.variables.file_id", inner(variable, "file_id"))
     for item in each(inner(given, "input")):
-        if item.get("type") == "item_reference":
-            yield Named("input.id", item.get("id"), False)
+        yield Named(ITEM, item.get("id"), False)
+        yield Named(APPROVED, item.get("approval_request_id"), False)
         yield Named("input.container_id", item.get("container_id"), False)
         yield Named("input.environment.container_id", inner(item, "environment", "container_id"), False)
         for field in ("content", "output"):
@@ -211,18 +204,26 @@ def _tools(given: object) -> Found:
         yield Named("tools.container", container)
         yield Named("tools.environment.container_id", inner(environment, "container_id"))
         yield Named("tools.input_image_mask.file_id", inner(tool, "input_image_mask", "file_id"))
-        for field, listed in (
+        for field, names in (
             ("tools.vector_store_ids", tool.get("vector_store_ids")),
             ("tools.container.file_ids", inner(container, "file_ids")),
             ("tools.environment.file_ids", inner(environment, "file_ids")),
         ):
-            for name in listed if isinstance(listed, list) else ():
+            for name in listed(names):
                 yield Named(field, name)
+        for skill in each(inner(environment, "skills")):
+            name = skill.get("skill_id")
+            if not str(name).startswith(OPENS):
+                yield Named("tools.environment.skills.skill_id", name)
 
 
 def _anthropic(given: Any) -> Found:
     container = inner(given, "container")
     yield Named("container", inner(container, "id") if isinstance(container, dict) else container)
+    for skill in each(inner(container, "skills")):
+        if skill.get("type") != "anthropic":
+            yield Named("container.skills.skill_id", skill.get("skill_id"))
+    yield from _blocks(inner(given, "system"))
     for message in each(inner(given, "messages")):
         yield from _blocks(message.get("content"))
 
@@ -231,32 +232,33 @@ def _blocks(content: object) -> Found:
     for block in each(content):
         yield Named("messages.content.source.file_id", inner(block, "source", "file_id"))
         yield from _blocks(inner(block, "source", "content"))
-        if block.get("type") == "container_upload":
-            yield Named("messages.content.file_id", block.get("file_id"))
+        yield Named("messages.content.file_id", block.get("file_id"))
         if block.get("type") == "tool_result":
             yield from _blocks(block.get("content"))
 
 
 def _gemini(given: Any) -> Found:
-    for field in ("cachedContent", "cached_content"):
-        yield Named(field, inner(given, field))
+    """Every spelling, wherever one stands beside the other: which of them is read is the provider's to say."""
+    for name in spelt(given, "cachedContent"):
+        yield Named("cachedContent", name)
     for tool in each(inner(given, "tools")):
-        search = tool.get("fileSearch") or tool.get("file_search")
-        listed = inner(search, "fileSearchStoreNames") or inner(search, "file_search_store_names")
-        for name in listed if isinstance(listed, list) else ():
-            yield Named("tools.fileSearch.fileSearchStoreNames", name)
-    instructions = inner(given, "systemInstruction") or inner(given, "system_instruction")
-    for content in (*each(inner(given, "contents")), *each(instructions)):
+        for search in spelt(tool, "fileSearch"):
+            for names in spelt(search, "fileSearchStoreNames"):
+                for name in listed(names):
+                    yield Named("tools.fileSearch.fileSearchStoreNames", name)
+    contents = (inner(given, "contents"), *spelt(given, "systemInstruction"))
+    for content in (one for some in contents for one in each(some)):
         yield from _parts(content.get("parts"))
 
 
 def _parts(parts: object) -> Found:
     for part in each(parts):
-        file = part.get("fileData") or part.get("file_data")
-        address = inner(file, "fileUri") or inner(file, "file_uri")
-        if is_kept(address):
-            yield Named("contents.parts.fileData.fileUri", address)
-        yield from _parts(inner(part.get("functionResponse") or part.get("function_response"), "parts"))
+        for file in spelt(part, "fileData"):
+            for address in spelt(file, "fileUri"):
+                if is_kept(address):
+                    yield Named("contents.parts.fileData.fileUri", address)
+        for answered in spelt(part, "functionResponse"):
+            yield from _parts(inner(answered, "parts"))
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -269,7 +271,15 @@ class Names(msgspec.Struct, frozen=True):
 NAMES: dict[str, Names] = {
     "openai_chat": Names((b'"file_id"', b'"audio"', b'"cached_content"'), _chat),
     "openai_responses": Names(
-        (b'"file_id', b'"container', b'"vector_store_ids"', b'"conversation"', b'"item_reference"'),
+        (
+            b'"file_id',
+            b'"container',
+            b'"vector_store_ids"',
+            b'"conversation"',
+            b'"id"',
+            b'"skill_id"',
+            b'"approval_request_id"',
+        ),
         _responses,
     ),
     "anthropic_messages": Names((b'"file_id"', b'"container"'), _anthropic),

@@ -61,7 +61,7 @@ HELD_BACK = 2.0
 CHUNK = 256
 """Tokens by which a hold grows where an answer outruns its limit."""
 SLACK = 64
-"""Tokens by which an estimate may be off before an answer is ended for it, beside a quarter."""
+"""Tokens by which an estimate may be off before an answer is ended for it."""
 UTC = datetime.UTC
 
 log = logging.getLogger("fairlead.budgets")
@@ -108,10 +108,10 @@ class Grip:
 
     def outran(self, tokens: int) -> bool:
         """Whether an answer of about so many tokens has to be ended: it is beyond its limit, nothing more is left for
-        it, and it is so far beyond that no estimate is so wrong."""
+        it, and it is further beyond than a short answer's estimate is wrong."""
         while self.limit and tokens > self.counted:
             if self.books.grow(self.hold, CHUNK * self.per_million // 1_000_000 + 1) is not None:
-                return tokens > self.counted * 5 // 4 + SLACK
+                return tokens > self.counted + SLACK
             self.counted += CHUNK
         return False
 

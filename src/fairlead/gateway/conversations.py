@@ -14,7 +14,7 @@ from fairlead.core.egress import SinkPermit, grant_sink
 from fairlead.dialects import sse
 from fairlead.dialects.openai_responses import native
 from fairlead.errors import NotFound, RequestError, StateError
-from fairlead.gateway import counting, pipeline
+from fairlead.gateway import counting, items, pipeline
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.request import Incoming, Outlet
 from fairlead.gateway.runtime import Runtime
@@ -66,7 +66,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
     try:
         view = native.read_request(incoming.body, "", False)
         incoming = await with_earlier(runtime, incoming, view.previous)
-        items = tuple(native.input_items(incoming.body)) if view.store else ()
+        asked = tuple(native.input_items(incoming.body)) if view.store else ()
     except RequestError as error:
         pipeline.refuse(runtime, incoming.caller, outlet, error, new_id(), DIALECT)
         return None
@@ -75,7 +75,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
     listening = Listening(outlet, view.previous)
     call = await pipeline.answer(runtime, incoming, listening)
     if listening.response and view.store and call is not None:
-        await keep(runtime, grant_sink(call, "conversation", local=True), items, listening.response)
+        await keep(runtime, grant_sink(call, "conversation", local=True), asked, listening.response)
     return call
 
 
@@ -92,35 +92,32 @@ async def count(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
 
 async def with_earlier(runtime: Runtime, incoming: Incoming, previous: str) -> Incoming:
     """The request with all it leans on: items it only names in their places, what was said before in front of them."""
-    if native.REFERENCE.encode() in incoming.body:
-        incoming = await _with_referred(runtime, incoming)
-    if not previous:
-        return incoming
-    kept = await runtime.conversations.find(incoming.caller.tenant, previous)
-    if kept is None:
+    kept = await runtime.conversations.find(incoming.caller.tenant, previous) if previous else None
+    if previous and kept is None:
         raise missing(previous)
+    if runtime.world.shared:
+        incoming = await items.settled(runtime, incoming, kept)
+    elif native.REFERENCE.encode() in incoming.body:
+        incoming = await _with_referred(runtime, incoming)
+    if kept is None:
+        return incoming
     return _leaning(incoming, native.with_history(incoming.body, history(kept)), kept)
 
 
 async def _with_referred(runtime: Runtime, incoming: Incoming) -> Incoming:
-    """An item that was not answered here stays a name: its maker may know it, and all others refuse it. Several tenants
-    are one to its maker, so there each item is looked for, whoever gave it its id."""
-    items = native.input_items(incoming.body)
+    """An item that was not answered here stays a name: its maker may know it, and all others refuse it."""
+    given = native.input_items(incoming.body)
     known: dict[str, Kept | None] = {}
     sources: list[Kept] = []
-    asked = 0
-    for place, item in enumerate(items):
+    for place, item in enumerate(given):
         name, response = native.referred(item)
-        if name and not response and runtime.world.shared and asked < MOST_REFERRED:
-            asked += 1
-            response = await runtime.conversations.with_item(incoming.caller.tenant, name)
         if response and response not in known and len(known) < MOST_REFERRED:
             known[response] = await runtime.conversations.find(incoming.caller.tenant, response)
         kept = known.get(response)
         if kept is not None and (whole := native.item_of(kept.answered, name)):
-            items[place] = whole
+            given[place] = whole
             sources.append(kept)
-    return _leaning(incoming, native.with_input(incoming.body, items), *sources) if sources else incoming
+    return _leaning(incoming, native.with_input(incoming.body, given), *sources) if sources else incoming
 
 
 def _leaning(incoming: Incoming, body: bytes, *sources: Kept) -> Incoming:
@@ -128,12 +125,12 @@ def _leaning(incoming: Incoming, body: bytes, *sources: Kept) -> Incoming:
     return msgspec.structs.replace(incoming, body=body, sensitive=sensitive)
 
 
-async def keep(runtime: Runtime, permit: SinkPermit, items: tuple[bytes, ...], response: bytes) -> None:
+async def keep(runtime: Runtime, permit: SinkPermit, asked: tuple[bytes, ...], response: bytes) -> None:
     """The caller has its answer by now: a conversation that cannot be kept is said in the log, and is 404 later."""
     try:
         name = orjson.loads(response).get("id")
         if isinstance(name, str):
-            kept = Kept(items, tuple(native.output_items(response)), response, permit.sensitive)
+            kept = Kept(asked, tuple(native.output_items(response)), response, permit.sensitive)
             named = native.names_elsewhere(kept.answered) if runtime.world.shared else ()
             await runtime.conversations.keep(permit, name, kept, named)
     except (StateError, ValueError) as error:
@@ -148,6 +145,6 @@ def missing(name: str) -> NotFound:
     )
 
 
-def page(items: tuple[bytes, ...]) -> bytes:
+def page(given: tuple[bytes, ...]) -> bytes:
     """Input items as the API lists them."""
-    return b'{"object":"list","data":[%b],"has_more":false,"first_id":null,"last_id":null}' % b",".join(items)
+    return b'{"object":"list","data":[%b],"has_more":false,"first_id":null,"last_id":null}' % b",".join(given)

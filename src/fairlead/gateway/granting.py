@@ -34,6 +34,8 @@ OWNER = Keyholder(Caller("owner", role="admin"), Limits())
 APART = frozenset(("limits", "expires", "budgets"))
 """Fields that a grant has in another form."""
 MOST = 1_000_000
+LATEST_MS = 253_402_300_799_999
+"""The last instant of the year 9999 that a date can tell."""
 LISTS = ("models", "providers", "regions", "policies")
 
 Text = Annotated[str, Meta(max_length=128)]
@@ -149,8 +151,15 @@ def _with(grant: Grant, wanted: Wanted) -> Grant:
     elif isinstance(wanted.expires, datetime):
         if wanted.expires.tzinfo is None:
             raise BadRequest("expires has to name its zone, as in 2026-12-31T18:00:00Z.", param="expires")
-        told["expires_ms"] = int(wanted.expires.timestamp() * 1000)
+        told["expires_ms"] = _ms(wanted.expires)
     return msgspec.structs.replace(grant, **told)
+
+
+def _ms(when: datetime) -> int:
+    found = int(when.timestamp() * 1000)
+    if not 0 <= found <= LATEST_MS:
+        raise BadRequest("expires has to lie in the years 1970 to 9999 (UTC).", param="expires")
+    return found
 
 
 def _nano(amount: Decimal) -> int:
@@ -202,4 +211,8 @@ def _known(grant: Grant, binding: Binding) -> None:
 
 
 def instant(at_ms: int | None) -> str | None:
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
+    """In words; beyond what a date can tell, the nearest that it can."""
+    if at_ms is None:
+        return None
+    seconds, ms = divmod(min(max(at_ms, 0), LATEST_MS), 1000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=ms * 1000).isoformat().replace("+00:00", "Z")

@@ -1,6 +1,6 @@
 """Requests that carry an Idempotency-Key are carried out once, however often they come.
 
-The scope is tenant, route and key; a digest of what was asked stands beside it. The work runs in a task of its own:
+The scope is the caller's key, route and Idempotency-Key, so that nobody is given what their own key may not ask for; a digest of what was asked stands beside it. The work runs in a task of its own:
 
     the first of its name             does the work; everybody who asks the same meanwhile reads the same answer
     the same again, for a day         gets the recorded bytes, with `x-fairlead-replayed: true`
@@ -46,7 +46,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     tenant: str
     name: str
-    """Of route and key."""
+    """Of the caller's key, route and Idempotency-Key."""
     digest: bytes
     """Of what was asked: MARK bytes."""
 
@@ -122,9 +122,13 @@ class Once:
                 task.cancel()
 
     async def close(self) -> None:
-        tasks = [one.task for one in self._under_way.values() if one.task is not None]
-        for task in tasks:
-            task.cancel()
+        """An answer that is whole is kept first: its caller may have it already."""
+        tasks = []
+        for one in self._under_way.values():
+            if one.task is not None:
+                tasks.append(one.task)
+                if one.recording.standing != "whole":
+                    one.task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         self._shelf.close()

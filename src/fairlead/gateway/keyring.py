@@ -49,8 +49,6 @@ class Keyring:
         """Called when the keys in force are others."""
         self._take_up = take_up
         """Called with a world of other budgets before it is in force: what was spent already counts."""
-        self._budgets: frozenset[Budget] = frozenset()
-        """Those of issued keys."""
         self._keys: dict[str, IssuedKey] = {}
         self._holders: dict[str, tuple[IssuedKey, Keyholder]] = {}
         """By id, of the present configuration."""
@@ -94,22 +92,17 @@ class Keyring:
         tenants = {holder.caller.tenant for holder in keys.values()}
         world = self.budgeted(world)
         self.world = msgspec.structs.replace(world, keys=keys, shared=len(tenants) > 1)
-        self._budgets = frozenset(self._allotted(self._keys.values()))
         return self.world
 
     def budgeted(self, world: World, *more: IssuedKey) -> World:
         """The world with the budgets of all issued keys, and of these."""
-        declared = tuple(one for one in world.budgets if one not in self._budgets)
-        issued = self._allotted((*self._keys.values(), *more))
-        return msgspec.structs.replace(world, budgets=(*declared, *dict.fromkeys(issued)))
-
-    def _allotted(self, keys: Iterable[IssuedKey]) -> Iterator[Budget]:
-        for key in keys:
-            for per, amount in key.grant.budgets:
-                yield Budget("key", (called(key.grant),), amount, per, alerts=ALERTS)
+        declared = tuple(one for one in world.budgets if not one.issued)
+        taken = _names(world)
+        keys = (key for key in (*self._keys.values(), *more) if called(key.grant) not in taken)
+        return msgspec.structs.replace(world, budgets=(*declared, *dict.fromkeys(_allotted(keys))))
 
     def _all(self, world: World) -> list[tuple[bytes, Keyholder]]:
-        taken = {holder.caller.name for holder in world.declared.values()}
+        taken = _names(world)
         found = list(world.declared.items())
         for key in self._keys.values():
             holder = self._holder(key, world)
@@ -144,7 +137,7 @@ class Keyring:
     async def issue(self, own: Keyholder, wanted: Wanted) -> tuple[IssuedKey, str]:
         """The key, and its secret, which nobody can find out later."""
         grant = granted(wanted, own, self.world)
-        if any(called(grant) == holder.caller.name for holder in self.world.declared.values()):
+        if called(grant) in _names(self.world):
             raise _taken(grant)
         secret = mint()
         key = IssuedKey(
@@ -222,6 +215,17 @@ def holder_of(world: World, caller: object) -> Keyholder | None:
     if caller is OWNER.caller:
         return OWNER
     return next((one for one in world.keys.values() if one.caller is caller and not one.ended), None)
+
+
+def _names(world: World) -> frozenset[str]:
+    """Of the keys of the configuration, which nothing of an issued one of that name reaches."""
+    return frozenset(holder.caller.name for holder in world.declared.values())
+
+
+def _allotted(keys: Iterable[IssuedKey]) -> Iterator[Budget]:
+    for key in keys:
+        for per, amount in key.grant.budgets:
+            yield Budget("key", (called(key.grant),), amount, per, alerts=ALERTS, issued=True)
 
 
 def _act(kind: str, own: Keyholder, key: IssuedKey, words: str) -> Act:

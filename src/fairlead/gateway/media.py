@@ -1,16 +1,25 @@
 """Images and sound pass through unread, so nobody knows beforehand what they will cost.
 
-A key that may spend only so much gets them where a request has a price of its own (`price.per_request`) with every
-provider that may serve it.
+A request that may cost only so much, or that a hard budget has to bear, is sent to none but those with whom it has a price
+of its own (`price.per_request`, or a price of nothing at all), and refused where there are none. Where nothing bounds it,
+what it used is marked as estimated if the provider does not tell.
 """
 
 from __future__ import annotations
 
 import time
 
+import msgspec
+
+from fairlead.core.call import Call
 from fairlead.core.choice import Choice
 from fairlead.core.cost import plain
+from fairlead.core.model import Price
+from fairlead.core.plan import Plan, Step, Target
+from fairlead.core.policy import least
+from fairlead.core.record import Usage
 from fairlead.errors import BadRequest, PaymentRequired
+from fairlead.gateway.budgets import Budgets, owner
 from fairlead.gateway.request import Incoming
 
 FREE = ("/moderations",)
@@ -28,11 +37,63 @@ def check(incoming: Incoming, choice: Choice, most: int | None) -> None:
     if most is None or incoming.path in FREE:
         return
     now = int(time.time())
-    prices = [channel.price_at(now) for channel in model.channels]
-    if not all(price is not None and price.per_request for price in prices):
-        raise PaymentRequired(
-            f"What {incoming.path} costs with {model.name} is not known beforehand, and at most ${plain(most)} is allowed "
-            f"(declare models.{model.name}.price.per_request).",
-            param="model",
-            code="unpriced",
-        )
+    if not all(_known(channel.price_at(now)) for channel in model.channels):
+        raise _unpriced(incoming.path, model.name, f"at most ${plain(most)} is allowed")
+
+
+def bear(budgets: Budgets, call: Call, choice: Choice, plan: Plan) -> Plan:
+    """The plan without those whose price is not known, where something bounds what it may cost. Raises PaymentRequired
+    where nobody is left."""
+    if call.path in FREE:
+        return plan
+    most = least(least(choice.policy.max_cost, call.wishes.max_cost), call.caller.max_cost)
+    why = "" if most is None else f"at most ${plain(most)} is allowed"
+    steps, refused = list[Step](), list[PaymentRequired]()
+    for step in plan.steps:
+        targets = list[Target]()
+        for target in step.targets:
+            known = tuple(channel for channel in target.channels if _known(channel.price_at(call.facts.at)))
+            bound = "" if len(known) == len(target.channels) else why or _budget(budgets, call, plan, target)
+            if bound:
+                refused.append(_unpriced(call.path, target.model.name, bound))
+                target = msgspec.structs.replace(target, channels=known)
+            if target.channels:
+                targets.append(target)
+        if targets:
+            steps.append(msgspec.structs.replace(step, targets=tuple(targets)))
+    if refused and not steps:
+        raise refused[0]
+    return msgspec.structs.replace(plan, steps=tuple(steps)) if refused else plan
+
+
+def _budget(budgets: Budgets, call: Call, plan: Plan, target: Target) -> str:
+    """The hard budget that has to bear it; empty where none does."""
+    bounds = budgets.bounds(call, target.model.name, plan.purse, target.tier) if budgets.any else ()
+    for bound in bounds:
+        if bound.cap is not None:
+            return f"a hard budget of {owner(bound.account.scope, bound.account.who)} has to bear it"
+    return ""
+
+
+def told(call: Call, usage: Usage | None) -> Usage | None:
+    """What an answer used, marked where nobody said so."""
+    if usage is None or usage.input or usage.output or call.path in FREE:
+        return usage
+    return msgspec.structs.replace(usage, estimated=True)
+
+
+def _known(price: Price | None) -> bool:
+    """Whether a request's price is known before it is sent."""
+    if price is None:
+        return False
+    rates = (price.rates, *(rates for _, rates in price.tiers))
+    return bool(price.per_request) or not any(any(msgspec.structs.astuple(one)) for one in rates)
+
+
+def _unpriced(path: str, model: str, why: str) -> PaymentRequired:
+    return PaymentRequired(
+        f"What {path} costs with {model} is not known beforehand, and {why} "
+        f"(declare models.{model}.price.per_request).",
+        param="model",
+        code="unpriced",
+    )

@@ -33,7 +33,7 @@ class Metering:
     def turn_to(self, world: World) -> None:
         now = time.monotonic()
         self._limits = world.limits
-        self._keys = {holder.caller.name: holder.limits for holder in world.keys.values()}
+        self._keys = {holder.caller.name: holder.limits for holder in world.keys.values() if not holder.ended}
         self._callers.clear()
         in_use = {*self._limits, *(("key", name) for name in self._keys)}
         for who, meter in list(self.meters.items()):
@@ -107,19 +107,27 @@ def told(gate: Gate, dialect: str, now: float) -> bytes:
         return b""
     requests, tokens = gate.quotas(now)
     lines = _anthropic if dialect == "anthropic_messages" else _openai
-    return b"".join(lines(what, one) for what, one in (("requests", requests), ("tokens", tokens)) if one is not None)
+    found = b"" if requests is None else lines(b"requests", requests)
+    return found if tokens is None else found + lines(b"tokens", tokens)
 
 
-def _openai(what: str, quota: Quota) -> bytes:
-    return (
-        f"x-ratelimit-limit-{what}: {quota.limit}\r\nx-ratelimit-remaining-{what}: {quota.left}\r\n"
-        f"x-ratelimit-reset-{what}: {quota.resets:.3f}s\r\n"
-    ).encode()
+def _openai(what: bytes, quota: Quota) -> bytes:
+    return _OPENAI[what] % (quota.limit, quota.left, *divmod(int(quota.resets * 1000), 1000))
 
 
-def _anthropic(what: str, quota: Quota) -> bytes:
+def _anthropic(what: bytes, quota: Quota) -> bytes:
     whole = datetime.datetime.fromtimestamp(time.time() + quota.resets + 0.999, datetime.UTC)
-    return (
-        f"anthropic-ratelimit-{what}-limit: {quota.limit}\r\nanthropic-ratelimit-{what}-remaining: {quota.left}\r\n"
-        f"anthropic-ratelimit-{what}-reset: {whole:%Y-%m-%dT%H:%M:%SZ}\r\n"
-    ).encode()
+    return _ANTHROPIC[what] % (quota.limit, quota.left, f"{whole:%Y-%m-%dT%H:%M:%SZ}".encode())
+
+
+_WHAT = (b"requests", b"tokens")
+_OPENAI = {
+    what: b"x-ratelimit-limit-%b: %%d\r\nx-ratelimit-remaining-%b: %%d\r\nx-ratelimit-reset-%b: %%d.%%03ds\r\n"
+    % (what, what, what)
+    for what in _WHAT
+}
+_ANTHROPIC = {
+    what: b"anthropic-ratelimit-%b-limit: %%d\r\nanthropic-ratelimit-%b-remaining: %%d\r\n"
+    b"anthropic-ratelimit-%b-reset: %%b\r\n" % (what, what, what)
+    for what in _WHAT
+}

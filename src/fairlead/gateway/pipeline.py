@@ -39,7 +39,7 @@ from fairlead.errors import (
     RequestError,
     StateError,
 )
-from fairlead.gateway import affording, opinion, understanding
+from fairlead.gateway import affording, media, opinion, understanding
 from fairlead.gateway.admit import admit, again, new_id
 from fairlead.gateway.execute import Run
 from fairlead.gateway.explanation import Explained, explained
@@ -124,6 +124,8 @@ def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
     if not plan.steps:
         short = affording.refusal(runtime.budgets, call, choice, plan, snapshot)
         raise short or infeasible(call, choice, plan, snapshot, runtime.health.back_in)
+    if call.operation == "opaque":
+        plan = media.bear(runtime.budgets, call, choice, plan)
     if choice.model is None:
         runtime.contents.chosen(call, choice.policy, snapshot)
     return plan

@@ -48,6 +48,8 @@ class Incoming(msgspec.Struct, frozen=True):
     """It carries what was said in a sensitive request before."""
     path: str = ""
     """Of an opaque operation: where at the provider it goes."""
+    known: frozenset[str] = frozenset()
+    """Ids of items that were found among the tenant's own."""
 
 
 class Outlet(Protocol):

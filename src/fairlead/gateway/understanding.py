@@ -24,6 +24,9 @@ from fairlead.gateway.world import World
 
 SEARCHES = re.compile(rb'"type"\s*:\s*"web_search|"google_?[sS]earch"|"web_search_options"')
 """How the dialects ask for a search of the web."""
+ELSEWHERE = (b'url"', b'ri"', b"file_id")
+"""What stands in every way in which the dialects refer to pictures and documents that are not in the body, and so not in
+its size: `image_url`, `fileUri`..."""
 AT_ONCE = 65_536
 """Bytes of a body that are searched without a pause."""
 CLOSE_TO_CONTEXT = 0.5
@@ -67,6 +70,11 @@ def signals(
 ) -> tuple[Signal, ...]:
     policy = choice.policy
     rough = tokens.from_size(len(incoming.body))
+    find = incoming.body.find
+    for mark in ELSEWHERE:
+        if find(mark) >= 0:
+            rough = max(rough, tokens.input_tokens(view.shape()))
+            break
     near = choice.model is not None and rough > CLOSE_TO_CONTEXT * choice.model.context > 0
     named = choice.model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
     found = sensitivities

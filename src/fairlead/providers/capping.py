@@ -62,20 +62,27 @@ def _messages(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoin
 
 
 def _gemini(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:
-    """Google's readers take both spellings of every name."""
-    outer = "generation_config" if "generation_config" in fields else "generationConfig"
-    config = fields.get(outer)
-    config = dict(config) if isinstance(config, dict) else {}
-    name = "max_output_tokens" if "max_output_tokens" in config else "maxOutputTokens"
-    most = config.get(name)
+    """Google's readers take both spellings of every name, so each that is there is held to the limit."""
+    outers: list[str] = [name for name in ("generation_config", "generationConfig") if name in fields] or ["generationConfig"]
+    changes = {outer: orjson.dumps(config) for outer in outers if (config := _configured(fields.get(outer), limit))}
+    return json.splice(body, changes) if changes else body
+
+
+def _configured(given: object, limit: int) -> dict[str, Any] | None:
+    """None where it asks for no more than that already."""
+    config: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
+    names = [name for name in ("max_output_tokens", "maxOutputTokens") if config.get(name) is not None]
+    told = [config[name] if isinstance(config[name], int) else limit + 1 for name in names]
+    most = max(told, default=None)
     if most is not None and most <= limit:
-        return body
-    config[name] = limit
+        return None
+    changed = dict(zip(names, told, strict=True)) or {"maxOutputTokens": limit}
+    config |= {name: min(amount, limit) for name, amount in changed.items()}
     for thinking, budget in (("thinkingConfig", "thinkingBudget"), ("thinking_config", "thinking_budget")):
         wished = config.get(thinking)
         if isinstance(wished, dict) and isinstance(wished.get(budget), int) and wished[budget] > 0:
             config[thinking] = {**wished, budget: _share(wished[budget], most, limit)}
-    return json.splice(body, {outer: orjson.dumps(config)})
+    return config
 
 
 def _lowered(body: bytes, fields: dict[str, Any], name: str, limit: int) -> bytes:

@@ -8,6 +8,7 @@ Nothing of a request goes there: they are plain GETs.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import logging
 import time
 import urllib.error
@@ -25,6 +26,9 @@ log = logging.getLogger("fairlead.prices")
 
 MOST_BYTES = 16 << 20
 PATIENCE = 30.0
+MOST_WORDS = 300
+UNREADABLE = (OSError, ValueError, ArithmeticError, RecursionError, http.client.HTTPException)
+"""Whatever a server may answer in the place of a list."""
 TOLD = 20
 """Changes that are told one by one."""
 Take = Callable[[bytes, str], News]
@@ -85,8 +89,8 @@ class Prices:
                 raw = await asyncio.to_thread(_get, url)
                 await self._take(take, raw, source)
                 complained = ""
-            except (OSError, ValueError) as problem:
-                words = f"{source}: {problem}"
+            except UNREADABLE as problem:
+                words = f"{source}: {str(problem)[:MOST_WORDS] or type(problem).__name__}"
                 if words != complained:
                     log.warning("prices are not renewed: %s", words)
                     self._tell("prices_unread", words)
@@ -111,7 +115,7 @@ class Prices:
         await self._reload.renew(f"prices of {source} have changed")
 
     def _tell(self, kind: str, words: str) -> None:
-        self._reload.runtime.audit(kind, NOBODY, "", words)
+        self._reload.runtime.audit(kind, NOBODY, "", words.encode("utf-8", "replace").decode())
 
 
 def _get(url: str) -> bytes:

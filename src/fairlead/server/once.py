@@ -65,7 +65,8 @@ def asked_of(world: World, exchange: Exchange, caller: Caller) -> Asked:
         raise BadRequest(
             f"Idempotency-Key has to be 1 to {LONGEST} characters of ASCII; a UUID does.", param="Idempotency-Key"
         )
-    name = digest(world.pads, exchange.path.encode("latin-1") + b"\n" + key).hex()
+    route = exchange.path.encode("latin-1")
+    name = digest(world.pads, b"\n".join((caller.name.encode(), route, key))).hex()
     said = sha256()
     for part in parts(exchange):
         said.update(b"%d:%b" % (len(part), part))

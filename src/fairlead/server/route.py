@@ -7,6 +7,8 @@ from contextlib import suppress
 import orjson
 
 from fairlead.core.call import Caller
+from fairlead.core.grants import reaches, within
+from fairlead.core.record import Record
 from fairlead.errors import NotFound
 from fairlead.gateway import contents, pipeline, replay, understanding
 from fairlead.gateway.explanation import Language, described, of_record, record_described
@@ -15,7 +17,6 @@ from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.openai import incoming
 
 MOST_LANGUAGES = 20
-SEES_ALL = frozenset(("viewer", "operator", "admin"))
 
 
 async def explain_route(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
@@ -27,12 +28,11 @@ async def explain_route(runtime: Runtime, exchange: Exchange, caller: Caller) ->
 
 
 async def decision(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    """A finished request by its id: exact cost, every attempt, and why it went there. Another tenant's is as good as
-    none."""
+    """A finished request by its id: exact cost, every attempt, and why it went there. What lies beyond the reach of
+    who asks is as good as none."""
     request_id = exchange.path.removeprefix("/v1/decisions/")
-    tenant = None if caller.role in SEES_ALL and caller.scope == "gateway" else caller.tenant
-    record = await runtime.ledger.decision(request_id, tenant)
-    if record is None:
+    record = await runtime.ledger.decision(request_id, None)
+    if record is None or not sees(caller, record):
         raise NotFound(f"There is no decision {request_id[:100]!r}; its id is in the answer's x-fairlead-request-id.")
     one = None
     if record.decision is not None:
@@ -41,6 +41,13 @@ async def decision(runtime: Runtime, exchange: Exchange, caller: Caller) -> None
             again = replay.replay(record, kept)
             one = of_record(again.case, again.plan)
     exchange.send(200, JSON, orjson.dumps(record_described(record, one, language(exchange)), default=str))
+
+
+def sees(caller: Caller, record: Record) -> bool:
+    """Its own key's; with a role that reads, all that its scope reaches."""
+    if not reaches(caller.role, "viewer"):
+        return (record.tenant, record.key) == (caller.tenant, caller.name)
+    return within(caller, record.tenant, record.team)
 
 
 def language(exchange: Exchange) -> Language:

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
-from fairlead.store import rollups
+from fairlead.store import budgets, rollups
 
 PAGE_SIZE = 16384
 
@@ -120,6 +120,12 @@ def _spent(connection: sqlite3.Connection) -> None:
     )
 
 
+def _spent_by_records(connection: sqlite3.Connection) -> None:
+    """The same by what the records themselves say, which is what it is verified against: tags, and when an attempt began."""
+    begin = rollups.horizons(connection).records
+    budgets.rebuild(connection, begin)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first,
     _contents,
@@ -128,6 +134,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _priced,
     _spent,
     _rollups,
+    _spent_by_records,
 ]
 
 

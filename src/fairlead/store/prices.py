@@ -6,7 +6,7 @@ A row is written once. Where another row comes under the same id, both stay.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -40,6 +40,22 @@ def versions(connection: sqlite3.Connection) -> dict[str, list[Price]]:
     for name, price in connection.execute("SELECT id, price FROM prices ORDER BY seq"):
         found.setdefault(name, []).append(_decode(price))
     return found
+
+
+def differences(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """(what, what is odd) where a row's columns are not what its price says."""
+    for name, *columns, price in connection.execute(
+        "SELECT id, currency, since, source, price FROM prices ORDER BY seq"
+    ):
+        kept = _decode(price)
+        for field, stands, said in zip(
+            ("id", "currency", "since", "source"),
+            (name, *columns),
+            (kept.id, kept.currency, kept.since, kept.source),
+            strict=True,
+        ):
+            if stands != said:
+                yield f"price row {name}", f"its {field} is {stands!r}, its price says {said!r}"
 
 
 def latest(connection: sqlite3.Connection) -> dict[str, Price]:

@@ -238,6 +238,7 @@ class Projection:
         execute("BEGIN IMMEDIATE")
         try:
             rollups.rebuild(self.connection)
+            budgets.rebuild(self.connection, rollups.horizons(self.connection).records)
             execute("COMMIT")
         finally:
             if self.connection.in_transaction:

@@ -5,7 +5,8 @@
 - A request's cost must be what its attempts come to in USD.
 - Where a process died with an attempt under way, what it was expected to cost stands for its cost; where a price was
   unknown, nothing.
-- The sums by minute, hour and day must be those of the records.
+- The sums by minute, hour and day must be those of the records, and so must what budgets are counted by.
+- What stands in the columns of a request must be what its record says, and so for a price row.
 - Attempts from before price rows were kept can be added up, not worked out: they are counted.
 """
 
@@ -21,8 +22,9 @@ import msgspec
 
 from fairlead.core.cost import cost_lines, in_usd, plain, total
 from fairlead.core.model import Price
-from fairlead.core.record import CostLine, Usage
-from fairlead.store import rollups
+from fairlead.core.record import CostLine, Record, Usage
+from fairlead.store import budgets, rollups
+from fairlead.store.prices import differences as prices_differ
 from fairlead.store.prices import versions
 
 TOLD = 100
@@ -37,6 +39,10 @@ _ATTEMPTS = """SELECT requests.seq, requests.id, requests.cost AS spent, attempt
     CROSS JOIN requests ON requests.seq = attempts.request ORDER BY attempts.seq"""
 _WITHOUT = """SELECT id, cost FROM requests WHERE cost <> 0
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.seq = requests.seq)"""
+
+_COLUMNS = ("tenant", "team", "key", "model", "task", "purpose", "operation")
+_RECORDS = f"SELECT id, {', '.join(_COLUMNS)}, at_ms, record FROM requests ORDER BY seq"
+_record = msgspec.msgpack.Decoder(Record).decode
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -90,9 +96,29 @@ def verify(connection: sqlite3.Connection) -> Verification:
             found.differs(name, f"costs {plain(cost)} USD without an attempt")
         for what, detail in rollups.differences(connection):
             found.differs(what, detail)
+        for what, detail in prices_differ(connection):
+            found.differs(what, detail)
+        _records(found, connection)
         return found
     finally:
         connection.execute("ROLLBACK")
+
+
+def _records(found: Verification, connection: sqlite3.Connection) -> None:
+    begin = rollups.horizons(connection).records
+    sums: budgets.Sums = {}
+    for name, *columns, at_ms, payload in connection.execute(_RECORDS):
+        record = _record(payload)
+        said = (record.tenant, record.team, record.key, record.model, record.task, record.purpose, record.operation)
+        for field, stands, told in zip(_COLUMNS, columns, said, strict=True):
+            if stands != told:
+                found.differs(name, f"its {field} is {stands!r}, its record says {told!r}")
+        if record.request != name:
+            found.differs(name, f"its record is that of {record.request}")
+        if at_ms >= begin:
+            budgets.add(sums, record)
+    for what, detail in budgets.differences(connection, begin, sums):
+        found.differs(what, detail)
 
 
 def _request(found: Verification, prices: dict[str, list[Price]], rows: Iterator[tuple[Any, ...]]) -> None:

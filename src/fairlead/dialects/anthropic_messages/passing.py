@@ -47,13 +47,16 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 
 class StreamReader(Passing):
-    __slots__ = ("_found",)
+    __slots__ = ("_found", "_whole")
     issues = ISSUES["anthropic_messages"]
+    odd = (b'"input_json_delta"', b'"citations_delta"')
 
     def __init__(self) -> None:
         super().__init__()
         self._found: native.RawUsage | None = None
         """What the start told, then with what the end told."""
+        self._whole = False
+        """The usage of the whole answer has come."""
 
     def ends(self, block: bytes) -> bool:
         near = block[-NEAR:]
@@ -89,11 +92,22 @@ class StreamReader(Passing):
         elif kind == "message_delta":
             self._count(found.usage)
             self.usage = native.usage_of(self._found) or self.usage
+            self._whole = self.usage is not None
             self.committed = self.committed or (found.delta is not None and found.delta.stop_reason is not None)
         elif kind == "message_stop":
             self.done = self.committed = True
         elif kind == "error":
             self.error = self.error or "the provider reported an error in the stream"
+
+    def weigh(self, event: bytes) -> int:
+        try:
+            found = _EVENT.decode(sse.data(event) or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return 0
+        return 0 if found.delta is None else sum(_said(found.delta))
+
+    def told(self) -> bool:
+        return self._whole
 
     def end(self) -> bytes:
         rest = super().end()
@@ -104,13 +118,18 @@ class StreamReader(Passing):
         return rest
 
     def _content(self, delta: _Delta) -> None:
-        for value in (delta.text, delta.thinking, delta.partial_json, delta.signature):
-            if isinstance(value, Raw) and len(value) > 2:
-                self.said += len(value) - 2
-                self.seen += 1
-                self.committed = True
+        for said in _said(delta):
+            self.said += said
+            self.seen += 1
+            self.committed = True
 
     def _count(self, raw: Raw | UnsetType) -> None:
         found = native.raw_usage(raw)
         if found is not None:
             self._found = native.later(self._found, found)
+
+
+def _said(delta: _Delta) -> list[int]:
+    """The bytes of what a delta says."""
+    values = (delta.text, delta.thinking, delta.partial_json, delta.signature)
+    return [len(value) - 2 for value in values if isinstance(value, Raw) and len(value) > 2]

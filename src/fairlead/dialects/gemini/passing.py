@@ -13,6 +13,7 @@ from fairlead.dialects.gemini.native import Feedback, read_usage
 from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.passing import Passing
+from fairlead.dialects.weighing import BYTES, OF_MEDIA
 
 
 class _Part(Struct):
@@ -51,6 +52,8 @@ WINDOW = 8192
 class StreamReader(Passing):
     __slots__ = ("_answers", "_finished")
     issues = ISSUES["gemini"]
+    odd = (b'"thoughtSignature":', b'"groundingMetadata":')
+    unlike = (b'"logprobsResult":',)
 
     def __init__(self, answers: int = 1) -> None:
         super().__init__()
@@ -96,6 +99,13 @@ class StreamReader(Passing):
                 self._finished.add(number if candidate.index is None else candidate.index)
                 self.done = len(self._finished) >= self._answers
 
+    def weigh(self, event: bytes) -> int:
+        try:
+            chunk = _CHUNK.decode(sse.data(event) or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return 0
+        return sum(_said(candidate.content) for candidate in chunk.candidates or ())
+
 
 def _said(content: _Content | None) -> int:
     """About the bytes of what a candidate says; 0 where it says nothing."""
@@ -105,6 +115,7 @@ def _said(content: _Content | None) -> int:
             for value in (part.text, part.functionCall, part.executableCode, part.codeExecutionResult):
                 if value is not UNSET and (raw := bytes(value)) not in EMPTY:
                     said += len(raw) - 2
-            if part.inlineData is not UNSET or part.thoughtSignature is not UNSET:
-                said += 4
+            for media in (part.inlineData, part.thoughtSignature):
+                if media is not UNSET:
+                    said += max(len(media) // OF_MEDIA, BYTES)
     return said

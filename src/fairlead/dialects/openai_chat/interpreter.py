@@ -174,6 +174,9 @@ class ChatInterpreter:
         choices = chunk.choices
         if chunk.error is not UNSET and given(chunk.error):
             if self._reason is None:
+                usage = reported_usage(chunk)
+                if usage is not None:
+                    out.append(neutral.Used(usage))
                 out.append(neutral.Broken(*messages.error_words(chunk.error)))
                 return
             # The provider had said why it ended; what it calls an error is that, said again.

@@ -10,6 +10,7 @@ from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.native import Reported, reported_usage
 from fairlead.dialects.passing import Passing
+from fairlead.dialects.weighing import BYTES, spoken_in
 from fairlead.errors import RequestError
 
 
@@ -49,6 +50,8 @@ class StreamReader(Passing):
 
     __slots__ = ("_answers", "_finished", "strip")
     issues = ISSUES["openai_chat"]
+    odd = (b'"tool_calls":[{', b'"tool_calls": [{')
+    unlike = (b'"logprobs":{', b'"logprobs": {', b'"audio":{', b'"audio": {')
 
     def __init__(self, strip: bool, answers: int = 1) -> None:
         super().__init__()
@@ -100,6 +103,13 @@ class StreamReader(Passing):
                 self._finished.add(choice.index)
                 self.done = len(self._finished) >= self._answers
 
+    def weigh(self, event: bytes) -> int:
+        try:
+            chunk = _CHUNK.decode(sse.data(event) or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return 0
+        return sum(_content(choice.delta) for choice in chunk.choices or () if choice.delta is not None)
+
 
 def _telling(tail: bytes) -> int:
     """Where the first event begins that tells how the stream ended; 0 if it is not known and all has to be read."""
@@ -112,22 +122,23 @@ def _telling(tail: bytes) -> int:
 
 
 def _content(delta: _Delta) -> int:
-    """About the bytes of what a delta says; 0 where it says nothing."""
-    said = 0
-    for value in (
-        delta.content,
-        delta.reasoning_content,
-        delta.tool_calls,
-        delta.reasoning,
-        delta.refusal,
-        delta.audio,
-        delta.images,
-        delta.reasoning_details,
-        delta.function_call,
-    ):
-        if value is not UNSET and (raw := bytes(value)) not in EMPTY:
-            said += len(raw) - 2 if raw[:1] == b'"' else 4
-    return said
+    """About the bytes of what a delta says; 0 where it says nothing. A thought may be told by several names."""
+    thought = max(_weight(delta.reasoning_content), _weight(delta.reasoning), _weight(delta.reasoning_details))
+    return (
+        _weight(delta.content)
+        + thought
+        + _weight(delta.tool_calls)
+        + _weight(delta.refusal)
+        + _weight(delta.audio)
+        + _weight(delta.images)
+        + _weight(delta.function_call)
+    )
+
+
+def _weight(value: Raw | UnsetType) -> int:
+    if value is UNSET or (raw := bytes(value)) in EMPTY:
+        return 0
+    return len(raw) - 2 if raw[:1] == b'"' else max(spoken_in(raw), BYTES)
 
 
 def _without_usage(event: bytes) -> bytes:

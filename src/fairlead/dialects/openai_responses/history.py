@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import json, sse
+from fairlead.dialects.issued import LOOKED_UP
 from fairlead.dialects.signatures import MARK
 
 FINALS = frozenset({"response.completed", "response.incomplete"})
@@ -36,6 +38,30 @@ class _Reference(Struct):
     id: str = ""
 
 
+class _Known(Struct):
+    type: object = None
+    id: object = UNSET
+    content: Raw | UnsetType = UNSET
+    encrypted_content: Raw | UnsetType = UNSET
+    approval_request_id: object = None
+
+
+class ItemHead(NamedTuple):
+    """How an item of a request's input is called, and whether it is anything without its name."""
+
+    has_id: bool
+    name: str
+    """Empty where the id is no text."""
+    needed: bool
+    """Only who gave it that name, or the one it approves of, can tell the rest of it."""
+    refers: bool
+    """It is nothing but a name."""
+    approved: str
+
+
+NAMELESS = ItemHead(False, "", False, False, "")
+
+
 class _Name(Struct):
     id: object = None
 
@@ -53,6 +79,7 @@ _INPUT = msgspec.json.Decoder(_Input)
 _ITEMS = msgspec.json.Decoder(list[Raw])
 _HEAD = msgspec.json.Decoder(_Head)
 _REFERENCE = msgspec.json.Decoder(_Reference)
+_KNOWN = msgspec.json.Decoder(_Known)
 _NAME = msgspec.json.Decoder(_Name)
 _FINAL = msgspec.json.Decoder(_Final)
 _OUTPUT = msgspec.json.Decoder(_Output)
@@ -91,8 +118,31 @@ def referred(item: bytes) -> tuple[str, str]:
         return "", ""
     if found.type != REFERENCE:
         return "", ""
-    given = _GIVEN.fullmatch(found.id)
-    return found.id, "" if given is None else f"resp_{given[1]}"
+    return found.id, response_of(found.id)
+
+
+def item_head(item: bytes) -> ItemHead:
+    try:
+        found = _KNOWN.decode(item)
+    except msgspec.ValidationError:
+        return NAMELESS
+    kind, name, approved = found.type, found.id, found.approval_request_id
+    refers = kind == REFERENCE or (kind == "message" and found.content is UNSET)
+    unsaid = kind == "reasoning" and not json.given(found.encrypted_content)
+    name = name if isinstance(name, str) else ""
+    approved = approved if isinstance(approved, str) else ""
+    needed = bool(name) and (refers or kind in LOOKED_UP or (unsaid and not response_of(name)))
+    return ItemHead(found.id is not UNSET, name, needed or bool(approved), refers, approved)
+
+
+def response_of(name: str) -> str:
+    """The response that an item came with, where its id was given here."""
+    given = _GIVEN.fullmatch(name)
+    return "" if given is None else f"resp_{given[1]}"
+
+
+def by_name(items: Iterable[bytes]) -> dict[str, bytes]:
+    return {name: item for item in items if isinstance(name := _NAME.decode(item).id, str) and name}
 
 
 def names_elsewhere(items: Iterable[bytes]) -> Iterator[str]:

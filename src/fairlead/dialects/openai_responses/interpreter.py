@@ -195,6 +195,9 @@ class Interpreter:
         elif kind in ("response.completed", "response.incomplete"):
             self._finish(kind, _RESPONSE.decode(found.response) if found.response is not UNSET else _Response(), out)
         elif kind in ("response.failed", "response.cancelled", "error"):
+            usage = None if found.response is UNSET else read_usage(_RESPONSE.decode(found.response).usage)
+            if usage is not None:
+                out.append(neutral.Used(usage))
             out.append(_broken(found))
         elif not self._begun and found.response is not UNSET:
             self._begun = True

@@ -18,14 +18,18 @@ from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_responses.history import (
     REFERENCE,
+    ItemHead,
+    by_name,
     final_response,
     going_on,
     input_items,
+    item_head,
     item_of,
     names_elsewhere,
     output_items,
     own,
     referred,
+    response_of,
     with_history,
     with_input,
 )
@@ -33,8 +37,9 @@ from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RateLimited, RequestError
 
 __all__ = [
-    "NAME", "REFERENCE", "ResponsesView", "account", "error_body", "error_event", "final_response", "going_on",
-    "input_items", "item_of", "names_elsewhere", "output_items", "own", "read_request", "read_usage", "referred", "with_history", "with_input",
+    "NAME", "REFERENCE", "ItemHead", "ResponsesView", "account", "by_name", "error_body", "error_event", "final_response", "going_on",
+    "input_items", "item_head", "item_of", "names_elsewhere", "output_items", "own", "read_request", "read_usage", "referred", "response_of",
+    "with_history", "with_input",
 ]  # fmt: skip
 
 NAME = "openai_responses"

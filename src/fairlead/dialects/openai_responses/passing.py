@@ -15,6 +15,7 @@ from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY
 from fairlead.dialects.openai_responses.native import read_usage
 from fairlead.dialects.passing import Passing
+from fairlead.dialects.weighing import BYTES, OF_MEDIA
 
 SILENT = frozenset({"message", "reasoning"})
 """Items that say nothing by beginning; every other is a call of a tool, which is content."""
@@ -46,6 +47,8 @@ _EVENT = msgspec.json.Decoder(_Event)
 class StreamReader(Passing):
     __slots__ = ()
     issues = ISSUES["openai_responses"]
+    odd = (b'.done"', b'.added"', b'"response":', b'"response.audio', b'"response.function_call_arguments')
+    unlike = (b'"logprobs":[{', b'"logprobs": [{')
 
     def ends(self, block: bytes) -> bool:
         return b'"response.' in block and _END.search(block) is not None
@@ -67,7 +70,7 @@ class StreamReader(Passing):
             return
         kind = found.type
         if kind.endswith(".delta") or found.partial_image_b64 is not UNSET:
-            self._content(found.delta if found.delta is not UNSET else found.partial_image_b64)
+            self._content(_said(found))
         elif kind == "response.output_item.added":
             self.committed = self.committed or (found.item is not None and found.item.type not in SILENT)
         elif kind in ("response.completed", "response.incomplete"):
@@ -77,12 +80,29 @@ class StreamReader(Passing):
             self.error = self.error or "the provider reported an error in the stream"
             self._count(found.response)
 
-    def _content(self, delta: Raw | UnsetType) -> None:
-        if delta is not UNSET and (raw := bytes(delta)) not in EMPTY:
-            self.said += len(raw) - 2
+    def weigh(self, event: bytes) -> int:
+        try:
+            return _said(_EVENT.decode(sse.data(event) or b"{}"))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return 0
+
+    def _content(self, said: int) -> None:
+        if said:
+            self.said += said
             self.seen += 1
             self.committed = True
 
     def _count(self, response: _Response | None) -> None:
         if response is not None:
             self.usage = read_usage(response.usage) or self.usage
+
+
+def _said(found: _Event) -> int:
+    """About the bytes of what an event says; 0 where it says nothing, or repeats what was said."""
+    if found.partial_image_b64 is not UNSET:
+        return max(len(found.partial_image_b64) // OF_MEDIA, BYTES)
+    if not found.type.endswith(".delta") or found.delta is UNSET or (raw := bytes(found.delta)) in EMPTY:
+        return 0
+    if found.type == "response.audio.delta":
+        return max(len(raw) // OF_MEDIA, BYTES)
+    return len(raw) - 2

@@ -1,0 +1,79 @@
+"""About how much an answer says, where nobody told its tokens: by its length, not by how it is put into events or fields.
+
+Four bytes of text are taken for a token. Pictures and sound are much longer than what is billed for them: of these it is
+a KiB.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+BYTES = 4
+"""Of text that are about a token."""
+OF_MEDIA = 256
+"""Bytes of pictures and sound that weigh like one of text."""
+MEDIA = frozenset(
+    (
+        "b64_json", "data", "encrypted_content", "partial_image_b64", "result", "signature", "thoughtSignature",
+        "thought_signature", "url",
+    )
+)  # fmt: skip
+FRAME = frozenset(
+    (
+        "annotations", "avgLogprobs", "call_id", "citationMetadata", "citations", "created", "expires_at", "finishReason",
+        "finish_reason", "format", "groundingMetadata", "id", "index", "logprobs", "logprobsResult", "mimeType", "object",
+        "role", "safetyRatings", "status", "tokenCount", "type",
+    )
+)  # fmt: skip
+"""Fields that are no part of what a model says."""
+GIVEN = frozenset(("args", "input"))
+"""Arguments of tools, which are told as objects."""
+TWICE = ("reasoning", "reasoning_details", "reasoning_content")
+"""The same thought, by names of several providers."""
+ROOTS = ("choices", "candidates", "output", "content")
+"""Where the four APIs put what was said."""
+
+
+def tokens_of(body: bytes) -> int:
+    """About the tokens of a whole answer."""
+    try:
+        whole = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return len(body) // BYTES
+    if not isinstance(whole, dict):
+        return len(body) // BYTES
+    return next((-(-spoken(whole[root]) // BYTES) for root in ROOTS if whole.get(root)), 0)
+
+
+def spoken_in(raw: bytes) -> int:
+    """About the bytes that a piece of JSON says; a text's is without its quotes."""
+    if raw[:1] == b'"':
+        return len(raw) - 2
+    try:
+        return spoken(msgspec.json.decode(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return len(raw)
+
+
+def spoken(value: object) -> int:
+    """The same of what is decoded."""
+    said = 0
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            said += len(one) if one.isascii() else len(one.encode("utf-8", "surrogatepass"))
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            thoughts = [name for name in TWICE if one.get(name)]
+            for name, part in one.items():
+                if name in FRAME or name in thoughts[1:]:
+                    continue
+                if name in MEDIA and isinstance(part, str):
+                    said += -(-len(part) // OF_MEDIA)
+                elif name in GIVEN and isinstance(part, dict):
+                    said += len(msgspec.json.encode(part)) if part else 0
+                else:
+                    waiting.append(part)
+    return said
