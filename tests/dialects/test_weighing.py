@@ -74,6 +74,15 @@ def test_a_call_behind_a_text_counts_its_frames() -> None:
     near(reader, 800)
 
 
+def test_a_text_behind_a_call_is_hidden_by_the_longer_frame_of_calls() -> None:
+    reader = Chat(False)
+    for _ in range(100):
+        reader.feed(chat({"tool_calls": [{"index": 0, "function": {"arguments": "word"}}]}))
+    for _ in range(100):
+        reader.feed(chat({"content": "word " * 8}))
+    near(reader, 400 + 4_000)
+
+
 def test_a_picture_or_sound_is_taken_for_a_text_of_its_length() -> None:
     for delta in (
         {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 2**20}}]},

@@ -130,3 +130,18 @@ def test_the_other_of_two_spellings_is_left_as_it_was(big: str, name: str) -> No
 def test_one_limit_of_two_is_left_as_it_was(second: object) -> None:  # M6.3
     body = json.dumps({"generationConfig": {"max_output_tokens": 50, "maxOutputTokens": second}}).encode()
     assert left(body, "gemini", 100) == {"generationConfig": {"max_output_tokens": 50, "maxOutputTokens": 100}}
+
+
+@pytest.mark.parametrize(
+    ("most", "limit", "thinking"),
+    [
+        (3_000, 9_000, {"type": "enabled", "budget_tokens": 1_500}),
+        (9_000, 3_000, {"type": "enabled", "budget_tokens": 1_500}),
+        (1_000, 9_000, {"type": "disabled"}),
+        (90_000, 95_000, {"type": "enabled", "budget_tokens": 80_000}),
+    ],
+)
+def test_thoughts_are_given_more_than_the_answer(most: int, limit: int, thinking: dict[str, object]) -> None:  # M6.3
+    body = {"max_tokens": most, "thinking": {"type": "enabled", "budget_tokens": 80_000}}
+    found = left(json.dumps(body).encode(), "anthropic_messages", limit)
+    assert found == {"max_tokens": min(most, limit), "thinking": thinking}

@@ -80,6 +80,7 @@ NETWORKED: dict[tuple[str, str], str] = {
     ("server/connection.py", "httptools"): "the listener",
     ("server/connection.py", "socket"): "the listener",
     ("server/listener.py", "socket"): "the listener",
+    ("server/market.py", "http"): "the kind of an error",
     ("server/market.py", "urllib"): "asks for price lists, where the configuration names any",
     ("server/serve.py", "socket"): "the listener",
     ("server/webhook.py", "socket"): "the kind of an address to look up",

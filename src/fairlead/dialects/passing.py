@@ -141,10 +141,9 @@ class Passing(ABC):
         if self._unlike or not self._frame or beyond > count * USUAL:
             self._weigh_each(block)
             return
-        for mark in self.odd:
-            if mark in block:
-                self._weigh_each(block)
-                return
+        if self._is_odd(block):
+            self._weigh_each(block)
+            return
         if beyond > 0:
             self.said += int(beyond)
         if self.events >= self._sample_at and count:
@@ -152,11 +151,14 @@ class Passing(ABC):
             event = block[at + 2 :] if at >= 0 else block
             self._learn(event, self.weigh(event))
 
+    def _is_odd(self, block: bytes) -> bool:
+        return any(mark in block for mark in self.odd)
+
     def _weigh_each(self, block: bytes) -> None:
         for event in sse.split(block):
             said = self.weigh(event)
             self.said += said
-            if not self._frame:
+            if not self._frame and not self._is_odd(event):
                 self._learn(event, said)
 
     def _learn(self, event: bytes, said: int) -> None:
@@ -175,7 +177,7 @@ class Passing(ABC):
     def _event(self, event: bytes) -> bytes:
         before = self.said
         self.look(event)
-        if self.said > before and not any(mark in event for mark in self.odd):
+        if self.said > before and not self._is_odd(event):
             self._learn(event, self.said - before)
         self._take_down(event)
         if self.ends(event):

@@ -53,9 +53,14 @@ def _messages(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoin
     most = fields.get("max_tokens")
     lowered = _lowered(body, fields, "max_tokens", limit)
     thinking = fields.get("thinking")
-    if lowered is body or not isinstance(thinking, dict) or not isinstance(thinking.get("budget_tokens"), int):
+    if not isinstance(thinking, dict) or not isinstance(thinking.get("budget_tokens"), int):
         return lowered
-    share = max(_share(thinking["budget_tokens"], most, limit), LEAST_THINKING)
+    beyond = most is not None and thinking["budget_tokens"] >= most
+    if lowered is body and not beyond:
+        return lowered
+    # Thoughts between calls of tools may be given more than the whole answer, which then bounds nothing.
+    limit = limit if most is None else min(most, limit)
+    share = max(_share(thinking["budget_tokens"], None if beyond else most, limit), LEAST_THINKING)
     if share >= limit:
         return json.splice(lowered, {"thinking": b'{"type":"disabled"}'})
     return json.splice(lowered, {"thinking": orjson.dumps({**thinking, "budget_tokens": share})})
@@ -63,7 +68,8 @@ def _messages(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoin
 
 def _gemini(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:
     """Google's readers take both spellings of every name, so each that is there is held to the limit."""
-    outers: list[str] = [name for name in ("generation_config", "generationConfig") if name in fields] or ["generationConfig"]
+    outers: list[str] = [name for name in ("generation_config", "generationConfig") if name in fields]
+    outers = outers or ["generationConfig"]
     changes = {outer: orjson.dumps(config) for outer in outers if (config := _configured(fields.get(outer), limit))}
     return json.splice(body, changes) if changes else body
 

@@ -187,9 +187,10 @@ def _prepare(connection: sqlite3.Connection, where: str) -> None:
         )
     if found < VERSION:
         connection.execute("BEGIN IMMEDIATE")
-        for statement in TABLES:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:  # nobody was faster
+            for statement in TABLES:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 
 
