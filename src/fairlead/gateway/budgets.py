@@ -427,4 +427,4 @@ def spent_error(words: str, held: bool) -> RequestError:
             code="budget_held",
             retry_after=HELD_BACK,
         )
-    return PaymentRequired(f"Nothing is left to spend: {words}.", code="budget_spent")
+    return PaymentRequired(f"The budget does not bear this: {words}.", code="budget_spent")

@@ -160,7 +160,7 @@ def infeasible(
         return Overloaded(f"Nobody may be asked just now: {told}.", code="all_ejected", retry_after=back_in(left_alone))
     if "tier_budget" in reasons:
         spent = "; ".join(dict.fromkeys(one.detail for one in plan.rejected if one.reason == "tier_budget"))
-        return PaymentRequired(f"Nothing is left to spend: {spent}.", code="budget_spent")
+        return PaymentRequired(f"The budget does not bear this: {spent}.", code="budget_spent")
     if choice.model is not None or len(reasons) == 1:
         reason = plan.rejected[0].reason
         if reason == "outside_policy":
