@@ -14,7 +14,7 @@ from fairlead.errors import ConfigError
 from fairlead.registry import catalogue as shipped
 from fairlead.registry import snapshot as snapshots
 from fairlead.registry.policies import policies
-from fairlead.registry.snapshot import build, resolve_alias
+from fairlead.registry.snapshot import build
 from tests.config.catalogue_fake import CATALOGUE, NANO
 
 FAKE: Any = CATALOGUE
@@ -181,9 +181,9 @@ models:
   gpt-5.4: {channels: [{provider: p}], aliases: [Best]}
   gpt54: {channels: [{provider: p, model: other}], price: {input: 1, output: 1}}
 """)
-    assert resolve_alias(snapshot, "BEST") == resolve_alias(snapshot, "gpt-5-4") == "gpt-5.4"
-    assert resolve_alias(snapshot, "GPT54") == "gpt54"
-    assert resolve_alias(snapshot, "none") is None
+    assert snapshot.resolve("BEST") is snapshot.resolve("gpt-5-4") is snapshot.models["gpt-5.4"]
+    assert snapshot.resolve("GPT54") is snapshot.models["gpt54"]
+    assert snapshot.resolve("none") is None
     assert "gpt54" not in snapshot.models["gpt-5.4"].aliases
 
 

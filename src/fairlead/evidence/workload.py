@@ -53,10 +53,6 @@ class Priced(msgspec.Struct, frozen=True):
     quality_source: str = "given"
     """Where prices and qualities are from: `given` in the scenario, or the `catalogue`."""
 
-    @property
-    def has_price(self) -> bool:
-        return bool(self.tiers) or self.per_request is not None
-
     def cost(self, work: Work) -> Fraction:
         """What one request of that work costs."""
         whole = self.per_request or ZERO

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -104,9 +104,9 @@ def row_of(price: schema.Price, owner: str, source: str, since: int | None = Non
     """A row says by its id what it says: other figures are another row."""
     row = Price(
         id="",
-        rates=_rates(price),
+        rates=_rates(price, nano),
         currency=price.currency,
-        tiers=tuple(sorted(((tier.above, _rates(tier)) for tier in price.tiers), key=lambda tier: tier[0])),
+        tiers=tuple(sorted(((tier.above, _rates(tier, nano)) for tier in price.tiers), key=lambda tier: tier[0])),
         per_request=nano(price.per_request),
         since=_epoch(price.since) if price.since else since or 0,
         source=source,
@@ -127,9 +127,11 @@ def _spans(rows: Iterable[Price]) -> Iterator[tuple[Price, int | None]]:
         yield row, None if following is None else following.since
 
 
-def _rates(rates: schema.Rates) -> Rates:
-    found = {name: getattr(rates, name) for name in Rates.__struct_fields__}
-    return Rates(**{name: None if amount is None else nano(amount) for name, amount in found.items()})  # type: ignore[arg-type]
+def _rates(given: schema.Rates | Rates, change: Callable[[Any], int]) -> Rates:
+    """Every amount that is given, changed alike."""
+    found = {name: getattr(given, name) for name in Rates.__struct_fields__}
+    changed = {name: None if amount is None else change(amount) for name, amount in found.items()}
+    return Rates(**changed)  # type: ignore[arg-type]  # input and output are always given
 
 
 def _epoch(day: datetime.date) -> int:
@@ -142,16 +144,11 @@ def _times(factor: Decimal) -> Change:
 
 def changed(row: Price, mark: str, change: Change) -> Price:
     """With every amount changed alike, under an id of its own."""
-
-    def rates(old: Rates) -> Rates:
-        found = {name: getattr(old, name) for name in Rates.__struct_fields__}
-        return Rates(**{name: None if amount is None else change(amount) for name, amount in found.items()})  # type: ignore[arg-type]
-
     return msgspec.structs.replace(
         row,
         id=f"{row.id}{mark}",
-        rates=rates(row.rates),
-        tiers=tuple((above, rates(old)) for above, old in row.tiers),
+        rates=_rates(row.rates, change),
+        tiers=tuple((above, _rates(old, change)) for above, old in row.tiers),
         per_request=change(row.per_request),
         peaks=tuple(msgspec.structs.replace(peak, price=changed(peak.price, mark, change)) for peak in row.peaks),
     )

@@ -33,12 +33,6 @@ def build(config: schema.Config, catalogue: Catalogue) -> Snapshot:
     return Snapshot(hash=digest((models, aliases)), models=models, aliases=aliases)
 
 
-def resolve_alias(snapshot: Snapshot, name: str) -> str | None:
-    """The model a name or alias stands for."""
-    model = snapshot.resolve(name)
-    return None if model is None else model.name
-
-
 def _model(name: str, config: schema.Config, entry: Entry | None, aliases: Mapping[str, str], book: Book) -> Model:
     given = config.models[name]
     quality = given.quality if given.quality is not None or entry is None else entry.quality

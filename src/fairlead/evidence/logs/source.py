@@ -13,9 +13,12 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 HEAD = 1 << 20
 LONGEST = 64 << 20
@@ -110,16 +113,15 @@ class Source:
         return header, self._rows(reader)
 
     @staticmethod
-    def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str] | csv.Error]]:
-        lines = reader
+    def _rows(reader: Reader) -> Iterator[tuple[int, list[str] | csv.Error]]:
         while True:
             try:
-                for fields in lines:
+                for fields in reader:
                     if fields:
-                        yield reader.line_num, fields  # type: ignore[attr-defined]
+                        yield reader.line_num, fields
                 return
             except csv.Error as problem:
-                yield reader.line_num, problem  # type: ignore[attr-defined]
+                yield reader.line_num, problem
 
 
 def delimiter(header: str) -> str:
