@@ -37,12 +37,10 @@ def seen(monkeypatch: pytest.MonkeyPatch, columns: int, shows: Callable[[], None
             monkeypatch.setattr(sys, "stdout", terminal)
             monkeypatch.setattr(sys, "__stdout__", terminal)
             shows()
+            terminal.write("END\n")
             terminal.flush()
             text = b""
             while not text.endswith(b"END\r\n"):
-                if b"END" not in text:
-                    terminal.write("END\n")
-                    terminal.flush()
                 text += os.read(ours, 65536)
             monkeypatch.undo()
     finally:

@@ -176,7 +176,9 @@ CHAIN = ["gpt-5.4", SONNET, "gemini-3-flash", "qwen3.5-plus"]
 
 
 @pytest.mark.parametrize(
-    "down", [set(down) for size in range(5) for down in itertools.combinations(CHAIN, size)], ids=str
+    "down",
+    [set(down) for size in range(5) for down in itertools.combinations(CHAIN, size)],
+    ids=lambda down: "+".join(sorted(down)) or "none",
 )
 def test_c4_the_chain_in_its_order_whoever_is_down(down: set[str]) -> None:  # M3.12 C4
     up = [name for name in CHAIN if name not in down]

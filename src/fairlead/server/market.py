@@ -90,7 +90,7 @@ class Prices:
                 await self._take(take, raw, source)
                 complained = ""
             except UNREADABLE as problem:
-                words = f"{source}: {str(problem)[:MOST_WORDS] or type(problem).__name__}"
+                words = _text(f"{source}: {str(problem)[:MOST_WORDS] or type(problem).__name__}")
                 if words != complained:
                     log.warning("prices are not renewed: %s", words)
                     self._tell("prices_unread", words)
@@ -103,19 +103,19 @@ class Prices:
             if news.taken:
                 await asyncio.to_thread(market.write, self._state_dir, news.market)
         if news.refused != self._refused.get(source, ()):
-            for words in news.refused[:TOLD]:
+            for words in map(_text, news.refused[:TOLD]):
                 log.error("not taken, for it looks wrong: %s", words)
                 self._tell("price_refused", words)
         self._refused[source] = news.refused
         if not news.taken:
             return
-        for words in news.taken[:TOLD]:
+        for words in map(_text, news.taken[:TOLD]):
             self._tell("price_changed", words)
         log.info("%d new prices or rates from %s", len(news.taken), source)
         await self._reload.renew(f"prices of {source} have changed")
 
     def _tell(self, kind: str, words: str) -> None:
-        self._reload.runtime.audit(kind, NOBODY, "", words.encode("utf-8", "replace").decode())
+        self._reload.runtime.audit(kind, NOBODY, "", words)
 
 
 def _get(url: str) -> bytes:
@@ -124,3 +124,8 @@ def _get(url: str) -> bytes:
     if len(raw) > MOST_BYTES:
         raise ValueError(f"it is larger than {MOST_BYTES} bytes")
     return raw
+
+
+def _text(words: str) -> str:
+    """The words as every log can write them: halves of surrogate pairs, which JSON may name, spelled out."""
+    return words.encode("utf-8", "backslashreplace").decode()
