@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from fairlead.core.policy import Limits
 
 WINDOW = 60.0
@@ -81,17 +79,13 @@ class Window:
 
     def empty_in(self, now: float) -> float:
         """Seconds until nothing that is in it now counts any more."""
-        latest = next(reversed(self._slots), None)
-        return 0.0 if latest is None else max(0.0, (latest + 1 + _SLOTS) * SLOT - now)
+        for latest in reversed(self._slots):
+            return max(0.0, (latest + 1 + _SLOTS) * SLOT - now)
+        return 0.0
 
 
-class Quota(msgspec.Struct, frozen=True):
-    """What is left of a limit."""
-
-    limit: int
-    left: int
-    resets: float
-    """Seconds until it is whole again, if nothing more comes."""
+Quota = tuple[int, int, float]
+"""(a limit, what is left of it, seconds until it is whole again if nothing more comes)"""
 
 
 class Meter:
@@ -223,10 +217,11 @@ def _quota(limit: int | None, window: Window, now: float) -> Quota | None:
     if limit is None:
         return None
     window.forget(now)
-    return Quota(limit, max(limit - window.total, 0), window.empty_in(now))
+    left = limit - window.total
+    return limit, left if left > 0 else 0, window.empty_in(now)
 
 
 def _least(one: Quota | None, other: Quota | None) -> Quota | None:
     if one is None or other is None:
         return one or other
-    return one if one.left <= other.left else other
+    return one if one[1] <= other[1] else other

@@ -107,27 +107,22 @@ def told(gate: Gate, dialect: str, now: float) -> bytes:
         return b""
     requests, tokens = gate.quotas(now)
     lines = _anthropic if dialect == "anthropic_messages" else _openai
-    found = b"" if requests is None else lines(b"requests", requests)
-    return found if tokens is None else found + lines(b"tokens", tokens)
+    found = "" if requests is None else lines("requests", requests)
+    return (found if tokens is None else found + lines("tokens", tokens)).encode()
 
 
-def _openai(what: bytes, quota: Quota) -> bytes:
-    return _OPENAI[what] % (quota.limit, quota.left, *divmod(int(quota.resets * 1000), 1000))
+def _openai(what: str, quota: Quota) -> str:
+    limit, left, resets = quota
+    return (
+        f"x-ratelimit-limit-{what}: {limit}\r\nx-ratelimit-remaining-{what}: {left}\r\n"
+        f"x-ratelimit-reset-{what}: {resets:.3f}s\r\n"
+    )
 
 
-def _anthropic(what: bytes, quota: Quota) -> bytes:
-    whole = datetime.datetime.fromtimestamp(time.time() + quota.resets + 0.999, datetime.UTC)
-    return _ANTHROPIC[what] % (quota.limit, quota.left, f"{whole:%Y-%m-%dT%H:%M:%SZ}".encode())
-
-
-_WHAT = (b"requests", b"tokens")
-_OPENAI = {
-    what: b"x-ratelimit-limit-%b: %%d\r\nx-ratelimit-remaining-%b: %%d\r\nx-ratelimit-reset-%b: %%d.%%03ds\r\n"
-    % (what, what, what)
-    for what in _WHAT
-}
-_ANTHROPIC = {
-    what: b"anthropic-ratelimit-%b-limit: %%d\r\nanthropic-ratelimit-%b-remaining: %%d\r\n"
-    b"anthropic-ratelimit-%b-reset: %%b\r\n" % (what, what, what)
-    for what in _WHAT
-}
+def _anthropic(what: str, quota: Quota) -> str:
+    limit, left, resets = quota
+    whole = datetime.datetime.fromtimestamp(time.time() + resets + 0.999, datetime.UTC)
+    return (
+        f"anthropic-ratelimit-{what}-limit: {limit}\r\nanthropic-ratelimit-{what}-remaining: {left}\r\n"
+        f"anthropic-ratelimit-{what}-reset: {whole:%Y-%m-%dT%H:%M:%SZ}\r\n"
+    )
