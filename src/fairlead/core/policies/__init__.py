@@ -11,6 +11,7 @@ from fairlead.core.plan import Rejection, Target
 from fairlead.core.policies import (
     balanced,
     cascade,
+    cascade_routing,
     cost_first,
     hybrid,
     learned,
@@ -30,6 +31,8 @@ class Strategy(msgspec.Struct, frozen=True):
     """The setting of a policy it cannot do without."""
     lists: bool = False
     """Whether only those answer that the policy lists for it, so that no cheaper one may step in."""
+    checks: bool = False
+    """Whether it is nothing without checks of the answers, so that the usual ones hold where the policy names none."""
     drawn: bool = False
     """Whether its scores are of one request: the next like one has others."""
 
@@ -44,4 +47,5 @@ STRATEGIES: dict[str, Strategy] = {
     "hybrid": Strategy(hybrid.rank, hybrid.MIN_QUALITY, lists=True),
     "tiered": Strategy(tiered.rank, tiered.MIN_QUALITY, needs="tiers", lists=True),
     "cascade": Strategy(cascade.rank, cascade.MIN_QUALITY, needs="cascade", lists=True),
+    "cascade_routing": Strategy(cascade_routing.rank, cascade_routing.MIN_QUALITY, checks=True),
 }
