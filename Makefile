@@ -1,6 +1,6 @@
 # fairlead: every habit is a target. `make` alone lists them. Arguments pass as ARGS: make run ARGS="--port 5000"
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test mutations chaos lint format bench lock catalogue docs clean moved
+.PHONY: help setup run demo test mutations chaos soak lint format bench lock catalogue docs clean moved
 
 ARGS ?=
 BIN := .venv/bin
@@ -58,6 +58,9 @@ mutations: setup ## Damage recorded streams and bodies a million times (ARGS="--
 
 chaos: setup ## Play faults to a gateway under load, some minutes (SHORT=1: less than one; ARGS="--only 5 cut")
 	@$(BIN)/python -m tests.chaos $(if $(SHORT),--short) $(ARGS)
+
+soak: setup ## Mixed load with failures for minutes, and nothing may grow (SHORT=1: less than one; ARGS="--minutes 30")
+	@$(BIN)/python -m tests.chaos.soak $(if $(SHORT),--short) $(ARGS)
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

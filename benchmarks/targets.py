@@ -171,7 +171,7 @@ def start_bare(setting: Setting) -> Server:
     return Server(process, {"bare": route}, seconds)
 
 
-def fairlead_config(port: int, upstream: int, server: str = "", connections: int = 4096) -> str:
+def fairlead_config(port: int | str, upstream: int | str, server: str = "", connections: int = 4096) -> str:
     """Auth, limits, policy and ledger on. The bench models cost too much and know too little for `auto` to choose them.
     `server`: further settings of that section; `connections`: the most to the upstream."""
     lines = [
@@ -199,10 +199,14 @@ def fairlead_environment() -> dict[str, str]:
     return {"PYTHONPATH": path}
 
 
-def start_fairlead(setting: Setting, prefix: tuple[str, ...] = (), server: str = "", connections: int = 4096) -> Server:
-    """`prefix` goes before `-m fairlead.cli.main`: the options of a profiler, for instance."""
+def start_fairlead(
+    setting: Setting, prefix: tuple[str, ...] = (), server: str = "", connections: int = 4096, text: str = ""
+) -> Server:
+    """`prefix` goes before `-m fairlead.cli.main`: the options of a profiler, for instance. `text` is a configuration of one's
+    own, with PORT and UPSTREAM in it."""
     port, folder = free_port(), setting.folder("fairlead")
-    (folder / "bench.yaml").write_text(fairlead_config(port, setting.upstream, server, connections))
+    text = text.replace("PORT", str(port)).replace("UPSTREAM", str(setting.upstream))
+    (folder / "bench.yaml").write_text(text or fairlead_config(port, setting.upstream, server, connections))
     command = [sys.executable, *prefix, "-m", "fairlead.cli.main", "serve", "--config", str(folder / "bench.yaml")]
     began = time.monotonic()
     process = Process.start(command, setting.cores.target, log=folder / "log", env=fairlead_environment())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fairlead.classify.excerpt import END, HEAD
+from fairlead.classify.excerpt import END, HEAD, SYSTEM
 from fairlead.classify.features import PAIR, REST, ROWS, TRIPLE, spelled, words
 
 
@@ -38,3 +38,21 @@ def test_pairs_and_triples_count_less_than_words_and_the_middle_less_than_the_en
     assert pair[0] / token[0] == pytest.approx(PAIR, rel=1e-3)
     assert triple[0] / token[0] == pytest.approx(TRIPLE, rel=1e-3)
     assert token[tokens // 2] / token[0] == pytest.approx(REST, rel=1e-3)
+
+
+@pytest.mark.parametrize("system", ["be brief", "🙂🙂 be brief 🙂", "只回答一个词"])
+def test_what_is_asked_counts_from_its_first_word_on_whatever_is_written_before_it(system: str) -> None:
+    found = words(f"{SYSTEM}{system}{HEAD}{' '.join(f'w{chr(97 + at % 26)}' for at in range(60))}{END}")
+    at = spelled(found).index(HEAD)
+    assert at > 1
+    before, first = found.values[:at], found.values[at]
+    assert before / first == pytest.approx(np.full(at, REST), rel=1e-3)
+
+
+def test_words_go_by_their_letters_wherever_in_the_text_they_stand() -> None:
+    once = words(f"{HEAD}summarise{END}")
+    late = words(f"{HEAD}🙂 以及，\t one  two\n--summarise{END}")
+    of_late = dict(zip(spelled(late), late.rows.tolist(), strict=True))
+    for spelt, row in zip(spelled(once), once.rows.tolist(), strict=True):
+        if " " not in spelt:
+            assert of_late[spelt] == row

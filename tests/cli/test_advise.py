@@ -204,3 +204,21 @@ def test_a_terminal_shows_no_progress(tmp_path: Path) -> None:
     assert "reading" in seen
     assert "100%" in seen
     assert json.loads(done.stdout)["coverage"]["rows"] == 5000
+
+
+def test_what_is_wrong_with_a_log_is_told_in_english_to_everybody(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "log.jsonl").write_text('{"model": "gpt-5.5", "prompt_tokens": -1, "completion_tokens": 2}\n')
+    done = run("advise", "empty.jsonl", "odd.csv", "log.jsonl", cwd=tmp_path, LANG="zh_CN.UTF-8")
+    assert done.returncode != 0
+    told = [line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith(("empty", "odd"))]
+    assert told == ["文件是空的", "已知的日志格式都没有 a, b 这些列"]
+    assert (
+        "不是价目表"
+        in run(
+            "reprice", "--what-if", "--prices", "odd.csv", "--state-dir", ".", cwd=tmp_path, LANG="zh_CN.UTF-8"
+        ).stderr
+        + run("reprice", "--what-if", "--prices", "odd.csv", cwd=tmp_path, LANG="zh_CN.UTF-8").stderr
+    )
+    assert "请写成 输入/输出" in run("calc", "--tokens", "5", LANG="zh_CN.UTF-8").stderr

@@ -58,6 +58,9 @@ def test_a_server_cannot_be_told_what_to_run(tmp_path: Path) -> None:  # M8.4
         assert done.stdout.startswith("f.yaml:6: models.sim-nano.channels[0].provider: ")
         assert f"rejected; configuration {second} stays in force" in done.stderr
         assert done.stdout in run("config", "status", cwd=tmp_path).stdout
+        named = run("config", "status", "--config", "f.yaml", cwd=tmp_path)
+        assert (named.returncode, named.stderr) == (0, ""), "a file that is wrong still says where its server is"
+        assert done.stdout in named.stdout
         assert run("config", "rollback", first, cwd=tmp_path).returncode == 0
         assert "it was rolled back to" in run("config", "status", cwd=tmp_path).stdout
         listed = json.loads(run("config", "versions", "--json", cwd=tmp_path).stdout)

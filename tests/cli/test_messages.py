@@ -23,7 +23,7 @@ def texts_of_the_code() -> set[str]:
     package = Path(messages.__file__).parent.parent
     files = [
         file
-        for file in (*package.glob("cli/*.py"), *package.glob("server/*.py"), *package.glob("evidence/*.py"))
+        for file in (*package.glob("cli/*.py"), *package.glob("server/*.py"), *package.glob("evidence/**/*.py"))
         if not file.name.startswith("messages")
     ]
     nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))

@@ -134,3 +134,11 @@ def test_a_channel_leads_to_a_simulated_model_that_is_not_there() -> None:
 def test_what_has_no_name_yet_is_said_to_have_one_twice() -> None:
     text = "policies: {p: {strategy: tiered, tiers: [{models: [own-8b]}, {models: [gpt-5.4]}]}}\n"
     assert not any("a second" in one for one in problems(MINIMAL + text))
+
+
+def test_whoever_wants_to_be_remembered_where_nothing_is_hears_nothing() -> None:  # M5.2
+    text = MINIMAL.replace("key: fl_test}", "key: fl_test, wishes: {memory: 'true'}}")
+    text += "policies: {p: {strategy: balanced, memory: true}}\n"
+    told = [one for one in read(text).warnings if "memory.enabled" in one]
+    assert len(told) == 2
+    assert not any("memory.enabled" in one for one in read(text + "memory: {enabled: true}\n").warnings)

@@ -20,6 +20,8 @@ AT = 1_800_000_000
 
 
 class NoView:
+    user = ""
+
     def shape(self) -> Shape:
         return Shape(0, 0, 1)
 

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from random import Random
 
-import msgspec
 import pytest
 
 from fairlead.core.execution import (
@@ -17,6 +16,7 @@ from fairlead.core.execution import (
     FINISHED,
     HEDGE_DUE,
     MOVES,
+    UNFIT,
     USUAL,
     WAITED,
     Abort,
@@ -37,21 +37,29 @@ from fairlead.core.execution import (
     begin,
     step,
 )
-from fairlead.core.plan import Step
+from fairlead.core.model import Model
 from tests.core.scenes import call, channel, model, plan, policy, world
 
 SEQUENCES = int(os.environ.get("FAIRLEAD_SEQUENCES", "40000"))
 """A million takes a few minutes: FAIRLEAD_SEQUENCES=1000000."""
 
 
-def start(models: int, limits: Limits = USUAL, stronger: int = 0) -> State:
+def ranked(name: str, rank: int) -> Model:
+    """One that is better than all that `start` begins with."""
+    return model(name, rank, quality=0.8 + rank / 100)
+
+
+def start(models: int, limits: Limits = USUAL, stronger: int = 0, reserve: int = 0) -> State:
     there = world(*(model(f"m{at}", at + 1) for at in range(models)))
     state = begin(plan(call(), there, policy("cost_first")), limits)
     more = tuple(
         Candidate("escalate", one.target, one.channel)
-        for one in begin(plan(call(), world(*(model(f"s{at}", at + 1) for at in range(stronger))), policy())).candidates
+        for one in begin(
+            plan(call(), world(*(ranked(f"s{at}", at + 1) for at in range(stronger))), policy())
+        ).candidates
     )
-    return State(state.candidates, more, limits)
+    line = begin(plan(call(), world(*(model(f"r{at}", at + 1) for at in range(reserve))), policy())).candidates
+    return State(state.candidates, more, limits, reserve=line)
 
 
 def play(state: State, *events: Event) -> tuple[State, list[Action]]:
@@ -101,10 +109,19 @@ class Seen:
         self.continued = 0
         self.answers = 0
         self.closed = False
+        self.in_hand = False
+        self.unfit: list[Candidate] = []
+        """Whose answers were not good enough."""
+        self.anyway: list[str] = []
+        """Who was asked for want of anybody else."""
 
     def told(self, event: Event, before: State, actions: tuple[Action, ...]) -> None:
         if isinstance(event, Failed | Skipped) and event.number in self.flying and before.phase != "done":
             if not (isinstance(event, Skipped) and before.phase == "committed"):
+                if isinstance(event, Failed) and event.cause in UNFIT and before.phase != "committed":
+                    if not event.again and not event.key:
+                        self.unfit.append(self.flying[event.number])
+                        self.in_hand = self.in_hand or not event.partial
                 self.over(event.number)
                 self.skipped += isinstance(event, Skipped)
         for action in actions:
@@ -122,8 +139,13 @@ class Seen:
             assert action.number == self.numbers
             self.hedges += event is HEDGE_DUE
             self.retries += event is WAITED
+            elsewhere = not isinstance(event, Failed) or not (event.again or event.key)
+            if action.candidate.why == "last_resort" and elsewhere:
+                self.anyway.append(action.candidate.channel.id)
             if isinstance(event, Failed):
                 self.dispatched_for(event)
+            if self.in_hand and not self.committed and self.stale_now(event) is False:
+                self.better(action.candidate)
             self.flying[action.number] = action.candidate
             assert len(self.flying) <= 1 + (self.hedges > 0)
         elif isinstance(action, Abort):
@@ -142,6 +164,17 @@ class Seen:
             if isinstance(action, Complete):
                 self.over(self.committed)
             assert not self.flying
+
+    def stale_now(self, event: Event) -> bool:
+        """Whether this is the same place once more, which says nothing of who is better."""
+        return isinstance(event, Failed) and (event.again or event.key)
+
+    def better(self, chosen: Candidate) -> None:
+        """Behind an answer that was not good enough."""
+        assert chosen.move == "failover" or chosen.why in (*UNFIT, "budget")
+        for before in self.unfit:
+            assert chosen.channel.model != before.channel.model, "who has answered is asked again"
+            assert chosen.target.expected.quality != before.target.expected.quality, "nobody says it is better"
 
     def dispatched_for(self, event: Failed) -> None:
         spoke = event.number in self.spoke
@@ -171,6 +204,9 @@ class Seen:
         assert sorted([*self.ends, *self.flying]) == list(range(1, self.numbers + 1))
         assert [number for number, _ in state.flying] == list(self.flying)
         assert state.phase != "done" or self.answers or self.closed
+        assert not self.anyway or state.taken >= len(state.candidates)
+        assert len(self.anyway) == len(set(self.anyway)), "one of the reserve is asked twice"
+        assert state.spent.failover <= self.limits.failover
 
 
 def some_event(chance: Random, state: State, weights: tuple[float, ...]) -> Event:
@@ -188,13 +224,15 @@ def some_event(chance: Random, state: State, weights: tuple[float, ...]) -> Even
             chance.choice((1.0, float("inf"))),
             chance.random() < 0.2,
             chance.random() < 0.5,
+            chance.random() < 0.3,
+            chance.random() < 0.2,
         )
     return (
         BEGIN,
         Committed(number),
         BEGIN,
         FINISHED,
-        Skipped(number),
+        Skipped(number, chance.random() < 0.5),
         HEDGE_DUE,
         WAITED,
         CLIENT_LEFT,
@@ -208,7 +246,13 @@ def test_any_sequence_of_events_keeps_the_rules() -> None:  # M4.7
         USUAL, Limits(hedge=1), Limits(attempts=9, failover=9, hedge=3, retry=4), Limits(1, 0, 0, 0, 0, 0),
         Limits(continued=2), Limits(attempts=9, hedge=1, continued=5),
     )  # fmt: skip
-    starts = [start(models, one, stronger) for models in (0, 1, 2, 5) for stronger in (0, 3) for one in limits]
+    starts = [
+        start(models, one, stronger, reserve)
+        for models in (0, 1, 2, 5)
+        for stronger in (0, 3)
+        for reserve in (0, 2)
+        for one in limits
+    ]
     tempers = ((1,) * 9, (0, 1, 9, 0.5, 2, 2, 3, 0.1, 0.1), (0, 3, 3, 3, 0.3, 3, 3, 0.2, 0.2))
     for _ in range(SEQUENCES):
         state, weights = chance.choice(starts), chance.choice(tempers)
@@ -246,7 +290,7 @@ def test_a_failure_before_content_gives_way_to_the_next_until_none_is_left() -> 
 def test_a_cause_leads_to_another_move_than_its_own(cause: str) -> None:  # M4.2
     _, actions = play(start(2, stronger=1), BEGIN, failed(1, cause=cause))
     assert moves(actions)[1] == (MOVES[cause], cause)  # type: ignore[index]  # one of its keys
-    assert candidates(actions)[1] == ("s0@main" if cause == "unfit" else "m1@main")
+    assert candidates(actions)[1] == ("s0@main" if cause in UNFIT else "m1@main")
 
 
 def test_another_key_takes_the_place_of_another_provider_or_is_tried_for_ever() -> None:  # M4.7
@@ -260,7 +304,7 @@ def test_another_key_takes_the_place_of_another_provider_or_is_tried_for_ever() 
 def test_one_move_uses_up_the_limit_of_another() -> None:  # M4.2
     limits = Limits(attempts=9, failover=1, escalate=2, downgrade=1)
     _, actions = play(
-        start(5, limits, stronger=3),
+        start(5, limits, stronger=4),
         BEGIN,
         failed(1, cause="unfit"),
         failed(2, cause="outage"),
@@ -269,7 +313,7 @@ def test_one_move_uses_up_the_limit_of_another() -> None:  # M4.2
         failed(5, cause="unfit"),
     )
     assert [move for move, _ in moves(actions)] == ["first", "escalate", "failover", "downgrade", "escalate"]
-    assert candidates(actions) == ["m0@main", "s0@main", "m1@main", "m2@main", "s1@main"]
+    assert candidates(actions) == ["m0@main", "s0@main", "s1@main", "s2@main", "s3@main"]
     assert actions[-1] == GiveUp("failed")
 
 
@@ -342,6 +386,31 @@ def test_a_pause_is_no_shelter(event: Event, last: list[Action]) -> None:
 ALONG = Limits(continued=2)
 
 
+def test_who_was_left_alone_is_asked_before_others_or_not_at_all() -> None:  # M4.5 FAULTS 12
+    _, actions = play(start(2, reserve=2), BEGIN, failed(1, wait=0.1), failed(2), WAITED, failed(3), failed(4))
+    assert candidates(actions) == ["m0@main", "m1@main", "m0@main", "r0@main"]
+    assert moves(actions)[-1] == ("failover", "last_resort")
+    _, actions = play(start(1, reserve=2), BEGIN, failed(1), Skipped(2), COMMITTED)
+    assert candidates(actions) == ["m0@main", "r0@main", "r1@main"]
+    for cause in ("unfit", "budget"):
+        _, actions = play(start(1, reserve=1), BEGIN, failed(1, cause=cause))
+        assert kinds(actions)[-1] == "GiveUp", "it is for want of anybody who can be reached, not of a better answer"
+
+
+def test_who_was_skipped_for_its_faults_is_lost_though_nobody_else_is_left() -> None:  # M4.5 FAULTS 12
+    _, actions = play(start(2), BEGIN, Skipped(1, later=True), failed(2), Committed(3))
+    assert candidates(actions) == ["m0@main", "m1@main", "m0@main"]
+    assert [one.candidate.anyway for one in actions if isinstance(one, Dispatch)] == [False, False, True]
+    _, actions = play(start(1), BEGIN, Skipped(1, later=True), Skipped(2, later=True))
+    assert kinds(actions) == ["Dispatch", "Dispatch", "GiveUp"], "it is asked anyway once, not for ever"
+
+
+def test_the_one_further_try_is_refused_for_what_the_first_has_done() -> None:  # M4.5 FAULTS 11
+    """A trial that fails ejects its channel anew: the try after it is for want of anybody else."""
+    _, actions = play(start(1), BEGIN, failed(1, wait=0.1), WAITED)
+    assert [one.candidate.anyway for one in actions if isinstance(one, Dispatch)] == [False, True]
+
+
 def test_what_broke_off_is_not_gone_on_with_or_by_one_who_failed() -> None:  # M4.1
     broke = failed(2, continues=True, wait=1.0)
     state, actions = play(start(4, ALONG), BEGIN, failed(1, wait=1.0), Committed(2), broke, Committed(3), FINISHED)
@@ -396,32 +465,6 @@ def test_who_is_skipped_costs_an_attempt() -> None:  # M4.5
     assert kinds(play(start(1), BEGIN, Skipped(1))[1]) == ["Dispatch", "GiveUp"]
 
 
-# ---- hedged
-
-
-def test_a_slow_beginning_is_hedged_and_the_first_to_commit_wins() -> None:
-    for winner, loser in ((1, 2), (2, 1)):
-        _, actions = play(start(2, Limits(hedge=1)), BEGIN, HEDGE_DUE, Committed(winner), FINISHED)
-        assert actions[1:] == [actions[1], Abort(loser), Deliver(winner), Complete()]
-        assert moves(actions)[1] == ("failover", "hedge")
-
-
-def test_one_of_two_that_fails_leaves_the_other_and_then_the_rest() -> None:
-    _, actions = play(start(3, Limits(hedge=1)), BEGIN, HEDGE_DUE, failed(1), failed(2), Committed(3))
-    assert kinds(actions) == ["Dispatch", "Dispatch", "Dispatch", "Deliver"]
-    assert candidates(actions) == ["m0@main", "m1@main", "m2@main"]
-
-
-@pytest.mark.parametrize(
-    "before", [(), (BEGIN, COMMITTED), (BEGIN, HEDGE_DUE), (BEGIN, failed(1), failed(2), failed(3))]
-)
-def test_a_hedge_out_of_place(before: tuple[Event, ...]) -> None:
-    state, _ = play(start(3, Limits(hedge=1)), *before)
-    assert step(state, HEDGE_DUE) == (state, ())
-    alone, _ = play(start(3), BEGIN)
-    assert step(alone, HEDGE_DUE) == (alone, ())
-
-
 @pytest.mark.parametrize(
     ("events", "last"),
     [
@@ -453,10 +496,3 @@ def test_every_channel_of_a_model_is_tried_before_the_next_model() -> None:
     two = model("a", channels=(channel("a", "x"), channel("a", "y")))
     asked = plan(call(), world(two, model("b", 9)), policy("pinned", model="a", fallbacks=("b",)))
     assert [one.channel.id for one in begin(asked).candidates] == ["a@x", "a@y", "b@main"]
-
-
-def test_what_escalates_is_not_failed_over_to() -> None:  # M4.2
-    asked = plan(call(), world(model("a"), model("b", 9)), policy("pinned", model="a", fallbacks=("b",)))
-    first, second = asked.steps
-    state = begin(msgspec.structs.replace(asked, steps=(first, Step("escalate", second.targets))))
-    assert [[one.channel.model for one in part] for part in (state.candidates, state.stronger)] == [["a"], ["b"]]

@@ -129,3 +129,25 @@ def test_latency_is_measured_else_as_promised_else_unknown() -> None:  # M3.1
 def test_an_unknown_price_is_an_unknown_cost_and_an_explicit_zero_is_none() -> None:  # M6.2
     assert figures(call(), model("m", None)).cost is None
     assert figures(call(), model("m", 0)).cost == 0
+
+
+@pytest.mark.parametrize(
+    ("asking", "conditions", "saved"),
+    [
+        (call(signals=tokens(1000, 100)), {"cached": {"m@main": 0.5}}, 500),
+        (call(signals=tokens(1000, 100)), {"cached": {"n@main": 0.5}}, 0),
+        (talk(1000, 800), {"cached": {"m@main": 0.5}}, 800),
+        (talk(1000, 800), {"kept": {"m@main": 0.25}}, 200),
+        (talk(1000, 800), {"kept": {"m@main": 0.0}}, 0),
+        (talk(1000, 800, "n@main"), {"kept": {"m@main": 0.25}}, 0),
+        (talk(1000, 800, "n@main"), {"cached": {"m@main": 0.1}, "kept": {"m@main": 0.25}}, 100),
+        (talk(1000, 0), {"cached": {"m@main": 0.3}}, 300),
+    ],
+)
+def test_what_caches_were_seen_to_read_changes_no_cost(
+    asking: Call, conditions: dict[str, Any], saved: int
+) -> None:  # M5.4
+    whole = figures(call(signals=tokens(1000, 100)), CACHES).cost
+    told = figures(asking, CACHES, **conditions).cost
+    assert whole is not None
+    assert told == whole - saved * (2 * DOLLAR - DOLLAR // 5) // 1_000_000

@@ -44,6 +44,11 @@ def test_what_lies_in_the_prompt_cache_counts_at_its_price() -> None:  # M3.10 M
     assert order(plan(talk(cached=0), there, dear))[0] == "new"
     long = call(signals=tokens(90_000, 100), facts=Facts(AT, Standing("old", "old@main", 89_000)))
     assert order(plan(long, there, dear))[0] == "old"
+    for share, stays in ((0.9, "old"), (0.0, "new")):
+        learned = world(
+            msgspec.structs.replace(OLD, channels=(cached,)), model("new", 1.0, 0.80), kept={"old@main": share}
+        )
+        assert order(plan(long, learned, dear))[0] == stays
 
 
 def test_a_model_that_may_not_answer_is_left() -> None:  # M3.10

@@ -264,3 +264,40 @@ def test_a_whole_answer_is_weighed_by_its_frame(kind: str) -> None:
 )
 def test_an_odd_answer_cannot_be_weighed(body: bytes, tokens: int) -> None:
     assert tokens_of(body) == tokens
+
+
+ESCAPED = {
+    "lines": 'say("a\\tb");\n\n' * 40,
+    "Chinese": "今天天气很好" * 30,
+    "backslashes": "C:\\dir\\u0041\\" * 30,
+}
+
+
+@pytest.mark.parametrize("text", ESCAPED)
+@pytest.mark.parametrize("long", [True, False])
+def test_what_is_escaped_counts_as_it_is_written(text: str, long: bool) -> None:
+    """Quotes, line ends, letters that are written as numbers: up to three times as many bytes."""
+    whole = ESCAPED[text]
+    pieces = [whole] if long else [whole[at : at + 3] for at in range(0, len(whole), 3)]
+    reader = Chat(False)
+    reader.feed(chat({"content": "Here it is."}))
+    times = 12
+    for _ in range(times):
+        for piece in pieces:
+            reader.feed(chat({"content": piece}))
+    if long:
+        near(reader, times * len(whole.encode()))
+    else:
+        assert reader.said == pytest.approx(times * len(whole.encode()), rel=0.3)
+
+
+@pytest.mark.parametrize("text", ESCAPED)
+def test_what_is_escaped_in_another_dialect_counts_as_it_is_written(text: str) -> None:
+    view = DIALECTS["anthropic_messages"].read_request(
+        b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"?"}]}', "", False
+    )
+    asked = Asked("req_1", "m", view, 0)
+    reader = Translating(DIALECTS["openai_chat"].interpreter(), DIALECTS["anthropic_messages"].writer(asked))
+    for _ in range(12):
+        reader.feed(chat({"content": ESCAPED[text]}))
+    near(reader, 12 * len(ESCAPED[text].encode()))

@@ -69,6 +69,7 @@ def gemini(*parts: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
 
 
 SAID = {"type": "text", "text": 'a "file_id": "file-1" in words'}
+GOOGLES = "https://generativelanguage.googleapis.com/v1beta/files/1"
 PAGE = "https://www.youtube.com/watch?v=1"
 DOCUMENT = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
 NAMED = {
@@ -142,6 +143,19 @@ NAMED = {
         system_instruction={"parts": [{"fileData": {"fileUri": "files/1"}}]}),
     "a file in the other result": gemini({"functionResponse": {"name": "n", "parts": [{"text": "x"}]},
         "function_response": {"name": "n", "parts": [{"fileData": {"fileUri": "files/1"}}]}}),
+    "a picture at Google's in chat": chat({"type": "image_url", "image_url": {"url": GOOGLES}}),
+    "a picture in a bucket": chat({"type": "image_url", "image_url": "gs://bucket/file"}),
+    "a film in a bucket": chat({"type": "video_url", "video_url": {"url": "gs://bucket/film"}}),
+    "a picture at Google's": responses({"type": "input_image", "image_url": GOOGLES}),
+    "a document at Google's": responses({"type": "input_file", "file_url": GOOGLES}),
+    "a block at Google's": claude({"type": "image", "source": {"type": "url", "url": GOOGLES}}),
+    "a store of data": gemini({"text": "x"}, tools=[{"retrieval": {"vertexAiSearch": {"datastore": "projects/p/d"}}}]),
+    "an engine": gemini({"text": "x"}, tools=[{"retrieval": {"vertex_ai_search": {"engine": "projects/p/e"}}}]),
+    "stores of an engine": gemini({"text": "x"}, tools=[
+        {"retrieval": {"vertexAiSearch": {"dataStoreSpecs": [{"data_store": "projects/p/d"}]}}}]),
+    "a corpus": gemini({"text": "x"}, tools=[
+        {"retrieval": {"vertexRagStore": {"ragResources": [{"ragCorpus": "projects/p/c", "ragFileIds": ["1"]}]}}}]),
+    "a corpus of before": gemini({"text": "x"}, tools=[{"retrieval": {"vertex_rag_store": {"rag_corpora": ["projects/p/c"]}}}]),
     "a bucket": gemini({"file_data": {"file_uri": "gs://bucket/file"}}),
 }  # fmt: skip
 
@@ -196,6 +210,10 @@ OTHERS = {
     "Anthropic's own skill": claude(SAID, container={"skills": [{"type": "anthropic", "skill_id": "pptx"}]}),
     "OpenAI's own skill": responses({"type": "input_text", "text": "x"}, tools=[
         {"type": "shell", "environment": {"type": "container_auto", "skills": [{"type": "skill_reference", "skill_id": "openai-slides"}]}}]),
+    "a picture on the web": chat({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}),
+    "a picture's bytes": chat({"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}),
+    "a document's bytes": responses({"type": "input_file", "file_url": "DATA:application/pdf;base64,aGk="}),
+    "a block on the web": claude({"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}),
     "a page": gemini({"fileData": {"fileUri": "https://www.youtube.com/watch?v=1"}}),
     "odd shapes": ("openai_chat", {"model": "m", "messages": [
         {"role": "user", "content": "x", "audio": None}], "container": 5, "file_id": ["x"]}),

@@ -18,7 +18,7 @@ from fairlead.gateway.periods import calendar
 from tests.gateway.test_budgets import books, keys
 from tests.server.serving import Served, question, serving, soon
 from tests.server.wire import ask
-from tests.upstream import HANG, answer, event, events, stream
+from tests.upstream import HANG, Play, answer, event, events, stream
 
 WORDS = "word " * 200
 CLAUDE = """
@@ -47,9 +47,8 @@ async def test_a_stream_outgrows_a_hard_budget_unseen_behind_a_small_beginning(t
         response = await server.chat(stream=True, max_tokens=500)
         assert b"budget_spent" in response.body[-600:]
         record = await server.record(response)
-        piece = 65_536 // 4 * 2_000
         assert books(server) == (record.cost, 0)
-        assert record.cost <= cap + SLACK * 2_000 + piece
+        assert record.cost <= cap
         told = response.body.count(WORDS.encode()) * len(WORDS) / 4
         assert told * 0.9 <= record.attempts[0].usage.output <= told * 1.3 + CHUNK
 
@@ -153,3 +152,62 @@ async def test_a_stream_that_has_ended_is_ended_for_its_budget(tmp_path: Path) -
         assert (response.status, response.whole) == (200, True)
         assert b"[DONE]" in response.body
         assert books(server) == (6_000 + 1_000_000, 0)
+
+
+SHORT = "word " * 20
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_one_read_brings_more_than_the_budget_bears(tmp_path: Path, first: bool) -> None:
+    """It is looked at before it goes on: what the budget does not bear is neither shown nor charged."""
+    cap = 4_000_000
+    async with serving(tmp_path / "s", more=keys("budget: {amount: 0.004, per: total}")) as server:
+        flood = b"".join([event({"content": SHORT})] * 400)
+        opening = event({"role": "assistant", "content": "" if first else "W"})
+        steps = [opening + flood, HANG] if first else [opening, flood, HANG]
+        server.upstream.push("one", stream(steps, end=False))
+        response = await server.chat(stream=True, max_tokens=500)
+        assert b"budget_spent" in response.body[-600:]
+        record = await server.record(response)
+        assert 3_000_000 < record.cost <= cap
+        assert books(server) == (record.cost, 0)
+        told = response.body.count(SHORT.encode()) * len(SHORT) / 4
+        assert told - 64 <= record.attempts[0].usage.output <= told * 1.05 + SLACK
+
+
+async def test_an_answer_that_ends_within_one_read_is_cut_where_its_tokens_are_told(tmp_path: Path) -> None:
+    """And one that ends without telling them is not let beyond the bound."""
+    async with serving(tmp_path / "s", more=keys("budget: {amount: 0.004, per: total}")) as server:
+        server.upstream.push("one", stream([b"".join(events(["word " * 2000], usage=(6, 1_900)))]))
+        response = await server.chat(stream=True, max_tokens=500)
+        assert b"[DONE]" in response.body
+        assert books(server) == (6_000 + 3_800_000, 0)
+    async with serving(tmp_path / "t", more=keys("budget: {amount: 0.004, per: total}")) as server:
+        untold = [
+            event({"role": "assistant", "content": ""}),
+            *[event({"content": SHORT})] * 400,
+            event({}, "stop"),
+            b"data: [DONE]\n\n",
+        ]
+        server.upstream.push("one", stream([b"".join(untold)]))
+        response = await server.chat(stream=True, max_tokens=500)
+        assert b"budget_spent" in response.body[-600:]
+        assert 3_000_000 < books(server)[0] <= 4_000_000
+
+
+async def test_what_was_told_is_asked_along_for_nothing(tmp_path: Path) -> None:
+    """Who goes on with a stream is sent all that was told of it: that is held too."""
+    told = [event({"role": "assistant", "content": ""}), *[event({"content": WORDS})] * 40]
+    async with serving(tmp_path / "s", more=keys("budget: {amount: 5, per: total}")) as server:
+        server.upstream.push("one", stream(told))
+        server.upstream.push("two", Play([0.3, *stream(events()).steps]))
+        asking = asyncio.create_task(
+            server.chat({"x-fairlead-continue": "true"}, model="auto", stream=True, max_tokens=100)
+        )
+        await soon(lambda: len(server.upstream.calls) == 2)
+        assert b"word word" in server.upstream.calls[1].body
+        held = books(server)[1]
+        assert (await asking).status == 200
+        tokens = 40 * len(WORDS) // 4
+        assert held >= tokens * 5 // 4 * 100
+        assert books(server)[1] == 0

@@ -163,7 +163,9 @@ def text_of(caller: str, body: bytes) -> str:
         return "".join(one["choices"][0]["delta"].get("content") or "" for one in told if one["choices"])
     if caller == "gemini":
         assert len({one["responseId"] for one in told}) == 1
-        return "".join(part["text"] for one in told for part in one["candidates"][0]["content"]["parts"])
+        return "".join(
+            part["text"] for one in told for part in one["candidates"][0].get("content", {}).get("parts", ())
+        )
     if caller == "anthropic_messages":
         deltas = [one for one in told if one["type"] == "content_block_delta"]
         assert {one["index"] for one in deltas} == {0}

@@ -17,7 +17,7 @@ from fairlead.core.choice import Choice
 from fairlead.core.policy import Policy, Tier
 from fairlead.core.table import Match, Rule, Settings
 from fairlead.dialects.openai_chat.native import read_request
-from fairlead.gateway import chinese, explanation
+from fairlead.gateway import chinese, explanation, requirement
 from fairlead.gateway.chinese import DETAILS, PHRASES, phrase, told
 from fairlead.gateway.explanation import NAMES, described, explained, paragraphs
 from tests.core.scenes import AT, DOLLAR, call, model, policy, tokens, world
@@ -151,14 +151,14 @@ def test_a_translation_lacks_a_figure(table: dict[str, str]) -> None:
 
 
 def test_a_phrase_is_told_that_nobody_translated() -> None:
-    source = Path(explanation.__file__).read_text()
     said = {
         node.value
-        for node in ast.walk(ast.parse(source))
+        for module in (explanation, requirement)
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     computed = {"task", "complexity", "domain", "language", "latency class", "quality", "cost", "latency", "health"}
-    computed |= {"expected quality", "judgements"}
+    computed |= {"expected quality", "judgements", "expected cost per 1,000"}
     assert PHRASES.keys() <= said | computed, "a translation of what nobody says"
     for words in {one for one in said if one.endswith(".") and "{" in one and "\n" not in one}:
         assert words in PHRASES, words

@@ -187,6 +187,30 @@ async def test_a_stream_that_fails_within_its_content_says_so_in_the_stream(
         assert attempt.cost > 0
 
 
+async def test_an_error_in_the_middle_of_a_stream_is_told_as_a_cut(tmp_path: Path) -> None:  # F5 F7
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", stream([ROLE, event({"content": "Bon"}), 0.02, ERROR, 0.02]))
+        response = await server.chat(model="auto", stream=True)
+        assert "reported an error in the stream" in response.body.decode().split("data: ")[-1]
+
+
+@pytest.mark.parametrize("ending", [CUT, RST, HANG])
+@pytest.mark.parametrize("words", [10, 400])
+async def test_a_broken_stream_is_billed_as_if_it_had_been_whole_or_not_begun(
+    tmp_path: Path, words: int, ending: object
+) -> None:  # F5
+    """The upstream's log is the oracle: what it sent is what is estimated, whatever the usual length of an answer."""
+    async with serving(tmp_path / "s", provider=QUICK) as server:
+        sent = [event({"content": "seven of them "})] * words
+        server.upstream.push("one", stream([ROLE, *sent, 0.05, ending], end=False))
+        response = await server.chat(model="auto", stream=True)
+        assert response.body.count(b"seven of them ") == words
+        (attempt,) = (await server.record(response)).attempts
+        assert attempt.usage.estimated
+        assert 2 * words <= attempt.usage.output <= 5 * words
+        assert attempt.cost >= attempt.usage.output * 2000
+
+
 UNREADABLE = b'data: {"choices": [{"delta": {"cont\n\n'
 
 

@@ -157,11 +157,13 @@ async def four(state: Path, health: str = "") -> AsyncIterator[Served]:
             yield server
 
 
-ALONE = "  alone: {strategy: pinned, model: line}\n"
+ALONE = """  alone: {strategy: pinned, model: line}
+  again: {strategy: pinned, model: line, retries: 1}
+"""
 
 
-async def asking(server: Served) -> Response:
-    return await server.chat({"x-fairlead-policy": "alone"}, model="auto")
+async def asking(server: Served, policy: str = "alone") -> Response:
+    return await server.chat({"x-fairlead-policy": policy}, model="auto")
 
 
 @pytest.mark.parametrize("health", ["", "health: {failures: 1000}\n"])
@@ -183,6 +185,67 @@ async def test_requests_that_fail_together_are_each_tried_everywhere(tmp_path: P
         calls = [server.upstream.seats.count(name) for name in NAMES]
         assert calls[0] + calls[1] <= 2 * at_once
         assert calls[2] + calls[3] <= 10, calls
+
+
+def ejected(server: Served, *seats: str) -> None:
+    """Their circuits are opened, as by faults, and their time is not over."""
+    health = server.running.runtime.health
+    for seat in seats:
+        claim = health.breakers.claim(f"line@p{seat}", health.now())
+        assert claim is not None
+        health.breakers.failed(claim, health.now(), "HTTP 500")
+
+
+def over(server: Served, seat: str) -> None:
+    """The time of its ejection is over: it is half open."""
+    server.running.runtime.health.breakers._opened[f"line@p{seat}"].until = 0.0
+
+
+ONE_FAULT = "health: {failures: 1, probe_every: 0}\n"
+
+
+async def test_the_request_that_tries_a_half_open_channel_is_lost_when_it_fails(
+    tmp_path: Path,
+) -> None:  # M4.5 FAULTS 11 12
+    """Nobody else is there, and it fails only once."""
+    async with four(tmp_path / "s", ONE_FAULT) as server:
+        for name in "bcd":
+            server.running.runtime.switches.disable(f"line@p{name}", None)
+        ejected(server, "a")
+        over(server, "a")
+        plays = [status(500), answer()]
+        server.upstream.next_play = lambda seat, body: plays.pop(0)  # type: ignore[method-assign]
+        told = await asking(server, "again")
+        assert (told.status, server.upstream.seats) == (200, ["a", "a"]), told.body
+
+
+@pytest.mark.parametrize("half_open", [False, True])
+async def test_who_failed_of_late_is_not_asked_though_everybody_else_fails(
+    tmp_path: Path, half_open: bool
+) -> None:  # M4.5 FAULTS 12
+    """Three are left alone, of which one is well by now; the fourth, or the one whose time is over, fails."""
+    async with four(tmp_path / "s", ONE_FAULT) as server:
+        ejected(server, *("abcd" if half_open else "abc"))
+        if half_open:
+            over(server, "d")
+        server.upstream.next_play = (  # type: ignore[method-assign]
+            lambda seat, body: answer() if seat == "a" else status(500)
+        )
+        told = await asking(server)
+        assert told.status == 200, server.upstream.seats
+        assert server.upstream.seats[0] == "d"
+
+
+async def test_who_asked_to_be_left_alone_is_asked_all_the_same(tmp_path: Path) -> None:  # FAULTS 9
+    async with four(tmp_path / "s", ONE_FAULT) as server:
+        server.upstream.next_play = (  # type: ignore[method-assign]
+            lambda seat, body: status(429, headers="Retry-After: 60\r\n") if seat == "a" else status(500)
+        )
+        assert (await asking(server)).status >= 500
+        before = server.upstream.seats.count("a")
+        for _ in range(3):
+            assert (await asking(server)).status >= 500
+        assert server.upstream.seats.count("a") == before == 1
 
 
 async def test_who_is_well_behind_two_that_are_not_refuses_some(tmp_path: Path) -> None:  # FAULTS 12

@@ -345,7 +345,7 @@ async def test_when_everything_fails_retries_stop(tmp_path: Path) -> None:  # FA
 @pytest.mark.parametrize(
     ("way", "least"),
     # Alone, one after the other, requests go to whoever was quickest, unless the way is to take turns.
-    [("round_robin", 30), ("weighted", 10), ("least_connections", 10), ("peak_ewma", 1)],
+    [("round_robin", 30), ("weighted", 1), ("least_connections", 10), ("peak_ewma", 1)],
 )
 async def test_channels_share_the_work(tmp_path: Path, way: str, least: int) -> None:  # M4.6
     shared = f"  shared: {{strategy: pinned, model: both, balance: {way}}}\n"

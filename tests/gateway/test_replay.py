@@ -17,7 +17,8 @@ from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan
-from fairlead.core.policy import Policy, Tier
+from fairlead.core.policy import Cascade, Handling, Policy, Tier
+from fairlead.core.quality import Quality
 from fairlead.core.record import Record
 from fairlead.core.table import Match, Rule
 from fairlead.gateway.contents import Contents, keys
@@ -133,6 +134,7 @@ TIERS = (
     Tier("high", ("m3", "m0"), Match(complexities=frozenset(("complex",))), DOLLAR),
     Tier("low", ("m1", "m2")),
 )
+CHECKED = Handling(quality=Quality(upgrades=2))
 FORCES = (
     policy("balanced"),
     policy("cost_first", rules=RULES, threshold=0.6),
@@ -141,10 +143,16 @@ FORCES = (
     policy("specialist", critical=True),
     policy("hybrid", exclude_flags=frozenset(("preview", "beta"))),
     policy("learned", min_quality=0.4),
+    policy("cascade", cascade=Cascade(("m0", "m1", "m3"), form="verify"), handling=CHECKED, fallbacks=("m2",)),
+    policy("cascade", cascade=Cascade(("m3", "m1", "m0"), form="verify"), handling=CHECKED, critical=True),
+    policy("cascade_routing", handling=CHECKED),
+    policy("cost_first", rules=RULES, handling=CHECKED),
+    policy("tiered", tiers=TIERS, handling=CHECKED),
+    policy("pinned", model="m1", fallbacks=("m4", "m0"), handling=CHECKED),
 )
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=160, suppress_health_check=[HealthCheck.too_slow])
 @given(calls(), st.sampled_from(FORCES), st.integers(0, 5))
 def test_a_decision_made_again_differs(asked: Call, force: Policy, version: int) -> None:  # M3.6
     models = [model(f"m{n}", 0.5 + n, 0.5 + n / 10, qualities={"chat": 0.9 - n / 7}) for n in range(5)]

@@ -50,7 +50,7 @@ def test_a_dialect_that_has_a_limit_is_left_out() -> None:
     assert PLACES.keys() == LIMITS.keys()
 
 
-@given(st.sampled_from(list(PLACES)), st.none() | st.integers(0, 200_000), st.integers(1, 200_000))
+@given(st.sampled_from(list(PLACES)), st.none() | st.integers(1, 200_000), st.integers(1, 200_000))
 def test_more_is_asked_for_than_is_held_or_anything_else_is_changed(
     dialect: str, wanted: int | None, limit: int
 ) -> None:  # M6.3
@@ -145,3 +145,10 @@ def test_thoughts_are_given_more_than_the_answer(most: int, limit: int, thinking
     body = {"max_tokens": most, "thinking": {"type": "enabled", "budget_tokens": 80_000}}
     found = left(json.dumps(body).encode(), "anthropic_messages", limit)
     assert found == {"max_tokens": min(most, limit), "thinking": thinking}
+
+
+def test_a_limit_of_nothing_is_none_for_its_provider() -> None:  # M6.3
+    assert left(b'{"max_tokens":0}', "openai_chat", 500) == {"max_tokens": 500}
+    assert left(b'{"max_tokens":0,"max_completion_tokens":9}', "openai_chat", 500) == {
+        "max_tokens": 500, "max_completion_tokens": 9,
+    }  # fmt: skip

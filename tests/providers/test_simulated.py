@@ -369,3 +369,27 @@ def test_the_lineup_and_its_models_disagree() -> None:
 
 
 # ---- thinking, refusals, several calls
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(.|.|.|.)*!", "((a|b)+)+$", "(.|.)" * 36 + "!", ".*" * 12 + "!", "(x?){60}", "a?" * 40 + "a" * 40, "(a{1,9}){9}",
+        "x" * 5000, "(" * 3000, "[" * 500, "\\", "(?:.{0,99}){9}|(.|.)(.|.)(.|.)(.|.)(.|.)!",
+    ],
+)  # fmt: skip
+def test_a_pattern_of_whoever_asks_is_searched_for_years(pattern: str) -> None:  # FAULTS 60
+    with pytest.raises(schema.Unsatisfiable):
+        schema.instance({"type": "string", "pattern": pattern})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"^[A-Z]{3}$", "ABC"), (r"^\d{4}-\d{2}-\d{2}$", "2026-01-15"), (r"^[^@\s]+@[^@\s]+\.[a-z]+$", "someone@example.com"),
+        (r"^(en|de)(-[A-Z]{2})?$", "en"), ("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+        "00000000-0000-4000-8000-000000000000"), (r"[*+?|()]{0}^a$", "a"),
+    ],
+)  # fmt: skip
+def test_a_usual_pattern_is_beyond_what_is_simulated(pattern: str, text: str) -> None:
+    assert schema.instance({"type": "string", "pattern": pattern}) == text

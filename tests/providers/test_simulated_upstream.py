@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 
 class NoView:
+    user = ""
+
     def shape(self) -> Shape:
         return Shape(0, 0, 0)
 

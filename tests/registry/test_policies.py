@@ -100,7 +100,7 @@ def test_tiers_and_cascade_arrive_to_the_nano_dollar() -> None:  # M3.5 M4.4
     assert (high.models, high.budget, high.cost_per_1k) == (("a",), NANO // 10, NANO * 15 // 100)
     assert high.match == Match(complexities=frozenset({"complex"}), min_floor=0.8)
     assert (low.budget, low.cost_per_1k, low.match) == (None, None, Match())
-    assert found["c"].cascade == Cascade(("a", "b", "a"), 0.9, 0.7)
+    assert found["c"].cascade == Cascade(("a", "b", "a"), 0.9, 0.7, "verify", 0.7, 0.2)
 
 
 def test_a_route_names_its_policy_or_its_models() -> None:  # M3.8

@@ -183,7 +183,7 @@ async def test_a_forged_host_makes_a_stranger_a_program_of_this_machine(tmp_path
 
 def test_slow_clients_keep_the_others_from_being_answered(run: Run) -> None:  # FAULTS 26
     async def work() -> None:
-        async with listening(Bounds(receive_seconds=0.5)) as server:
+        async with listening(Bounds(head_seconds=0.5, receive_seconds=0.5)) as server:
             slow = [await server.client().__aenter__() for _ in range(200)]
             for number, client in enumerate(slow):
                 client.send(b"POST /x HTTP/1.1\r\nHost: h\r\n" + (b"Content-Length: 9\r\n\r\na" if number % 2 else b""))

@@ -61,7 +61,7 @@ async def listening(*answers: bytes, tls: ssl.SSLContext | None = None) -> Async
 
 
 def to(port: int, timeout: float = 5.0) -> Receiver:
-    return Receiver(f"http://127.0.0.1:{port}/hooks/x", Secret(SECRET), timeout)
+    return Receiver(Secret(f"http://127.0.0.1:{port}/hooks/x"), Secret(SECRET), timeout)
 
 
 async def test_an_alarm_is_not_signed_as_it_is_said(caplog: pytest.LogCaptureFixture) -> None:  # M6.6
@@ -117,13 +117,13 @@ async def test_an_alarm_is_told_to_who_cannot_prove_his_name(tmp_path: Path, mon
         listening(tls=authority.server("other.test")) as other,
     ):
         url = "https://127.0.0.1:{}/hooks/x"
-        unknown = Receiver(url.format(ear.port), Secret(SECRET))
+        unknown = Receiver(Secret(url.format(ear.port)), Secret(SECRET))
         with pytest.raises(ssl.SSLError):
             await post(unknown, b"1", 1)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         await post(unknown, b"2", 1)
         with pytest.raises(ssl.SSLError):
-            await post(Receiver(url.format(other.port), Secret(SECRET)), b"3", 1)
+            await post(Receiver(Secret(url.format(other.port)), Secret(SECRET)), b"3", 1)
         assert ([body for *_, body in ear.heard], other.heard) == ([b"2"], [])
 
 
@@ -209,3 +209,43 @@ def test_a_webhook_that_cannot_work_is_taken(hook: str) -> None:
     text = f"providers: {{s: {{kind: simulated}}}}\nmodels: {{m: {{channels: [{{provider: s}}]}}}}\nguards: {{webhook: {hook}}}\n"
     with pytest.raises(ConfigError, match=r"guards\.webhook"):
         loads(text, "f.yaml")
+
+
+def test_the_path_of_a_webhook_is_read_where_settings_are_shown(tmp_path: Path) -> None:  # M8.1
+    """Many a receiver takes alarms from whoever knows the path."""
+    path = "T0CANARY/B0CANARY/hushhush"
+    file = tmp_path / "f.yaml"
+    good = f"guards: {{webhook: {{url: 'https://hooks.example.com/{path}', secret: {SECRET}}}}}\n"
+    file.write_text(good)
+    shown = run("config", "effective", str(file), "--json")
+    assert shown.returncode == 0
+    assert "guards.webhook.url" in shown.stdout
+    assert loads(good).guards.webhook is not None
+    for wrong in (
+        f"ftp://hooks.example.com/{path}",
+        f"https://u:p@hooks.example.com/{path}",
+        f"https://h/{path}?x=1",
+        "",
+    ):
+        with pytest.raises(ConfigError) as problem:
+            loads(good.replace(f"https://hooks.example.com/{path}", wrong))
+        assert "guards.webhook.url" in str(problem.value)
+        assert "CANARY" not in str(problem.value)
+    assert "CANARY" not in shown.stdout + repr(loads(good))
+
+
+async def test_an_alarm_that_lasts_is_told_again_at_every_start(tmp_path: Path) -> None:  # M6.6
+    async with listening() as ear:
+        async with serving(tmp_path / "s", more=guards(ear.port)) as server:
+            for _ in range(3):
+                await server.chat(key="fl_plain")
+            await soon(lambda: bool(ear.heard))
+        async with serving(tmp_path / "s", more=guards(ear.port)) as server:
+            await asyncio.sleep(0.7)
+            states = (await api(server, "GET", "/admin/v1/guards", key="fl_looks")).json["guards"]
+            assert states[0]["state"] == "alarm"
+        assert len(ear.heard) == 1
+        eased = guards(ear.port).replace("quality_floor: 0.95", "quality_floor: 0.5")
+        async with serving(tmp_path / "s", more=eased):
+            await soon(lambda: len(ear.heard) == 2)
+        assert [json.loads(body)["event"] for *_, body in ear.heard] == ["guard_alarm", "guard_over"]

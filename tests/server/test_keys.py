@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from fairlead.core.grants import ROLES
 from fairlead.gateway.granting import OWNER
 from fairlead.gateway.minting import DIGITS, malformed, mint
+from fairlead.store.keys import FILE
 from tests.server.serving import Served, serving
 from tests.server.wire import Response, ask
 
@@ -256,3 +259,32 @@ async def test_an_end_that_no_date_can_tell_hides_all_keys(tmp_path: Path) -> No
         listed = await api(server, "GET", PATH)
         assert listed.status == 200
         assert [one["expires"] for one in listed.json["keys"] if one["id"]] == ["9999-12-31T23:59:59.999000Z"]
+
+
+async def test_a_key_that_was_written_into_the_file_opens(tmp_path: Path) -> None:  # M8.1
+    """A row of another state directory, with the same pepper: nobody here granted it, so nobody takes it."""
+    pepper = KEYS + "\n"
+    settings = ", pepper: the-same-pepper-everywhere"
+    async with serving(tmp_path / "a", server=settings, more=pepper) as other:
+        _, foreign = await issue(other, name="foreign", role="admin")
+    async with serving(tmp_path / "b", server=settings, more=pepper) as server:
+        own_id, own = await issue(server, name="own")
+    with closing(sqlite3.connect(tmp_path / "b" / FILE)) as connection, connection:
+        connection.execute("ATTACH ? AS other", (str(tmp_path / "a" / FILE),))
+        connection.execute("INSERT INTO keys SELECT * FROM other.keys")
+    async with serving(tmp_path / "b", server=settings, more=pepper) as server:
+        refused = await server.chat(key=foreign)
+        assert (refused.status, refused.error["code"]) == (401, "ended_api_key")
+        assert (await server.chat(key=own)).status == 200
+        listed = {one["name"]: one for one in (await api(server, "GET", PATH)).json["keys"]}
+        assert (listed["own"]["state"], listed["foreign"]["state"]) == (
+            "in force",
+            "no row of the audit log tells of it",
+        )
+        checked = (await api(server, "GET", "/admin/v1/audit/verify")).json
+        assert checked["found"] == [f"key {listed['foreign']['id']}: no row of the audit log tells of it"]
+        # Who may takes it over, by a change that is told of; then it is one like others.
+        assert (await api(server, "POST", f"{PATH}/{listed['foreign']['id']}/enable")).status == 200
+        assert (await server.chat(key=foreign)).status == 200
+        assert (await api(server, "GET", "/admin/v1/audit/verify")).json["found"] == []
+        assert (await api(server, "GET", f"{PATH}/{own_id}")).json["state"] == "in force"

@@ -296,7 +296,7 @@ async def test_what_is_kept_in_memory_grows_without_end(tmp_path: Path, monkeypa
             await served.chat(SENSITIVE | {"Idempotency-Key": str(number)})
         once = served.running.runtime.once
         assert 1 <= len(once._memory) < 12
-        assert once._memory_size == sum(len(content) for _, content in once._memory.values()) <= 5000
+        assert once._memory_size == sum(len(held[1]) for held in once._memory.values()) <= 5000
 
 
 async def test_after_a_crash_a_request_is_made_a_second_time(tmp_path: Path) -> None:  # FAULTS 30, 31

@@ -245,12 +245,55 @@ async def test_a_version_with_secrets_is_restored_from_what_is_masked(tmp_path: 
         assert "no version 'nothing'" in (await server.reload.rollback("nothing", "test")).problems[0]
 
 
-async def test_a_setting_of_the_start_is_changed_in_silence(tmp_path: Path) -> None:
+async def test_a_setting_of_the_start_is_changed_in_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:  # M8.4
+    async with following(tmp_path, more=ADMIN) as server:
+        moved = server.text(ADMIN).replace(f'"{server.state_dir}"', f'"{tmp_path / "other"}"')
+        server.write(moved.replace("port: 0", "port: 4001").replace("host: 127.0.0.1", "host: 127.0.0.2, pepper: p"))
+        async with server.client() as client:
+            client.ask("POST", "/admin/v1/reload", headers={"Authorization": "Bearer fl_boss"})
+            told = (await client.response()).json
+        words = "server.{} has changed; that takes a restart: until then it stays as it was"
+        expected = [words.format(name) for name in ("host", "port", "state_dir", "pepper")]
+        assert told["warnings"] == expected
+        assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == expected
+        assert not (tmp_path / "other").exists()
+        assert (await server.chat()).status == 200
+
+
+async def test_a_server_that_others_reach_is_left_without_keys(tmp_path: Path) -> None:  # M8.4
+    """The new text calls it a local one; it still listens where it did."""
+    async with following(tmp_path, more=ALONE) as server:
+        server.reload._settled = server.reload._settled.model_copy(update={"host": "0.0.0.0"})
+        assert not await server.take(server.text("\n"))
+        assert (await server.chat()).status == 200
+        async with server.client("none") as client:
+            client.ask("POST", CHAT, question())
+            assert (await client.response()).status == 401
+
+
+async def test_bounds_and_room_take_a_restart(tmp_path: Path) -> None:  # M8.4
     async with following(tmp_path) as server:
-        server.write(server.text(server=", max_lag: 3, grace: 7"))
+        large = "x" * 2_000_000
+        assert (await server.chat(user=large)).status == 200
+        held = await server.client().__aenter__()
+        text = ", max_body_mb: 1, header_timeout: 3, body_timeout: 4, max_in_flight: 1, max_lag: 3, max_memory: 0.5"
+        text += ", decisions_days: 3, ledger_days: 5, grace: 7"
+        server.write(server.text(server=text))
         outcome = await server.reload.reload("test")
-        assert outcome.warnings == ("server.max_lag has changed; it holds from the next start on",)
-        assert server.running.grace == 7
+        assert (outcome.taken, outcome.warnings) == (True, ())
+        assert (await server.chat(user=large)).status == 413
+        server.upstream.push("one", stream([*events()[:2], 0.5, *events()[2:]]))
+        held.ask("POST", CHAT, question(stream=True))
+        await held.head()
+        assert (await server.chat()).status == 503
+        held.close()
+        running = server.running
+        bounds, borne, ledger = running.listener.bounds, running.app.shedding.bearable, running.runtime.ledger
+        assert (bounds.head_seconds, bounds.receive_seconds, running.grace) == (3, 4, 7)
+        assert (borne.in_flight, borne.lag) == (1, 3)
+        assert (ledger._decisions_ms, ledger._records_ms) == (3 * 86_400_000, 5 * 86_400_000)  # type: ignore[attr-defined]
 
 
 async def test_anybody_may_have_the_file_taken_up(tmp_path: Path) -> None:  # M8.4

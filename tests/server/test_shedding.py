@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -263,6 +265,70 @@ async def test_a_burst_beyond_the_bound_fails_more_than_what_is_beyond_it(tmp_pa
         assert len(served.upstream.calls) == 20
         assert served.running.app.shedding.in_flight == 0
         assert (await served.chat()).status == 200
+
+
+@asynccontextmanager
+async def kept(served: Served, count: int) -> AsyncIterator[list[Client]]:
+    """Connections on which the same was asked before, twice: what comes on them is known as it comes."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(served.client()) for _ in range(count)]
+        for client in clients * 2:
+            client.ask("POST", "/v1/chat/completions", question())
+            assert (await client.response()).status == 200
+        yield clients
+
+
+async def test_a_burst_on_kept_connections_is_let_in_whole_or_none_of_it(tmp_path: Path) -> None:  # FAULTS 28
+    """They come in one turn of the loop, before any of them is begun."""
+    async with serving(tmp_path / "s", ", max_in_flight: 20") as served, kept(served, 60) as clients:
+        before = len(served.upstream.calls)
+        served.upstream.next_play = lambda seat, body: answer(wait=0.5)  # type: ignore[method-assign]
+        served.running.app.shedding.scarce = True
+        for client in clients:
+            client.ask("POST", "/v1/chat/completions", question())
+        told = [await client.response() for client in clients]
+        assert Counter(one.status for one in told) == {200: 20, 503: 40}
+        assert len(served.upstream.calls) - before == 20
+        assert len({one.headers["x-fairlead-request-id"] for one in told}) == 60
+        assert served.running.app.shedding.in_flight == 0
+        for client in clients[:20]:
+            client.ask("POST", "/v1/chat/completions", question())
+        assert {(await client.response()).status for client in clients[:20]} == {200}
+
+
+async def test_half_of_the_requests_is_three_quarters_of_them_where_the_door_asks_too(
+    tmp_path: Path,
+) -> None:  # FAULTS 28
+    async with serving(tmp_path / "s") as served, kept(served, 1) as (client,):
+        shedding = served.running.app.shedding
+        served.running.runtime.beats.clear()  # the share is set here
+        shedding._pressure, shedding.scarce = 0.5, True
+        statuses = Counter[int]()
+        for _ in range(60):
+            client.ask("POST", "/v1/chat/completions", question())
+            statuses[(await client.response()).status] += 1
+        assert statuses == {200: 30, 503: 30}
+
+
+async def test_who_is_turned_away_at_the_door_is_told_less_or_answered_for_another(tmp_path: Path) -> None:  # FAULTS 28
+    async with serving(tmp_path / "s", ", max_in_flight: 1") as served, kept(served, 2) as (first, second):
+        served.upstream.push("one", stream([*events(usage=None)[:2], HANG], end=False))
+        first.ask("POST", "/v1/chat/completions", question(stream=True))
+        await first.head()
+        bodies = set()
+        for _ in range(3):
+            second.ask("POST", "/v1/chat/completions", question())
+            told = await second.response()
+            assert (told.status, told.error["code"]) == (503, "overloaded")
+            assert 1 <= int(told.headers["retry-after"]) <= 5
+            bodies.add(told.body)
+        assert len(bodies) == 3, "each has an id of its own"
+        second.ask("GET", "/v1/models")
+        assert (await second.response()).status == 200
+        before = len(served.upstream.calls)
+        second.send(b"".join([b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"] * 3))
+        assert [(await second.response()).status for _ in range(3)] == [401] * 3
+        assert len(served.upstream.calls) == before
 
 
 async def test_a_greedy_keys_burst_keeps_another_key_waiting(tmp_path: Path) -> None:  # FAULTS 28

@@ -172,7 +172,8 @@ SLOW = {"head": b"GET /first HTTP/1.1\r\nHos", "body": POST + HOST + b"Content-L
 @pytest.mark.parametrize("name", SLOW)
 def test_a_client_that_never_finishes_is_closed(run: Run, name: str) -> None:  # F26
     async def work() -> None:
-        async with listening(Bounds(receive_seconds=0.2)) as server, server.client() as client:
+        bounds = Bounds(receive_seconds=0.2) if name == "body" else Bounds(head_seconds=0.2)
+        async with listening(bounds) as server, server.client() as client:
             client.send(SLOW[name])
             told = await client.rest()
             assert told == b"" or told.startswith(b"HTTP/1.1 408 ")
@@ -183,7 +184,7 @@ def test_a_client_that_never_finishes_is_closed(run: Run, name: str) -> None:  #
 
 def test_a_head_that_drips_is_closed_however_steadily(run: Run) -> None:  # F26
     async def work() -> None:
-        async with listening(Bounds(receive_seconds=0.2)) as server, server.client() as client:
+        async with listening(Bounds(head_seconds=0.2)) as server, server.client() as client:
             client.send(b"GET /first HTTP/1.1\r\nHost: h\r\nX: ")
             reading = asyncio.ensure_future(client.rest())
             async with asyncio.timeout(5):
@@ -192,6 +193,20 @@ def test_a_head_that_drips_is_closed_however_steadily(run: Run) -> None:  # F26
                         client.send(b"a")
                     await asyncio.sleep(0.02)
             assert server.paths.served == []
+
+    run(work())
+
+
+def test_a_head_that_took_long_leaves_its_body_no_time(run: Run) -> None:  # F26
+    async def work() -> None:
+        async with listening(Bounds(head_seconds=30, receive_seconds=0.8)) as server, server.client() as client:
+            client.send(b"POST /first HTTP/1.1\r\nHost: h\r\n")
+            await asyncio.sleep(1.2)
+            client.send(b"Content-Length: 4\r\n\r\nab")
+            await asyncio.sleep(0.2)
+            client.send(b"cd")
+            assert (await client.response()).status == 200
+            assert server.paths.served == ["POST /first"]
 
     run(work())
 
@@ -208,7 +223,8 @@ def test_an_idle_connection_is_closed(run: Run) -> None:
 
 def test_a_request_that_is_long_in_work_is_not_taken_for_an_idle_connection(run: Run) -> None:
     async def work() -> None:
-        async with listening(Bounds(idle_seconds=0.1, receive_seconds=0.1)) as server, server.client() as client:
+        bounds = Bounds(idle_seconds=0.1, head_seconds=0.1, receive_seconds=0.1)
+        async with listening(bounds) as server, server.client() as client:
             client.ask("GET", "/slow")
             await asyncio.sleep(0.4)
             server.paths.go.set()

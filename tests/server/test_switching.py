@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from fairlead.gateway.administration import FOR_GOOD, untold
 from fairlead.gateway.switches import Switches
 from fairlead.server.switching import channel_states
+from fairlead.store.audit_chain import Act
 from tests.cli.command import run
 from tests.server.serving import KEYS, Served, question, rows, serving, soon
 from tests.server.wire import Response, ask
@@ -187,3 +189,36 @@ def test_a_second_time_does_not_take_the_place_of_the_first(tmp_path: Path) -> N
     assert switches.off() == {"b"}
     assert back == ["a"]
     assert Switches(tmp_path, back.append, lambda: clock.now).off() == {"b"}
+
+
+async def acts(server: Served) -> list[tuple[str, str, str, str]]:
+    found = (await ask(server.port, "GET", "/admin/v1/audit", key="fl_boss")).json["acts"]
+    return [(one["kind"], one["actor"], one["subject"], one["detail"]) for one in reversed(found)]
+
+
+async def test_what_a_crash_kept_from_the_audit_log_is_never_told(tmp_path: Path) -> None:  # M8.1
+    """The switch is on disk a moment before its row is: a start finds what no row tells of, in either direction."""
+    async with serving(tmp_path / "s", more=ROLES) as server:
+        await switch(server, "m-one", "disable")
+        before = await acts(server)
+    assert before == [("switched_off", "op", "m-one", "until it is switched on")]
+    (tmp_path / "s" / "switches.json").write_text(json.dumps({"m-two": None}))
+    untold = [("switched_off", "", "m-two", "found so at a start"), ("switched_on", "", "m-one", "found so at a start")]
+    for _ in range(2):
+        async with serving(tmp_path / "s", more=ROLES) as server:
+            assert await acts(server) == before + untold
+
+
+def test_a_time_that_is_over_or_the_same_configuration_is_told_as_if_nobody_had() -> None:  # M8.1
+    off = Act("switched_off", "op", "", "m", "for 5 s")
+    for_good = Act("switched_off", "op", "", "n", FOR_GOOD)
+    taken = Act("reloaded", "op", "", "configuration", "configuration v2 in the place of v1 (asked for)")
+    assert untold([off, for_good, taken], frozenset({"n"}), "v2") == []
+    assert untold([off, for_good, taken], frozenset({"n"}), "") == []
+    assert untold([], frozenset(), "v1") == []
+    told = untold([off, for_good, taken], frozenset({"m", "x"}), "v3")
+    assert [(act.kind, act.subject) for act in told] == [
+        ("switched_off", "x"),
+        ("switched_on", "n"),
+        ("reloaded", "configuration"),
+    ]

@@ -22,7 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "registry": {"core", "config", *ERRORS},
     "store": {"core", *ERRORS},
     "telemetry": {"core", *ERRORS},
-    "cache": {"core", "store", *ERRORS},
+    "cache": {"core", "classify", "store", *ERRORS},
     "memory": {"core", "store", *ERRORS},
     "gateway": {"core", *ROOMS, *ERRORS},
     "library": {"gateway", "core", *ROOMS, *ERRORS},

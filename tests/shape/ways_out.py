@@ -17,7 +17,8 @@ NETWORK = {
 }  # fmt: skip
 HARMLESS = {"urllib.parse", "http.HTTPStatus"}
 LIBRARIES = {
-    "_typeshed", "click", "msgspec", "numpy", "orjson", "pydantic", "pydantic_core", "uvloop", "yaml",
+    "_typeshed", "click", "jsonschema_rs", "msgspec", "numpy", "orjson", "pydantic", "pydantic_core", "sqlglot",
+    "tree_sitter", "tree_sitter_javascript", "uvloop", "yaml",
 }  # fmt: skip
 """Third-party packages that open no connection by themselves. Any other is a network library until it stands here."""
 CONNECTS = {

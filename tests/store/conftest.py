@@ -1,4 +1,4 @@
-"""A state directory of somebody else: root, too, is nobody in particular while it looks at it."""
+"""A state directory of somebody else: root, too, is nobody in particular while it looks at it. A ledger's database in memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+
+from fairlead.store.sqlite import Projection
 
 NOBODY = 65_534
 Sealing = Callable[[], AbstractContextManager[None]]
@@ -42,3 +44,10 @@ def sealed(folder: Path) -> Sealing:
             folder.chmod(0o755)
 
     return seal
+
+
+@pytest.fixture
+def projection() -> Iterator[Projection]:
+    made = Projection(None)
+    yield made
+    made.close()

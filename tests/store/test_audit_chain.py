@@ -204,3 +204,35 @@ def test_an_act_is_told_that_was_not_done_or_done_and_not_told(tmp_path: Path) -
 def test_others_may_read_the_register(tmp_path: Path) -> None:
     filled(tmp_path)
     assert {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {FILE: 0, HEAD: 0}
+
+
+BY_HAND = {
+    "another key's row under a new id": (
+        "INSERT INTO keys SELECT 'key_9', tenant, 'three', content FROM keys WHERE id = 'key_1'",
+        {"key_9": "no row of the audit log tells of it"},
+    ),
+    "a row is changed": ("UPDATE keys SET content = (SELECT content FROM keys WHERE id = 'key_2') WHERE id = 'key_1'",
+        {"key_1": "it does not stand as the audit log tells"}),
+    "a row is given to another tenant": ("UPDATE keys SET tenant = 'x' WHERE id = 'key_1'",
+        {"key_1": "it does not stand as the audit log tells"}),
+    "a row is taken out": ("DELETE FROM keys WHERE id = 'key_1'",
+        {"key_1": "it is gone, and no row of the audit log tells of that"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_key_that_was_written_by_hand_goes_unseen(tmp_path: Path, name: str) -> None:  # M8.1
+    register = Register(tmp_path)
+    for key_id, called in (("key_1", "one"), ("key_2", "two"), ("key_3", "gone")):
+        register.put(key(key_id, called), Act("key_issued", "boss", "default", f"{called} ({key_id})", "x" * 3_000))
+    register.put(key("key_2", "two"), Act("key_changed", "boss", "default", "two (key_2)", "name"))
+    register.remove("key_3", Act("key_deleted", "boss", "default", "gone (key_3)"))
+    assert (register.unbound(), register.verify().found) == ({}, ())
+    assert register.told().grantors == {called: frozenset({"boss"}) for called in ("one", "two", "gone")}
+    register.close()
+    sql, expected = BY_HAND[name]
+    tamper(tmp_path, sql)
+    register = Register(tmp_path)
+    assert register.unbound() == expected
+    assert register.verify().found == tuple(f"key {key_id}: {why}" for key_id, why in expected.items())
+    register.close()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 
 import msgspec
-import pytest
 
 from fairlead.core.record import Attempt, Outcome, Record
 from fairlead.store.sqlite import Projection
 from fairlead.store.tiers import TierGroup, tier_groups
 from fairlead.store.window import Window
-from tests.store.entries import attempt, record
+from tests.store.entries import attempt, record, taken_in
 
 
 def at(hour: int, minute: int = 0, day: int = 10) -> int:
@@ -27,18 +25,6 @@ def paid(request: str, when: int, cost: int, tier: str = "high", tenant: str = "
 
 def of(one: Record, policy: str = "p") -> Record:
     return msgspec.structs.replace(one, policy=policy)
-
-
-def taken_in(projection: Projection, *records: Record) -> None:
-    rows = [(n * 10_000, one, msgspec.msgpack.encode(one)) for n, one in enumerate(records)]
-    projection.ingest(rows, [], 1, 1)
-
-
-@pytest.fixture
-def projection() -> Iterator[Projection]:
-    made = Projection(None)
-    yield made
-    made.close()
 
 
 def test_a_report_counts_who_answered_and_heeds_its_window(projection: Projection) -> None:  # M3.5

@@ -13,9 +13,10 @@ import pytest
 from fairlead.core.cost import cost_lines, in_usd, total
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import Attempt, Priced, Record, Usage
+from fairlead.store import rollups
 from fairlead.store.ledger import DATABASE, EmbeddedLedger
 from fairlead.store.reports import open_ledger
-from fairlead.store.sqlite import Projection
+from fairlead.store.sqlite import PRUNED, Projection
 from fairlead.store.verification import Verification, verify
 from fairlead.store.window import DAY_MS
 from tests.store.books import leave, rows
@@ -209,3 +210,50 @@ def test_what_was_spent_is_lost_or_found_wrong_once_its_records_are_let_go_of() 
     made.rebuild()
     assert made.connection.execute("SELECT * FROM spent ORDER BY quarter, cost").fetchall() == before
     assert told(made).differences == 0
+
+
+def with_tiers() -> list[Record]:
+    found = []
+    for one in all_kinds():
+        attempts = tuple(msgspec.structs.replace(each, tier="cheap") for each in one.attempts)
+        found.append(msgspec.structs.replace(one, attempts=attempts, policy="thrifty", tags=("nightly", "a")))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE kept SET records_ms = 9000000000000", "are older: no sums are held against them"),
+        ("UPDATE kept SET minutes_ms = 9000000000000", "minutes are said to begin at"),
+        ("UPDATE tiers SET cost = cost + 1 WHERE seq = 2001", "table tiers has"),
+        ("UPDATE tiers SET tenant = 'other' WHERE seq = 2000", "table tiers has .*'other'"),
+        ("DELETE FROM tiers WHERE seq = 2000", "table tiers has nothing else, its record says"),
+        ("INSERT INTO tiers SELECT 1, at_ms, tenant, policy, tier, cost FROM tiers WHERE seq = 2000", "belong to no"),
+        ("UPDATE tags SET tag = 'z' WHERE seq = 3000 AND tag = 'a'", "table tags has .*'z'.*'a'"),
+        ("INSERT INTO tags VALUES (7, 'a')", "1 rows belong to no request"),
+        ("UPDATE attempts SET provider = 'p2' WHERE seq = 3001", "table attempts has .*'p2'"),
+        ("UPDATE attempts SET model = 'm2', usd = usd WHERE seq = 3001", "table attempts has .*'m2'"),
+        ("UPDATE requests SET baseline_cost = 99 WHERE seq = 3000", "its baseline_cost is 99"),
+        ("UPDATE requests SET outcome = 'failed' WHERE seq = 3000", "its outcome is 'failed', its record says 'ok'"),
+    ],
+)
+def test_what_hangs_on_a_record_is_changed_unseen(damage: str, words: str) -> None:  # M6.1
+    made = books(*with_tiers())
+    made.connection.execute("BEGIN")
+    rollups.add(made.connection)
+    made.connection.execute("COMMIT")
+    assert verify(made.connection).told == []
+    assert made.connection.execute(damage).rowcount >= 1
+    found = told(made)
+    assert found.differences >= 1
+    assert any(re.search(words, one.detail) for one in found.told), found.told
+
+
+def test_records_that_are_just_let_go_of_are_taken_for_hidden_ones() -> None:  # M6.1
+    many = [settled(f"r{n}", charged(f"r{n}", PRICES[0], USAGES[0])) for n in range(PRUNED + 5)]
+    made = books(*many)
+    assert made.retire(AT + 3 * DAY_MS, AT + 2 * DAY_MS)
+    assert made.connection.execute("SELECT count(*) FROM requests").fetchone() == (5,)
+    assert verify(made.connection).told == []
+    assert not made.retire(AT + 3 * DAY_MS, AT + 2 * DAY_MS)
+    assert told(made).told == []

@@ -7,6 +7,7 @@ mark stands before each piece, so that "the first words of the turn" are n-grams
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import msgspec
@@ -64,7 +65,8 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
             system = system or text
     # A conversation without a user turn (a bare prompt under another role) still has something to read.
     asked = last or system
-    divide = 2 if max(asked[:DENSE_PROBE], default="") >= DENSE_FROM else 1
+    probe = asked[:DENSE_PROBE]
+    divide = 1 if probe.isascii() or max(probe) < DENSE_FROM else 2
     head, tail = HEAD_CHARS // divide, TAIL_CHARS // divide
     parts: list[str] = []
     if system and last:
@@ -96,4 +98,4 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
 
 def bucket(size: int, bounds: tuple[int, ...]) -> int:
     """How many of the bounds the size is above."""
-    return sum(size > bound for bound in bounds)
+    return bisect_left(bounds, size)

@@ -7,14 +7,17 @@ Wrapping 64-bit integers only: the rows are the same in every process and on eve
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise, product
+from math import sqrt
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.classify.excerpt import HEAD, LONGEST
-from fairlead.classify.letters import KIND, KINDS, MIX, STEP
+from fairlead.classify.letters import MIX, STEP
 
 ROW_BITS = 16
 ROWS = 1 << ROW_BITS
@@ -28,30 +31,45 @@ STEM = 5
 """Longer words are also known by their first letters: "summarise", "summary" and "summarization" share a stem."""
 ENDING = 3
 """And words longer by two than this by their last letters, which tell languages and forms apart."""
+LENGTHS_KEPT = 1024
+"""Excerpts end within a few dozen tokens of each other, and begin with the same system prompt: their values are alike."""
 
 _BASE = 0x9E3779B97F4A7C55
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _SPAN = LONGEST * 2 + 2
 """Code units of the longest excerpt, if all of it were pairs."""
+_SPREAD = 0xFF51AFD7ED558CCD
+"""Each hash is multiplied by this in the end; as all steps are linear, its parts are instead."""
 _PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
 _TRIPLE = np.uint64(0x165667B19E3779F9)
-_STEM = np.uint64(0x27D4EB2F165667C5)
-_ENDING = np.uint64(0x9FB21C651E98DF25)
-_SPREAD = np.uint64(0xFF51AFD7ED558CCD)
-_ASKED = ord(HEAD)
+_STEM = np.uint64(0x27D4EB2F165667C5 * _SPREAD % (1 << 64))
+_ENDING = np.uint64(0x9FB21C651E98DF25 * _SPREAD % (1 << 64))
 _SHIFT = np.uint64(64 - ROW_BITS)
 
 
-def _powers(base: int) -> NDArray[np.uint64]:
-    found, power = [], 1
+def _powers(base: int, power: int = 1) -> NDArray[np.uint64]:
+    found = []
     for _ in range(_SPAN):
         found.append(power)
         power = power * base % (1 << 64)
     return np.array(found, np.uint64)
 
 
-_UP = _powers(_BASE)
-_DOWN = _powers(_INVERSE)
+_UP = np.concatenate((np.zeros(1, np.uint64), _powers(_BASE), np.zeros(1, np.uint64)))
+"""For an excerpt with a space on either side."""
+_DOWN = _powers(_INVERSE, _SPREAD)
+
+
+def _between(says: Callable[[int, int], bool]) -> NDArray[np.bool_]:
+    """By the steps of two neighbours, read as one number."""
+    table = np.zeros(3 << 8, np.bool_)
+    for one, other in product(range(3), repeat=2):
+        table[one | other << 8] = says(one, other)
+    return table
+
+
+_BEGINS = _between(lambda one, other: other == 2 or other == 1 != one)
+_FINISHES = _between(lambda one, other: one == 2 or one == 1 != other)
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -61,8 +79,6 @@ class Words(msgspec.Struct, frozen=True):
     """Tokens, then pairs, then triples, then the stems and endings of the longer words."""
     values: NDArray[np.float32]
     """How much each counts; the squares come to one."""
-    kinds: list[int]
-    """How many characters of each kind."""
     units: NDArray[np.uint16]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -73,53 +89,64 @@ class Words(msgspec.Struct, frozen=True):
 
 
 def words(text: str) -> Words:
-    """`text` begins and ends with a mark of the excerpt: the ends of tokens are found between neighbours."""
-    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-    step = STEP.take(units)
-    in_word = step == 1
-    begins = step == 2
-    finishes = begins.copy()
-    before, after = in_word[:-1], in_word[1:]
-    begins[1:] |= after > before
-    finishes[:-1] |= before > after
-    starts = begins.nonzero()[0]
-    ends = finishes.nonzero()[0] + 1
-    size = len(units)
-    sums = np.empty(size + 1, np.uint64)
-    sums[0] = 0
-    np.cumsum(MIX.take(units) * _UP[:size], out=sums[1:])
-    from_start = sums.take(starts)
-    down = _DOWN.take(starts)
-    token = (sums.take(ends) - from_start) * down
+    """`text` begins and ends with a mark of the excerpt, which is a token: the ends of tokens are found between neighbours.
+
+    What this costs is the number of its steps rather than the length of the text, so there are as few as can be.
+    """
+    units = np.frombuffer(f" {text} ".encode("utf-16-le", "surrogatepass"), np.uint16)
+    sums = MIX.take(units)
+    sums *= _UP[: len(units)]
+    sums = sums.cumsum()
+    neighbours: NDArray[np.uint16] = np.ndarray(len(units) - 1, "<u2", STEP.take(units), 0, (1,))
+    starts = _BEGINS.take(neighbours).nonzero()[0]
+    ends = _FINISHES.take(neighbours).nonzero()[0]
     sizes = ends - starts
     stems = (sizes > STEM).nonzero()[0]
-    stem = (sums.take(starts.take(stems) + STEM) - from_start.take(stems)) * down.take(stems) + _STEM
     endings = (sizes > ENDING + 1).nonzero()[0]
-    last = ends.take(endings)
-    ending = (sums.take(last) - sums.take(last - ENDING)) * _DOWN.take(last - ENDING) + _ENDING
-    pair = token[:-1] * _PAIR + token[1:]
-    triple = pair[:-1] * _TRIPLE + token[2:]
-    hashes = np.concatenate((token, pair, triple, stem, ending))
-    hashes *= _SPREAD
-    hashes >>= _SHIFT
-    kinds = np.bincount(KIND.take(units), minlength=KINDS).tolist()
-    asked = int((units.take(starts) == _ASKED).argmax())
-    values = valued(len(starts), asked, np.concatenate((stems, endings)))
-    return Words(hashes.view(np.int64), values, kinds, units, starts, ends, stems, endings)
+    of_stem, last = starts.take(stems), ends.take(endings)
+    begins = np.concatenate((starts, of_stem, last - ENDING, ends, of_stem + STEM, last))
+    both, size = sums.take(begins), len(begins) >> 1
+    hashes = both[size:]
+    hashes -= both[:size]
+    hashes *= _DOWN.take(begins[:size])
+    tokens, stemmed = len(starts), len(starts) + len(stems)
+    hashes[tokens:stemmed] += _STEM
+    hashes[stemmed:] += _ENDING
+    token = hashes[:tokens]
+    pair = token[:-1] * _PAIR
+    pair += token[1:]
+    triple = pair[:-1] * _TRIPLE
+    triple += token[2:]
+    rows = np.concatenate((token, pair, triple, hashes[tokens:]))
+    rows >>= _SHIFT
+    values = valued(tokens, asked(text, starts), np.concatenate((stems, endings)))
+    return Words(rows.view(np.int64), values, units[1:-1], starts, ends, stems, endings)
+
+
+def asked(text: str, starts: NDArray[np.int64]) -> int:
+    """The token with which the last turn begins."""
+    at = text.find(HEAD)
+    return int(starts.searchsorted(len(text[:at].encode("utf-16-le", "surrogatepass")) >> 1)) if at > 0 else 0
 
 
 def valued(tokens: int, asked: int, parts: NDArray[np.int64]) -> NDArray[np.float32]:
     """What each row counts: `asked` is where the last turn begins, `parts` the tokens of the last rows."""
-    values = np.empty(3 * tokens - 3 + len(parts), np.float32)
-    start = 0
+    risen = _risen(tokens, asked)
+    values = np.concatenate((risen, risen.take(parts)))
+    values *= np.float32(1) / np.float32(sqrt(values.dot(values)))
+    return values
+
+
+@lru_cache(LENGTHS_KEPT)
+def _risen(tokens: int, asked: int) -> NDArray[np.float32]:
+    """Of tokens, pairs and triples, before their squares come to one."""
+    values = np.empty(3 * tokens - 3, np.float32)
+    end = 0
     for size, share in ((tokens, 1.0), (tokens - 1, PAIR), (tokens - 2, TRIPLE)):
-        end = start + size
+        start, end = end, end + size
         values[start:end] = REST * share
         values[start + asked : min(end, start + asked + EDGE)] = share
         values[max(start + asked, end - EDGE) : end] = share
-        start = end
-    values[start:] = values.take(parts)
-    values *= np.float32(1) / np.sqrt(values @ values)
     return values
 
 

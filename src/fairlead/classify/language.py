@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fairlead.classify.features import Words
 from fairlead.classify.letters import (
     ARABIC,
@@ -13,6 +15,8 @@ from fairlead.classify.letters import (
     HEBREW,
     INDIC,
     KANA,
+    KIND,
+    KINDS,
     LATIN,
     THAI,
 )
@@ -43,7 +47,9 @@ FEW = 0.6
 
 def of_script(found: Words, text: str) -> tuple[str, float] | None:
     """The language that the script tells, and how surely; None where it is Latin (or nothing was written)."""
-    kinds = found.kinds
+    if text.isascii():
+        return None
+    kinds = np.bincount(KIND.take(found.units), minlength=KINDS).tolist()
     latin, han, kana = kinds[LATIN], kinds[HAN], kinds[KANA]
     best, most = "", latin
     if han + kana:

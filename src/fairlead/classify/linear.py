@@ -1,7 +1,7 @@
 """The trained linear model: rows of weights for hashed words and for structure, summed into scores.
 
-The weights are read once, at first need; `load()` at start-up keeps that off the first request. Eight bits a weight
-on disk, one scale a column; 32-bit floats in memory.
+The weights are read once, at first need; `load()` at start-up keeps that off the first request. Eight bits a weight and
+one scale a column, on disk as in memory: a request takes some hundred rows from anywhere, and each is one cache line or two.
 """
 
 from __future__ import annotations
@@ -44,9 +44,15 @@ class Facts(msgspec.Struct, frozen=True):
     """By head: (probability said, share that was right), increasing; between the points, in proportion."""
 
 
+WIDTH = -(-COLUMNS // 8) * 8
+"""Of a row in memory: columns without a meaning fill it up, so that rows are copied in whole words."""
+
+
 class Linear(msgspec.Struct, frozen=True):
     facts: Facts
-    weights: NDArray[np.float32]
+    steps: NDArray[np.int8]
+    """A row a feature."""
+    scales: NDArray[np.float32]
     bias: NDArray[np.float32]
     structures: dict[tuple[int, ...], NDArray[np.float32]]
     """Sums for structures seen before; there are few different ones."""
@@ -58,8 +64,9 @@ STRUCTURES_KEPT = 4096
 def build(facts: Facts, steps: NDArray[np.int8]) -> Linear:
     if facts.heads != HEADS or steps.shape != (ROWS + TRAIT_ROWS, COLUMNS):
         raise ValueError("the weights of the classifier are for other answers; run `fairlead train classifier`")
-    weights = steps.astype(np.float32) * np.array(facts.scales, np.float32)
-    return Linear(facts, weights, np.array(facts.bias, np.float32), {})
+    spare = (0, WIDTH - COLUMNS)
+    scales, bias = (np.pad(np.array(one, np.float32), spare) for one in (facts.scales, facts.bias))
+    return Linear(facts, np.pad(steps, ((0, 0), spare)), scales, bias, {})
 
 
 @cache
@@ -75,16 +82,21 @@ def read(folder: Path) -> Linear:
 
 def scores(model: Linear, piece: Excerpt, found: Words) -> list[float]:
     """One number a column."""
-    total = found.values @ model.weights.take(found.rows, 0)
+    total = found.values @ model.steps.take(found.rows, 0).astype(np.float32)
+    total *= model.scales
     total += structure(model, piece.structure)
     said: list[float] = total.tolist()
     return said
 
 
+def weights(model: Linear, rows: NDArray[np.int64] | list[int]) -> NDArray[np.float32]:
+    return model.steps.take(rows, 0) * model.scales
+
+
 def structure(model: Linear, traits: tuple[int, ...]) -> NDArray[np.float32]:
     known = model.structures.get(traits)
     if known is None:
-        known = model.weights.take(trait_rows(traits), 0).sum(0) * np.float32(STRUCTURE_VALUE) + model.bias
+        known = weights(model, trait_rows(traits)).sum(0) * np.float32(STRUCTURE_VALUE) + model.bias
         if len(model.structures) < STRUCTURES_KEPT:
             model.structures[traits] = known
     return known
@@ -101,13 +113,13 @@ def reasons(model: Linear, piece: Excerpt, found: Words, head: str, answer: str,
     """What spoke loudest for an answer rather than for the average one."""
     names = dict(HEADS)[head]
     span = SPANS[head]
-    share = model.weights.take(found.rows, 0)[:, span]
+    share = weights(model, found.rows)[:, span]
     spoke = (share[:, names.index(answer)] - share.mean(1)) * found.values
     heard: dict[str, float] = {}
     for word, weight in zip(spelled(found), spoke.tolist(), strict=True):
         heard[word] = heard.get(word, 0.0) + weight
     rows = trait_rows(piece.structure)
-    traits = model.weights.take(rows, 0)[:, span] * STRUCTURE_VALUE
+    traits = weights(model, rows)[:, span] * STRUCTURE_VALUE
     for (trait, _), value, each in zip(TRAITS, piece.structure, traits, strict=True):
         heard[f"{trait}: {int(value)}"] = float(each[names.index(answer)] - each.mean())
     loudest = sorted(heard.items(), key=lambda entry: (-abs(entry[1]), entry[0]))[:most]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import product
 from math import exp
 
 import msgspec
@@ -17,7 +18,7 @@ from fairlead.classify import language, linear
 from fairlead.classify.excerpt import Excerpt, excerpt
 from fairlead.classify.features import Words, words
 from fairlead.classify.heads import LATIN_LANGUAGES, SPANS
-from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, TABLE, TASKS, Domain
+from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, DOMAINS, TABLE, TASKS, Domain
 from fairlead.core.call import Shape, Signal
 
 CRITICAL_FROM = 0.5
@@ -31,7 +32,10 @@ BULK_CHARS = 200_000
 ACTING = frozenset(("agent", "desktop"))
 """What a request with pictures may still be, when tools are declared: looking at a screen is part of it."""
 SEEN = 0.95
-_DOMAIN: tuple[Domain, ...] = tuple(task.domain for task in TABLE)
+_OF_DOMAIN: dict[Domain, tuple[int, ...]] = {
+    domain: tuple(at for at, task in enumerate(TABLE) if task.domain == domain) for domain in DOMAINS
+}
+"""Which tasks have it as their usual one."""
 
 _TASK, _COMPLEXITY = SPANS["task"], SPANS["complexity"]
 _CRITICAL, _LANGUAGE = SPANS["critical"], SPANS["language"]
@@ -60,9 +64,15 @@ def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:
     return _read(piece, shape if shape.chars > BULK_CHARS else _ordinary(shape))
 
 
+_ORDINARY = {
+    (text, images, audio, tools): Shape(int(text), 0, 0, int(images), int(audio), tools=int(tools))
+    for text, images, audio, tools in product((False, True), repeat=4)
+}
+
+
 def _ordinary(shape: Shape) -> Shape:
     """What counts of a shape beside its excerpt, so that like requests are the same."""
-    return Shape(min(shape.chars, 1), 0, 0, min(shape.images, 1), min(shape.audio, 1), tools=min(shape.tools, 1))
+    return _ORDINARY[shape.chars > 0, shape.images > 0, shape.audio > 0, shape.tools > 0]
 
 
 @lru_cache(KEPT)
@@ -79,13 +89,13 @@ def said(shape: Shape, piece: Excerpt) -> Found:
     facts = model.facts
     found = words(piece.text)
     scores = linear.scores(model, piece, found)
-    task, likely, tasks = best(scores[_TASK], facts.temperatures["task"])
+    task, likely, compared = best(scores[_TASK], facts.temperatures["task"])
     name, confidence = TASKS[task], calibrated(facts, "task", likely)
     if shape.images or shape.audio:
         if not (shape.tools and name in ACTING):
             name, likely, confidence = "multimodal", 1.0, SEEN
     level, level_likely, _ = best(scores[_COMPLEXITY], facts.temperatures["complexity"])
-    domain, domain_confidence = domain_of(facts, name, confidence, likely, tasks, scores)
+    domain, domain_confidence = domain_of(facts, name, confidence, likely, compared, scores)
     spoken, spoken_confidence = language.of_script(found, piece.text) or latin(facts, scores[_LANGUAGE])
     latency = "batch" if shape.chars > BULK_CHARS else BY_NAME[name].latency_class
     return Found(
@@ -95,11 +105,10 @@ def said(shape: Shape, piece: Excerpt) -> Found:
 
 
 def best(scores: Sequence[float], temperature: float) -> tuple[int, float, list[float]]:
-    """The likeliest answer, its probability, and everyone's."""
+    """The likeliest answer, its probability, and how everyone's compares to it."""
     top = max(scores)
-    raised = [exp((score - top) / temperature) for score in scores]
-    total = sum(raised)
-    return scores.index(top), 1.0 / total, [each / total for each in raised]
+    compared = [exp((score - top) / temperature) for score in scores]
+    return scores.index(top), 1.0 / sum(compared), compared
 
 
 def calibrated(facts: linear.Facts, head: str, said: float) -> float:
@@ -115,7 +124,7 @@ def calibrated(facts: linear.Facts, head: str, said: float) -> float:
 
 
 def domain_of(
-    facts: linear.Facts, task: str, confidence: float, likely: float, tasks: list[float], scores: list[float]
+    facts: linear.Facts, task: str, confidence: float, likely: float, compared: list[float], scores: list[float]
 ) -> tuple[Domain, float]:
     """Where an error does harm: `critical`. Else the task's domain, at least as sure as the task."""
     no, yes = scores[_CRITICAL]
@@ -125,7 +134,7 @@ def domain_of(
     domain = BY_NAME[task].domain
     if task == "multimodal":
         return domain, confidence
-    share = sum(each for each, of in zip(tasks, _DOMAIN, strict=True) if of == domain)
+    share = likely * sum(map(compared.__getitem__, _OF_DOMAIN[domain]))
     return domain, confidence + (1.0 - confidence) * max(0.0, share - likely)
 
 
@@ -136,10 +145,10 @@ def latin(facts: linear.Facts, scores: Sequence[float]) -> tuple[str, float]:
 
 def signals(shape: Shape, found: Found) -> tuple[Signal, ...]:
     said = [
-        Signal("task", found.task, round(found.probability, 4), round(found.confidence, 4)),
-        Signal("complexity", found.complexity, True, round(found.complexity_confidence, 4)),
-        Signal("domain", found.domain, True, round(found.domain_confidence, 4)),
-        Signal("language", found.language, True, round(found.language_confidence, 4)),
+        Signal("task", found.task, _short(found.probability), _short(found.confidence)),
+        Signal("complexity", found.complexity, True, _short(found.complexity_confidence)),
+        Signal("domain", found.domain, True, _short(found.domain_confidence)),
+        Signal("language", found.language, True, _short(found.language_confidence)),
         Signal("latency_class", found.latency_class, True, USUAL_CLASS),
     ]
     if shape.chars:
@@ -148,6 +157,11 @@ def signals(shape: Shape, found: Found) -> tuple[Signal, ...]:
 
 
 _TEXT = Signal("modality", "text", True)
+
+
+def _short(share: float) -> float:
+    """Four decimals; `round` writes the number out to find them."""
+    return int(share * 10_000 + 0.5) / 10_000
 
 
 def explain(shape: Shape, texts: Iterable[tuple[str, str]], head: str = "task", most: int = 8) -> list[linear.Reason]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.messages import tr
+from fairlead.cli.messages import told, tr
 from fairlead.cli.terminal import say, visible
 from fairlead.errors import FairleadError
 
@@ -118,7 +118,7 @@ def command(
         sys.exit(1)
     read.summary()
     if not found.coverage.rows and not found.coverage.billed:
-        raise FairleadError("there is no usage in these logs")
+        raise FairleadError(tr("there is no usage in these logs"))
     from fairlead.cli import advice
 
     if as_json:
@@ -173,7 +173,7 @@ class Reading:
         except (Unreadable, *BROKEN) as problem:
             reason = (problem.strerror if isinstance(problem, OSError) else "") or str(problem)
             self.unread.append(str(path))
-            self._say(f"{visible(str(path))}: {visible(reason)}")
+            self._say(f"{visible(str(path))}: {visible(told(tr(reason)))}")
             return None
         self.logs.append(log)
         self._say(f"{visible(str(path))}: {log.format.name}")
@@ -183,7 +183,7 @@ class Reading:
         seen = self._told[name] = self._told.get(name, 0) + 1
         if seen <= TOLD:
             place = f"{name}:{line}" if line else name
-            self._say(f"{visible(place)}: {visible(reason)[:300]}")
+            self._say(f"{visible(place)}: {visible(told(tr(reason)))[:300]}")
 
     def rows(self) -> Iterator[Row]:
         with ExitStack() as stack:

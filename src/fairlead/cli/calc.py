@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.messages import tr
+from fairlead.cli.messages import told, tr
 
 if TYPE_CHECKING:
     from fairlead.evidence.calculator import Answer
@@ -108,7 +108,7 @@ def work(requests: int | None, tokens: str | None, cached: str | None, tasks: st
     if tokens is not None:
         of_input, slash, of_output = tokens.partition("/")
         if not slash:
-            raise click.BadParameter(f"{tokens!r}: write it IN/OUT, such as 1000/400", param_hint="--tokens")
+            raise click.BadParameter(told(f"{tokens!r}: write it IN/OUT, such as 1000/400"), param_hint="--tokens")
         given |= {("tokens", "input"): scalar(of_input), ("tokens", "output"): scalar(of_output)}
     if cached is not None:
         given[("tokens", "cached")] = scalar(cached)
@@ -125,7 +125,8 @@ def priced(models: tuple[str, ...], qualities: tuple[str, ...]) -> Given:
         given[("models", name)] = {}
         figures = prices.split("/")
         if equals and len(figures) not in (2, 3):
-            raise click.BadParameter(f"{model!r}: write it NAME=IN/OUT or NAME=IN/OUT/CACHED", param_hint="--model")
+            problem = told(f"{model!r}: write it NAME=IN/OUT or NAME=IN/OUT/CACHED")
+            raise click.BadParameter(problem, param_hint="--model")
         for field, figure in zip(("input", "output", "cached"), figures if equals else (), strict=False):
             given[("models", name, field)] = scalar(figure)
     for quality in qualities:
@@ -151,7 +152,7 @@ def pairs(text: str, option: str) -> list[tuple[str, str]]:
     for piece in text.split(","):
         name, equals, value = piece.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise click.BadParameter(f"{piece!r}: write it NAME=VALUE,NAME=VALUE", param_hint=option)
+            raise click.BadParameter(told(f"{piece!r}: write it NAME=VALUE,NAME=VALUE"), param_hint=option)
         found.append((name.strip(), value.strip()))
     return found
 

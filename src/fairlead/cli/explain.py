@@ -92,11 +92,12 @@ def show_choice(found: Explained) -> None:
     from fairlead.cli.tables import figure, line, money, table
     from fairlead.gateway.chinese import told
     from fairlead.gateway.explanation import flip_in_words, why
+    from fairlead.gateway.requirement import in_words
 
     plan = found.plan
-    for words in why(found, language()):
+    for words in (*why(found, language()), *in_words(plan, language())):
         line(words)
-    targets = [target for step in plan.steps for target in step.targets]
+    targets = [target for step in plan.steps if step.move != "escalate" for target in step.targets]
     if targets:
         rows = [
             (
@@ -189,7 +190,11 @@ def tell(record: Record, made: Explained | None = None) -> None:
         who = tr("{request}, {when}, key {key} of tenant {tenant}")
     line(who.format(request=record.request, when=when, key=record.key, tenant=record.tenant))
     asked = tr("It asked for {asked}; policy {policy} ({strategy}) chose, and {model} answered via {channel}.")
-    if not record.model:
+    if record.reuse is not None:
+        asked = tr(
+            "It asked for {asked}; it was given an earlier answer of {model} via {channel}, found by policy {policy}."
+        )
+    elif not record.model:
         asked = tr("It asked for {asked}; policy {policy} ({strategy}); it was not answered: {error} (HTTP {status}).")
     line(
         asked.format(
@@ -209,7 +214,11 @@ def tell(record: Record, made: Explained | None = None) -> None:
     took = tr("{total} ms in all, of which fairlead took {own} ms before it was sent.")
     line(took.format(total=f"{record.total_ms:,}", own=f"{record.overhead_us / 1000:.2f}"))
     line()
-    tell_attempts(record)
+    if record.reuse is None:
+        tell_attempts(record)
+    else:
+        again = tr("That was the answer to {request}, {age} s before: {saved} saved.")
+        line(again.format(request=record.reuse.request, age=f"{record.reuse.age:,}", saved=money(record.reuse.saved)))
     if record.signals:
         show_signals(record.signals)
     if made is not None:

@@ -28,6 +28,8 @@ COMMANDS = {
     "calc": "What strategies would cost on a mix of work, and whether published figures add up.",
     "advise": "Say from logs whether routing pays, and what it would save.",
     "budgets": "What may be spent, by whom, and what is.",
+    "cache": "What the caches hold and have answered, and how to have it erased.",
+    "erase": "Erase what a user, a session or a tenant said, wherever it is kept.",
     "keys": "Issue API keys, rotate them, and take them back.",
     "audit": "Show what was done by those who administer, or verify the log of it.",
     "config": "Check a configuration file, or show what it comes to.",

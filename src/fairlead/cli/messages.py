@@ -12,7 +12,10 @@ from functools import cache
 from string import Formatter
 from typing import Literal
 
+from fairlead.cli import messages_advice
 from fairlead.cli.messages_advice import ADVICE
+from fairlead.cli.messages_cache import CACHE
+from fairlead.cli.messages_erasing import ERASING
 from fairlead.cli.messages_keys import KEYS
 from fairlead.cli.messages_spending import SPENDING
 
@@ -363,6 +366,8 @@ CHINESE: dict[str, str] = {
     **ADVICE,
     **KEYS,
     **SPENDING,
+    **CACHE,
+    **ERASING,
     # every command
     "warning": "警告",
     "there is no command {name}.": "没有 {name} 这个命令。",
@@ -407,6 +412,7 @@ ERRORS: dict[str, str] = {
     "{file}: the file is not UTF-8 text; save it as UTF-8": "{file}：文件不是 UTF-8 文本；请存为 UTF-8",
     "cannot read {file}: {reason}": "无法读取 {file}：{reason}",
     "{file}: this is not JSON: {reason}": "{file}：这不是 JSON：{reason}",
+    **messages_advice.ERRORS,
 }
 """Each as the code spells it, with names for what it fills in."""
 

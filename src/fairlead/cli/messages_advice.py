@@ -169,4 +169,36 @@ ADVICE: dict[str, str] = {
     "share of the cost whose task is unknown": "任务未知的成本占比",
     "The logs have no times: {days} days are assumed (--days).": "日志没有时间：按 {days} 天计（--days）。",
     "The logs cover {days} days: a month may be quite different.": "日志只覆盖 {days} 天：一个月的情况可能大不相同。",
+    # what is wrong with logs
+    "there is no usage in these logs": "这些日志中没有用量",
+    "the file is empty": "文件是空的",
+    "this is neither JSON, nor JSON lines, nor CSV": "这既不是 JSON，也不是 JSON Lines，也不是 CSV",
+    "a count of tokens is negative": "token 数是负的",
+    "the row names no model": "这一行没有写模型",
+    "the row names no model: ask for the usage with group_by=model": "这一行没有写模型：请用 group_by=model 查询用量",
+    "the row names no model: ask for the report with group_by[]=model": "这一行没有写模型：请用 group_by[]=model 查询报表",
+    "there is no prompt, text or messages in it": "其中没有 prompt、text 或 messages",
 }
+
+ERRORS: dict[str, str] = {
+    "there is no model {name}; see `fairlead models`": "没有模型 {name}；见 `fairlead models`",
+    "there is no {what} {name}; there are {names}": "没有 {what} {name}；现有 {names}",
+    "no known log has objects with {names} in them": "已知的日志格式都没有带 {names} 的对象",
+    "no known log has the columns {names}": "已知的日志格式都没有 {names} 这些列",
+    "there is no column {name}": "没有列 {name}",
+    "{value} is no time of such a log": "{value} 不是这种日志会有的时间",
+    "{value} is no time": "{value} 不是时间",
+    "{value} is no amount": "{value} 不是金额",
+    "{value} is no count": "{value} 不是数量",
+    "an amount in {currency}: only USD is understood": "金额的货币是 {currency}：只认识 USD",
+    "a JSON document of more than {size} MB: make JSON lines of it, one object a line": (
+        "JSON 文档超过 {size} MB：请改成 JSON Lines，每行一个对象"
+    ),
+    # prices and figures
+    "{file} is no price list: {reason}": "{file} 不是价目表：{reason}",
+    "{file}: the price of {model} is not in USD": "{file}：{model} 的价格不是 USD",
+    "{text}: write it IN/OUT, such as 1000/400": "{text}：请写成 输入/输出，例如 1000/400",
+    "{text}: write it NAME=IN/OUT or NAME=IN/OUT/CACHED": "{text}：请写成 名称=输入/输出 或 名称=输入/输出/缓存",
+    "{text}: write it NAME=VALUE,NAME=VALUE": "{text}：请写成 名称=值,名称=值",
+}
+"""Each as the code spells it, with names for what it fills in."""

@@ -78,6 +78,16 @@ SPENDING: dict[str, str] = {
     "anew": "重置时间",
     # report
     "spend": "花费",
+    "shared context": "共享上下文",
+    "{sent} tokens put in instead of {instead}, in {requests} requests": (
+        "{requests} 个请求共放入 {sent} 个 token，代替 {instead} 个"
+    ),
+    "Providers' prompt caches": "提供方的提示缓存",
+    "from its cache": "缓存读取",
+    "written to it": "缓存写入",
+    "hit rate": "命中率",
+    "a million, plain": "每百万原价",
+    "a million, in effect": "每百万实价",
     "saved by providers' caches": "服务商缓存节省",
     "{paid} instead of {full}": "实付 {paid}，原价 {full}",
     "spent on routing itself": "路由自身的花费",

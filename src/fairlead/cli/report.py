@@ -125,15 +125,15 @@ def command(
 
 
 def show(told: Told, by: By) -> None:
-    from fairlead.cli.spending import month_of, rows_of, show_burns
+    from fairlead.cli.spending import month_of, rows_of, show_burns, show_caches
     from fairlead.cli.tables import money, saved, table
 
     found = told.report
-    table(
-        ("", ">"), [*_totals(found.totals), *rows_of(told.figures)], title=tr("Totals"), caption=month_of(told.figures)
-    )
+    table(("", ">"), [*_totals(found), *rows_of(told.figures)], title=tr("Totals"), caption=month_of(told.figures))
     if told.figures.budgets:
         show_burns(told.figures.budgets)
+    if told.figures.caches:
+        show_caches(told.figures.caches)
     if found.tiers:
         show_tiers(found.tiers)
     if found.subscriptions:
@@ -174,14 +174,14 @@ def show_subscriptions(paid: tuple[Subscription, ...]) -> None:
 
 def show_groups(found: Report, by: By) -> None:
     from fairlead.cli.tables import count, money, percent, table
-    from fairlead.server.plainly import NO_ANSWER, NO_TIER, groups_of, per_1k
+    from fairlead.server.plainly import AGAIN, NO_ANSWER, NO_TIER, groups_of, per_1k
 
     groups = groups_of(found, by)
     answered = sum(group.requests for group in groups)
     spent = sum(group.spent for group in groups)
     rows = [
         (
-            tr(group.name) if group.name in (NO_ANSWER, NO_TIER) else group.name or "-",
+            tr(group.name) if group.name in (NO_ANSWER, NO_TIER, AGAIN) else group.name or "-",
             f"{group.requests:,}",
             percent(group.requests / answered if answered else None),
             count(group.input_tokens),
@@ -280,9 +280,10 @@ def show_judged(judged: tuple[Judged, ...]) -> None:
     table((tr("task"), tr("model"), f">{tr('judgements')}", f">{tr('satisfied')}"), rows, title=tr("Feedback"))
 
 
-def _totals(totals: Totals) -> list[tuple[str, str]]:
+def _totals(found: Report) -> list[tuple[str, str]]:
     from fairlead.cli.tables import money, percent, saved
 
+    totals = found.totals
     rows = [
         ("requests", f"{totals.requests:,}"),
         ("not answered", f"{totals.errors:,}"),
@@ -293,6 +294,10 @@ def _totals(totals: Totals) -> list[tuple[str, str]]:
     ]
     if totals.side_calls:
         rows.insert(2, ("side calls", f"{totals.side_calls:,}"))
+    if found.reused:
+        share = percent(found.hits / totals.requests if totals.requests else None)
+        rows.append(("answers given again", f"{found.hits:,} ({share})"))
+        rows.append(("saved by answers given again", money(found.saved)))
     if totals.requests:
         rows.append(("cost per request", money(round(totals.cost / totals.requests))))
         rows.append(("cost per 1,000 requests", money(round(totals.cost * 1000 / totals.requests))))

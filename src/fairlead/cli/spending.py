@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from fairlead.evidence.figures import Burn, Figures
     from fairlead.evidence.forecast import Forecast
+    from fairlead.evidence.prompt_caches import ModelCache
 
 PERIODS = {"day": "a day", "week": "a week", "month": "a month", "total": "in all"}
 STATES = {"spent": "spent", "over": "will be spent early", "tight": "may be spent early", "fine": "lasts"}
@@ -25,6 +26,13 @@ def rows_of(figures: Figures) -> list[tuple[str, str]]:
     if cache.tokens:
         share = tr("{paid} instead of {full}").format(paid=money(cache.paid), full=money(cache.full))
         rows.append(("saved by providers' caches", f"{money(cache.saved)} ({share})"))
+    if figures.recalled is not None:
+        told = tr("{sent} tokens put in instead of {instead}, in {requests} requests").format(
+            sent=f"{figures.recalled.sent:,}",
+            instead=f"{figures.recalled.instead:,}",
+            requests=f"{figures.recalled.requests:,}",
+        )
+        rows.append(("shared context", told))
     if overhead.side_calls:
         of = ", ".join(f"{one.purpose} {money(one.cost)}" for one in overhead.side_calls)
         rows.append(("spent on routing itself", f"{money(overhead.cost)} ({of})"))
@@ -81,6 +89,33 @@ def show_burns(budgets: Sequence[Burn]) -> None:
         tr("outlook"),
     )
     table(headings, rows, title=tr("Budgets"), spare=(headings[4],))
+
+
+def show_caches(caches: Sequence[ModelCache]) -> None:
+    from fairlead.cli.tables import count, money, percent, table
+
+    rows = [
+        (
+            one.model,
+            count(one.input_tokens),
+            count(one.cached_tokens),
+            count(one.written_tokens),
+            percent(one.hit_rate),
+            tr("unknown") if one.plain is None else money(one.plain),
+            tr("unknown") if one.effective is None else money(one.effective),
+        )
+        for one in caches
+    ]
+    headings = (
+        tr("model"),
+        f">{tr('tokens in')}",
+        f">{tr('from its cache')}",
+        f">{tr('written to it')}",
+        f">{tr('hit rate')}",
+        f">{tr('a million, plain')}",
+        f">{tr('a million, in effect')}",
+    )
+    table(headings, rows, title=tr("Providers' prompt caches"), spare=(headings[3],))
 
 
 def _expected(spent: int, coming: Forecast | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from fairlead.classify.tasks import COMPLEXITIES, TASKS
-from fairlead.config import allotments, contradictions, references, sensitivity, tenants
+from fairlead.config import allotments, cache, climbing, contradictions, gates, references, sensitivity, tenants
 from fairlead.config.choosing import STRATEGY_NAMES
 from fairlead.config.document import Entry, Node, NodePath
 from fairlead.config.environment import SHIPPED
@@ -21,6 +21,8 @@ from fairlead.config.schema import Config, Key, Model, Price
 from fairlead.config.spelling import nearest, similar
 from fairlead.config.values import is_loopback
 from fairlead.core import budgets
+from fairlead.core.gates.names import BUILT_IN
+from fairlead.core.quality import USUAL
 
 SUSPICIOUS = 300
 """A price this many times the catalogue's, or this small a part of it, is probably per another unit."""
@@ -45,6 +47,14 @@ class Declared:
         self.tasks = _keys(root, "tasks")
         self.agents = (*_keys(root, "agents"), *_keys(root, "groups"))
         self.plans = _keys(root, "plans")
+        self.gates = _keys(root, "gates")
+        self.said = {
+            (section, name): tuple(found.node.entries or ())
+            for section in ("policies", "gates")
+            if root.entries and (entry := root.entries.get(section)) is not None
+            for name, found in (entry.node.entries or {}).items()
+        }
+        """Of each policy and gate the settings that it has, right or wrong."""
 
     def of(self, what: str) -> tuple[str, ...] | None:
         """What a reference to such a thing may name; None where anything may."""
@@ -56,6 +66,7 @@ class Declared:
             "complexity or task": (*COMPLEXITIES, *TASKS, *self.tasks),
             "agent": self.agents,
             "plan": self.plans,
+            "gate": (USUAL, *BUILT_IN, *self.gates),
         }.get(what)
 
 
@@ -113,6 +124,9 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
         *sensitivity.findings(config),
         *tenants.findings(config),
         *allotments.findings(config, known),
+        *gates.findings(config.gates, declared.said),
+        *climbing.findings(config, catalogue),
+        *cache.findings(config.cache),
     ]
 
 
@@ -194,7 +208,7 @@ def _references(config: Config, declared: Declared, known: Mapping[str, str]) ->
                 hint = nearest(name, known.values()) or "; declare it under models"
                 yield Finding(("coding", field), f"unknown model {name!r}{hint}")
     for name, policy in config.policies.items():
-        yield from policy_findings(("policies", name), policy, known)
+        yield from policy_findings(("policies", name), policy, declared.said.get(("policies", name), ()))
     if "default" in config.policies and config.policy.default != "default":
         yield Finding(
             ("policies", "default"), "a policy of this name must be the default: write `policy: {default: default}`"

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from fairlead.classify.tasks import COMPLEXITIES, DOMAINS, LATENCY_CLASSES
 from fairlead.config.budgets import Allotment, Limits
+from fairlead.config.gates import Quality
 from fairlead.config.references import AgentRef, ChannelRef, ModelRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.section import Section
 from fairlead.config.values import (
@@ -31,9 +32,10 @@ EFFORTS = ("off", "on", "low", "medium", "high")
 MODALITIES = ("image", "audio", "document")
 KNOBS = (
     "task", "complexity", "domain", "latency-class", "quality-floor", "max-cost", "max-latency", "budget",
-    "sensitivity", "strict", "session", "tags", "sort",
+    "sensitivity", "strict", "session", "tags", "sort", "user", "memory", "cache",
 )  # fmt: skip
 """What a caller may wish beside a request, as in the headers `x-fairlead-...`."""
+FORMS = ("verify", "screen")
 SPREADS = ("round_robin", "complexity")
 STRATEGY_NAMES = tuple(STRATEGIES)
 
@@ -62,6 +64,7 @@ StrategyName = Annotated[
 ]
 Knob = Annotated[str, BeforeValidator(lambda value: choice_of(value, KNOBS)), Word(" / ".join(KNOBS))]
 Thinking = Annotated[str, BeforeValidator(_effort), Word(" / ".join(EFFORTS))]
+Form = Annotated[str, BeforeValidator(lambda value: choice_of(value, FORMS)), Word(" / ".join(FORMS))]
 Spread = Annotated[str, BeforeValidator(lambda value: choice_of(value, SPREADS)), Word(" / ".join(SPREADS))]
 Tasks = Annotated[tuple[TaskRef, ...], BeforeValidator(one_or_more)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(one_or_more)]
@@ -101,6 +104,7 @@ class Work(Section):
     max_latency: Seconds | None = Field(None, description="Deadline of such requests.")
     thinking: Thinking = Field("off", description="Reasoning effort asked for where the caller says nothing.")
     quality_boost: Switch = Field(False, description="Highest reasoning effort, and the answer is checked.")
+    quality: Quality | None = Field(None, description="How such answers are checked, instead of as the policy says.")
 
 
 class TaskWork(Work):
@@ -126,11 +130,26 @@ class Tier(Section):
 
 
 class Cascade(Section):
-    base: ModelRef = Field(description="Answers what the classifier is surest of.")
-    middle: ModelRef = Field(description="Answers what it is fairly sure of.")
+    base: ModelRef = Field(description="Answers first, or what the classifier is surest of.")
+    middle: ModelRef = Field(description="Answers what is nearly good enough, with that as a draft.")
     premium: ModelRef = Field(description="Answers the rest, thinking.")
-    keep_above: Share = Field(0.9, description="Confidence above which the base model answers.")
-    middle_above: Share = Field(0.7, description="Confidence above which the middle model does.")
+    form: Form = Field("verify", description="By how sure the checks are of the answer, or the classifier of the task.")
+    keep_above: Share = Field(0.9, description="Confidence above which the base model's answer is kept.")
+    middle_above: Share = Field(0.7, description="Confidence above which the middle model is asked, and kept.")
+    kept_share: Share = Field(
+        0.7, description="Form verify: share of checked answers expected to be kept, until enough were counted."
+    )
+    middle_share: Share = Field(
+        0.2, description="Form verify: share of the base model's answers expected to go to the middle one, likewise."
+    )
+
+
+class Routing(Section):
+    quality: Share | None = Field(
+        None, description="Share of good answers that is wanted; by default that of the best single model."
+    )
+    caught: Share = Field(0.5, description="Of bad answers, the share that the checks are expected to stop.")
+    kept: Share = Field(0.95, description="Of good answers, the share that they are expected to let pass.")
 
 
 class Task(Section):

@@ -13,7 +13,8 @@ from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, DOMAINS, LATENCY_CLAS
 from fairlead.config import references
 from fairlead.config.choosing import Match, Rule, Task
 from fairlead.config.document import NodePath
-from fairlead.config.finding import Finding, named_twice
+from fairlead.config.finding import Finding, named_twice, unused
+from fairlead.config.gates import Quality, unchecked, unnamed
 from fairlead.config.languages import CODE, NAMES, TOLD
 from fairlead.config.policies import work_findings
 from fairlead.config.schema import Config
@@ -32,6 +33,8 @@ WORDS = {
     "budget": ("normal", "low"),
     "sensitivity": ("normal", "sensitive"),
     "strict": ("true", "false"),
+    "memory": ("true", "false"),
+    "cache": ("on", "refresh", "off"),
     "sort": ("price", "throughput", "latency"),
 }
 """What a key may wish, knob by knob."""
@@ -48,6 +51,36 @@ def findings(config: Config, known: Mapping[str, str]) -> Iterator[Finding]:
     yield from _peaks(config)
     yield from _wishes(config)
     yield from _matches(config)
+    yield from _memory(config)
+    yield from unchecked(_checked(config))
+    yield from unnamed(config.gates, {name for _, what, name in references.found(config) if what == "gate"})
+
+
+def _checked(config: Config) -> Iterator[tuple[NodePath, Quality | None]]:
+    """What is said anywhere of how answers are checked, in the order of the sections."""
+    for name, policy in config.policies.items():
+        yield ("policies", name), policy.quality
+        for at, rule in enumerate(policy.rules):
+            yield ("policies", name, "rules", at), rule.quality
+        for task, work in policy.tasks.items():
+            yield ("policies", name, "tasks", task), work.quality
+    for task, work in config.policy.tasks.items():
+        yield ("policy", "tasks", task), work.quality
+    for at, route in enumerate(config.routes):
+        yield ("routes", at), route.quality
+
+
+def _memory(config: Config) -> Iterator[Finding]:
+    """Whoever wants to be remembered where nothing is."""
+    if config.memory.enabled:
+        return
+    yield from unused(("memory",), config.memory)
+    wanted: list[NodePath] = [("policies", name, "memory") for name, policy in config.policies.items() if policy.memory]
+    wanted += [
+        ("keys", at, "wishes", "memory") for at, key in enumerate(config.keys) if key.wishes.get("memory") == "true"
+    ]
+    for path in wanted:
+        yield Finding(path, "nothing is remembered: `memory.enabled` is off", wrong=False)
 
 
 def _policies(config: Config) -> Iterator[Finding]:

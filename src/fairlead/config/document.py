@@ -33,6 +33,8 @@ SWITCHES = {"true": True, "True": True, "TRUE": True, "false": False, "False": F
 
 SECRETS = frozenset({"api_key", "api_keys", "key", "pepper", "headers", "secret"})
 """Settings whose texts are secrets."""
+SECRET_PARTS = {"webhook": ("url",)}
+"""The same of settings whose names others have too, by what they are part of."""
 
 PathPart = str | int
 NodePath = tuple[PathPart, ...]
@@ -78,6 +80,10 @@ class Node(msgspec.Struct):
         for name, entry in (self.entries or {}).items():
             if name in SECRETS:
                 yield from entry.node.texts()
+            parts = entry.node.entries or {}
+            for part in SECRET_PARTS.get(name, ()):
+                if part in parts:
+                    yield from parts[part].node.texts()
             yield from entry.node.secrets()
         for item in self.items or ():
             yield from item.secrets()

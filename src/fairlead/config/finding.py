@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from fairlead.config.document import NodePath
+from fairlead.config.section import Section
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -14,6 +15,12 @@ class Finding(msgspec.Struct, frozen=True):
     message: str
     wrong: bool = True
     """False for what is allowed but looks like a mistake."""
+
+
+def unused(path: NodePath, section: Section) -> Iterator[Finding]:
+    """Of a section with a switch that is off unless it is set: settings beside a switch that nobody set."""
+    if section.model_fields_set and "enabled" not in section.model_fields_set:
+        yield Finding(path, "is off: settings alone do not switch it on; add `enabled: true`", wrong=False)
 
 
 def named_twice(path: NodePath, names: Iterable[str | None], field: str = "name") -> Iterator[Finding]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from fairlead.config.section import Section
-from fairlead.config.values import Address, Count, Number, RequiredSecret, Seconds, Share
+from fairlead.config.values import Count, Number, RequiredSecret, Seconds, SecretAddress, Share
 
 
 class Webhook(Section):
-    url: Address = Field(description="Where alarms are posted to, as JSON. Redirects are not followed.")
+    url: SecretAddress = Field(
+        description="Where alarms are posted to, as JSON. It is shown nowhere, for it may be a secret itself. Redirects are "
+        "not followed."
+    )
     secret: RequiredSecret = Field(description="What their signature is made with.")
     timeout: Seconds = Field(10, description="How long one delivery may take; it is tried four times.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from fairlead.config.choosing import Work
 from fairlead.config.document import NodePath
@@ -15,13 +15,15 @@ READ_BY = {
     "model": ("pinned",),
     "tiers": ("tiered",),
     "cascade": ("cascade",),
+    "routing": ("cascade_routing",),
     "self_hosted": ("hybrid",),
     "commercial": ("hybrid",),
 }
 """Settings that only some strategies read."""
 
 
-def policy_findings(path: NodePath, policy: Policy, known: Mapping[str, str]) -> Iterator[Finding]:
+def policy_findings(path: NodePath, policy: Policy, said: Collection[str]) -> Iterator[Finding]:
+    """`said`: its settings as they stand in the file; one that is wrong itself is not missed as well."""
     weights = policy.weights
     if weights is not None and weights.quality + weights.cost + weights.latency <= 0:
         yield Finding((*path, "weights"), "at least one weight must be above 0")
@@ -30,7 +32,7 @@ def policy_findings(path: NodePath, policy: Policy, known: Mapping[str, str]) ->
             yield Finding((*path, "require_flags", index), f"{flag!r} is both required and excluded: nothing can pass")
     yield from _unread(path, policy)
     needed = STRATEGIES[policy.strategy].needs
-    if needed and not getattr(policy, needed):
+    if needed and not getattr(policy, needed) and needed not in said:
         yield Finding(path, f"strategy {policy.strategy} needs `{needed}`")
     if policy.critical and not policy.model and not policy.rules and not policy.tasks:
         yield Finding((*path, "critical"), "a critical policy names its model: `strategy: pinned` and `model`")

@@ -20,7 +20,7 @@ from fairlead.config.values import Word, expect, name, text
 
 class Refers(msgspec.Struct, frozen=True):
     to: str
-    """model, policy, policy or cheapest, provider, channel, task, complexity or task, agent or plan"""
+    """model, policy, policy or cheapest, provider, channel, task, complexity or task, agent, plan or gate"""
 
 
 def channel(value: object) -> str:
@@ -38,6 +38,7 @@ TaskRef = Annotated[str, BeforeValidator(name), Word("task"), Refers("task")]
 LevelRef = Annotated[str, BeforeValidator(name), Word("complexity or task"), Refers("complexity or task")]
 AgentRef = Annotated[str, BeforeValidator(name), Word("agent"), Refers("agent")]
 PlanRef = Annotated[str, BeforeValidator(name), Word("plan"), Refers("plan")]
+GateRef = Annotated[str, BeforeValidator(name), Word("gate"), Refers("gate")]
 Rename = Callable[[str, str], str]
 
 

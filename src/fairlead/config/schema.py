@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from fairlead.config.budgets import Allotment, Budget, Limits
+from fairlead.config.cache import Cache
 from fairlead.config.choosing import (
     Agent,
     Cascade,
@@ -20,6 +21,7 @@ from fairlead.config.choosing import (
     Knob,
     Plan,
     Route,
+    Routing,
     Rule,
     StrategyName,
     Task,
@@ -27,7 +29,9 @@ from fairlead.config.choosing import (
     Tenant,
 )
 from fairlead.config.choosing import Tier as PolicyTier
+from fairlead.config.gates import Gate, Quality
 from fairlead.config.guards import Guards
+from fairlead.config.memory import Memory
 from fairlead.config.money import Currency, Exchange, Flat, Peak, Prices
 from fairlead.config.proxy import usable as usable_proxy
 from fairlead.config.references import LevelRef, ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
@@ -174,6 +178,13 @@ class Provider(Section):
     stream_usage: Switch | None = Field(
         None, description="Whether it accepts `stream_options.include_usage`; by default as its kind does."
     )
+    cache_hints: Switch = Field(
+        False,
+        description=(
+            "Tells its prompt cache what to keep where the caller does not: `cache_control` in Anthropic's dialect, "
+            "`prompt_cache_key` in OpenAI's."
+        ),
+    )
     max_tokens_field: Name | None = Field(
         None, description="The name it wants for the output limit; by default as its kind does."
     )
@@ -319,6 +330,7 @@ class Policy(Section):
     threshold: Share = Field(0, description="Confidence in the task for rules and tasks without a threshold.")
     tiers: tuple[PolicyTier, ...] = Field((), description="For tiered: the tiers, the highest first.")
     cascade: Cascade | None = Field(None, description="For cascade: its models and bounds.")
+    routing: Routing | None = Field(None, description="For cascade_routing: what is wanted, and what checks are worth.")
     self_hosted: tuple[ModelRef, ...] = Field((), description="For hybrid: who answers what can wait, in order.")
     commercial: tuple[ModelRef, ...] = Field((), description="For hybrid: who answers the rest, in order.")
     critical: Switch = Field(
@@ -338,6 +350,13 @@ class Policy(Section):
     )
     continue_streams: Switch = Field(
         False, description="The next candidate goes on with a streamed text that breaks off. All are paid for."
+    )
+    memory: Switch = Field(
+        False, description="Its requests are given what is remembered of their user, and what they say is remembered."
+    )
+    quality: Quality | None = Field(
+        None,
+        description="How answers are checked, and what follows where one is not good enough; by default not at all.",
     )
 
 
@@ -387,11 +406,14 @@ class Config(Section):
     budgets: tuple[Budget, ...] = Field((), description="What may be spent: by whom, and in which time.")
     sensitivity: Sensitivity = Field(Sensitivity(), description="What makes a request sensitive by its words.")
     classifier: Classifier = Field(Classifier(), description="How requests are understood.")
+    memory: Memory = Field(Memory(), description="What is remembered of users and sessions.")
     coding: Coding | None = Field(None, description="Which models answer the turns of coding agents.")
     exchange: Exchange = Field(Exchange(), description="What other currencies are worth.")
     prices: Prices = Field(Prices(), description="Price lists that are asked for while the server runs.")
     report: Report = Field(Report(), description="How savings are reported.")
     guards: Guards = Field(Guards(), description="When an alarm is raised, and who is called.")
+    gates: dict[Name, Gate] = Field({}, description="Gates of your own that answers have to pass, by name.")
+    cache: Cache = Field(Cache(), description="Answers that are given again.")
 
     _warnings: tuple[str, ...] = PrivateAttr(())
 

@@ -226,6 +226,14 @@ def filled(value: Secret) -> Secret:
     return value
 
 
+def secret_address(value: Secret) -> Secret:
+    """One whose path is known to nobody else: it is shown nowhere, not even where it is wrong."""
+    try:
+        return Secret(address(filled(value).reveal()))
+    except PydanticCustomError:
+        refuse("must be an address like https://host:port/path; what was found is not shown")
+
+
 Text = Annotated[str, BeforeValidator(text), Word("text")]
 Switch = Annotated[bool, BeforeValidator(switch), Word("true or false")]
 Whole = Annotated[int, BeforeValidator(whole), Word("whole number")]
@@ -244,6 +252,7 @@ Address = Annotated[str, BeforeValidator(address), Word("http(s) address")]
 Path = Annotated[str, BeforeValidator(path), Word("path")]
 OptionalSecret = Annotated[Secret, Word("secret")]
 RequiredSecret = Annotated[Secret, AfterValidator(filled), Word("secret")]
+SecretAddress = Annotated[Secret, AfterValidator(secret_address), Word("http(s) address, kept secret")]
 
 
 def choice_of(value: object, options: tuple[str, ...]) -> str:

@@ -254,6 +254,15 @@ class Books:
         hold.expired = False
         return crossed
 
+    def spend(self, bounds: Sequence[Bound], cost: int, now: float) -> list[Crossed]:
+        """What nothing was held for came to this. Gives back what is to be told."""
+        crossed: list[Crossed] = []
+        for bound in bounds:
+            period = bound.account.at(now)
+            period.spent += cost
+            crossed += _told(bound, period)
+        return crossed
+
     def expire(self, now: float) -> int:
         """What is held for longer than anything may take counts as spent: nobody knows better. How many those were."""
         late = [hold for hold in self.holds.values() if hold.until <= now]

@@ -52,6 +52,11 @@ class Shape(msgspec.Struct, frozen=True):
 class View(Protocol):
     """What a dialect lets the others read of a body. Computed on first use, then kept."""
 
+    @property
+    def user(self) -> str:
+        """Whom the caller asks for, in the dialect's own field; empty where it does not say."""
+        ...
+
     def shape(self) -> Shape: ...
 
     def texts(self) -> Iterator[tuple[str, str]]:
@@ -120,6 +125,14 @@ class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):
     """Only where what is sent is not kept."""
     continues: bool | None = None
     """Whether another goes on with a streamed text that broke off; None leaves it to the policy."""
+    user: str = ""
+    """Whom the caller asks for. Never written into the books."""
+    memory: bool | None = None
+    """Whether what is remembered may be put in, and what is said remembered; None leaves it to the policy."""
+    prior_result: str = ""
+    """Id of the request whose answer is gone on with."""
+    cache: str = ""
+    """`on`, `refresh` or `off`: what the answer cache may do; empty leaves it to the configuration."""
 
     @property
     def plain(self) -> bool:
@@ -183,6 +196,11 @@ class Call(msgspec.Struct, frozen=True):
     purpose: Purpose = "answer"
     parent: str | None = None
     depth: int = 0
+
+    @property
+    def user(self) -> str:
+        """Whom the caller asks for; empty where it does not say."""
+        return self.wishes.user or self.view.user
 
     @property
     def sensitive(self) -> bool:

@@ -6,6 +6,7 @@
     constraints every candidate that may not, with its reason             core/constraints.py
     order       as the rule says, else as the strategy ranks              core/policies/
     standing    a conversation stays where it is, unless moving pays      core/standing.py
+    ladder      who is asked where the answer is not good enough          core/ladder.py
 
 Pure: the same arguments give the same plan on any machine, on any day. Everything it knows of the world comes
 in with the snapshot, everything it knows of the request with the call and its signals.
@@ -31,10 +32,11 @@ from fairlead.core.constraints import (
     tightest,
 )
 from fairlead.core.expectation import expected
+from fairlead.core.ladder import Rungs, rungs
 from fairlead.core.model import Channel, Conditions, Model, Snapshot
-from fairlead.core.plan import Plan, Rejection, Step, Target
+from fairlead.core.plan import Plan, Rejection, Step, Target, quality_of
 from fairlead.core.policies import STRATEGIES, cost_first, tiered
-from fairlead.core.policy import Policy, least, payer
+from fairlead.core.policy import Policy, least, listed, payer
 from fairlead.core.table import NO_SETTINGS, OPEN, Rule, Settings, in_words, lookup
 from fairlead.core.traits import Traits
 
@@ -73,22 +75,15 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         targets, rejected = candidates(ask, choice, snapshot, named)
     strategy = "pinned" if named else policy.strategy
     reason, charged = "", not policy.tiers
+    climbing: list[Target] = []
     if call.wishes.models and choice.model is None:
         reason = "the caller listed it first"
     elif rule is not None:
         strategy = "table"
         targets, reason = _by_rule(ask, rule, targets)
     elif targets and not named:
-        cheapest = call.wishes.low_budget and not policy.critical
-        if cheapest and not STRATEGIES[strategy].lists:
-            strategy = "cost_first"
-        targets = STRATEGIES[strategy].rank(targets, ask, rejected)
+        strategy, targets, climbing, reason = _by_strategy(ask, targets, snapshot, rejected)
         charged = charged or strategy == "tiered"
-        if cheapest:
-            targets.sort(key=cost_first.key)
-        targets, reason = standing.kept(targets, ask)
-        if policy.fallbacks and targets:
-            targets = _with_fallbacks(targets, policy, snapshot, rejected)
     if not charged:
         targets = tiered.charged(targets, ask, rejected)
     if targets and (policy.critical or call.wishes.stay):
@@ -97,10 +92,11 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         targets = _stood_in(targets, rejected, call, choice, snapshot, seed)
     if rejected:
         rejected = _once(rejected)
-    for target in targets[1 + FAILOVERS :]:
-        rejected.append(Rejection(target.model.name, "", "outranked", OUTRANKED))
+    ladder = _ladder(ask, choice, snapshot, targets, climbing, named, memo)
+    if len(targets) > 1 + FAILOVERS:
+        rejected += _outranked(targets, ladder)
     return Plan(
-        steps=_steps(targets),
+        steps=_steps(targets, ladder),
         rejected=tuple(rejected),
         policy=policy.name,
         strategy=strategy,
@@ -130,6 +126,12 @@ def _stood_in(
         meant = decide(rich, choice, snapshot, seed).steps[0].targets[0].model.name
         why = f"the budget does not bear {meant}" if meant != first.model.name else ""
     return [msgspec.structs.replace(first, downgraded=why), *targets[1:]] if why else targets
+
+
+def last_resort(call: Call, choice: Choice, snapshot: Snapshot, seed: int) -> Plan:
+    """Who would answer if nobody were left alone for having failed of late."""
+    anyone = msgspec.structs.replace(snapshot, conditions=_anyone(snapshot.conditions))
+    return decide(call, choice, anyone, seed)
 
 
 def _anyone(conditions: Conditions) -> Conditions:
@@ -297,6 +299,25 @@ def _named(
     return found
 
 
+def _by_strategy(
+    ask: Ask, targets: list[Target], snapshot: Snapshot, rejected: list[Rejection]
+) -> tuple[str, list[Target], list[Target], str]:
+    """The strategy that held, those that answer, the members of a cascade in its order, and why who comes first does."""
+    policy = ask.policy
+    strategy = policy.strategy
+    cheapest = ask.call.wishes.low_budget and not policy.critical
+    if cheapest and not STRATEGIES[strategy].lists:
+        strategy = "cost_first"
+    targets = STRATEGIES[strategy].rank(targets, ask, rejected)
+    if cheapest:
+        targets.sort(key=cost_first.key)
+    climbing = [target for target in targets if target.bar is not None]
+    targets, reason = standing.kept(targets, ask)
+    if policy.fallbacks and targets:
+        targets = _with_fallbacks(targets, policy, snapshot, rejected)
+    return strategy, targets, climbing, reason
+
+
 def _by_rule(ask: Ask, rule: Rule, targets: list[Target]) -> tuple[list[Target], str]:
     """In the rule's order; its fallback goes first where the first will not do or is not sure enough to be paid for."""
     why = f"rule {rule.name}: {rule.reason or in_words(rule.match)}"
@@ -368,11 +389,51 @@ def _binding(ask: Ask) -> str:
     return "the caller wants no fallbacks" if ask.call.wishes.stay else f"policy {ask.policy.name} is critical"
 
 
-def _steps(targets: list[Target]) -> tuple[Step, ...]:
+def _ladder(
+    ask: Ask,
+    choice: Choice,
+    snapshot: Snapshot,
+    targets: list[Target],
+    climbing: list[Target],
+    named: bool,
+    memo: Memo | None,
+) -> Rungs:
+    """Who may be asked where the answer is not good enough. Whom the caller names, or a critical policy, and whom a policy
+    lists, only gives way to others that are listed. `climbing` are the members of a cascade, in its order."""
+    policy = ask.policy
+    quality = quality_of(policy.handling, NO_SETTINGS if ask.rule is None else ask.rule.settings)
+    if quality is None or not targets or ask.call.operation != "generate":
+        return ()
+    first = targets[0].model.name
+    ladder: Rungs
+    if targets[0].bar is not None:
+        at = next(place for place, one in enumerate(climbing) if one.model.name == first)
+        bound = {target.model.name for target in targets} if policy.critical or ask.call.wishes.stay else None
+        ladder = tuple(one for one in climbing[at + 1 :] if bound is None or one.model.name in bound)
+    elif named or ask.call.wishes.models or ask.call.wishes.stay or policy.critical:
+        ladder = rungs(targets, targets, ask, quality.upgrades)
+    else:
+        anyone = ask if ask.rule is None else msgspec.structs.replace(ask, rule=None)
+        pool, _ = candidates(anyone, choice, snapshot, named, memo)
+        if ask.rule is None and STRATEGIES[policy.strategy].lists:
+            names = listed(policy)
+            pool = [target for target in pool if target.model.name in names]
+        ladder = rungs(targets, pool, ask, quality.upgrades)
+    return tuple(tiered.charged(list(ladder), ask, [])) if policy.tiers else ladder
+
+
+def _outranked(targets: list[Target], ladder: Rungs) -> list[Rejection]:
+    """Who would do, and is held ready for nothing."""
+    rising = {target.model.name for target in ladder}
+    others = (target.model.name for target in targets[1 + FAILOVERS :])
+    return [Rejection(name, "", "outranked", OUTRANKED) for name in others if name not in rising]
+
+
+def _steps(targets: list[Target], ladder: Rungs = ()) -> tuple[Step, ...]:
     if not targets:
         return ()
     move: Literal["first", "downgrade"] = "downgrade" if targets[0].downgraded else "first"
-    first = Step(move, (targets[0],))
-    if len(targets) == 1:
-        return (first,)
-    return first, Step("failover", tuple(targets[1 : 1 + FAILOVERS]))
+    steps: tuple[Step, ...] = (Step(move, (targets[0],)),)
+    if len(targets) > 1:
+        steps = (*steps, Step("failover", tuple(targets[1 : 1 + FAILOVERS])))
+    return (*steps, Step("escalate", ladder)) if ladder else steps

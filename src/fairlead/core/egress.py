@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 from fairlead.core.call import Call
 from fairlead.core.model import Channel
+from fairlead.core.whose import bounds_of
 from fairlead.errors import Forbidden
 
 _KEY = object()
@@ -122,6 +123,24 @@ def grant_probe(provider: str) -> EgressPermit:
     return EgressPermit(_KEY, provider)
 
 
+def grant_service(call: Call, name: str, *, self_hosted: bool, region: str) -> EgressPermit:
+    """For a service of the operator's own that is shown what was asked and answered. No list of models names it: where a
+    key is bound to providers or regions, it has to be self-hosted or stand in one of them."""
+    refused = ""
+    caller = call.caller
+    if call.sensitive and not self_hosted:
+        refused = "the request is sensitive and it is not self-hosted"
+    elif caller.regions is not None and region not in caller.regions:
+        refused = f"key {caller.name} may use the regions {', '.join(sorted(caller.regions))}; this is {region or 'undeclared'}"
+    elif (caller.providers is not None or caller.channels is not None) and not self_hosted:
+        refused = f"key {caller.name} is bound to providers and it is not self-hosted"
+    if refused:
+        raise Forbidden(
+            f"{name} is closed to this request: {refused}", code="sensitive" if call.sensitive else "region"
+        )
+    return EgressPermit(_KEY, name, call)
+
+
 Sink = Literal["cache", "memory", "conversation", "idempotency", "log", "belongings"]
 SINKS: tuple[Sink, ...] = get_args(Sink)
 NEVER: dict[Sink, str] = {
@@ -134,17 +153,20 @@ NEVER: dict[Sink, str] = {
 class SinkPermit:
     """Proof that what this call said may stay behind in this sink. Only `grant_sink` can make one.
 
-    A sink that gives content back later keeps `sensitive` beside it, and whoever takes the content out again asks no
-    less of the call it goes into.
+    A sink that gives content back later keeps `sensitive` and `bounds` beside it, and whoever takes the content out again
+    asks no less of the call it goes into.
     """
 
-    __slots__ = ("call", "sensitive", "sink", "tenant")
+    __slots__ = ("bounds", "call", "sensitive", "session", "sink", "tenant", "user")
 
     def __init__(self, key: object, call: Call, sink: Sink) -> None:
         if key is not _KEY:
             raise TypeError("a SinkPermit is granted by fairlead.core.egress.grant_sink, never made by hand")
         self.call = call.id
         self.tenant = call.caller.tenant
+        self.bounds = bounds_of(call.caller)
+        self.user = call.user
+        self.session = call.wishes.session
         self.sink = sink
         self.sensitive = call.sensitive
 

@@ -9,7 +9,7 @@
 An attempt that fails gives way to another by one of three moves, each with its own reasons and its own limit:
 
     failover   availability: it could not or would not answer (`outage`, `rate_limit`, `blocked`, `empty`, `slow`)
-    escalate   quality: it answered, but not well enough (`unfit`)
+    escalate   quality: it answered, but not well enough (`unfit`, or says what nobody supplied: `ungrounded`)
     downgrade  budget: nobody pays for it (`budget`)
 
 Rules that hold in every run:
@@ -20,7 +20,11 @@ Rules that hold in every run:
 - An attempt that broke on a connection already closing is made again at the same place, once in a run.
 - One that failed for its key alone is made again at the same place with another key, a few times in a run.
 - Who failed for a while only (`Failed.wait`) is tried once more after that, when nobody else is left and time allows.
+- Then those are asked who were to be left alone (`State.reserve`): better than to refuse what one of them could answer.
 - A fault that is the caller's own (`Failed.final`) is told to the caller, not tried elsewhere.
+- An answer that was not good enough is still one: from then on only those are asked who may be better. Nobody is asked
+  who is known to be no stronger, nor who has answered already; when the last of them has failed, that answer is given.
+- One that says what nobody supplied is asked for at another provider first, whoever is there.
 - When the client leaves or the deadline passes, what is under way is aborted and nothing new begins.
 - Every attempt that was dispatched ends in exactly one of: finished, failed, aborted, skipped.
 """
@@ -33,8 +37,9 @@ import msgspec
 
 from fairlead.core.model import Channel
 from fairlead.core.plan import Move, Plan, Target
+from fairlead.core.rising import next_elsewhere, stronger
 
-Cause = Literal["outage", "rate_limit", "blocked", "empty", "slow", "unfit", "budget"]
+Cause = Literal["outage", "rate_limit", "blocked", "empty", "slow", "unfit", "ungrounded", "budget"]
 """Why an attempt gives way to another."""
 MOVES: dict[Cause, Move] = {
     "outage": "failover",
@@ -43,8 +48,11 @@ MOVES: dict[Cause, Move] = {
     "empty": "failover",
     "slow": "failover",
     "unfit": "escalate",
+    "ungrounded": "escalate",
     "budget": "downgrade",
 }
+UNFIT: frozenset[Cause] = frozenset(("unfit", "ungrounded"))
+"""It answered, and nobody has to be asked instead."""
 FOREVER = float("inf")
 
 
@@ -75,6 +83,8 @@ class Candidate(msgspec.Struct, frozen=True):
     channel: Channel
     why: str = ""
     """The cause of the move; empty for the first."""
+    anyway: bool = False
+    """Nobody else is left: it is asked although it failed of late."""
 
 
 # Events: what the shell saw.
@@ -111,12 +121,18 @@ class Failed(msgspec.Struct, frozen=True):
     """It failed for the key it was asked with, and another one is well."""
     continues: bool = False
     """The client has part of its answer, and another may go on with it."""
+    leap: bool = False
+    """Of the stronger ones the last is asked at once."""
+    partial: bool = False
+    """It was given up before its answer was whole, so that there is none to come back to."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
     """The channel is not to be asked just now: no attempt was made."""
 
     number: int
+    later: bool = False
+    """It may be asked all the same once nobody else is left."""
 
 
 class HedgeDue(msgspec.Struct, frozen=True):
@@ -216,6 +232,14 @@ class State(msgspec.Struct, frozen=True):
     """Who is tried when the pause is over."""
     told: bool = False
     """The client has part of an answer: whatever is tried now goes on with it."""
+    reserve: tuple[Candidate, ...] = ()
+    """Who failed of late, and is asked when nobody else is left."""
+    risen: int = 0
+    """How many of the stronger ones were taken or passed over."""
+    answered: tuple[Candidate, ...] = ()
+    """Whose answers were not good enough."""
+    in_hand: bool = False
+    """One of these was whole."""
 
 
 BEGIN = Begin()
@@ -234,13 +258,13 @@ _replace = msgspec.structs.replace
 def begin(plan: Plan, limits: Limits = USUAL) -> State:
     """Every channel of every target, in the plan's order."""
     ordinary: list[Candidate] = []
-    stronger: list[Candidate] = []
+    higher: list[Candidate] = []
     for stage in plan.steps:
-        into = stronger if stage.move == "escalate" else ordinary
+        into = higher if stage.move == "escalate" else ordinary
         for target in stage.targets:
             for channel in target.channels:
                 into.append(Candidate(stage.move, target, channel))
-    return State(tuple(ordinary), tuple(stronger), limits)
+    return State(tuple(ordinary), tuple(higher), limits)
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
@@ -269,7 +293,10 @@ def _first(state: State) -> tuple[State, tuple[Action, ...]]:
     if not state.candidates:
         return _done(state), (GiveUp("infeasible"),)
     first = state.candidates[0]
-    begun = State(state.candidates, state.stronger, state.limits, "trying", 1, 1, ((1, first),))
+    begun = State(
+        state.candidates, state.stronger, state.limits, "trying", 1, 1, ((1, first),), state.spent, None, False,
+        state.reserve,
+    )  # fmt: skip
     return begun, (Dispatch(1, first),)
 
 
@@ -298,7 +325,7 @@ def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
         if not event.continues:
             return _done(state), _CUT
         return _gone_on(_replace(state, flying=flying))
-    if event.final and not state.told:
+    if event.final and not state.told and not state.in_hand:
         return _done(state), (*(Abort(number) for number, _ in flying), GiveUp("final"))
     spent = state.spent
     if event.again and not spent.again:
@@ -308,20 +335,34 @@ def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
         return _dispatched(_replace(state, flying=flying, spent=_replace(spent, keys=spent.keys + 1)), chosen)
     if event.wait is not None and event.cause in ("outage", "rate_limit"):
         spent = _replace(spent, later=(*spent.later, (event.wait, failed)))
-    state = _replace(state, flying=flying, spent=spent)
+    answered = state.answered
+    in_hand = state.in_hand
+    if event.cause in UNFIT:
+        answered, in_hand = (*answered, failed), in_hand or not event.partial
+    state = _replace(state, flying=flying, spent=spent, answered=answered, in_hand=in_hand)
     if flying:
         return state, NOTHING
-    return _gone_on(state) if state.told else _next(state, event.cause, event.left)
+    if state.told:
+        return _gone_on(state)
+    return _better(state, event) if answered else _next(state, event.cause, event.left)
 
 
 def _skipped(state: State, event: Skipped) -> tuple[State, tuple[Action, ...]]:
     if state.phase != "trying" or all(number != event.number for number, _ in state.flying):
         return state, NOTHING
     flying = tuple(pair for pair in state.flying if pair[0] != event.number)
-    state = _replace(state, flying=flying, spent=_replace(state.spent, skipped=state.spent.skipped + 1))
+    reserve = state.reserve
+    if event.later:
+        reserve = (*reserve, *(one for number, one in state.flying if number == event.number and not one.anyway))
+    spent = _replace(state.spent, skipped=state.spent.skipped + 1)
+    state = _replace(state, flying=flying, spent=spent, reserve=reserve)
     if flying:
         return state, NOTHING
-    return _gone_on(state, skipped=True) if state.told else _next(state, "outage", FOREVER, skipped=True)
+    if state.told:
+        return _gone_on(state, skipped=True)
+    if state.answered:
+        return _better(state, Failed(event.number), skipped=True)
+    return _next(state, "outage", FOREVER, skipped=True)
 
 
 def _next(state: State, cause: Cause, left: float, skipped: bool = False) -> tuple[State, tuple[Action, ...]]:
@@ -330,24 +371,54 @@ def _next(state: State, cause: Cause, left: float, skipped: bool = False) -> tup
     whole = _made(state) >= limits.attempts
     used: int = 0 if skipped else getattr(spent, move)
     if not whole and used < getattr(limits, move):
-        if move == "escalate":
-            chosen = state.stronger[spent.escalate] if spent.escalate < len(state.stronger) else None
-        else:
-            chosen = state.candidates[state.taken] if state.taken < len(state.candidates) else None
+        chosen = state.candidates[state.taken] if state.taken < len(state.candidates) else None
         if chosen is not None:
-            taken = state.taken + (move != "escalate")
             if not skipped:
                 spent = _replace(spent, **{move: used + 1})
             if state.tried > spent.skipped:
                 chosen = _replace(chosen, move=move, why=cause)
-            return _dispatched(_replace(state, taken=taken, spent=spent), chosen)
+            return _dispatched(_replace(state, taken=state.taken + 1, spent=spent), chosen)
     soonest = min(spent.later, key=lambda pair: pair[0], default=None)
     if whole or soonest is None or spent.retry >= limits.retry or soonest[0] >= left:
+        if state.reserve and not whole and move == "failover" and used < limits.failover:
+            chosen = _replace(state.reserve[0], move="failover", why="last_resort", anyway=True)
+            spent = spent if skipped else _replace(spent, failover=used + 1)
+            return _dispatched(_replace(state, reserve=state.reserve[1:], spent=spent), chosen)
         return _done(state), (GiveUp("failed" if state.tried else "infeasible"),)
     wait, chosen = soonest
     spent = _replace(spent, retry=spent.retry + 1, later=tuple(pair for pair in spent.later if pair is not soonest))
-    pausing = _replace(state, phase="pausing", spent=spent, pending=_replace(chosen, move="failover", why="retry"))
-    return pausing, (Wait(wait),)
+    again = _replace(chosen, move="failover", why="retry", anyway=True)
+    return _replace(state, phase="pausing", spent=spent, pending=again), (Wait(wait),)
+
+
+def may_rise(state: State) -> bool:
+    """Whether somebody stronger is left."""
+    return state.spent.escalate < state.limits.escalate and stronger(state) >= 0
+
+
+def _better(state: State, event: Failed, skipped: bool = False) -> tuple[State, tuple[Action, ...]]:
+    """Behind an answer that was not good enough: who may give a better one, else that was all. Where a stronger one
+    fails for another reason, the next of them takes its place."""
+    spent, move = state.spent, MOVES[event.cause]
+    used: int = 0 if skipped else getattr(spent, move)
+    if _made(state) < state.limits.attempts and used < getattr(state.limits, move):
+        ungrounded = event.cause == "ungrounded"
+        elsewhere = state.answered[-1].channel.provider if ungrounded else ""
+        at = stronger(state, event.leap, elsewhere)
+        further = next_elsewhere(state, elsewhere) if at < 0 and ungrounded else -1
+        if at < 0 and further < 0 and ungrounded:
+            at = stronger(state, event.leap)
+        if at >= 0 or further >= 0:
+            move = "failover" if further >= 0 else move
+            spent = spent if skipped else _replace(spent, **{move: getattr(spent, move) + 1})
+            if further >= 0:
+                chosen, state = state.candidates[further], _replace(state, taken=further + 1, spent=spent)
+            else:
+                chosen, state = state.stronger[at], _replace(state, risen=at + 1, spent=spent)
+            return _dispatched(state, _replace(chosen, move=move, why=event.cause))
+    if not state.in_hand:
+        return _next(_replace(state, answered=()), "outage", event.left, skipped)
+    return _done(state), (GiveUp("failed"),)
 
 
 def _gone_on(state: State, skipped: bool = False) -> tuple[State, tuple[Action, ...]]:
@@ -379,6 +450,7 @@ def may_hedge(state: State) -> bool:
     return (
         state.phase == "trying"
         and not state.told
+        and not state.answered
         and len(state.flying) == 1
         and state.spent.hedge < state.limits.hedge
         and state.taken < len(state.candidates)

@@ -2,7 +2,8 @@
 
 quality  declared for the task, else overall, and moved by the judgements of the model's answers to that task
 output   measured length for model and task, else the request's own estimate, never more than it allows
-cost     of those tokens; what lies in the prompt cache of the conversation's own channel costs what cached input costs
+cost     of those tokens; of the input the part that is likely to be read from the channel's prompt cache costs what cached
+         input costs: for the conversation's own channel what it holds of it, else what beginnings have in common
 latency  measured, else the declared SLA
 """
 
@@ -28,7 +29,7 @@ def expected(ask: Ask, model: Model, channel: Channel) -> Expected:
     output = output_tokens(ask, model) if ask.conditions.output else ask.output_tokens
     if price is None:
         cost = None
-    elif facts.standing is None or facts.standing.channel != channel.id:
+    elif not ask.conditions.cached and (facts.standing is None or facts.standing.channel != channel.id):
         cost = expected_cost(price, ask.input_tokens, output)
     else:
         cost = cost_of(ask, price, channel, output)
@@ -83,14 +84,19 @@ def output_tokens(ask: Ask, model: Model) -> int:
 
 def cost_of(ask: Ask, price: Price, channel: Channel, output: int) -> int:
     whole = expected_cost(price, ask.input_tokens, output)
-    standing = ask.call.facts.standing
-    if standing is None or not standing.cached or standing.channel != channel.id:
-        return whole
+    cached = cached_tokens(ask, channel)
     rates = rates_for(price, ask.input_tokens)
-    if rates.cached_input is None:
+    if not cached or rates.cached_input is None:
         return whole
-    cached = min(standing.cached, ask.input_tokens)
     return whole - in_usd(rounded(cached, rates.input) - rounded(cached, rates.cached_input), price)
+
+
+def cached_tokens(ask: Ask, channel: Channel) -> int:
+    """How much of the input is likely to be read from the channel's prompt cache."""
+    standing, conditions = ask.call.facts.standing, ask.conditions
+    if standing is not None and standing.cached and standing.channel == channel.id:
+        return int(min(standing.cached, ask.input_tokens) * conditions.kept.get(channel.id, 1.0))
+    return int(ask.input_tokens * conditions.cached.get(channel.id, 0.0))
 
 
 def latency(ask: Ask, model: Model, channel: Channel) -> int | None:

@@ -246,6 +246,8 @@ def _of_tiers(case: Case, ask: Ask, targets: list[Target], first: Target) -> lis
 def _of_cascade(case: Case, ask: Ask, targets: list[Target], first: Target) -> list[Flip]:
     cascade, sure = ask.policy.cascade, ask.traits.task_confidence
     assert cascade is not None, "a policy of this strategy has a cascade"
+    if cascade.form == "verify":
+        return []
     base, middle, premium = cascade.models
     bounds: list[tuple[str, Relation, float]] = []
     if sure <= cascade.keep:
@@ -307,7 +309,7 @@ def _of_rule(ask: Ask, plan: Plan, first: Target) -> list[Flip]:
         name = rule.models[0]
         flipped.append(Flip(name, True, "confidence", "", ">=", threshold, found.task_confidence))
         flipped.append(Flip(name, True, "input_tokens", "", "<=", longest, found.input_tokens))
-    elif len(plan.steps) > 1:
+    elif len(plan.steps) > 1 and plan.steps[1].move == "failover":
         name = plan.steps[1].targets[0].model.name
         flipped.append(Flip(name, True, "confidence", "", "<", threshold, found.task_confidence))
         flipped.append(Flip(name, True, "input_tokens", "", ">", longest, found.input_tokens))

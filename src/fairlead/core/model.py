@@ -170,6 +170,13 @@ class Conditions(msgspec.Struct, frozen=True):
     """Measured output tokens by `model|task`."""
     longest: dict[str, int] = {}
     """Of 100 answers 99 have fewer output tokens, by `model|task`."""
+    cached: dict[str, float] = {}
+    """Share of the input that a channel reads from its prompt cache where a conversation begins, or comes to it."""
+    kept: dict[str, float] = {}
+    """Of what it is taken to hold of a conversation, the share that it does."""
+    checked: dict[str, tuple[float, float, float, int]] = {}
+    """Answers of cascades that were checked, by `policy|model|task`: how many were kept, how many were good enough for the
+    next in line, how many there were, and what a check cost, in nano-units of USD."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

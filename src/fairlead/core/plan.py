@@ -9,6 +9,7 @@ import msgspec
 
 from fairlead.core.model import Channel, Model
 from fairlead.core.policy import USUAL, Handling
+from fairlead.core.quality import BOOSTED, Quality
 from fairlead.core.table import NO_SETTINGS, Settings
 
 Move = Literal["first", "failover", "escalate", "downgrade"]
@@ -25,6 +26,14 @@ class Expected(msgspec.Struct, frozen=True, array_like=True, gc=False):
     quality: float | None
 
 
+class Bar(msgspec.Struct, frozen=True):
+    """How sure one has to be of an answer for it to be kept. The bounds are exact: an answer has to be above them."""
+
+    keep: float
+    leap: float = 0.0
+    """Above this whoever is next stronger is asked; else the strongest at once."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """A model and the channels that may serve it, best first."""
 
@@ -39,6 +48,10 @@ class Target(msgspec.Struct, frozen=True):
     """The effort this target is asked for, where the caller says nothing."""
     downgraded: str = ""
     """Why it stands in for a better one; empty where it does not."""
+    bar: Bar | None = None
+    """Of a cascade; None leaves it to the threshold of the checks."""
+    draft: bool = False
+    """Whether it is shown the answer that was not good enough."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -82,6 +95,18 @@ class Plan(msgspec.Struct, frozen=True):
     last_resort: bool = False
     """Whether all that is left are channels that have failed of late."""
 
+    @property
+    def quality(self) -> Quality | None:
+        """How answers are checked; None for not at all."""
+        return quality_of(self.handling, self.settings)
+
+
+def quality_of(handling: Handling, settings: Settings) -> Quality | None:
+    """What the row of the table says goes before what its policy says."""
+    if settings.quality is not None or handling.quality is not None:
+        return settings.quality or handling.quality
+    return BOOSTED if settings.quality_boost else None
+
 
 def digest(plan: Plan) -> str:
     """Two plans with the same digest do the same and say the same of who was left out."""
@@ -96,6 +121,7 @@ def digest(plan: Plan) -> str:
             target.tier,
             target.thinking,
             target.downgraded,
+            *((target.bar, target.draft) if target.bar is not None or target.draft else ()),
         )
         for step in plan.steps
         for target in step.targets

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from fairlead.core.quality import Quality
 from fairlead.core.table import Match, Rule
 
 
@@ -32,11 +33,28 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 class Cascade(msgspec.Struct, frozen=True):
-    """Base, middle and premium by how sure the classifier is: above `keep` the base answers, above `middle` the middle."""
+    """Base, middle and premium model by a confidence: above `keep` the base answers, above `middle` the middle."""
 
     models: tuple[str, str, str]
     keep: float = 0.9
     middle: float = 0.7
+    form: Literal["screen", "verify"] = "screen"
+    """Whose confidence it is: the classifier's in the task, or the checks' in the answer."""
+    kept: float = 0.7
+    """Of the answers that are checked, the share that is expected to be kept, until enough were."""
+    between: float = 0.2
+    """Of the base model's, the share that is expected to be good enough for the middle one."""
+
+
+class Routing(msgspec.Struct, frozen=True):
+    """For `cascade_routing`: what its answers are to be worth, and what the checks are taken for."""
+
+    quality: float | None = None
+    """Share of good answers; None for that of the best single model."""
+    caught: float = 0.5
+    """Of the bad answers, the share that does not pass the checks."""
+    kept: float = 0.95
+    """Of the good answers, the share that passes."""
 
 
 Ending = Literal["", "blocked", "refused", "empty", "truncated"]
@@ -59,6 +77,10 @@ class Handling(msgspec.Struct, frozen=True, omit_defaults=True):
     """Endings of an answer with which another is asked instead."""
     continue_streams: bool = False
     """Whether another goes on with a streamed text that broke off."""
+    quality: Quality | None = None
+    """How answers are checked; None for not at all."""
+    memory: bool = False
+    """Whether requests are given what is remembered, and are remembered, where they do not say."""
 
 
 USUAL = Handling()
@@ -96,6 +118,7 @@ class Policy(msgspec.Struct, frozen=True):
     purse: str = ""
     """The policy whose tiers these are, where it is not this one."""
     cascade: Cascade | None = None
+    routing: Routing | None = None
     self_hosted: tuple[str, ...] = ()
     """For `hybrid`: who answers what is not urgent; by default every self-hosted model."""
     commercial: tuple[str, ...] = ()

@@ -144,6 +144,19 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     """Why others chose than would have."""
 
 
+class Reuse(msgspec.Struct, frozen=True, array_like=True):
+    """An answer that was given again, out of a cache."""
+
+    kind: str
+    """exact or semantic"""
+    request: str
+    """Whose answer it was."""
+    saved: int
+    """What that one cost, in nano-units of USD."""
+    age: int
+    """Seconds since it was given first."""
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     """One finished request. Everything the ledger, the report and a later replay need."""
 
@@ -190,6 +203,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     balanced: tuple[tuple[str, float], ...] = ()
     """Channels among which the work was shared, and what each was judged by."""
     team: str = ""
+    reuse: Reuse | None = None
+    """Where an earlier answer was given again: nobody was asked."""
 
 
 class Audit(msgspec.Struct, frozen=True, array_like=True, tag="a"):

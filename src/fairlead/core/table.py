@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from fairlead.core.quality import Quality
 from fairlead.core.traits import Traits
 
 Effort = Literal["", "low", "medium", "high"]
@@ -47,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True):
     max_latency_ms: int = 0
     thinking: Effort = ""
     quality_boost: bool = False
+    quality: Quality | None = None
+    """How such answers are checked, instead of as the policy says."""
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import native as chat
 from fairlead.dialects.passing import Passing
 from fairlead.dialects.translate import Losses
+from fairlead.dialects.weighing import unescaped
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest
 
@@ -100,6 +101,10 @@ class CompletionView:
     @property
     def options(self) -> Options | None:
         return self.request.fairlead
+
+    @property
+    def user(self) -> str:
+        return self.request.user or ""
 
     def texts(self) -> Iterator[tuple[str, str]]:
         prompt = self.request.prompt
@@ -185,7 +190,7 @@ class CompletionReader(Passing):
         for choice in chunk.choices or ():
             if given(choice.text):
                 self.committed = True
-                self.said += len(choice.text) - 2
+                self.said += unescaped(bytes(choice.text)) - 2
                 self.seen += 1
             if choice.finish_reason is not None:
                 self.committed = self.done = True
@@ -195,7 +200,7 @@ class CompletionReader(Passing):
             chunk = _CHUNK.decode(sse.data(event) or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return 0
-        return sum(len(choice.text) - 2 for choice in chunk.choices or () if given(choice.text))
+        return sum(unescaped(bytes(choice.text)) - 2 for choice in chunk.choices or () if given(choice.text))
 
 
 def passing(view: View, strip: bool) -> CompletionReader:

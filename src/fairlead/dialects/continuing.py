@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral
-from fairlead.dialects.dialect import Interpreter, View, Writer
-from fairlead.dialects.wishes import Options
+from fairlead.dialects.dialect import Interpreter, Writer
+from fairlead.dialects.remade import Remade
 
 INSTRUCTION = (
     "Your answer was cut off behind its last word above. Go on exactly where it stopped, in the same language and form: "
@@ -300,37 +299,12 @@ def repeated(told: str, more: str) -> int:
     return len(told) if whole else 0
 
 
-class Prolonged(Struct):
+class Prolonged(Remade):
     """A request whose answer is begun: the same, with what was told of it and the instruction to go on."""
-
-    view: View
-    text: str
-
-    @property
-    def model(self) -> str:
-        return self.view.model
-
-    @property
-    def stream(self) -> bool:
-        return self.view.stream
-
-    @property
-    def answers(self) -> int:
-        return self.view.answers
-
-    @property
-    def options(self) -> Options | None:
-        return self.view.options
-
-    def shape(self) -> Shape:
-        return self.view.shape()
 
     def texts(self) -> Iterator[tuple[str, str]]:
         yield from self.view.texts()
         yield "assistant", self.text
-
-    def max_output(self) -> int | None:
-        return self.view.max_output()
 
     def neutral(self) -> neutral.Request:
         request = self.view.neutral()

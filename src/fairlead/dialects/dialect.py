@@ -45,6 +45,11 @@ class View(Protocol):
         """The body's `fairlead` object."""
         ...
 
+    @property
+    def user(self) -> str:
+        """Whom the caller asks for, in the dialect's own field; empty where it does not say."""
+        ...
+
     def shape(self) -> Shape: ...
 
     def texts(self) -> Iterator[tuple[str, str]]:
@@ -155,3 +160,5 @@ class Dialect(Struct, frozen=True):
     read_count: Callable[[bytes, str], View] | None = None
     """(body, model where the path says it) of a request to count tokens."""
     write_count: Callable[[int], bytes] | None = None
+    ping: bytes = b": ping\n\n"
+    """An event of a stream that says nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -11,7 +10,7 @@ from msgspec import Struct
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral
+from fairlead.dialects import forms, neutral
 from fairlead.dialects.body import decode
 from fairlead.dialects.dialect import Asked, Dialect, Interpreter, Reader, Target, View, Writer
 from fairlead.dialects.openai_chat import native as chat
@@ -20,11 +19,12 @@ from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest
 
 NAME = "opaque"
-FORM_MODEL = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n')
+LONGEST_MODEL = 256
 
 
 class Request(Struct):
     model: str
+    n: object = None
     fairlead: Options | None = None
 
 
@@ -50,14 +50,17 @@ FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request
 
 
 class OpaqueView:
-    __slots__ = ("form", "model", "options")
+    __slots__ = ("form", "model", "options", "several")
     stream = False
     answers = 1
+    user = ""
 
-    def __init__(self, model: str, options: Options | None, form: bool) -> None:
+    def __init__(self, model: str, options: Options | None, form: bool, several: bool) -> None:
         self.model = model
         self.options = options
         self.form = form
+        self.several = several
+        """Whether more than one of what is made is asked for."""
 
     def shape(self) -> Shape:
         return Shape(0, 0, 1)
@@ -74,19 +77,21 @@ class OpaqueView:
 
 def read_request(body: bytes, model: str, stream: bool) -> OpaqueView:
     if body.startswith(b"--"):
-        found = FORM_MODEL.search(body)
-        if found is None:
+        fields = forms.read(body).fields
+        start, end = fields.get(b"model", (0, 0))
+        if not 0 < end - start <= LONGEST_MODEL:
             raise BadRequest("model is missing from the form.", param="model", code="missing_field")
-        return OpaqueView(found.group(1).decode("utf-8", "replace"), None, form=True)
+        count = fields.get(b"n")
+        several = count is not None and body[slice(*count)].strip() != b"1"
+        return OpaqueView(body[start:end].decode("utf-8", "replace"), None, True, several)
     request = decode(body, _REQUEST, FIELDS)
-    return OpaqueView(request.model, request.fairlead, form=False)
+    return OpaqueView(request.model, request.fairlead, False, request.n not in (None, 1))
 
 
 def renamed(body: bytes, model: str) -> bytes:
     """A form with another model's name."""
-    found = FORM_MODEL.search(body)
-    assert found is not None
-    return body[: found.start(1)] + model.encode() + body[found.end(1) :]
+    start, end = forms.read(body).fields[b"model"]
+    return body[:start] + model.encode() + body[end:]
 
 
 def account(body: bytes) -> tuple[Usage | None, str]:

@@ -17,7 +17,7 @@ import msgspec
 from fairlead.core.record import Usage
 from fairlead.dialects import sse
 from fairlead.dialects.issued import Issues
-from fairlead.dialects.weighing import BYTES
+from fairlead.dialects.weighing import BYTES, unescaped
 
 TAIL = 16384
 ENDINGS = 2
@@ -137,7 +137,7 @@ class Passing(ABC):
         return block
 
     def _weigh(self, block: bytes, count: int) -> None:
-        beyond = len(block) - count * self._frame
+        beyond = unescaped(block) - count * self._frame
         if self._unlike or not self._frame or beyond > count * USUAL:
             self._weigh_each(block)
             return
@@ -165,7 +165,7 @@ class Passing(ABC):
         """How long the frames of events with content are: a moving mean, for identifiers and numbers differ."""
         if not said:
             return
-        frame = max(len(event) - said, 1)
+        frame = max(unescaped(event) - said, 1)
         self._frame = self._frame + (frame - self._frame) / 4 if self._frame else frame
         self._sample_at = self.events + min(self.events + 1, SAMPLED)
         self._unlike = frame > LARGE_FRAME or any(mark in event for mark in self.unlike)

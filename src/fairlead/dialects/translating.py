@@ -8,7 +8,7 @@ from fairlead.dialects.dialect import Interpreter, Writer
 from fairlead.dialects.neutral import Delta
 from fairlead.dialects.passing import HELD_LIMIT, at_least
 from fairlead.dialects.translate import Losses
-from fairlead.dialects.weighing import BYTES
+from fairlead.dialects.weighing import BYTES, unescaped
 
 
 class Translating:
@@ -82,7 +82,7 @@ class Translating:
         for event in events:
             kind = type(event)
             if isinstance(event, Delta):
-                size = len(event.data) - 2
+                size = unescaped(event.data) - 2
                 if size > 0:
                     self.said += size
                     self.deltas += 1

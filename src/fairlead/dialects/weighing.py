@@ -45,10 +45,20 @@ def tokens_of(body: bytes) -> int:
     return next((-(-spoken(whole[root]) // BYTES) for root in ROOTS if whole.get(root)), 0)
 
 
+def unescaped(raw: bytes) -> int:
+    """About the bytes of JSON as they are with what is escaped in it written out."""
+    escapes = raw.count(b"\\")
+    if not escapes:
+        return len(raw)
+    # A backslash escapes another in pairs; what follows such a pair is no escape.
+    escapes -= raw.count(b"\\\\")
+    return len(raw) - escapes - 2 * max(raw.count(b"\\u") - raw.count(b"\\\\u"), 0)
+
+
 def spoken_in(raw: bytes) -> int:
     """About the bytes that a piece of JSON says; a text's is without its quotes."""
     if raw[:1] == b'"':
-        return len(raw) - 2
+        return unescaped(raw) - 2
     try:
         return spoken(msgspec.json.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -25,6 +25,14 @@ class Options(Struct, forbid_unknown_fields=True):
     sort: str | None = None
     continue_: bool | None = field(name="continue", default=None)
     """Another goes on with a streamed text that breaks off."""
+    user: str | None = None
+    """Whom the caller asks for."""
+    memory: bool | None = None
+    """Whether what is remembered is put in, and what is said remembered."""
+    prior_result: str | None = None
+    """Id of the request whose answer is gone on with."""
+    cache: str | None = None
+    """What the answer cache may do."""
 
 
 class Preferences(Struct):

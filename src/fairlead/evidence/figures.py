@@ -20,9 +20,12 @@ from fairlead.core.cost import in_usd, rates_for, rounded
 from fairlead.core.model import NANO, Price
 from fairlead.evidence import forecast as coming
 from fairlead.evidence.forecast import Forecast
-from fairlead.gateway.budgets import owner, whose
+from fairlead.evidence.prompt_caches import ModelCache
+from fairlead.gateway.balances import owner
+from fairlead.gateway.budgets import whose
 from fairlead.gateway.periods import calendar
 from fairlead.store.budgets import Spent
+from fairlead.store.recalled import Recalled
 from fairlead.store.spending import Cached, SideCalls
 
 MOST = 100
@@ -95,6 +98,10 @@ class Figures(msgspec.Struct, frozen=True):
     ratio: float | None = None
     month: Month | None = None
     budgets: tuple[Burn, ...] = ()
+    caches: tuple[ModelCache, ...] = ()
+    """Of the models that have to do with providers' prompt caches."""
+    recalled: Recalled | None = None
+    """What shared context saved; None where there was none."""
 
 
 def cache_use(reads: Iterable[Cached], prices: Mapping[str, Price]) -> CacheUse:

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -19,10 +20,14 @@ from typing import TypeVar
 from fairlead.core.record import Audit
 from fairlead.errors import BadRequest, StateError
 from fairlead.store.audit_chain import Act, Asked, Checked, Head, Row
-from fairlead.store.keys import IssuedKey, Register
+from fairlead.store.keys import IssuedKey, Register, Told
 
 KIND = "administration"
 """Of the ledger's audits: each tells of a head of the chain."""
+
+FOR_GOOD = "until it is switched on"
+UNTOLD = "found so at a start"
+TOLD = ("switched_off", "switched_on", "reloaded", "rolled_back")
 
 HASH = re.compile("[0-9a-f]{64}")
 
@@ -40,6 +45,20 @@ class Administration:
 
     async def keys(self) -> list[IssuedKey]:
         return await self._on_thread(self._register.issued) if self._register.is_there() else []
+
+    async def unbound(self) -> dict[str, str]:
+        """By id, the keys that do not stand as the chain tells, and in what."""
+        return await self._on_thread(self._register.unbound) if self._register.is_there() else {}
+
+    async def told(self) -> Told:
+        return await self._on_thread(self._register.told) if self._register.is_there() else Told({}, {})
+
+    async def reconcile(self, off: AbstractSet[str], version: str) -> None:
+        """What is in force and was never told of is told of now: the process before this one died in between, or somebody
+        has written into the state directory."""
+        told = await self._on_thread(lambda: self._register.of_kinds(TOLD)) if self._register.is_there() else []
+        for act in untold(told, off, version):
+            self.note(act)
 
     async def head(self) -> Head | None:
         """Of what was done so far; None where nothing was."""
@@ -85,6 +104,26 @@ class Administration:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (sqlite3.Error, OSError) as error:
             raise StateError(f"the keys and the audit log cannot be kept: {error}") from error
+
+
+def untold(told: Iterable[Act], off: AbstractSet[str], version: str) -> list[Act]:
+    """What the acts should have told, by what is off and which configuration is in force at a start."""
+    lasting: dict[str, bool] = {}
+    """By model or channel that was switched off last, whether for good."""
+    known = ""
+    for act in told:
+        if act.kind == "switched_off":
+            lasting[act.subject] = act.detail == FOR_GOOD
+        elif act.kind == "switched_on":
+            lasting.pop(act.subject, None)
+        else:
+            known = act.detail.removeprefix("configuration ").partition(" ")[0]
+    found = [Act("switched_off", "", "", name, UNTOLD) for name in sorted(off - lasting.keys())]
+    on = (name for name, for_good in lasting.items() if for_good and name not in off)
+    found += [Act("switched_on", "", "", name, UNTOLD) for name in sorted(on)]
+    if known and version and known != version:
+        found.append(Act("reloaded", "", "", "configuration", f"configuration {version} {UNTOLD}"))
+    return found
 
 
 def noted(act: Act, head: Head, at_ms: int) -> Audit:

@@ -94,10 +94,11 @@ def admit(
     if gate is not None:
         count(gate, incoming)
     facts = Facts(int(time.time()), None, (), home) if home else Facts(int(time.time()))
-    if choice.model is None:
-        session = wish.session or sessions.of(incoming, view)
-        if session:
-            wish = msgspec.structs.replace(wish, session=session) if wish.session != session else wish
+    to_choose = choice.model is None
+    session = wish.session or (sessions.of(incoming, view) if to_choose else incoming.headers.once(sessions.named))
+    if session:
+        wish = msgspec.structs.replace(wish, session=session) if wish.session != session else wish
+        if to_choose:
             facts = msgspec.structs.replace(facts, standing=moving.standing(sessions.scoped(caller, session)))
     if choice.policy.tiers:
         facts = msgspec.structs.replace(facts, tiers=moving.left(caller.tenant, choice.policy))

@@ -17,7 +17,8 @@ from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan
 from fairlead.core.policy import narrowed
 from fairlead.errors import RequestError
-from fairlead.gateway.budgets import Budgets, spent_error, state
+from fairlead.gateway.balances import spent_error, state
+from fairlead.gateway.budgets import Budgets
 from fairlead.gateway.world import World
 
 _replace = msgspec.structs.replace
@@ -61,7 +62,7 @@ def refusal(budgets: Budgets, call: Call, choice: Choice, plan: Plan, snapshot: 
         unspent = [(_unspent(one, now), one) for one in bounds if one.cap is not None]
         if unspent:
             most, bound = min(unspent, key=lambda pair: pair[0])
-            words[state(bound, now)] = None
+            words[state(bound, call.caller, now)] = None
             held = held or allowed(need(ask, model), price, most // SHARE).hold <= most
     details = "; ".join(f"{one.model}: {one.detail}" for one in plan.rejected if one.reason == "budget")
     return spent_error(f"{'; '.join(words)} ({details})" if words else details, held)

@@ -10,6 +10,7 @@ import msgspec
 from fairlead.core.call import Call
 from fairlead.core.cost import plain
 from fairlead.core.execution import Cause
+from fairlead.core.plan import Plan
 from fairlead.core.policy import Ending
 from fairlead.core.record import Usage
 from fairlead.dialects import toolnames
@@ -26,10 +27,10 @@ from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint
 
 
-def reader_for(call: Call, dialect: str, endpoint: Endpoint, model: str) -> Reader:
-    """What a provider that was asked in `dialect` streams, for the caller."""
+def reader_for(call: Call, dialect: str, endpoint: Endpoint, model: str, anew: bool = False) -> Reader:
+    """What a provider that was asked in `dialect` streams, for the caller. `anew`: it was asked in other words."""
     view = cast(View, call.view)
-    if dialect == call.dialect:
+    if dialect == call.dialect and not anew:
         return DIALECTS[dialect].passing(view, isinstance(view, ChatView) and wants_usage(view, endpoint))
     interpreter = DIALECTS[dialect].interpreter()
     names = toolnames.own(view.neutral(), dialect)
@@ -56,11 +57,11 @@ class Whole(msgspec.Struct, frozen=True):
         return "blocked" if self.ending in ("blocked", "refused") else "empty"
 
 
-def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None) -> Whole:
-    """What of it the caller cannot be told is in `losses`."""
+def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None, anew: bool = False) -> Whole:
+    """What of it the caller cannot be told is in `losses`. `anew`: the provider was asked in other words."""
     if call.operation == "count":
         return Whole(body, Usage())
-    if dialect == call.dialect:
+    if dialect == call.dialect and not anew:
         usage, error = DIALECTS[dialect].account(body)
         if error or call.operation != "generate":
             if not error and isinstance(call.view, EmbeddingsView):
@@ -108,9 +109,27 @@ def own_headers(
 
 def warned(call: Call) -> str:
     """The header line that tells what was understood otherwise than it was said."""
-    told = "; ".join(call.warnings)
-    return f"x-fairlead-warning: {''.join(char if ' ' <= char <= '~' else '?' for char in told)[:500]}\r\n"
+    return f"x-fairlead-warning: {visible('; '.join(call.warnings))[:500]}\r\n"
 
 
 def asked(call: Call, model: str) -> Asked:
     return Asked(call.id, model, cast(View, call.view), int(time.time()))
+
+
+def pending_headers(call: Call, plan: Plan, version: str) -> bytes:
+    """The header lines of a stream that begins before anybody knows who answers it."""
+    task = f"x-fairlead-task: {visible(plan.task)}\r\n" if plan.task else ""
+    config = f"x-fairlead-config: {visible(version)}\r\n" if version else ""
+    return (
+        f"x-fairlead-request-id: {call.id}\r\nx-fairlead-model: pending\r\n"
+        f"x-fairlead-policy: {visible(plan.policy)}\r\n{config}{task}{warned(call) if call.warnings else ''}"
+    ).encode()
+
+
+def visible(text: str) -> str:
+    return "".join(char if " " <= char <= "~" else "?" for char in text)
+
+
+def header_text(text: str) -> str:
+    """Text as a header value: no line ends, nothing outside Latin-1."""
+    return "".join(char if 32 <= ord(char) < 256 and ord(char) != 127 else "?" for char in text)

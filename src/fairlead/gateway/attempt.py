@@ -10,6 +10,8 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fairlead.core.call import Call
 from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate, Cause, Committed, Event, Failed, Skipped
@@ -17,19 +19,22 @@ from fairlead.core.limits import Gate
 from fairlead.core.record import Attempt, Intent, Outcome, Usage
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
+from fairlead.dialects.passing import HELD_LIMIT
 from fairlead.dialects.translate import Losses
-from fairlead.dialects.weighing import tokens_of
+from fairlead.dialects.weighing import BYTES, tokens_of
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway.account import charge, intent
 from fairlead.gateway.answering import reader_for, whole
+from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
-from fairlead.gateway.budgets import Grip, Refusal
+from fairlead.gateway.budgets import Ended, Grip
 from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error
-from fairlead.gateway.health import Entry
+from fairlead.gateway.health import LEFT_ALONE, Entry
 from fairlead.gateway.metering import limited
 from fairlead.providers import limits
 from fairlead.providers.capping import LIMITS as CAPPED
 from fairlead.providers.capping import capped
+from fairlead.providers.terms import dearer
 from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 from fairlead.providers.wires import Wire, outbound, wire_for
 
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
 LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
 """Ways to end an attempt from this side: the provider may go on generating, and bill it."""
 OUTRUN = "the answer grew beyond what was left of its budget"
+SLICE = 256
+"""Bytes that are read at once where an answer may grow beyond its budget."""
 FAULTS = frozenset(("outage", "rate_limit", "slow"))
 """Causes that speak against a channel."""
 
@@ -65,7 +72,17 @@ class Try:
     status = 0
     took = 0
     """Tokens, once it is over."""
+    cut: int | None = None
+    """Where it was ended because a budget bears no more: about the tokens that the client has been given."""
+    _unseen = 0
+    """Bytes that may be an event whose end has not come."""
     usage: Usage | None = None
+    attempt: Attempt | None = None
+    """On the books, where it was closed before it was delivered."""
+    live = False
+    """Its stream is given unchecked, as it comes."""
+    escalated = False
+    """It was made because somebody weaker's answer was not good enough."""
 
     def __init__(self, run: Run, number: int, candidate: Candidate) -> None:
         self.run = run
@@ -79,6 +96,8 @@ class Try:
         """Up to the first content of a stream, or a whole answer."""
         run, endpoint = self.run, self.endpoint
         call = run.call if run.joint is None else run.joint.call()
+        if run.checking is not None:
+            call = run.checking.call(self)
         candidate, channel = self.candidate, self.candidate.channel
         if endpoint.keyed:
             taken = run.runtime.keys.take(endpoint)
@@ -104,9 +123,9 @@ class Try:
         sent = borne
         health = run.runtime.health
         further = self.number > 1 and await health.further.heard(channel.provider)
-        entered = health.enter(channel, further=further, anyway=run.plan.last_resort)
+        entered = health.enter(channel, further=further, anyway=candidate.anyway or run.plan.last_resort)
         if isinstance(entered, str):
-            return self._skipped(entered)
+            return self._skipped(entered, later=entered is LEFT_ALONE)
         self.entry = entered
         self._begin()
         try:
@@ -118,7 +137,8 @@ class Try:
                 self.generating = False
                 return self._refused(reply, await read_error(reply))
             if call.stream:
-                return await self._first_content(reply, wire)
+                held = run.checking is not None
+                return await (self._held(reply, wire, call) if held else self._first_content(reply, wire))
             body = reply.whole()
             if body is None:
                 body = await reply.body()
@@ -129,7 +149,8 @@ class Try:
             return self.failed(self.status, str(broken), kind=kind, passing=broken.reason in PASSING)
         self.generating = False
         self.first_at = monotonic()
-        return self._answered(body, wire)
+        event = self._answered(body, wire, call is not run.call)
+        return event if run.checking is None or type(event) is not Committed else await self._judged()
 
     def _borne(self, call: Call, sent: Outbound, dialect: str) -> Outbound | Event:
         """The request as limits and budgets let it leave, with what they hold for it; else why they do not."""
@@ -141,10 +162,13 @@ class Try:
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
         if run.runtime.budgets.any:
-            grip = run.runtime.grip(call, run.plan, self.candidate, run.left())
+            more = 0 if run.joint is None else run.joint.more
+            grip = run.runtime.grip(call, run.plan, self.candidate, run.left(), more)
             if isinstance(grip, Refusal):
                 return self.failed(0, grip.words, "budget", kind=grip.kind)
             self.grip = grip
+            if grip is not None and grip.hard and (words := dearer(sent.body, self.endpoint.kind)):
+                return self.failed(0, words, "budget", kind="budget")
             if grip is not None and grip.limit and dialect in CAPPED:
                 self.limit = grip.limit
                 return capped(sent, dialect, grip.limit, self.endpoint)
@@ -163,17 +187,84 @@ class Try:
         if self.number == 1:
             run.overhead = self.sent_at - run.received
 
-    def _answered(self, body: bytes, wire: Wire) -> Event:
+    def _answered(self, body: bytes, wire: Wire, anew: bool) -> Event:
         run = self.run
-        found = whole(run.call, wire.dialect, body, self.candidate.channel.model, self.losses)
+        found = whole(run.call, wire.dialect, body, self.candidate.channel.model, self.losses, anew)
         self.body, self.usage = found.body, found.usage
         if found.error:
             return self.failed(200, found.error, found.cause, body)
         if found.ending in run.plan.handling.failover_on:
             run.spare(self)
             return self.failed(200, f"the answer was {found.ending}", found.cause, body)
-        self._well()
+        if run.checking is None:
+            self._well()
         return Committed(self.number)
+
+    async def _judged(self) -> Event:
+        """The whole answer is there, and nothing of it with the client yet. It is on the books before it is judged: what
+        it held is free while the checks take their time."""
+        checking = self.run.checking
+        assert checking is not None
+        self._well()
+        self.attempt = self.close("ok", "")
+        return await checking.judge(self)
+
+    def unfit(self, words: str) -> None:
+        """Not good enough: on the books it stays what it cost."""
+        self.run.failures.append(Failure(self.candidate, 200, words, kind="unfit"))
+        self.told_otherwise("failed", words)
+
+    def told_otherwise(self, outcome: Outcome, error: str) -> None:
+        """What became of an answer that was whole, and on the books already."""
+        attempt, attempts = self.attempt, self.run.attempts
+        assert attempt is not None
+        place = next(place for place, one in enumerate(attempts) if one is attempt)
+        self.attempt = attempts[place] = msgspec.structs.replace(attempt, outcome=outcome, error=error[:500])
+
+    async def _held(self, reply: Reply, wire: Wire, call: Call) -> Event:
+        """A stream that is checked: nothing of it is given before all of it is there, unless that takes too long."""
+        run, checking, model = self.run, self.run.checking, self.candidate.channel.model
+        assert checking is not None
+        reader = self.reader = reader_for(run.call, wire.dialect, self.endpoint, model, call is not run.call)
+        pieces: list[bytes] = []
+        size = 0
+        reply.await_content(True)
+        while True:
+            piece = await reply.read()
+            pieces.append(self.within(reader, piece) if piece else reader.end())
+            size += len(pieces[-1])
+            if reader.committed and not self.first_at:
+                reply.await_content(False)
+                self.first_at = monotonic()
+            if reader.error or self.cut is not None or not piece or reader.ended or size > HELD_LIMIT:
+                break
+            if checking.unchecked and reader.committed:
+                self.body, self.live = b"".join(pieces), True
+                self._well()
+                return Committed(self.number)
+        if piece and not reader.error:
+            pieces.append(reader.end())
+        self.body, self.usage, self.generating = b"".join(pieces), reader.usage, False
+        problem = self._problem(reader, size)
+        if problem:
+            reply.abort()
+            budget, empty = problem == OUTRUN, not reader.committed and reader.done
+            cause: Cause = "budget" if budget else "empty" if empty else "outage"
+            return self.failed(200, problem, cause, kind="budget" if budget else "")
+        reply.let_go()
+        return await self._judged()
+
+    def _problem(self, reader: Reader, size: int) -> str:
+        """Why a stream that was held back is no whole answer."""
+        if self.cut is not None:
+            return OUTRUN
+        if reader.error:
+            return reader.error
+        if size > HELD_LIMIT:
+            return f"more than {HELD_LIMIT >> 20} MiB cannot be held back to be checked"
+        if not reader.committed:
+            return "the provider's stream ended without content"
+        return "" if reader.done else "the provider's stream broke off without its end"
 
     def _well(self) -> None:
         if self.entry is not None:
@@ -200,7 +291,7 @@ class Try:
         reply.await_content(True)
         while True:
             piece = await reply.read()
-            self.body = reader.feed(piece) if piece else reader.end()
+            self.body = self.within(reader, piece) if piece else reader.end()
             if reader.error and not (reader.committed and run.joint is not None and run.joint.goes_on):
                 self.generating = False
                 self.usage = reader.usage
@@ -230,11 +321,12 @@ class Try:
         # Where all its keys rest, the provider is asked again when the first of them may be.
         return self.failed(status, words, cause, body, back_in or after, final, passing=status in PASSING)
 
-    def _skipped(self, words: str, back_in: float | None = None, kind: str = "skipped") -> Event:
+    def _skipped(self, words: str, back_in: float | None = None, kind: str = "skipped", later: bool = False) -> Event:
         """It is not asked at all."""
         self._give_back(0)
+        self.run.look_further()
         self.run.failures.append(Failure(self.candidate, 0, words, retry_after=back_in, kind=kind))
-        return Skipped(self.number)
+        return Skipped(self.number, later)
 
     def failed(
         self,
@@ -256,14 +348,41 @@ class Try:
             run.runtime.health.failed(self.entry, f"HTTP {status}" if status not in (0, 200) else words, retry_after)
         # What a provider said may hold a key or the prompt: it is told to the caller, never written down.
         self.close("failed", f"HTTP {status}" if status not in (0, 200) else words)
+        run.look_further()
         wait = None
         if passing:
             wait = backoff(self.number, run.plan.seed, retry_after or 0.0)
         return Failed(self.number, cause, final, kind == "stale", wait, run.left(), kind == "key")
 
-    def outran(self, reader: Reader) -> bool:
-        """Whether the answer has grown beyond what a budget bears. One that has ended cannot grow."""
-        return self.grip is not None and not reader.ended and self.grip.outran(reader.estimate)
+    def within(self, reader: Reader, piece: bytes) -> bytes:
+        """What of a piece goes on to the client: the events that the budget bears. Where it grows beyond them, `cut` says
+        so: what comes after is neither shown nor charged, and the attempt has to be ended. An answer that ends in this
+        piece cannot grow any more, and passes where its tokens were told."""
+        grip = self.grip
+        if grip is None or not self.limit or reader.estimate + (self._unseen + len(piece)) // BYTES <= grip.counted:
+            events = reader.feed(piece)
+            self._unseen = len(piece) if events else self._unseen + len(piece)
+            return events
+        shown: list[bytes] = []
+        for at in range(0, len(piece), SLICE):
+            borne = min(reader.estimate, grip.counted)
+            events = reader.feed(piece[at : at + SLICE])
+            if reader.ended or not grip.outran(reader.estimate):
+                shown.append(events)
+                continue
+            rest = [events, reader.feed(piece[at + SLICE :])]
+            if self._told_whole(reader, rest):
+                shown += rest
+            else:
+                self.cut = borne
+            break
+        return b"".join(shown)
+
+    def _told_whole(self, reader: Reader, rest: list[bytes]) -> bool:
+        """Whether an answer is over, and its provider says what it took."""
+        if reader.ended and reader.usage is None and self.run.joint is None:
+            rest.append(reader.end())
+        return reader.ended and reader.usage is not None and not reader.usage.estimated
 
     def abort(self) -> None:
         if self.reply is not None:
@@ -287,6 +406,8 @@ class Try:
         usage = self.usage
         if usage is None:
             usage = self._estimated_usage(intent, outcome)
+        if self.cut is not None and usage.estimated and usage.output > self.cut:
+            usage = msgspec.structs.replace(usage, output=self.cut)
         self.took = usage.input + usage.output
         if 0 < self.limit <= usage.output:
             run.runtime.vitals.cut(intent.model, run.plan.task, self.limit)
@@ -327,8 +448,12 @@ class Try:
         if self.gate is not None:
             self.gate.leave(self.took)
         grip, self.grip = self.grip, None
+        runtime = self.run.runtime
         if grip is not None:
-            self.run.runtime.spent(grip, cost)
+            runtime.spent(grip, cost)
+        if cost and (runtime.budgets.rules is not self.run.world.budgets or runtime.budgets.ended is not None):
+            held = None if grip is None else grip.hold
+            runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, held, cost))
         entry, self.entry = self.entry, None
         if entry is not None:
             took = (self.first_at - self.sent_at) * 1000 if self.first_at else None

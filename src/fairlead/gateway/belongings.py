@@ -38,6 +38,8 @@ ITEM, APPROVED = "input.id", "input.approval_request_id"
 """Where a request of Responses names an item."""
 OPENS = "openai-"
 """How the names of a provider's own skills begin, which are everybody's."""
+ADDRESSED = frozenset(("audio_url", "file_url", "image_url", "video_url"))
+"""Parts of a chat whose content may stand at an address."""
 ESCAPED = b"\\u00"
 """How letters of a field's name may be written so that no mark shows."""
 
@@ -175,8 +177,10 @@ def _chat(given: Any) -> Found:
         yield Named("messages.audio.id", inner(message, "audio", "id"), False)
         for part in each(message.get("content")):
             yield Named("messages.content.file_id", part.get("file_id"))
-            for told in part.values():
+            for name, told in part.items():
                 yield Named("messages.content.file.file_id", inner(told, "file_id"))
+                if name in ADDRESSED:
+                    yield from _address(f"messages.content.{name}.url", inner(told, "url") or told)
 
 
 def _responses(given: Any) -> Found:
@@ -194,6 +198,9 @@ def _responses(given: Any) -> Found:
         for field in ("content", "output"):
             for part in each(item.get(field)):
                 yield Named(f"input.{field}.file_id", part.get("file_id"))
+                for name in ("image_url", "file_url"):
+                    told = part.get(name)
+                    yield from _address(f"input.{field}.{name}", inner(told, "url") or told)
         yield from _tools(item.get("tools"))
     yield from _tools(inner(given, "tools"))
 
@@ -231,6 +238,7 @@ def _anthropic(given: Any) -> Found:
 def _blocks(content: object) -> Found:
     for block in each(content):
         yield Named("messages.content.source.file_id", inner(block, "source", "file_id"))
+        yield from _address("messages.content.source.url", inner(block, "source", "url"))
         yield from _blocks(inner(block, "source", "content"))
         yield Named("messages.content.file_id", block.get("file_id"))
         if block.get("type") == "tool_result":
@@ -246,9 +254,32 @@ def _gemini(given: Any) -> Found:
             for names in spelt(search, "fileSearchStoreNames"):
                 for name in listed(names):
                     yield Named("tools.fileSearch.fileSearchStoreNames", name)
+        for retrieval in spelt(tool, "retrieval"):
+            yield from _retrieved(retrieval)
     contents = (inner(given, "contents"), *spelt(given, "systemInstruction"))
     for content in (one for some in contents for one in each(some)):
         yield from _parts(content.get("parts"))
+
+
+def _retrieved(retrieval: object) -> Found:
+    """What of a project an answer is looked up in, all of which its owner has to have put there."""
+    for search in spelt(retrieval, "vertexAiSearch"):
+        for field in ("datastore", "engine"):
+            yield Named(f"tools.retrieval.vertexAiSearch.{field}", inner(search, field))
+        for spec in (one for some in spelt(search, "dataStoreSpecs") for one in each(some)):
+            for name in spelt(spec, "dataStore"):
+                yield Named("tools.retrieval.vertexAiSearch.dataStoreSpecs.dataStore", name)
+    for store in spelt(retrieval, "vertexRagStore"):
+        corpora = [names for some in spelt(store, "ragCorpora") for names in listed(some)]
+        resources = (one for some in spelt(store, "ragResources") for one in each(some))
+        for name in (*corpora, *(name for one in resources for name in spelt(one, "ragCorpus"))):
+            yield Named("tools.retrieval.vertexRagStore.ragCorpora", name)
+
+
+def _address(field: str, address: object) -> Found:
+    """One that only the owner of an account may read; bytes that stand in an address are the caller's own."""
+    if isinstance(address, str) and address.strip()[:5].lower() != "data:" and is_kept(address):
+        yield Named(field, address)
 
 
 def _parts(parts: object) -> Found:
@@ -269,7 +300,10 @@ class Names(msgspec.Struct, frozen=True):
 
 
 NAMES: dict[str, Names] = {
-    "openai_chat": Names((b'"file_id"', b'"audio"', b'"cached_content"'), _chat),
+    "openai_chat": Names(
+        (b'"file_id"', b'"audio"', b'"cached_content"', b'"image_url"', b'"video_url"', b'"audio_url"', b'"file_url"'),
+        _chat,
+    ),
     "openai_responses": Names(
         (
             b'"file_id',
@@ -279,11 +313,22 @@ NAMES: dict[str, Names] = {
             b'"id"',
             b'"skill_id"',
             b'"approval_request_id"',
+            b'"image_url"',
+            b'"file_url"',
         ),
         _responses,
     ),
-    "anthropic_messages": Names((b'"file_id"', b'"container"'), _anthropic),
+    "anthropic_messages": Names((b'"file_id"', b'"container"', b'"url"'), _anthropic),
     "gemini": Names(
-        (b'"cachedContent"', b'"cached_content"', b'"fileUri"', b'"file_uri"', b"toreNames", b"tore_names"), _gemini
+        (
+            b'"cachedContent"',
+            b'"cached_content"',
+            b'"fileUri"',
+            b'"file_uri"',
+            b"toreNames",
+            b"tore_names",
+            b'"retrieval"',
+        ),
+        _gemini,
     ),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -29,25 +29,32 @@ from fairlead.core.budgets import (
     Short,
     bound_of,
     over,
-    part,
     tightest,
     took_up,
 )
 from fairlead.core.call import Call, Caller
-from fairlead.core.cost import plain
 from fairlead.core.execution import Candidate
 from fairlead.core.plan import Plan
 from fairlead.core.policy import Policy, payer
-from fairlead.core.record import Audit
-from fairlead.errors import PaymentRequired, RateLimited, RequestError
+from fairlead.gateway.balances import (
+    GRANTED,
+    GRANTORS,
+    OF_TENANTS,
+    Line,
+    Refusal,
+    left_for,
+    line_of,
+    name_of,
+    owner,
+    part_for,
+    refusal,
+)
 from fairlead.gateway.periods import calendar
 from fairlead.store.budgets import Spent
 
 if TYPE_CHECKING:
-    from fairlead.gateway.world import World
+    from fairlead.gateway.world import Grantor, World
 
-OF_TENANTS = frozenset(("tenant", "team", "key", "tag", "tier"))
-"""Scopes whose accounts are a tenant's: their days begin where it is."""
 TOLD: tuple[Scope, ...] = ("tenant", "team")
 """Those whose name says which account it is."""
 SPARE = 60.0
@@ -56,8 +63,6 @@ SWEEP = 10.0
 """Seconds between two looks at holds that are open for too long."""
 KEPT = 10_000
 """Bounds that are remembered by who asks and for what."""
-HELD_BACK = 2.0
-"""Seconds after which another try makes sense where what is left is held by others."""
 CHUNK = 256
 """Tokens by which a hold grows where an answer outruns its limit."""
 SLACK = 64
@@ -67,40 +72,15 @@ UTC = datetime.UTC
 log = logging.getLogger("fairlead.budgets")
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One budget of one account, and how it stands. Amounts in nano-units of USD."""
-
-    scope: Scope
-    tenant: str
-    """Empty where it is nobody's."""
-    who: str
-    per: Per
-    mode: str
-    amount: int
-    spent: int
-    held: int
-    """For what is under way."""
-    left: int
-    resets: str | None
-    """When it begins anew; null where it never does."""
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """Why an attempt was not made."""
-
-    words: str
-    kind: str
-    """`budget`: nothing is left; `held`: what is left is held for others just now."""
-
-
 class Grip:
     """What one attempt holds, and how much output that is for."""
 
-    __slots__ = ("books", "counted", "hold", "limit", "per_million")
+    __slots__ = ("books", "counted", "hard", "hold", "limit", "per_million")
 
     def __init__(self, books: Books, hold: Hold, allowance: Allowance, answers: int) -> None:
         self.books = books
         self.hold = hold
+        self.hard = any(bound.cap is not None for bound in hold.bounds)
         self.limit = allowance.output
         """The output limit that is sent; 0 where none has to be."""
         self.counted = self.limit * max(answers, 1)
@@ -116,13 +96,31 @@ class Grip:
         return False
 
 
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """An attempt that was made, what it held, and what it came to."""
+
+    call: Call
+    plan: Plan
+    candidate: Candidate
+    hold: Hold | None
+    cost: int
+
+
 class Budgets:
     def __init__(self, world: World) -> None:
         self.books = Books()
         self.any = False
         """Whether there are any budgets at all."""
+        self.rules: tuple[Budget, ...] = ()
+        """Those in force."""
+        self.ended: list[Ended] | None = None
+        """As long as what was spent before other budgets is looked up: what ends meanwhile."""
         self._rules: dict[Scope, list[Budget]] = {}
+        self._by_who: dict[tuple[Scope, tuple[str, ...]], list[Budget]] = {}
         self._zones: Mapping[str, ZoneInfo] = {}
+        self._granted: Mapping[str, tuple[Grantor, ...]] = {}
+        self._grantors: frozenset[Grantor] = frozenset()
+        """Those with budgets of their own that others go back to."""
         self._models: tuple[str, ...] = ()
         self._payers: dict[tuple[str, str, str, str], tuple[Bound, ...]] = {}
         self._bounds: dict[tuple[Scope, tuple[str, ...], str], tuple[Bound, ...]] = {}
@@ -131,11 +129,15 @@ class Budgets:
 
     def turn_to(self, world: World) -> None:
         """From now on these budgets; what was spent and is held goes on."""
-        self._rules = {}
+        self._rules, self._by_who = {}, {}
+        self.rules = world.budgets
         for rule in world.budgets:
             self._rules.setdefault(rule.scope, []).append(rule)
+            self._by_who.setdefault((rule.scope, rule.who), []).append(rule)
         self.any = bool(world.budgets)
         self._zones = world.timezones
+        self._granted = world.granted
+        self._grantors = _grantors(world)
         named = {rule.who[0] for rule in self._rules.get("model", ()) if rule.who}
         each = any(not rule.who for rule in self._rules.get("model", ()))
         self._models = tuple(name for name in world.snapshot.models if each or name in named)
@@ -143,6 +145,9 @@ class Budgets:
             account.moved(calendar(per, self._zone(scope, who)))
         self._payers.clear()
         self._bounds.clear()
+        ended, self.ended = self.ended, None
+        for one in ended or ():
+            self.spent_on_others(one)
 
     # ---- whose spending it is
 
@@ -156,11 +161,20 @@ class Budgets:
                 *self._found("tenant", (caller.tenant,), (caller.tenant,)),
                 *(self._found("team", of[:2], of[:2]) if caller.team else ()),
                 *self._found("key", (caller.tenant, caller.name), (caller.name,), caller.plan),
+                *self._of_grantors((caller.tenant, caller.name, caller.plan)),
             )
             if len(self._payers) >= KEPT:
                 self._payers.clear()
             self._payers[of] = found
         return found
+
+    def _of_grantors(self, own: Grantor) -> Iterator[Bound]:
+        """Who grants a key has its spending counted as their own: several keys come to no more than the one they go back
+        to. Only budgets that name that one count, and those of its plan; what each key may spend is each key's."""
+        for grantor in (own, *self._granted.get(own[1], ())):
+            if grantor in self._grantors:
+                tenant, name, plan = grantor
+                yield from self._found("key", (tenant, name, GRANTED), (name,), plan)
 
     def bounds(self, call: Call, model: str, purse: str, tier: str) -> tuple[Bound, ...]:
         """Every account that an attempt of this call concerns."""
@@ -181,14 +195,14 @@ class Budgets:
 
     def _found(self, scope: Scope, who: tuple[str, ...], named: tuple[str, ...], plan: str = "") -> tuple[Bound, ...]:
         """The accounts of one payer, one for each kind of period. `named` is what budgets call it."""
-        rules = self._rules.get(scope)
-        if rules is None:
+        if scope not in self._rules:
             return ()
         found = self._bounds.get((scope, who, plan))
         if found is None:
             by_period: dict[Per, list[Budget]] = {}
-            for rule in rules:
-                if rule.who in ((), named) and rule.plan in ("", plan):
+            each = self._by_who.get((scope, ()), ()) if named else ()
+            for rule in (*self._by_who.get((scope, named), ()), *each):
+                if _binds(rule, named, plan, scope == "key" and len(who) == GRANTORS):
                     by_period.setdefault(rule.per, []).append(rule)
             zone = self._zone(scope, who)
             accounts = self.books.account
@@ -212,10 +226,10 @@ class Budgets:
         bounds = self.payers(caller)
         if "tag" in self._rules:
             bounds += self._of_tags(caller.tenant, tags)
-        common = tightest(bounds, now)
+        common = left_for(bounds, caller, now)
         left: tuple[tuple[str, int], ...] = () if common is None else (("", common[0]),)
         for name in self._models:
-            own = tightest(self._found("model", (name,), (name,)), now)
+            own = left_for(self._found("model", (name,), (name,)), caller, now)
             # Of one that nobody has touched there is nothing to say: who asks for more than all of it finds out later.
             if own is not None and (own[0] <= 0 or own[0] != own[1].cap):
                 left += ((name, own[0]),)
@@ -238,28 +252,38 @@ class Budgets:
 
     # ---- what an attempt holds
 
-    def hold(self, call: Call, plan: Plan, candidate: Candidate, longest: int, seconds: float) -> Grip | Refusal | None:
+    def hold(
+        self, call: Call, plan: Plan, candidate: Candidate, longest: int, seconds: float, more: int = 0
+    ) -> Grip | Refusal | None:
         """Holds the most that an attempt may come to; None where no budget concerns it. `seconds` is how long it may
-        take, `longest` its model's longest usual answer."""
+        take, `longest` its model's longest usual answer, `more` what is asked beyond the request itself."""
         channel, target = candidate.channel, candidate.target
         bounds = self.bounds(call, channel.model, plan.purse, target.tier)
         if not bounds or call.operation == "count":
             return None
         now = time.time()
-        most = part(bounds, now)
-        need = need_of(call, target.expected.input_tokens, target.model.max_output, longest)
+        most = part_for(bounds, call.caller, now)
+        need = need_of(call, target.expected.input_tokens + more, target.model.max_output, longest)
         price = channel.price_at(call.facts.at)
         if most is None and price is None:
             return None
         allowance = allowed(need, price, most)
         taken = self.books.take(bounds, allowance.hold, now, now + seconds + SPARE)
         if isinstance(taken, Short):
-            return refusal(taken, now)
+            return refusal(taken, call.caller, now)
         return Grip(self.books, taken, allowance, need.answers)
 
     def settle(self, grip: Grip, cost: int) -> list[Crossed]:
         """What it really came to. Gives back what is to be told of it."""
         return self.books.settle(grip.hold, cost)
+
+    def spent_on_others(self, ended: Ended) -> list[Crossed]:
+        """On the accounts that concern it by now, but did not when it began: other budgets are in force since."""
+        held = () if ended.hold is None else tuple(bound.account for bound in ended.hold.bounds)
+        tier = ended.candidate.target.tier
+        bounds = self.bounds(ended.call, ended.candidate.channel.model, ended.plan.purse, tier)
+        others = [bound for bound in bounds if all(bound.account is not account for account in held)]
+        return self.books.spend(others, ended.cost, time.time())
 
     def sweep(self, late: float) -> None:
         """A look at holds that nobody gave back; not at every beat."""
@@ -285,7 +309,9 @@ class Budgets:
         now = time.time()
         found = []
         for scope, who in dict.fromkeys((scope, who) for scope, who, _ in self.books.accounts):
-            for bound in self._found(scope, who, _named(scope, who), plans.get(who, "")):
+            granted = scope == "key" and len(who) == GRANTORS
+            named_so = who[1:2] if granted else name_of(scope, who)
+            for bound in self._found(scope, who, named_so, plans.get(who[:2], "")):
                 found += [line_of(bound, budget, now) for budget in bound.budgets]
         return sorted(found, key=lambda line: (SCOPES.index(line.scope), line.tenant, line.who, line.per))
 
@@ -309,9 +335,48 @@ class Budgets:
                     if begins[row.tenant] == since:
                         for who in whose(scope, row):
                             sums[scope, who, per] = sums.get((scope, who, per), 0) + row.cost
+        self._take_up_grantors(world, spent, now, sums)
         for (scope, who, per), cost in sums.items():
             zone = world.timezones.get(who[0], UTC) if scope in OF_TENANTS else UTC
             took_up(self.books.account(scope, who, per, calendar(per, zone)), cost, now, beginning)
+
+    def _take_up_grantors(
+        self,
+        world: World,
+        spent: Mapping[float, Sequence[Spent]],
+        now: float,
+        sums: dict[tuple[Scope, tuple[str, ...], Per], int],
+    ) -> None:
+        """Adds what keys and those that go back to them came to."""
+        for own in _grantors(world):
+            tenant, name, plan = own
+            for per in {
+                rule.per for rule in world.budgets if rule.scope == "key" and _binds(rule, (name,), plan, True)
+            }:
+                since = calendar(per, world.timezones.get(tenant, UTC))(now).since
+                sums["key", (tenant, name, GRANTED), per] = sum(
+                    row.cost
+                    for row in spent.get(since, ())
+                    if (row.tenant, row.key) == (tenant, name) or own in world.granted.get(row.key, ())
+                )
+
+
+def _grantors(world: World) -> frozenset[Grantor]:
+    """Those with budgets of their own that others go back to."""
+    rules = [rule for rule in world.budgets if rule.scope == "key" and (rule.who or rule.plan)]
+    return frozenset(
+        one
+        for before in world.granted.values()
+        for one in before
+        if any(_binds(rule, one[1:2], one[2], True) for rule in rules)
+    )
+
+
+def _binds(rule: Budget, named: tuple[str, ...], plan: str, together: bool) -> bool:
+    """Whether a budget is one of an account. `together`: of a key and all that go back to it."""
+    if together:
+        return rule.who == named if rule.who else bool(rule.plan) and rule.plan == plan
+    return rule.who in ((), named) and rule.plan in ("", plan)
 
 
 def whose(scope: Scope, row: Spent) -> Iterable[tuple[str, ...]]:
@@ -346,85 +411,3 @@ def need_of(call: Call, input_tokens: int, most: int, longest: int) -> Need:
         bool(shape.images or shape.audio) or b'"cache_control"' in call.body,
         call.operation == "embed",
     )
-
-
-def _named(scope: Scope, who: tuple[str, ...]) -> tuple[str, ...]:
-    """What budgets call an account: its tenant is not told, but of teams and of itself."""
-    return who[1:] if scope in ("key", "tag", "tier") else who
-
-
-def line_of(bound: Bound, budget: Budget, now: float) -> Line:
-    account = bound.account
-    period = account.at(now)
-    tenant = account.who[0] if account.scope in OF_TENANTS else ""
-    return Line(
-        account.scope,
-        tenant,
-        "/".join(account.who[1:]) if tenant and account.scope != "tenant" else "/".join(account.who),
-        account.per,
-        "hard" if budget.hard else "soft",
-        budget.amount,
-        period.spent,
-        period.held,
-        max(budget.amount - period.spent - period.held, 0),
-        None if account.per == "total" else _anew(bound, now),
-    )
-
-
-# ---- words
-
-
-def refusal(short: Short, now: float) -> Refusal:
-    kind = "held" if short.needed <= short.unspent else "budget"
-    return Refusal(f"{state(short.bound, now)}, and this may come to ${plain(short.needed)}", kind)
-
-
-def state(bound: Bound, now: float) -> str:
-    """What is left of whose budget, and when it begins anew."""
-    account, cap = bound.account, bound.cap or 0
-    period = account.at(now)
-    left = max(cap - period.spent - period.held, 0)
-    return f"{owner(account.scope, account.who)} has ${plain(left)} left of its ${plain(cap)} {lasting(bound, now)}"
-
-
-def owner(scope: Scope, who: tuple[str, ...]) -> str:
-    if scope == "gateway":
-        return "the gateway"
-    if scope == "tier":
-        return f"tier {who[2]} of policy {who[1]}"
-    return f"{scope} {who[-1]!r}"
-
-
-def lasting(bound: Bound, now: float) -> str:
-    per = bound.account.per
-    if per == "total":
-        return "in all"
-    return f"a {per} (anew at {_anew(bound, now)})"
-
-
-def _anew(bound: Bound, now: float) -> str:
-    return f"{datetime.datetime.fromtimestamp(bound.account.calendar(now).until, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def told(crossed: Crossed, at_ms: int) -> Audit:
-    """A line for the audit."""
-    account = crossed.bound.account
-    budget = crossed.budget
-    words = (
-        f"{owner(account.scope, account.who)} has spent ${plain(crossed.spent)}, {crossed.share:.0%} of its "
-        f"${plain(budget.amount)} {'in all' if account.per == 'total' else f'a {account.per}'} "
-        f"({'hard' if budget.hard else 'soft'})"
-    )
-    tenant = account.who[0] if account.scope in OF_TENANTS else ""
-    key = account.who[1] if account.scope == "key" else ""
-    return Audit(at_ms, "budget_alert", key, tenant, "", words)
-
-
-def spent_error(words: str, held: bool) -> RequestError:
-    if held:
-        return RateLimited(
-            f"What is left to spend is held for requests under way: {words}.",
-            code="budget_held",
-            retry_after=HELD_BACK,
-        )
-    return PaymentRequired(f"The budget does not bear this: {words}.", code="budget_spent")

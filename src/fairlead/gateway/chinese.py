@@ -36,6 +36,24 @@ PHRASES: dict[str, str] = {
     "Nobody may answer.": "没有模型可以应答。",
     "first choice": "首选",
     "failover": "备选",
+    "if an answer is not good enough": "应答不够好时",
+    "Its answer is checked before it is given: {gates}.": "它的应答在交付之前要经过检查：{gates}。",
+    "Above a confidence of {keep} it is kept, above {leap} {next} is asked, else {last} at once.": (
+        "置信度高于 {keep} 则采用，高于 {leap} 则请 {next}，否则直接请 {last}。"
+    ),
+    "Above a confidence of {at} it is kept.": "置信度高于 {at} 则采用。",
+    "It is kept from a confidence of {at}.": "置信度达到 {at} 则采用。",
+    "Otherwise these are asked, in this order: {names}.": "否则依次请：{names}。",
+    "As a draft the answer is shown to {names}.": "该应答作为草稿交给 {names}。",
+    "Nobody is known to be stronger: it is given with a warning where it is not good enough.": (
+        "没有已知更强的模型：应答不够好时也照样交付，并附警告。"
+    ),
+    "A stream is held back until then; after {hold} s its client is pinged.": (
+        "流式应答在此之前先扣留；{hold} 秒后向客户端发送心跳。"
+    ),
+    "A stream is held back for {hold} s at most, then given as it comes.": "流式应答最多扣留 {hold} 秒，之后原样交付。",
+    "A stream is held back; after {hold} s somebody stronger is asked.": "流式应答先扣留；{hold} 秒后改请更强的模型。",
+    "expected cost per 1,000": "每千次预期成本",
     "{model} via {channels}, for about {cost}": "{model}，经由 {channels}，约 {cost}",
     "{model} via {channels}, at an unknown price": "{model}，经由 {channels}，价格未知",
     ", quality {quality}": "，质量 {quality}",
@@ -133,6 +151,11 @@ DETAILS: dict[str, str] = {
     "it would do, but {count} others rank before it": "它可以胜任，但有 {count} 个排在它前面",
     "it is listed, but not configured": "它被列出，但没有配置",
     "the classifier is {sure} sure, which asks for a stronger one": "分类器的把握为 {sure}，需要更强的模型",
+    "it is known to be weaker than who is asked before it": "已知它比排在前面的更弱",
+    "to begin with {first} is expected to cost {cost}, with {other} {less}": "以 {first} 开始预计需 {cost}，以 {other} 开始为 {less}",
+    "the answer of {model} did not pass its checks, and nobody is known to be stronger": (
+        "{model} 的应答未通过检查，而没有已知更强的模型"
+    ),
     "it is not in the cascade of policy {policy}": "它不在策略 {policy} 的级联之中",
     "it is in no tier of policy {policy} that this request may take": "它不在策略 {policy} 中这个请求可用的任何层级里",
     "tier {tier} has {left} left of its {budget} today": "层级 {tier} 今天的预算 {budget} 还剩 {left}",

@@ -12,10 +12,16 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from fairlead.classify.tokens import TYPICAL_OUTPUT
+from fairlead.core.call import Standing
+from fairlead.core.execution import Candidate
+from fairlead.core.gates.verdict import Judgement
 from fairlead.core.lengths import Lengths
 from fairlead.core.model import Conditions
-from fairlead.core.record import Feedback
+from fairlead.core.plan import Plan
+from fairlead.core.record import Feedback, Usage
+from fairlead.gateway.checks import Checks
 from fairlead.gateway.judgements import Judgements
+from fairlead.gateway.reads import Reads
 from fairlead.store.feedback import JudgedDay
 
 DAY = 86_400
@@ -44,6 +50,8 @@ class Vitals:
         self._health: dict[str, float] = {}
         self._output: dict[str, tuple[int, float]] = {}
         self._lengths: dict[str, Lengths] = {}
+        self._checks = Checks()
+        self.reads = Reads()
         self._judgements = Judgements()
         self._judged_on: int | None = None
         """The day whose evidence the conditions have; None where more was said since."""
@@ -76,6 +84,18 @@ class Vitals:
     def cut(self, model: str, task: str, limit: int) -> None:
         """An answer that ended at the limit it was sent with: it would have been longer."""
         self._lengths.setdefault(f"{model}|{task}", Lengths()).add(2 * limit)
+        self._moved = True
+
+    def checked(self, plan: Plan, candidate: Candidate, found: Judgement, kept: bool, leap: bool) -> None:
+        """An answer of a cascade, and what became of it."""
+        self._checks.add(
+            f"{plan.policy}|{candidate.channel.model}|{plan.task}", kept, not kept and not leap, found.cost
+        )
+        self._moved = True
+
+    def read(self, channel: str, usage: Usage, standing: Standing | None) -> None:
+        """An answer, and where its conversation stood before it: how much came from the prompt cache."""
+        self.reads.add(channel, usage, standing)
         self._moved = True
 
     def judged(self, word: Feedback, before: Feedback | None) -> None:
@@ -113,16 +133,21 @@ class Vitals:
             }
             longest = {name: most for name, one in self._lengths.items() if (most := one.longest) is not None}
             evidence = self._evidence(before)
-            found = (latency, health, output, longest, evidence)
-            if found != (before.latency_ms, before.health, before.output, before.longest, before.evidence):
+            checked = self._checks.told(now)
+            cached, kept = self.reads.told()
+            found = (latency, health, output, longest, evidence, checked, cached, kept)
+            if found != _known(before):
                 self.conditions = msgspec.structs.replace(
                     before,
                     version=before.version + 1,
+                    cached=cached,
+                    kept=kept,
                     latency_ms=latency,
                     health=health,
                     output=output,
                     longest=longest,
                     evidence=evidence,
+                    checked=checked,
                 )
         return self.conditions
 
@@ -141,6 +166,12 @@ class Vitals:
                 del self._health[channel]
             else:
                 self._health[channel] = share
+
+
+def _known(told: Conditions) -> tuple[object, ...]:
+    return (
+        told.latency_ms, told.health, told.output, told.longest, told.evidence, told.checked, told.cached, told.kept,
+    )  # fmt: skip
 
 
 def typical_ms(first_ms: int, total_ms: int, output: int, stream: bool) -> float | None:

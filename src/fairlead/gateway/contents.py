@@ -68,13 +68,15 @@ class Contents:
         policy, caller = self._policies.get(plan.policy_hash), self._callers.get(call.caller.name)
         if policy is None or caller is None:
             return None
-        facts = call.facts
+        facts, wishes = call.facts, call.wishes
+        if wishes.user:
+            wishes = msgspec.structs.replace(wishes, user="")
         return Decision(
             self.start,
             facts.at,
             policy[1],
             caller[1],
-            call.wishes,
+            wishes,
             facts.standing,
             facts.tiers,
             plan.rule,

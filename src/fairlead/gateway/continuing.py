@@ -21,6 +21,7 @@ from fairlead.dialects.dialect import Interpreter, Reader, View
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.translating import Translating
+from fairlead.dialects.weighing import BYTES
 from fairlead.errors import BadRequest
 from fairlead.gateway.answering import asked
 
@@ -63,7 +64,12 @@ class Joint:
 
     def longer(self, planned: Intent) -> Intent:
         """What was told is asked along."""
-        return msgspec.structs.replace(planned, input_tokens=planned.input_tokens + len(self._text) // 4)
+        return msgspec.structs.replace(planned, input_tokens=planned.input_tokens + self.more)
+
+    @property
+    def more(self) -> int:
+        """About the tokens of it."""
+        return len(self._text.encode("utf-8", "surrogatepass")) // BYTES
 
     def reader(self, dialect: str, model: str) -> Reader:
         """What a provider that was asked in `dialect` streams, for the caller."""

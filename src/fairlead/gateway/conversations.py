@@ -48,6 +48,12 @@ class Listening:
         self._outlet.start(status, headers)
 
     async def write(self, piece: bytes) -> None:
+        await self._outlet.write(self._heard(piece))
+
+    def end(self, last: bytes = b"") -> None:
+        self._outlet.end(self._heard(last))
+
+    def _heard(self, piece: bytes) -> bytes:
         if self._previous:
             piece = native.going_on(piece, self._previous)
         if DONE[0] in piece or DONE[1] in piece:
@@ -55,10 +61,7 @@ class Listening:
                 data = sse.data(event)
                 if data is not None and (found := native.final_response(data)):
                     self.response = found
-        await self._outlet.write(piece)
-
-    def end(self, last: bytes = b"") -> None:
-        self._outlet.end(last)
+        return piece
 
 
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call | None:

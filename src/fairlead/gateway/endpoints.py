@@ -52,8 +52,7 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
     tls = url.scheme == "https"
     host = url.hostname or ""
     port = url.port or (443 if tls else 80)
-    usual = port == (443 if tls else 80)
-    written = (f"[{host}]" if ":" in host else host) + ("" if usual else f":{port}")
+    written = (f"[{host}]" if ":" in host else host) + ("" if port == (443 if tls else 80) else f":{port}")
     keys = _keys(provider)
     headers = [_rendered(name, _headers(provider, delta.key_header, written, key)) for key in keys or ("",)]
     proxy = proxy_for(name, provider.proxy, host, port, tls, environ)
@@ -75,6 +74,7 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
         authorities=_authorities(name, provider),
         verify=provider.verify,
         proxy=proxy,
+        cache_hints=provider.cache_hints,
         max_tokens_field=provider.max_tokens_field or delta.max_tokens_field,
         stream_usage=delta.stream_usage if provider.stream_usage is None else provider.stream_usage,
         connect_timeout=provider.connect_timeout,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -20,23 +21,26 @@ from fairlead.core.execution import USUAL, Limits
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Outcome, Record, Usage
 from fairlead.dialects.dialect import Reader
-from fairlead.dialects.table import DIALECTS
-from fairlead.errors import DeadlineExceeded, Overloaded, RequestError, UpstreamFailed
+from fairlead.errors import RequestError
 from fairlead.gateway.account import baseline_cost
-from fairlead.gateway.answering import own_headers
+from fairlead.gateway.answering import own_headers, pending_headers
 from fairlead.gateway.attempt import OUTRUN, Try
-from fairlead.gateway.budgets import spent_error
+from fairlead.gateway.checking import Checking, checked
 from fairlead.gateway.conditions import typical_ms
 from fairlead.gateway.continuing import Joint, joint
 from fairlead.gateway.continuing import limits as continuing
-from fairlead.gateway.failures import Failure, all_failed, masked, told_by_provider
+from fairlead.gateway.failures import UNFIT, Failure, masked
+from fairlead.gateway.quality import wanted
 from fairlead.gateway.request import Outlet
+from fairlead.gateway.unanswered import cut, gave_best, give_up
 from fairlead.providers.wire import UpstreamBroken
-from fairlead.providers.wires import wire_for
 from fairlead.version import __version__
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
+
+
+EVENTS = b"text/event-stream; charset=utf-8"
 
 
 class Run:
@@ -49,17 +53,24 @@ class Run:
     racing: dict[int, asyncio.Task[machine.Event]] | None = None
     """Where attempts may be made side by side: those that have not ended."""
     winner: Try | None = None
+    checking: Checking | None = None
+    """Where answers are checked before the client has them."""
     spared: Try | None = None
     """The first whole answer that was not as it should be: better than none."""
     baseline: int | None = None
     overhead = 0.0
     late = False
-    slow = False
+    slow: tuple[str, machine.Cause] | None = None
+    """Why those under way have to give way."""
     aborted: tuple[Outcome, str] = ("cancelled", "another answered first")
     """What becomes of an attempt that is aborted now, and why."""
     settled = False
     broken = False
     """The answer broke off after it had begun."""
+    irregular = False
+    """Its client was kept waiting by pings, or got it unchecked: it is not to be given again."""
+    unfit = ""
+    """Why the answer that is given is not good enough."""
     broke_by = ""
     """What the last one died of of whom the client has a part."""
     priced = True
@@ -69,6 +80,8 @@ class Run:
     own_limit = 0.0
     """Of its task, in seconds; 0 for none."""
     task: asyncio.Task[object] | None = None
+    reserve: Callable[[], Plan] | None = None
+    """Where some were left out for having failed of late: the plan with them."""
     began = 0
 
     def __init__(self, runtime: Runtime, call: Call, plan: Plan, outlet: Outlet, received: float) -> None:
@@ -88,7 +101,11 @@ class Run:
         limits = USUAL if handling.retries == USUAL.retry else Limits(retry=handling.retries)
         if handling.hedge_ms:
             self.racing, limits = {}, Limits(retry=handling.retries, hedge=1)
-        if call.stream and (handling.continue_streams or call.wishes.continues):
+        if plan.quality is not None:
+            checks = wanted(runtime, call, plan)
+            if checks is not None:
+                self.checking, limits = Checking(self, checks), checked(limits, plan, checks.quality)
+        if call.stream and (handling.continue_streams or call.wishes.continues) and self.checking is None:
             self.joint = joint(call, plan)
             limits = limits if self.joint is None else continuing(limits)
         if plan.settings.max_latency_ms:
@@ -107,6 +124,8 @@ class Run:
         timer = None
         if self.own_limit:
             timer = loop.call_later(self.own_limit - (monotonic() - self.received), self._over_own_limit)
+        if self.checking is not None:
+            self.checking.begin()
         event: machine.Event | None = machine.BEGIN
         try:
             while event is not None:
@@ -126,9 +145,10 @@ class Run:
                         elif type(action) is machine.Abort:
                             self._abort(action.number)
                         elif type(action) is machine.Cut:
-                            await self._cut()
+                            await cut(self)
                         elif type(action) is machine.GiveUp:
-                            self._give_up(action)
+                            if self.checking is None or not await gave_best(self, self.checking):
+                                give_up(self, action)
                     if event is None and self.racing:
                         event = await self._first_event(self.racing)
                 except asyncio.CancelledError:
@@ -141,6 +161,9 @@ class Run:
             del deadlines[self]
             if timer is not None:
                 timer.cancel()
+            if self.checking is not None:
+                self.checking.stop()
+                self.checking = None
             self.tries.clear()  # they know this run in turn
             self.winner = self.spared = None
 
@@ -151,17 +174,18 @@ class Run:
             self.task.uncancel()
             self.aborted = "failed", "the deadline passed"
             return machine.DEADLINE_PASSED
-        if self.slow:
-            self.slow = False
+        if self.slow is not None:
+            words, cause = self.slow
+            self.slow = None
             self.task.uncancel()
-            return self._give_way()
+            return self._give_way(words, cause)
         self.aborted = "cancelled", "the client left"
         self.state, actions = machine.step(self.state, machine.CLIENT_LEFT)
         for action in actions:
             assert type(action) is machine.Abort
             self._abort(action.number)
         if not self.settled:
-            self._settle("cancelled", 499, "the client left")
+            self.settle("cancelled", 499, "the client left")
         raise asyncio.CancelledError
 
     def _break_off(self, status: int) -> None:
@@ -169,7 +193,7 @@ class Run:
         self.aborted = "failed", "fairlead failed"
         for number in list(self.tries):
             self._abort(number)
-        self._settle("failed", status, "internal_error")
+        self.settle("failed", status, "internal_error")
 
     def expire(self) -> None:
         """The deadline has passed."""
@@ -180,13 +204,29 @@ class Run:
     def _over_own_limit(self) -> None:
         """The task's longest time is over: its fallback is asked, if there is one."""
         more = self.state.taken < len(self.state.candidates)
-        if self.state.phase == "trying" and more and not self.state.told and not self.settled and self.task is not None:
-            self.slow = True
+        if more and not self.state.answered and self._waiting() and self.task is not None:
+            self.slow = f"no answer within {self.own_limit:g} s", "slow"
             self.task.cancel()
         else:
             self.expire()
 
-    def _give_way(self) -> machine.Event | None:
+    def hurry(self, words: str) -> None:
+        """A stream has been held back for too long: somebody stronger is asked, if there is one."""
+        whole = any(self.tries[number].attempt is not None for number, _ in self.state.flying)
+        if machine.may_rise(self.state) and self._waiting() and not whole and self.task is not None:
+            self.slow = f"{UNFIT}{words}", "unfit"
+            self.task.cancel()
+
+    def _waiting(self) -> bool:
+        """Whether somebody is under way of whom the client has nothing yet."""
+        return self.state.phase == "trying" and not self.state.told and not self.settled and not self.late
+
+    def speaking(self) -> bool:
+        """Whether one of those under way has begun to answer."""
+        trying = [self.tries[number] for number, _ in self.state.flying]
+        return any(one.reader is not None and one.reader.committed and one.attempt is None for one in trying)
+
+    def _give_way(self, words: str, cause: machine.Cause) -> machine.Event | None:
         """What is under way takes too long."""
         event: machine.Event | None = None
         for number, _ in self.state.flying:
@@ -195,7 +235,9 @@ class Run:
             trying = self.tries[number]
             trying.abort()
             self._forget(number)
-            event = trying.failed(trying.status, f"no answer within {self.own_limit:g} s", "slow")
+            event = trying.failed(trying.status, words, cause, kind="unfit" if cause == "unfit" else "")
+            if isinstance(event, machine.Failed):
+                event = msgspec.structs.replace(event, partial=True)
         return event
 
     def left(self) -> float:
@@ -206,6 +248,9 @@ class Run:
 
     async def _dispatch(self, action: machine.Dispatch) -> machine.Event | None:
         trying = self.tries[action.number] = Try(self, action.number, action.candidate)
+        if self.state.answered:
+            channel = action.candidate.channel.id
+            trying.escalated = any(one.channel.id == channel for one in self.state.stronger)
         if self.racing is None:
             return await trying.start()
         self.racing[action.number] = self.runtime.loop.create_task(trying.start())
@@ -213,7 +258,8 @@ class Run:
 
     async def _first_event(self, racing: dict[int, asyncio.Task[machine.Event]]) -> machine.Event:
         """The next event of the attempts under way, or that another is to be made beside them."""
-        patience = self.plan.handling.hedge_ms / 1000 if machine.may_hedge(self.state) else None
+        judging = any(self.tries[number].attempt is not None for number, _ in self.state.flying)
+        patience = self.plan.handling.hedge_ms / 1000 if machine.may_hedge(self.state) and not judging else None
         done, _ = await asyncio.wait(racing.values(), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             return machine.HEDGE_DUE
@@ -225,11 +271,22 @@ class Run:
         trying.abort()
         self._forget(number)
         trying.close(*self.aborted)
+        if trying.attempt is not None:
+            trying.told_otherwise(*self.aborted)  # its answer was whole, and is not given
 
     def _forget(self, number: int) -> None:
         task = None if self.racing is None else self.racing.pop(number, None)
         if task is not None:
             task.cancel()
+
+    def look_further(self) -> None:
+        """An attempt has come to nothing: behind the last in line are those who were to be left alone."""
+        if self.reserve is None or self.state.taken < len(self.state.candidates):
+            return
+        found, self.reserve = machine.begin(self.reserve()).candidates, None
+        known = {candidate.channel.id for candidate in self.state.candidates}
+        more = self.runtime.health.in_turn(tuple(one for one in found if one.channel.id not in known))
+        self.state = msgspec.structs.replace(self.state, reserve=(*self.state.reserve, *more))
 
     def spare(self, trying: Try) -> None:
         if self.spared is None:
@@ -241,25 +298,30 @@ class Run:
         winner = self.winner = self.tries[number]
         if not self.call.stream:
             return machine.FINISHED
+        if self.checking is not None:
+            if not winner.live:
+                await self.checking.give(winner)
+                return machine.FINISHED
+            self.checking.stop()
+            self.irregular = True
         outlet, reader, reply = self.outlet, winner.reader, winner.reply
         assert reader is not None and reply is not None
         together = self.joint
-        if not outlet.started:
-            outlet.start(200, self._headers(b"text/event-stream; charset=utf-8", None))
-        elif together is not None:
+        if outlet.started and together is not None:
             await outlet.write(together.label(winner.candidate.channel.id, winner.losses))
+        else:
+            await self.begin_stream(None)
         if together is not None:
             together.follow(reader)
         first, winner.body = winner.body, b""
-        await outlet.write(self._shown(first))
+        await outlet.write(self.shown(first))
         del first
         try:
-            while not reader.ended and not reader.error and (piece := await reply.read()):
-                writing = outlet.write(self._shown(reader.feed(piece)))
-                piece = b""  # a slow client is to hold it once
+            while not reader.ended and not reader.error and winner.cut is None and (piece := await reply.read()):
+                events = winner.within(reader, piece) if winner.limit else reader.feed(piece)
+                writing = outlet.write(self.shown(events))
+                piece = events = b""  # a slow client is to hold it once
                 await writing
-                if winner.limit and winner.outran(reader):
-                    reader.error = OUTRUN
         except UpstreamBroken as broken:
             if together is not None:
                 together.hold()
@@ -269,6 +331,8 @@ class Run:
             together.hold()
         rest = reader.end()
         reply.let_go()
+        if winner.cut is not None:
+            reader.error = OUTRUN
         if reader.error:
             reply.abort()
             return self._broke(winner, reader, reader.error)
@@ -277,6 +341,20 @@ class Run:
         winner.usage = reader.usage
         await outlet.write(rest if together is None else rest + together.release())
         return machine.FINISHED
+
+    async def begin_stream(self, attempt: Attempt | None) -> None:
+        """Its head; where that has left before anybody knew who answers, that."""
+        headers = self.headers(EVENTS, attempt)
+        if not self.outlet.started:
+            self.outlet.start(200, headers)
+        elif self.checking is not None:
+            await self.outlet.write(self.checking.label(headers))
+
+    def begin_pending(self) -> None:
+        """The head of a stream of which nobody knows yet who answers it."""
+        self.irregular = True
+        lines = pending_headers(self.call, self.plan, self.world.version)
+        self.outlet.start(200, b"Content-Type: %b\r\n%b%b" % (EVENTS, self.further, lines))
 
     def _broke(self, winner: Try, reader: Reader, words: str) -> machine.Event:
         """The client has a part of the answer; maybe somebody goes on with it."""
@@ -290,89 +368,40 @@ class Run:
     def _complete(self) -> None:
         winner = self.winner
         assert winner is not None
-        attempt = winner.close("ok", "")
+        attempt = winner.close("ok", "") or winner.attempt
         assert attempt is not None
-        self._settle("ok", 200, "", attempt)
+        if attempt is not self.attempts[-1]:
+            self.last(attempt, "ok")
+        self.settle("ok", 200, "", attempt)
         ms = typical_ms(attempt.first_ms, attempt.total_ms, attempt.usage.output, self.call.stream)
         if ms is not None:
             self.runtime.vitals.observe(attempt.channel, ms)
         if self.call.stream:
             self.outlet.end()
         else:
-            self._send(winner, attempt)
+            self.send(winner, attempt)
 
-    def _send(self, winner: Try, attempt: Attempt) -> None:
+    def send(self, winner: Try, attempt: Attempt) -> None:
         """A whole answer, all at once."""
         kind = b"application/json"
         if self.call.operation == "opaque" and winner.reply is not None:
             kind = winner.reply.headers.get(b"content-type", kind)
-        self.outlet.send(200, self._headers(kind, attempt), winner.body)
+        self.outlet.send(200, self.headers(kind, attempt), winner.body)
 
-    async def _cut(self) -> None:
-        error: RequestError
-        if self.late:
-            error = self._too_late()
-        elif self.failures[-1].kind == "budget":
-            error = spent_error("the answer grew beyond what was left for it, and is not whole", held=False)
-        else:
-            error = UpstreamFailed(
-                f"The answer broke off: {self.broke_by}. What came before this event is not whole.",
-                code="stream_broken",
-            )
-        self.broken = True
-        self._settle("failed", 200, error.code)
-        await self.outlet.write(DIALECTS[self.call.dialect].error_event(error, self.call.id))
-        self.outlet.end()
-
-    def _give_up(self, action: machine.GiveUp) -> None:
-        """The client has nothing yet: an error, or the provider's own word where the request is at fault."""
-        if action.why == "final":
-            failure = self.failures[-1]
-            self._settle("failed", failure.status, "rejected_by_provider")
-            self.winner = next(one for one in self.tries.values() if one.candidate is failure.candidate)
-            headers = self._headers(b"application/json", None) + b"x-should-retry: false\r\n"
-            self.outlet.send(failure.status, headers, told_by_provider(failure, self.call, self._asked_in(failure)))
-            return
-        if action.why == "failed" and self.spared is not None:
-            self._send_spared(self.spared)
-            return
-        error = self._too_late() if action.why == "deadline" else all_failed(self.failures)
-        self._settle("failed", error.status, error.code)
-        try:
-            raise error
-        finally:
-            del error  # else the error, this frame and the request's body hold each other
-
-    def _send_spared(self, spared: Try) -> None:
-        """Nobody had a better answer: the caller gets this one, and sees in it how it ended. On the books the attempt that
-        answered is the last one."""
-        self.winner = spared
-        place = next(place for place, one in enumerate(self.attempts) if one.number == spared.number)
-        attempt = msgspec.structs.replace(self.attempts.pop(place), outcome="ok")
+    def last(self, attempt: Attempt, outcome: Outcome) -> Attempt:
+        """On the books the attempt that answered is the last one."""
+        self.attempts.remove(attempt)
+        attempt = msgspec.structs.replace(attempt, outcome=outcome)
         self.attempts.append(attempt)
-        self._settle("ok", 200, attempt.error, attempt)
-        self._send(spared, attempt)
+        return attempt
 
-    def _shown(self, events: bytes) -> bytes:
+    def shown(self, events: bytes) -> bytes:
         """A provider's error in a stream may repeat the key it was sent."""
         if b'"error"' not in events or self.winner is None:
             return events
         return masked(events, self.winner.endpoint)
 
-    def _asked_in(self, failure: Failure) -> str:
-        """The dialect in which the provider that failed was asked."""
-        wire = wire_for(self.call, self.world.endpoints[failure.candidate.channel.provider])
-        return self.call.dialect if wire is None else wire.dialect
-
-    def _too_late(self) -> RequestError:
-        if self.runtime.ending:
-            return Overloaded("The server is being stopped; ask again.", code="stopping", retry_after=1)
-        if self.own_limit and self.left() > 0:
-            limit = f"max_latency of {self.plan.rule} in policy {self.plan.policy}"
-            return DeadlineExceeded(f"No whole answer within {self.own_limit:g} s ({limit}).")
-        return DeadlineExceeded(f"No whole answer within {self.world.request_timeout:g} s (server.request_timeout).")
-
-    def _headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
+    def headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
         winner = self.winner
         assert winner is not None
@@ -383,14 +412,21 @@ class Run:
             ours, cost = self.overhead, expected.cost
             baseline = baseline_cost(self.world, usual, self.call.facts.at)
         else:
-            ours, baseline = self.overhead + monotonic() - winner.first_at, self.baseline
+            ours, baseline = self.overhead, self.baseline if self.settled else self._baseline_of(attempt)
+            ours += 0 if self.call.stream else monotonic() - winner.first_at
             cost = self._spent() if self.priced else None
+        call, checked = self.call, b""
+        if self.checking is not None:
+            checked = self.checking.header(winner)
+            if self.unfit:
+                call = msgspec.structs.replace(call, warnings=(*call.warnings, self.unfit))
         tried = max(len(self.attempts), self.state.tried - self.state.spent.skipped)
-        return b"Content-Type: %b\r\n%b%b%b" % (
+        return b"Content-Type: %b\r\n%b%b%b%b" % (
             content_type,
             self.further,
-            self.runtime.target_headers(self.call, self.plan, winner.candidate),
-            own_headers(self.call, cost, baseline, tried, ours, winner.losses, winner.limit),
+            self.runtime.target_headers(self.call, self.plan, winner.candidate, winner.escalated, bool(self.unfit)),
+            checked,
+            own_headers(call, cost, baseline, tried, ours, winner.losses, winner.limit),
         )
 
     def _spent(self) -> int:
@@ -402,12 +438,15 @@ class Run:
 
     # ---- the books
 
-    def _settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
+    def _baseline_of(self, answered: Attempt) -> int | None:
+        usage = answered.usage if self.joint is None else self.joint.whole(answered.usage)
+        return baseline_cost(self.world, usage, self.call.facts.at)
+
+    def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
         call, plan = self.call, self.plan
         self.settled = True
         if answered is not None:
-            usage = answered.usage if self.joint is None else self.joint.whole(answered.usage)
-            self.baseline = baseline_cost(self.world, usage, call.facts.at)
+            self.baseline = self._baseline_of(answered)
         self.runtime.settle(
             Record(
                 call.id,

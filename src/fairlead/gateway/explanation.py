@@ -20,6 +20,7 @@ from fairlead.core.plan import Plan, Rejection, Target
 from fairlead.core.policies import STRATEGIES
 from fairlead.core.record import Record
 from fairlead.core.table import in_words
+from fairlead.gateway import requirement
 from fairlead.gateway.chinese import phrase, told
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ LOUDEST = 6
 MARKS = {"system": SYSTEM, "first turn": FIRST, "start": HEAD, "rest": TAIL, "end": END}
 """Where in a request a feature stands, as the classifier marks it."""
 PLACES = {ord(mark): f"[{name}]" for name, mark in MARKS.items()}
+PLACES_OF = {"failover": "failover", "escalate": "if an answer is not good enough"}
 DRAWN = "The quality of each is drawn at random around what is expected of it, the wider the less it was judged."
 DRAWING = frozenset(name for name, strategy in STRATEGIES.items() if strategy.drawn)
 MONEY = frozenset(("max_cost", "tier_left", "left"))
@@ -77,6 +79,7 @@ def paragraphs(one: Explained, language: Language = "en") -> list[str]:
         asked(one, language),
         *understood(one, language),
         *why(one, language),
+        *requirement.in_words(plan, language),
         *_answering(plan, language),
         *(rejected(rejection, language) for rejection in plan.rejected),
         *(flip_in_words(flip, language) for flip in one.flips),
@@ -181,7 +184,7 @@ def _answering(plan: Plan, language: Language) -> Iterator[str]:
         yield phrase("Nobody may answer.", language)
     targets = [(step.move, target) for step in plan.steps for target in step.targets]
     for number, (move, target) in enumerate(targets, 1):
-        place = "failover" if move == "failover" else "first choice"
+        place = PLACES_OF.get(move, "first choice")
         yield f"{number}. {_target(target, language)} ({phrase(place, language)})"
 
 
@@ -293,6 +296,7 @@ def described(one: Explained, language: Language = "en") -> dict[str, object]:
             for step in plan.steps
             for target in step.targets
         ],
+        "quality": requirement.described(plan),
         "rejected": [msgspec.structs.asdict(rejection) for rejection in plan.rejected],
         "flips": [{**msgspec.structs.asdict(flip), "words": flip_in_words(flip, language)} for flip in one.flips],
         "explanation": paragraphs(one, language),
@@ -312,6 +316,9 @@ def named(value: object) -> object:
     return [named(part) for part in value] if isinstance(value, tuple) else value
 
 
+OF_THE_CHOICE = ("rule", "reason", "steps", "quality", "rejected", "flips", "explanation")
+
+
 def record_described(record: Record, one: Explained | None, language: Language = "en") -> dict[str, object]:
     """A finished request: its record, and what the choice was made by, where that is still kept."""
     shown = named(record)
@@ -319,4 +326,4 @@ def record_described(record: Record, one: Explained | None, language: Language =
     if one is None:
         return shown
     told_ = described(one, language)
-    return {**shown, **{name: told_[name] for name in ("rule", "reason", "steps", "rejected", "flips", "explanation")}}
+    return {**shown, **{name: told_[name] for name in OF_THE_CHOICE}}

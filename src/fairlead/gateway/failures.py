@@ -11,10 +11,11 @@ import orjson
 
 from fairlead.core.call import Call
 from fairlead.core.execution import Candidate
+from fairlead.core.record import Attempt
 from fairlead.dialects import json
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import BadRequest, Overloaded, RateLimited, RequestError, UpstreamFailed
-from fairlead.gateway.budgets import spent_error
+from fairlead.gateway.balances import spent_error
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 
 LONGEST_TEXT = 2000
@@ -34,6 +35,14 @@ UNASKED = frozenset(("skipped", "limited", "budget", "held"))
 """Kinds of failures that reached nobody."""
 UNPAID = frozenset(("budget", "held"))
 """Kinds of failures for which nobody pays."""
+
+
+UNFIT = "unfit: "
+"""Before what is said of an answer that was not good enough: no fault of the channel's."""
+
+
+def unfit(attempt: Attempt) -> bool:
+    return attempt.error.startswith(UNFIT)
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -21,6 +21,8 @@ from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
 from fairlead.gateway.further import Further
 
+LEFT_ALONE = "it has failed of late and is left alone for a while"
+
 
 class Entry(msgspec.Struct):
     """One attempt at a channel, from its beginning to its end."""
@@ -68,7 +70,7 @@ class Health:
             return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
         claim = self.breakers.claim(channel.id, self.now(), anyway=anyway)
         if claim is None:
-            return "it has failed of late and is left alone for a while"
+            return LEFT_ALONE
         if self.shares:
             self.loads.began(channel.id)
         if scout:
@@ -151,9 +153,11 @@ class Health:
         judged: dict[str, float] = {}
         targets = []
         for target in (target for step in plan.steps for target in step.targets):
-            ordered = self._order(way, [channel.id for channel in target.channels], plan.seed, judged)
-            by_id = {channel.id: channel for channel in target.channels}
-            targets.append(msgspec.structs.replace(target, channels=tuple(by_id[one] for one in ordered)))
+            if len(target.channels) > 1:
+                by_id = {channel.id: channel for channel in target.channels}
+                ordered = self._order(way, list(by_id), plan.seed, judged)
+                target = msgspec.structs.replace(target, channels=tuple([by_id[one] for one in ordered]))
+            targets.append(target)
         if spread > 1 and not plan.named and not plan.rule:
             by_first = {target.channels[0].id: target for target in targets[:spread]}
             ordered = self._order(way, list(by_first), plan.seed, judged)

@@ -24,6 +24,7 @@ import msgspec
 
 from fairlead.core.call import Call
 from fairlead.core.egress import SinkPermit, grant_sink
+from fairlead.core.whose import Whose
 from fairlead.errors import Conflict, KeyReused, Overloaded, RequestError, StateError
 from fairlead.gateway.recording import Reader, Recording
 from fairlead.gateway.request import Outlet
@@ -84,7 +85,7 @@ class Once:
     def __init__(self, folder: Path | None) -> None:
         self._shelf = Shelf(folder, FILE, "answers")
         self._under_way: dict[tuple[str, str], UnderWay] = {}
-        self._memory: dict[tuple[str, str], tuple[float, bytes]] = {}
+        self._memory: dict[tuple[str, str], tuple[float, bytes, Whose]] = {}
         """Until when, and what the shelf would hold; the oldest first."""
         self._memory_size = 0
 
@@ -120,6 +121,17 @@ class Once:
             if not recording.readers and recording.standing == "begun":
                 under_way.ending = True
                 task.cancel()
+
+    async def erase(self, whose: Whose) -> int:
+        gone = [place for place, held in self._memory.items() if whose.holds(*msgspec.structs.astuple(held[2]))]
+        for place in gone:
+            self._drop(place)
+            await self._shelf.forget(*place)
+        return len(gone) + await self._shelf.erase(whose)
+
+    async def sweep(self) -> int:
+        self._age()
+        return await self._shelf.sweep()
 
     async def close(self) -> None:
         """An answer that is whole is kept first: its caller may have it already."""
@@ -184,17 +196,21 @@ class Once:
     def _remember(self, permit: SinkPermit, asked: Asked, content: bytes) -> None:
         if type(permit) is not SinkPermit:
             raise TypeError("what was said is kept with a permit only")
-        self._memory[(permit.tenant, asked.name)] = (time.monotonic() + KEPT_SECONDS, content)
+        whose = Whose(permit.tenant, permit.user, permit.session)
+        self._memory[(permit.tenant, asked.name)] = (time.monotonic() + KEPT_SECONDS, content, whose)
         self._memory_size += len(content)
         while self._memory_size > MOST_IN_MEMORY:
             self._drop(next(iter(self._memory)))
 
     def _from_memory(self, asked: Asked) -> bytes | None:
+        self._age()
+        found = self._memory.get((asked.tenant, asked.name))
+        return None if found is None else found[1]
+
+    def _age(self) -> None:
         now = time.monotonic()
         while self._memory and next(iter(self._memory.values()))[0] < now:
             self._drop(next(iter(self._memory)))
-        found = self._memory.get((asked.tenant, asked.name))
-        return None if found is None else found[1]
 
     def _drop(self, place: tuple[str, str]) -> None:
         self._memory_size -= len(self._memory.pop(place)[1])

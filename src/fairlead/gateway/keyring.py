@@ -8,6 +8,7 @@ same happens at the instant at which a key, or a secret that was rotated away, e
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -21,9 +22,11 @@ from fairlead.gateway.administration import Administration
 from fairlead.gateway.granting import OWNER, Wanted, changed, demand_within, granted
 from fairlead.gateway.holders import called
 from fairlead.gateway.minting import mint, shown
-from fairlead.gateway.world import World, digest
+from fairlead.gateway.world import Grantor, World, digest
 from fairlead.store.audit_chain import Act
-from fairlead.store.keys import Former, IssuedKey, NameTaken
+from fairlead.store.keys import ISSUED, Former, IssuedKey, NameTaken
+
+log = logging.getLogger("fairlead.administration")
 
 NEVER = float("inf")
 ALERTS = (0.8, 1.0)
@@ -52,6 +55,12 @@ class Keyring:
         self._keys: dict[str, IssuedKey] = {}
         self._holders: dict[str, tuple[IssuedKey, Keyholder]] = {}
         """By id, of the present configuration."""
+        self._unbound: dict[str, str] = {}
+        """Those that do not stand as the audit log tells, and in what."""
+        self._grantors: dict[str, frozenset[str]] = {}
+        """By what an issued key is called, who issued keys of that name."""
+        self._known: tuple[object, dict[str, tuple[Grantor, ...]]] | None = None
+        """What that came to with the keys there are."""
         self._declared: object = None
         self._next = NEVER
         """When the first of them ends."""
@@ -59,7 +68,12 @@ class Keyring:
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
+        """A key that does not stand as the audit log tells is refused, until somebody who may changes it or deletes it."""
         self._keys = {key.id: key for key in await self._administration.keys()}
+        self._unbound = await self._administration.unbound()
+        self._grantors = dict((await self._administration.told()).grantors)
+        for key_id, why in self._unbound.items():
+            log.error("issued key %s: %s", key_id, why)
 
     def _renew(self) -> None:
         self.in_force(self.world)
@@ -94,12 +108,38 @@ class Keyring:
         self.world = msgspec.structs.replace(world, keys=keys, shared=len(tenants) > 1)
         return self.world
 
+    def _granted(self, world: World) -> dict[str, tuple[Grantor, ...]]:
+        """By what an issued key is called, all those it goes back to, as far as they are there."""
+        if not self._grantors:
+            return {}
+        if self._known is not None and self._known[0] is world.declared:
+            return self._known[1]
+        there = {
+            called(key.grant): (key.grant.tenant, called(key.grant), key.grant.plan or "")
+            for key in self._keys.values()
+        }
+        there |= {
+            one.caller.name: (one.caller.tenant, one.caller.name, one.caller.plan) for one in world.declared.values()
+        }
+        found = {}
+        for name in self._grantors:
+            before: set[str] = set()
+            waiting = [name]
+            while waiting:
+                more = self._grantors.get(waiting.pop(), frozenset()) - before
+                before |= more
+                waiting += more
+            found[name] = tuple(there[one] for one in sorted(before - {name}) if one in there)
+        self._known = world.declared, found
+        return found
+
     def budgeted(self, world: World, *more: IssuedKey) -> World:
         """The world with the budgets of all issued keys, and of these."""
         declared = tuple(one for one in world.budgets if not one.issued)
         taken = _names(world)
         keys = (key for key in (*self._keys.values(), *more) if called(key.grant) not in taken)
-        return msgspec.structs.replace(world, budgets=(*declared, *dict.fromkeys(_allotted(keys))))
+        budgets = (*declared, *dict.fromkeys(_allotted(keys)))
+        return msgspec.structs.replace(world, budgets=budgets, granted=self._granted(world))
 
     def _all(self, world: World) -> list[tuple[bytes, Keyholder]]:
         taken = _names(world)
@@ -120,6 +160,9 @@ class Keyring:
         if known is not None and known[0] is key:
             return known[1]
         holder = world.binding.holder(key.grant, key.id)
+        odd = self._unbound.get(key.id)
+        if odd is not None:
+            holder = msgspec.structs.replace(holder, ended=odd)
         if key.disabled:
             holder = msgspec.structs.replace(holder, ended="it is disabled")
         self._holders[key.id] = (key, holder)
@@ -148,7 +191,7 @@ class Keyring:
             int(self.now() * 1000),
             own.caller.name,
         )
-        await self._put(key, "key_issued", own, f"role {grant.role}, scope {grant.scope}, prefix {key.prefix}")
+        await self._put(key, ISSUED, own, f"role {grant.role}, scope {grant.scope}, prefix {key.prefix}")
         return key, secret
 
     async def update(self, own: Keyholder, key_id: str, wanted: Wanted) -> IssuedKey:
@@ -189,6 +232,7 @@ class Keyring:
             await self._administration.remove(key.id, _act("key_deleted", own, key, f"prefix {key.prefix}"))
             self._keys.pop(key.id, None)
             self._holders.pop(key.id, None)
+            self._known = None
             self._turned()
             return key
 
@@ -203,9 +247,14 @@ class Keyring:
             await self._administration.put(key, _act(kind, own, key, words))
         except NameTaken:
             raise _taken(key.grant) from None
+        self._unbound.pop(key.id, None)
+        if kind == ISSUED and own is not OWNER:
+            name = called(key.grant)
+            self._grantors[name] = self._grantors.get(name, frozenset()) | {own.caller.name}
+        self._known = None
         if key.grant.budgets and self._take_up is not None:
             await self._take_up(self.budgeted(self.world, key))
-        self._keys[key.id] = key
+        self._keys[key.id], self._known = key, None
         self._turned()
         return key
 

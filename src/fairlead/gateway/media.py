@@ -14,12 +14,15 @@ import msgspec
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
 from fairlead.core.cost import plain
-from fairlead.core.model import Price
+from fairlead.core.model import Channel, Price
 from fairlead.core.plan import Plan, Step, Target
 from fairlead.core.policy import least
 from fairlead.core.record import Usage
+from fairlead.dialects import forms
+from fairlead.dialects.opaque import OpaqueView
 from fairlead.errors import BadRequest, PaymentRequired
-from fairlead.gateway.budgets import Budgets, owner
+from fairlead.gateway.balances import owner
+from fairlead.gateway.budgets import Budgets
 from fairlead.gateway.request import Incoming
 
 FREE = ("/moderations",)
@@ -27,6 +30,7 @@ FREE = ("/moderations",)
 
 def check(incoming: Incoming, choice: Choice, most: int | None) -> None:
     """`most`: what the request may cost; None for as much as it does."""
+    forms.demand_boundary(incoming.headers.get(b"content-type", b""), incoming.body)
     model = choice.model
     if model is None:
         if choice.policy.strategy == "pinned":
@@ -53,6 +57,13 @@ def bear(budgets: Budgets, call: Call, choice: Choice, plan: Plan) -> Plan:
         targets = list[Target]()
         for target in step.targets:
             known = tuple(channel for channel in target.channels if _known(channel.price_at(call.facts.at)))
+            if _several(call) and not _free(known, call.facts.at) and (why or _budget(budgets, call, plan, target)):
+                raise PaymentRequired(
+                    f"{call.path} is asked for several at once, and what each costs is not known beforehand: ask for one "
+                    "at a time.",
+                    param="n",
+                    code="unpriced",
+                )
             bound = "" if len(known) == len(target.channels) else why or _budget(budgets, call, plan, target)
             if bound:
                 refused.append(_unpriced(call.path, target.model.name, bound))
@@ -80,6 +91,15 @@ def told(call: Call, usage: Usage | None) -> Usage | None:
     if usage is None or usage.input or usage.output or call.path in FREE:
         return usage
     return msgspec.structs.replace(usage, estimated=True)
+
+
+def _several(call: Call) -> bool:
+    return isinstance(call.view, OpaqueView) and call.view.several
+
+
+def _free(channels: tuple[Channel, ...], at: int) -> bool:
+    prices = [channel.price_at(at) for channel in channels]
+    return bool(prices) and all(price is not None and not price.per_request for price in prices)
 
 
 def _known(price: Price | None) -> bool:

@@ -266,12 +266,13 @@ def _tell(runtime: Runtime, call: Call, level: int, kind: str, words: str) -> No
 
 
 def _bounds(wishes: Wishes) -> Wishes:
-    """What the caller says of where its words may go holds for the question about them too."""
+    """What the caller says of where its words may go, and of who pays, holds for the question about them too."""
     return Wishes(
         sensitive=wishes.sensitive,
         providers=wishes.providers,
         not_providers=wishes.not_providers,
         no_collection=wishes.no_collection,
+        tags=wishes.tags,
     )
 
 

@@ -3,6 +3,7 @@
     1. read      bytes -> Call: decode, check, the caller's wishes             gateway/admit.py, dialects/
     2. admit     the limits it meets; which policy is in force                 gateway/admit.py, core/limits.py
     3. classify  signals, as far as the choice hangs on any; a second opinion  classify/, gateway/opinion.py
+       [cache]   answered before? then that answer again, and nothing further   gateway/caching.py, cache/
     4. decide    what budgets leave; Call -> Plan: who may answer, why not     gateway/affording.py, core/decide.py
     5. execute   Plan -> attempts: failover, streams, cancellation             gateway/execute.py, core/execution.py
     6. account   attempts -> Record: usage, cost lines, the ledger             gateway/account.py, store/
@@ -17,13 +18,14 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from fairlead.classify.sensitivity import strings
 from fairlead.classify.tokens import from_size
 from fairlead.core.call import Call, Caller, Signal
 from fairlead.core.changes import Case
 from fairlead.core.choice import Choice
-from fairlead.core.decide import decide
+from fairlead.core.decide import decide, last_resort
 from fairlead.core.feasible import nearest
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan, Rejection
@@ -39,11 +41,13 @@ from fairlead.errors import (
     RequestError,
     StateError,
 )
-from fairlead.gateway import affording, media, opinion, understanding
+from fairlead.gateway import affording, media, opinion, remembering, understanding
 from fairlead.gateway.admit import admit, again, new_id
 from fairlead.gateway.execute import Run
 from fairlead.gateway.explanation import Explained, explained
+from fairlead.gateway.look import Look
 from fairlead.gateway.metering import told
+from fairlead.gateway.remembering import Remembered
 from fairlead.gateway.request import Incoming, Outlet
 from fairlead.gateway.runtime import Runtime
 
@@ -61,9 +65,19 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
     request_id = new_id()
     gate = runtime.metering.gate(incoming.caller)
     run: Run | None = None
+    look: Look | None = None
+    memory: Remembered | None = None
     try:
         found = await understanding.sensitivities(runtime.world, incoming.body) if runtime.world.detector else ()
         call, choice, way = admit(runtime.world, gate, incoming, request_id, runtime, found)
+        if runtime.remembering is not None or call.wishes.prior_result:
+            memory = await remembering.begun(runtime, call, choice, incoming, outlet)
+            call, outlet = memory.call, memory.outlet
+        if runtime.caching is not None:
+            look = await runtime.caching.look(runtime, call, choice, incoming, outlet, gate)
+            if look.told:
+                return call
+            outlet = look.outlet
         if runtime.opinions is not None:
             wiser = await opinion.second(runtime, call, choice, way is not None)
             call, choice = (
@@ -73,9 +87,15 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
             call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, call, plan, outlet, incoming.received)
+        if runtime.vitals.conditions.ejected and not plan.last_resort:
+            run.reserve = partial(last_resort, call, choice, runtime.snapshot(), plan.seed)
         if gate is not None:
             run.further = told(gate, call.dialect, incoming.received)
+        if memory is not None:
+            run.further += memory.header
         await run.go()
+        if look is not None:
+            await look.keep(run)
         return None if run.broken else call
     except RequestError as error:
         refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
@@ -92,6 +112,10 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         failed = Internal(f"fairlead failed here; the log has {request_id}.")
         refuse(runtime, incoming.caller, outlet, failed, request_id, incoming.dialect)
     finally:
+        if memory is not None:
+            memory.leave(runtime, run)
+        if look is not None:
+            look.land()
         if gate is not None:
             gate.leave(0 if run is None else run.tokens())
     return None

@@ -36,6 +36,8 @@ class NotReplayable(FairleadError):
 class Unread:
     """Of a finished request the words are not kept."""
 
+    user = ""
+
     def shape(self) -> Shape:
         return Shape(0, 0, 0)
 

@@ -19,7 +19,9 @@ from typing import Protocol
 
 import msgspec
 
+from fairlead.cache.answers import Semantic
 from fairlead.core.allowance import PRIOR
+from fairlead.core.budgets import Crossed
 from fairlead.core.call import Call, Caller, Standing
 from fairlead.core.decide import Memo
 from fairlead.core.execution import Candidate
@@ -29,11 +31,15 @@ from fairlead.core.plan import Plan
 from fairlead.core.policy import Policy
 from fairlead.core.record import Audit, Record
 from fairlead.gateway.administration import Administration, found, noted
-from fairlead.gateway.budgets import Budgets, Grip, Refusal, told
+from fairlead.gateway.answering import header_text
+from fairlead.gateway.balances import Refusal, told
+from fairlead.gateway.budgets import Budgets, Ended, Grip
 from fairlead.gateway.budgets import log as budgets_log
+from fairlead.gateway.caching import Caching, turned
 from fairlead.gateway.conditions import DAY, Vitals
 from fairlead.gateway.contents import Contents
-from fairlead.gateway.failures import CALLERS_FAULT
+from fairlead.gateway.erasing import Sweeper
+from fairlead.gateway.failures import CALLERS_FAULT, unfit
 from fairlead.gateway.health import Health
 from fairlead.gateway.idempotency import Once
 from fairlead.gateway.judgements import KEPT
@@ -42,6 +48,8 @@ from fairlead.gateway.keys import Keys
 from fairlead.gateway.metering import Metering
 from fairlead.gateway.opinion import Opinions
 from fairlead.gateway.probing import Probing
+from fairlead.gateway.quality import Gates
+from fairlead.gateway.remembering import Kept, turned_to
 from fairlead.gateway.sessions import Sessions, scoped
 from fairlead.gateway.switches import Switches
 from fairlead.gateway.transport import HttpUpstream
@@ -79,6 +87,7 @@ class Runtime:
         folder: Path | None = None,
     ) -> None:
         self.world = world
+        self.folder = folder
         self.ledger = ledger
         self.loop = asyncio.get_running_loop()
         self.vitals = Vitals()
@@ -109,11 +118,18 @@ class Runtime:
         self._due = time.monotonic() + WATCH
         self._watching = self.loop.call_later(WATCH, self._watch)
         self._complaints: dict[tuple[str, int], tuple[float, int]] = {}
-        self._headers: dict[tuple[str, str, str, str, str], bytes] = {}
+        self._headers: dict[tuple[str, str, str, str, str, bool], bytes] = {}
         self.sessions = Sessions()
         self.budgets = Budgets(world)
-        self.beats.append(self.budgets.sweep)
+        self.gates = Gates(world.gates)
+        self.sweeper = Sweeper(self)
+        self.beats += [self.budgets.sweep, self.sweeper.beat]
         self.opinions = None if world.classifier is None else Opinions(world.classifier)
+        self.caching = None if world.cache is None else Caching(world.cache, folder)
+        if self.caching is not None:
+            self.caching.semantic = self._semantic(world)
+        self.kept = Kept(folder)
+        self.remembering = turned_to(None, world.remembering, self.kept)
         self._turns: dict[str, int] = {}
         self.judging = asyncio.Lock()
         """Held while a word on an answer takes the place of the one before it."""
@@ -124,14 +140,18 @@ class Runtime:
     async def open(self) -> None:
         await self.ledger.open()
         await self.keyring.open()
+        await self.administration.reconcile(self.switches.off(), self.world.version)
         head = await self.administration.head()
         if head is not None:
             self.ledger.note(found(head, _now_ms()))
         self._rekey()
         await self.belongings.open()
+        if self.caching is not None:
+            await self.caching.open()
         await self.take_up_budgets(self.world, beginning=True)
         if self.opinions is not None:
             await self._take_up_opinions(self.opinions)
+        await self._take_up_gates(self.gates)
         since = int(time.time()) // DAY - KEPT
         self.vitals.take_up(await self.ledger.ask(lambda ledger: judged_days(ledger, since)))
         self.contents.begin()
@@ -143,6 +163,7 @@ class Runtime:
         if world.budgets:
             now = time.time()
             moments = self.budgets.moments(world, now)
+            self.budgets.ended = None if beginning else []
             spent = await self.ledger.ask(lambda ledger: spent_since(ledger, moments))
             self.budgets.take_up(world, spent, now, beginning)
 
@@ -152,8 +173,15 @@ class Runtime:
             opinions.turn_to(day)
             opinions.spent = await self.ledger.ask(lambda ledger: spent_on(ledger, "classify", day * DAY * 1000))
 
+    async def _take_up_gates(self, gates: Gates) -> None:
+        """What judges spent today before they were declared, or before this process began."""
+        if gates.budgeted:
+            day = int(time.time()) // DAY
+            gates.take_up(await self.ledger.ask(lambda ledger: spent_on(ledger, "judge", day * DAY * 1000)))
+
     async def turn_to(self, world: World, simulated: Upstream | None = None) -> None:
         """From now on this world: what has begun ends in the one before, whose connections are kept as long."""
+        semantic = self._semantic(world)
         await self.take_up_budgets(self.keyring.budgeted(world))
         opinions = self.opinions
         if world.classifier is None:
@@ -161,7 +189,19 @@ class Runtime:
         elif opinions is None or opinions.asked != world.classifier:
             opinions = Opinions(world.classifier)
             await self._take_up_opinions(opinions)
+        self.caching = await turned(self.caching, world.cache, self.folder)
+        if self.caching is not None:
+            await self.caching.turn_semantic(semantic)
         self._swap(world, simulated, opinions)
+        await self._take_up_gates(self.gates)
+
+    def _semantic(self, world: World) -> Semantic | None:
+        """Raises ConfigError for a model that cannot be loaded."""
+        if world.semantic is None:
+            return None
+        from fairlead.gateway.meaning import turned_semantic  # its words take time to load
+
+        return turned_semantic(None if self.caching is None else self.caching.semantic, world.semantic, self)
 
     def _swap(self, world: World, simulated: Upstream | None, opinions: Opinions | None) -> None:
         endpoints = self.http.turn_to({name: one for name, one in world.endpoints.items() if not one.simulated})
@@ -170,9 +210,11 @@ class Runtime:
         world = msgspec.structs.replace(world, endpoints={**world.endpoints, **endpoints.now})
         self.world = self.keyring.in_force(world)
         self.opinions, self._simulated = opinions, simulated
+        self.remembering = turned_to(self.remembering, world.remembering, self.kept)
         self.keys.forget()
         self.metering.turn_to(self.world)
         self.budgets.turn_to(self.world)
+        self.gates = Gates(world.gates, self.gates)
         channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
         self.health.turn_to(world.health, channels, _shares(world))
         self.memo, self._snapshot, self._headers = {}, world.snapshot, {}
@@ -186,8 +228,9 @@ class Runtime:
         before = self.world
         self.world = self.keyring.in_force(before)
         self.metering.turn_to(self.world)
-        if self.world.budgets != before.budgets:
+        if self.world.budgets != before.budgets or self.world.granted != before.granted:
             self.budgets.turn_to(self.world)
+        self.budgets.rules, self.budgets.ended = self.world.budgets, None
         # Who began earlier may hold pools that were given up later.
         self.present._after = self.present = self._copied()
 
@@ -222,9 +265,15 @@ class Runtime:
         self._watching.cancel()
         self.probing.close()
         await self.once.close()
+        await self.sweeper.close()
+        if self.remembering is not None:
+            await self.remembering.close()
         await self.http.close()
         self.conversations.close()
         await self.belongings.close()
+        self.kept.close()
+        if self.caching is not None:
+            await self.caching.close()
         self.ledger.note(Audit(_now_ms(), "stopped", "", "", "", ""))
         await self.ledger.close()
 
@@ -235,14 +284,26 @@ class Runtime:
         """What is left of the day's budget of each tier."""
         return self.budgets.left_of_tiers(tenant, policy)
 
-    def grip(self, call: Call, plan: Plan, candidate: Candidate, seconds: float) -> Grip | Refusal | None:
-        """What an attempt holds of budgets."""
+    def grip(
+        self, call: Call, plan: Plan, candidate: Candidate, seconds: float, more: int = 0
+    ) -> Grip | Refusal | None:
+        """What an attempt holds of budgets. `more`: tokens that are asked beyond what the request itself takes."""
         longest = self.vitals.conditions.longest.get(f"{candidate.channel.model}|{plan.task}", PRIOR)
-        return self.budgets.hold(call, plan, candidate, longest, seconds)
+        return self.budgets.hold(call, plan, candidate, longest, seconds, more)
 
     def spent(self, grip: Grip, cost: int) -> None:
         """What was held is given back, and what was spent of it counts."""
-        for crossed in self.budgets.settle(grip, cost):
+        self._alert(self.budgets.settle(grip, cost))
+
+    def spent_since(self, ended: Ended) -> None:
+        """Other budgets came into force, or are about to, while it was under way."""
+        if self.budgets.ended is not None:
+            self.budgets.ended.append(ended)
+        if self.budgets.rules != self.world.budgets:
+            self._alert(self.budgets.spent_on_others(ended))
+
+    def _alert(self, found: list[Crossed]) -> None:
+        for crossed in found:
             alert = told(crossed, _now_ms())
             budgets_log.warning("%s", alert.detail)
             self.ledger.note(alert)
@@ -271,15 +332,26 @@ class Runtime:
         for attempt in record.attempts:
             if attempt.outcome == "ok":
                 self.vitals.tried(attempt.channel, True)
-            elif attempt.outcome == "failed" and attempt.status not in CALLERS_FAULT:
+            elif attempt.outcome == "failed" and attempt.status not in CALLERS_FAULT and not unfit(attempt):
                 self.vitals.tried(attempt.channel, False)
         if record.outcome == "ok" and record.task and not call.depth:
             self.vitals.wrote(record.model, record.task, record.attempts[-1].usage.output)
-        if record.outcome == "ok" and call.wishes.session and record.attempts:
-            usage = record.attempts[-1].usage
-            self.sessions.answered(scoped(call.caller, call.wishes.session), record.model, record.channel, usage.input)
+        if record.outcome == "ok" and record.attempts:
+            self._read(record, call)
         for hook in self.hooks:
             hook(record, call)
+
+    def _read(self, record: Record, call: Call) -> None:
+        """What came from the channel's prompt cache, where it is known how its conversation stands."""
+        usage, standing = record.attempts[-1].usage, None
+        if call.wishes.session:
+            place = scoped(call.caller, call.wishes.session)
+            standing = self.sessions.standing(place)
+            self.sessions.answered(place, record.model, record.channel, usage.input)
+        elif record.decision is None:
+            return
+        if usage.cached_input or standing is not None or self.vitals.reads.knows(record.channel):
+            self.vitals.read(record.channel, usage, standing)
 
     def complain(self, channel: str, status: int, words: str) -> None:
         """A provider failed: a line in the log, at most one a second for each channel and status."""
@@ -321,21 +393,23 @@ class Runtime:
     def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
         self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))
 
-    def target_headers(self, call: Call, plan: Plan, candidate: Candidate) -> bytes:
-        """The header lines that depend only on the choice; rendered once per choice."""
+    def target_headers(
+        self, call: Call, plan: Plan, candidate: Candidate, escalated: bool = False, unfit: bool = False
+    ) -> bytes:
+        """The header lines that depend only on the choice and what became of it; rendered once for each."""
         target = candidate.target
-        downgraded = "true" if target.downgraded else "false"
-        key = (candidate.channel.id, plan.policy, plan.task, target.tier, downgraded)
+        downgraded = "true" if target.downgraded or unfit else "false"
+        key = (candidate.channel.id, plan.policy, plan.task, target.tier, downgraded, escalated)
         lines = self._headers.get(key)
         if lines is None:
-            task = f"x-fairlead-task: {_header(plan.task)}\r\n" if plan.task else ""
-            tier = f"x-fairlead-tier: {_header(target.tier)}\r\n" if target.tier else ""
+            task = f"x-fairlead-task: {header_text(plan.task)}\r\n" if plan.task else ""
+            tier = f"x-fairlead-tier: {header_text(target.tier)}\r\n" if target.tier else ""
             config = f"x-fairlead-config: {self.world.version}\r\n" if self.world.version else ""
             lines = (
-                f"x-fairlead-model: {_header(candidate.channel.model)}\r\n"
-                f"x-fairlead-channel: {_header(candidate.channel.name)}\r\n"
-                f"x-fairlead-policy: {_header(plan.policy)}\r\n"
-                f"{config}{task}{tier}x-fairlead-downgraded: {downgraded}\r\nx-fairlead-escalated: false\r\nx-fairlead-cache: bypass\r\n"
+                f"x-fairlead-model: {header_text(candidate.channel.model)}\r\n"
+                f"x-fairlead-channel: {header_text(candidate.channel.name)}\r\n"
+                f"x-fairlead-policy: {header_text(plan.policy)}\r\n"
+                f"{config}{task}{tier}x-fairlead-downgraded: {downgraded}\r\nx-fairlead-escalated: {'true' if escalated else 'false'}\r\nx-fairlead-cache: bypass\r\n"
             ).encode("latin-1")
             if len(self._headers) < HEADERS_KEPT:
                 self._headers[key] = lines
@@ -345,11 +419,6 @@ class Runtime:
 def _shares(world: World) -> bool:
     """Whether any work is shared among equals."""
     return any(policy.handling.balance != "declared" for policy in world.policies.values())
-
-
-def _header(text: str) -> str:
-    """Text as a header value: no line ends, nothing outside Latin-1."""
-    return "".join(char if 32 <= ord(char) < 256 and ord(char) != 127 else "?" for char in text)
 
 
 def _now_ms() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from itertools import islice
 from time import monotonic
 
@@ -28,13 +29,9 @@ ANSWERED = 2
 
 def of(incoming: Incoming, view: View) -> str:
     """The session of a request; empty for one that begins a conversation nobody named."""
-    for header in HEADERS:
-        value = incoming.headers.get(header)
-        if value:
-            return value.decode("latin-1")[:200]
-    key = CACHE_KEY.search(incoming.body) if b'"prompt_cache_key"' in incoming.body else None
-    if key is not None:
-        return key.group(1).decode("utf-8", "replace")
+    found = named(incoming.headers) or cache_key(incoming.body)
+    if found:
+        return found
     if view.shape().turns <= ANSWERED:
         return ""
     begins = [(role, text[:READ]) for role, text in islice(view.texts(), 3)]
@@ -44,6 +41,21 @@ def of(incoming: Incoming, view: View) -> str:
     system = next((text for role, text in begins if role in ("system", "developer")), "")
     digest = hashlib.blake2b(f"{system}\0{first}".encode("utf-8", "surrogatepass"), digest_size=12)
     return f"~{digest.hexdigest()}"
+
+
+def named(headers: Mapping[bytes, bytes]) -> str:
+    """By a header; empty for none."""
+    for header in HEADERS:
+        value = headers.get(header)
+        if value:
+            return value.decode("latin-1")[:200]
+    return ""
+
+
+def cache_key(body: bytes) -> str:
+    """What the body says that a prompt cache is to be looked up by; empty for nothing."""
+    key = CACHE_KEY.search(body) if b'"prompt_cache_key"' in body else None
+    return "" if key is None else key.group(1).decode("utf-8", "replace")
 
 
 def scoped(caller: Caller, session: str) -> str:

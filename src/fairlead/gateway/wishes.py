@@ -31,6 +31,7 @@ SWITCH = {"true": True, "false": False, "1": True, "0": False}
 SENSITIVITIES = {"normal": False, "sensitive": True}
 BUDGETS = {"normal": False, "low": True}
 SORTS = ("price", "throughput", "latency")
+CACHE = ("on", "refresh", "off")
 SUFFIXES = {":floor": "price", ":nitro": "throughput"}
 """Of a model's name, as OpenRouter's callers write them."""
 ENDS = tuple(SUFFIXES)
@@ -269,7 +270,8 @@ def _sensitive(text: str) -> bool:
 
 
 def _tags(knob: str, text: str) -> tuple[str, ...]:
-    return tuple(tag.strip()[:100] for tag in text.split(",") if tag.strip())[:20]
+    """In one line each: what was spent is kept by all tags of a request, a line for each."""
+    return tuple(" ".join(tag.split())[:100] for tag in text.split(",") if tag.strip())[:20]
 
 
 KNOBS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
@@ -287,5 +289,9 @@ KNOBS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "tags": ("tags", _tags),
     "sort": ("sort", _sort),
     "continue": ("continues", lambda knob, text: _either(knob, text, SWITCH)),
+    "user": ("user", lambda knob, text: text[:LONGEST_NAME]),
+    "memory": ("memory", lambda knob, text: _either(knob, text, SWITCH)),
+    "prior-result": ("prior_result", lambda knob, text: text[:LONGEST_NAME]),
+    "cache": ("cache", lambda knob, text: _word(knob, text, CACHE)),
 }
 """Knob -> (field of `Wishes`, how it is read)."""

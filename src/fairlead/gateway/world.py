@@ -6,11 +6,14 @@ A reload builds a new world beside the old one and swaps them; requests under wa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from fairlead.cache.settings import SemanticSettings
+from fairlead.cache.settings import Settings as CacheSettings
 from fairlead.classify.keywords import Keywords
 from fairlead.classify.llm import Asked
 from fairlead.classify.sensitivity.detector import Detector
@@ -21,16 +24,20 @@ from fairlead.config.schema import Config, Health
 from fairlead.core.agents import Agent, Group
 from fairlead.core.budgets import Budget
 from fairlead.core.coding import Coding
+from fairlead.core.gates.declared import Declared as DeclaredGate
 from fairlead.core.grants import Keyholder
 from fairlead.core.health import HealthSettings
 from fairlead.core.model import Channel, Snapshot
 from fairlead.core.policy import Limits, Policy
 from fairlead.core.table import Rule
+from fairlead.gateway import callout
 from fairlead.gateway.endpoints import endpoint
 from fairlead.gateway.holders import Binding, binding, declared
 from fairlead.gateway.minting import malformed
+from fairlead.memory.settings import Remembering
 from fairlead.providers.wire import Endpoint
 from fairlead.registry import budgets as registry_budgets
+from fairlead.registry import gates as registry_gates
 from fairlead.registry import policies as registry_policies
 from fairlead.registry import snapshot as registry
 from fairlead.registry.budgets import Metered
@@ -47,6 +54,10 @@ class Pads(msgspec.Struct, frozen=True):
 
     inner: bytes
     outer: bytes
+
+
+Grantor = tuple[str, str, str]
+"""Tenant, name and plan of a key that granted others."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -92,6 +103,15 @@ class World(msgspec.Struct, frozen=True):
     budgets: tuple[Budget, ...] = ()
     limits: Mapping[Metered, Limits] = {}
     """Of tenants, teams, models and plans."""
+    gates: Mapping[str, DeclaredGate] = {}
+    """Those that are declared."""
+    remembering: Remembering | None = None
+    """How what is remembered is kept and found; None where nothing is."""
+    cache: CacheSettings | None = None
+    semantic: SemanticSettings | None = None
+    """None where no answer is given again."""
+    granted: Mapping[str, tuple[Grantor, ...]] = {}
+    """By what an issued key is called, the keys that it was granted by, they in turn, and so on."""
 
     def holder_of(self, key: bytes) -> Keyholder | None:
         return self.keys.get(digest(self.pads, key))
@@ -117,6 +137,8 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         digest(pads, key.key.reveal().encode()): bound.holder(declared(key, budgets)) for key in config.keys
     }
     endpoints = {name: endpoint(name, provider) for name, provider in config.providers.items()}
+    gates = registry_gates.gates(config)
+    endpoints |= {callout.name_of(name): callout.endpoint(gate) for name, gate in gates.items() if gate.url}
     return World(
         snapshot=snapshot,
         policies=policies,
@@ -146,6 +168,10 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         said=declared_of(config),
         budgets=budgets,
         limits=registry_budgets.limits(config),
+        gates=gates,
+        remembering=_remembering(config),
+        cache=_cache(config),
+        semantic=_semantic(config),
     )
 
 
@@ -208,6 +234,63 @@ def _classifier(config: Config, snapshot: Snapshot) -> Asked | None:
         (*TASKS, *config.tasks),
         given.at_once,
     )
+
+
+def _cache(config: Config) -> CacheSettings | None:
+    exact = config.cache.exact
+    if not exact.enabled:
+        return None
+    return CacheSettings(
+        exact.ttl,
+        exact.max_entries,
+        int(exact.max_mb * 2**20),
+        int(exact.max_answer_kb * 2**10),
+        exact.requests,
+        exact.tools,
+        exact.keep == "disk",
+        exact.redis.reveal() if exact.keep == "redis" and exact.redis is not None else "",
+    )
+
+
+def _semantic(config: Config) -> SemanticSettings | None:
+    given = config.cache.semantic
+    if not given.enabled or not config.cache.exact.enabled:
+        return None
+    made = given.embedding
+    return SemanticSettings(
+        given.threshold,
+        given.ttl,
+        given.max_entries,
+        int(given.max_mb * 2**20),
+        given.tools,
+        float(given.max_temperature),
+        given.max_turns,
+        given.max_chars,
+        *(
+            ("", "", 2.0, None)
+            if made is None
+            else (made.model or "", made.path or "", made.timeout, _nano(made.budget))
+        ),
+    )
+
+
+def _remembering(config: Config) -> Remembering | None:
+    given = config.memory
+    if not given.enabled:
+        return None
+    embedding, extractor = given.embedding, given.extractor
+    return Remembering(
+        given.days,
+        given.most,
+        given.block_tokens,
+        given.least,
+        *(("", 10.0, None) if embedding is None else (embedding.model, embedding.timeout, _nano(embedding.budget))),
+        *(("", 20.0, None) if extractor is None else (extractor.model, extractor.timeout, _nano(extractor.budget))),
+    )
+
+
+def _nano(amount: Decimal | None) -> int | None:
+    return None if amount is None else nano(amount)
 
 
 def _tasks(config: Config) -> dict[str, str]:

@@ -32,7 +32,8 @@ def _chat(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -
     names = [name for name in ("max_completion_tokens", "max_tokens") if fields.get(name) is not None]
     if not names:
         return json.splice(body, {endpoint.max_tokens_field or "max_tokens": b"%d" % limit})
-    changes = {name: b"%d" % limit for name in names if fields[name] > limit}
+    # Some take a limit of nothing for none.
+    changes = {name: b"%d" % limit for name in names if not 0 < fields[name] <= limit}
     most = max(fields[name] for name in names)
     reasoning = fields.get("reasoning")
     if changes and isinstance(reasoning, dict) and isinstance(reasoning.get("max_tokens"), int):

@@ -27,10 +27,10 @@ def changes(call: Call, endpoint: Endpoint, max_output: int | None) -> dict[str,
         for other in ("max_tokens", "max_completion_tokens"):
             if other != field and getattr(request, other) is not None:
                 found[other] = None
-    if view.prefers and endpoint.kind != "openrouter":  # the caller's word to a router: this one has acted on it
+    if view.prefers:  # the caller's word to a router: this one has acted on it
         if view.fallbacks() is not None:
-            found["models"] = None
-        if view.preferences() is not None:
+            found["models"] = None  # else another router chose a model that this caller may not use, or cannot pay
+        if view.preferences() is not None and endpoint.kind != "openrouter":
             found["provider"] = None
     return found
 

@@ -61,6 +61,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     verify: bool = True
     simulated: bool = False
     proxy: Proxy | None = None
+    cache_hints: bool = False
+    """Whether requests tell its prompt cache what to keep, where their callers do not."""
     max_tokens_field: str = ""
     """The name this provider wants for the output limit; empty leaves the caller's own."""
     stream_usage: bool = True

@@ -24,7 +24,7 @@ from fairlead.dialects.embeddings import EmbeddingsView
 from fairlead.dialects.openai_responses import native as responses
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
-from fairlead.providers import openai_compatible, thinking
+from fairlead.providers import hints, openai_compatible, thinking
 from fairlead.providers.quirks import flags_of
 from fairlead.providers.wire import Endpoint, Outbound
 
@@ -139,6 +139,8 @@ def outbound(
             request = thinking.asking(request, effort)
         body = DIALECTS[wire.dialect].write_request(request, _target(model, channel, endpoint), losses)
         headers = endpoint.headers_of(wire.dialect) + wire.version
+    if endpoint.cache_hints and call.operation == "generate":
+        body = hints.put_in(body, wire.dialect, call, channel)
     if call.path:
         path = call.path
     elif isinstance(call.view, EmbeddingsView) and losses is None and not call.view.batch:

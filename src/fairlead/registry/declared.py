@@ -31,7 +31,8 @@ class Watch(msgspec.Struct, frozen=True):
 class Receiver(msgspec.Struct, frozen=True):
     """Whom alarms are posted to."""
 
-    url: str
+    url: Secret
+    """Many a receiver knows those who may post by the path alone."""
     secret: Secret
     timeout: float = 10.0
 

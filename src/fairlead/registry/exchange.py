@@ -1,6 +1,7 @@
 """What a unit of a currency is worth in USD, and since when: dated, each with its source.
 
-The shipped table is small and from the day it names; a file, a setting or a polled address says it better. A rate holds
+The shipped table is small, from the days it names and second-hand, as its source says; a file, a setting or a polled
+address says it better. A rate holds
 from its day on, the first one of a currency from the beginning. Amounts are nano-USD, rounded half-even.
 """
 

@@ -8,24 +8,31 @@ declared like a task falls to that task's row when it has none of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
-from fairlead.config import choosing, schema
+from fairlead.config import choosing, gates, schema
+from fairlead.core.gates.names import spelt_out
 from fairlead.core.policies import STRATEGIES
-from fairlead.core.policy import Cascade, Handling, Policy, Tier, Weights
+from fairlead.core.policy import Cascade, Handling, Policy, Routing, Tier, Weights
+from fairlead.core.quality import BOOSTED, AfterHold, Quality
 from fairlead.core.table import Effort, Match, Rule, Settings
 from fairlead.errors import ConfigError
 from fairlead.registry.digest import digest, nano
 
+_HELD: dict[str, AfterHold] = {"wait": "wait", "commit": "commit", "escalate": "escalate"}
 EFFORTS: dict[str, Effort] = {"off": "", "on": "medium", "low": "low", "medium": "medium", "high": "high"}
 
 
 def policies(config: schema.Config) -> dict[str, Policy]:
     """Every policy by name, each strategy by its own name, and `default`."""
     bare = (name for name, strategy in STRATEGIES.items() if not strategy.needs)
-    handling = Handling(config.server.retries)
-    found = {name: sealed(Policy(name=name, strategy=name, handling=handling)) for name in bare}
+    retries = config.server.retries
+    found = {
+        name: sealed(Policy(name=name, strategy=name, handling=Handling(retries, quality=_own_checks(name, None))))
+        for name in bare
+    }
     found.update({name: _policy(name, policy, config) for name, policy in config.policies.items()})
     default = found.get(config.policy.default)
     if default is None:
@@ -77,6 +84,7 @@ def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
             default_task=given.default_task or "",
             tiers=tuple(_tier(tier, config) for tier in given.tiers),
             cascade=None if given.cascade is None else _cascade(given.cascade),
+            routing=None if given.routing is None else _routing(given.routing),
             self_hosted=given.self_hosted,
             commercial=given.commercial,
             critical=given.critical,
@@ -89,7 +97,33 @@ def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
 def _handling(given: schema.Policy, config: schema.Config) -> Handling:
     retries = config.server.retries if given.retries is None else given.retries
     return Handling(
-        retries, given.hedge_ms, given.balance, given.spread, frozenset(given.failover_on), given.continue_streams
+        retries,
+        given.hedge_ms,
+        given.balance,
+        given.spread,
+        frozenset(given.failover_on),
+        given.continue_streams,
+        _quality(given.quality) or _own_checks(given.strategy, given.cascade),
+        given.memory,
+    )
+
+
+def _own_checks(strategy: str, cascade: choosing.Cascade | None) -> Quality | None:
+    """Where answers are checked though the policy says nothing of it."""
+    verifies = strategy == "cascade" and cascade is not None and cascade.form == "verify"
+    return BOOSTED if verifies or STRATEGIES[strategy].checks else None
+
+
+def _quality(given: gates.Quality | None) -> Quality | None:
+    if given is None:
+        return None
+    return Quality(
+        spelt_out(given.gates),
+        given.threshold,
+        given.upgrades,
+        given.hold_seconds,
+        _HELD[given.after_hold],
+        given.draft,
     )
 
 
@@ -152,6 +186,7 @@ def _settings(work: choosing.Work) -> Settings:
         max_latency_ms=0 if work.max_latency is None else round(work.max_latency * 1000),
         thinking=EFFORTS[work.thinking],
         quality_boost=work.quality_boost,
+        quality=_quality(work.quality),
     )
 
 
@@ -165,5 +200,19 @@ def _tier(tier: choosing.Tier, config: schema.Config) -> Tier:
     )
 
 
+def _routing(given: choosing.Routing) -> Routing:
+    return Routing(given.quality, given.caught, given.kept)
+
+
+_FORMS: dict[str, Literal["screen", "verify"]] = {"screen": "screen", "verify": "verify"}
+
+
 def _cascade(cascade: choosing.Cascade) -> Cascade:
-    return Cascade((cascade.base, cascade.middle, cascade.premium), cascade.keep_above, cascade.middle_above)
+    return Cascade(
+        (cascade.base, cascade.middle, cascade.premium),
+        cascade.keep_above,
+        cascade.middle_above,
+        _FORMS[cascade.form],
+        cascade.kept_share,
+        cascade.middle_share,
+    )

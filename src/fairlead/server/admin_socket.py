@@ -5,6 +5,7 @@ The socket's mode (0600, in a directory of mode 0700) is what guards it; there i
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from contextlib import suppress
@@ -65,6 +66,7 @@ class AdminSocket:
                     "load": self.shedding.state(),
                     "held": self.runtime.budgets.books.held,
                     "turned_away": dict(self.shedding.refused),
+                    "tasks": len(asyncio.all_tasks()),
                 }
             elif exchange.path == "/report":
                 told = msgspec.to_builtins(await self._report(parse_qs(exchange.query)))

@@ -10,7 +10,7 @@ from fairlead.errors import MethodNotAllowed, NotFound, RequestError
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.pipeline import error_headers, note_refusal, refuse
 from fairlead.gateway.runtime import Runtime
-from fairlead.server import anthropic, feedback, gemini, health, openai, route
+from fairlead.server import anthropic, feedback, gemini, health, memories, openai, route
 from fairlead.server.auth import ANYONE, identify
 from fairlead.server.exchange import Exchange
 from fairlead.server.once import Surface, once
@@ -54,6 +54,8 @@ class App:
             "/v1beta/models": {"GET": gemini.models},
             "/v1/route": {"POST": route.explain_route},
             "/v1/feedback": {"POST": feedback.feedback},
+            memories.PATH: {"POST": memories.write, "GET": memories.listed},
+            f"{memories.PATH}/search": {"POST": memories.search},
             **administration.exact,
         }
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (
@@ -61,6 +63,7 @@ class App:
             ("/v1beta/models/", {"GET": gemini.one_model, "POST": once(gemini.generate)}),
             ("/v1/responses/", {"GET": openai.stored, "DELETE": openai.forget, "POST": openai.stored_action}),
             ("/v1/decisions/", {"GET": route.decision}),
+            (f"{memories.PATH}/", {"GET": memories.get, "DELETE": memories.forget}),
             *administration.prefixes,
         )
 
@@ -82,17 +85,38 @@ class App:
             if exchange.method != "POST":
                 await surface(self.runtime.present, exchange, caller)
                 return
-            shed = self.shedding.refusal(caller.name)
+            shedding = self.shedding
+            shed = shedding.crowded(caller.name) if exchange.let_in else shedding.refusal(caller.name)
             if shed is not None:
                 self._turn_away(exchange, shed)
                 return
-            self.shedding.enter(caller.name)
+            shedding.enter(caller.name)
             try:
                 await surface(self.runtime.present, exchange, caller)
             finally:
-                self.shedding.leave(caller.name)
+                shedding.leave(caller.name)
         except RequestError as error:
             refuse(self.runtime, caller, exchange, error, new_id(), dialect_of(exchange.path))
+
+    @property
+    def scarce(self) -> bool:
+        return self.shedding.scarce
+
+    def turned_away(self, exchange: Exchange) -> bool:
+        """As the handler would, before its task wakes: where more come than can be answered, what a no costs is what counts.
+        Whoever shows no good key, or asks for something else, is left to the handler."""
+        methods = self.surfaces.get(exchange.path)
+        if methods is None or exchange.method != "POST" or "POST" not in methods:
+            return False
+        try:
+            caller = identify(self.runtime.world, exchange)
+        except RequestError:
+            return False
+        shed = self.shedding.refusal(caller.name)
+        exchange.let_in = shed is None
+        if shed is not None:
+            self._turn_away(exchange, shed)
+        return shed is not None
 
     def gate(self, exchange: Exchange) -> None:
         """Before a body that does not come at once is taken in: whose is it, and is there room for more?"""

@@ -9,8 +9,10 @@ class Bounds(msgspec.Struct, frozen=True):
     body_bytes: int = 32 * 1024 * 1024
     header_bytes: int = 64 * 1024
     header_count: int = 200
+    head_seconds: float = 10.0
+    """For the header block."""
     receive_seconds: float = 10.0
-    """For the header block, and again for every further piece of the body."""
+    """For every further piece of the body."""
     body_grace: float = 30.0
     """Seconds after which a body has to have come at `body_rate` bytes a second on the whole."""
     body_rate: int = 16 * 1024

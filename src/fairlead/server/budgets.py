@@ -7,7 +7,7 @@ import msgspec
 from fairlead.core.call import Caller
 from fairlead.core.cost import plain
 from fairlead.core.grants import within
-from fairlead.gateway.budgets import Line
+from fairlead.gateway.balances import Line
 from fairlead.server.admin import Asking, Parameter, Route
 
 PATH = "/admin/v1/budgets"

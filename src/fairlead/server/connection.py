@@ -116,8 +116,10 @@ class Connection(asyncio.Protocol):
             exchange = self._head.again(data, self, self.listener.now())
             if exchange is not None and len(exchange.body) <= self.listener.bounds.body_bytes:
                 self.receiving_since = 0.0
-                self._turn = exchange
-                self._answer()
+                door = self.listener.door
+                if not door.scarce or self.choked or not door.turned_away(exchange):
+                    self._turn = exchange
+                    self._answer()
                 return
         if len(data) <= SLICE and not self._unparsed:
             self._parse(data)
@@ -179,7 +181,7 @@ class Connection(asyncio.Protocol):
             self._bound_headers(self._headers)
             return
         if not self._begun:
-            self._begun = self.listener.now()
+            self._begun = self.receiving_since = self.listener.now()
             self.listener.gate(exchange)
         size = len(self._body)
         if size > self._held:
@@ -197,6 +199,11 @@ class Connection(asyncio.Protocol):
     def _hold(self, size: int) -> None:
         self.listener.held += size - self._held
         self._held = size
+
+    @property
+    def in_head(self) -> bool:
+        """The header block has not come whole."""
+        return self.exchange is None or self._headers is not None
 
     def overdue(self, now: float) -> bool:
         """The body comes too slowly, however regularly."""

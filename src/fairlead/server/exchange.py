@@ -74,6 +74,7 @@ class Exchange:
         "finished",
         "headers",
         "keep_alive",
+        "let_in",
         "method",
         "path",
         "query",
@@ -97,6 +98,8 @@ class Exchange:
         """Monotonic time at which the request was complete."""
         self.started = False
         self.finished = False
+        self.let_in = False
+        """Whether there is time for it was asked as it came."""
 
     @property
     def peer(self) -> str:

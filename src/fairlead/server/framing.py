@@ -27,11 +27,18 @@ class ArrayOutlet:
         self._outlet.start(status, JSON_TYPE + b"".join(line + b"\r\n" for line in kept))
 
     async def write(self, piece: bytes) -> None:
-        elements = [data for event in sse.split(piece) if (data := sse.data(event)) is not None]
+        elements = self._elements(piece)
         if elements:
-            opening = b",\r\n" if self._begun else b"["
-            self._begun = True
-            await self._outlet.write(opening + b",\r\n".join(elements))
+            await self._outlet.write(elements)
 
     def end(self, last: bytes = b"") -> None:
-        self._outlet.end(b"]" if self._begun else b"[]")
+        elements = self._elements(last)
+        self._outlet.end(elements + (b"]" if self._begun else b"[]"))
+
+    def _elements(self, piece: bytes) -> bytes:
+        found = [data for event in sse.split(piece) if (data := sse.data(event)) is not None]
+        if not found:
+            return b""
+        opening = b",\r\n" if self._begun else b"["
+        self._begun = True
+        return opening + b",\r\n".join(found)

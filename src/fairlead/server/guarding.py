@@ -1,7 +1,8 @@
 """The guards of a running gateway: they look at the ledger now and then, and tell of what begins and what is over.
 
 An alarm is a line in the log, a row of the audit (`guard_alarm`, `guard_over`) and, where the configuration names one, a
-call of the webhook; it is told again once a day as long as it lasts. The same looks are answered to `fairlead guards`.
+call of the webhook; it is told again once a day as long as it lasts, whatever starts and stops meanwhile: what was told is
+in the audit. The same looks are answered to `fairlead guards`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Guarding:
         self._runtime = runtime
         self._webhook = webhook or Webhook()
         self._since: dict[str, float] = {}
-        """By guard that is in alarm: when that was last told."""
+        """By guard that is in alarm: when that was last told (epoch seconds)."""
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -59,10 +60,14 @@ class Guarding:
 
     async def _look_now_and_then(self) -> None:
         """At the settings of the configuration that is in force then."""
+        took_up = False
         while True:
             await asyncio.sleep(self._runtime.world.said.watch.every)
             try:
-                self.take(await verdicts_of(self._runtime, time.time()), time.monotonic())
+                if not took_up:
+                    self._since = await of_ledger(self._runtime, alarms) | self._since
+                    took_up = True
+                self.take(await verdicts_of(self._runtime, time.time()), time.time())
             except (StateError, sqlite3.Error) as problem:
                 log.warning("the guards could not look: %s", problem)
 
@@ -85,6 +90,19 @@ class Guarding:
         receiver = self._runtime.world.said.receiver
         if receiver is not None:
             self._webhook.tell(receiver, message(kind, verdict, time.time_ns() // 1_000_000))
+
+
+def alarms(connection: sqlite3.Connection) -> dict[str, float]:
+    """The guards that were in alarm when that was last told, and when."""
+    found: dict[str, float] = {}
+    sql = "SELECT kind, at_ms, detail FROM audit WHERE kind IN ('guard_alarm', 'guard_over') ORDER BY seq"
+    for kind, at_ms, detail in connection.execute(sql):
+        guard = str(detail).partition(":")[0]
+        if kind == "guard_alarm":
+            found[guard] = at_ms / 1000
+        else:
+            found.pop(guard, None)
+    return found
 
 
 def message(kind: str, verdict: GuardState, at_ms: int) -> bytes:

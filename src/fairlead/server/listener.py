@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from time import monotonic
+from typing import Protocol
 
 from fairlead.errors import RequestError, RequestTimeout
 from fairlead.gateway.outbox import Outbox
@@ -34,6 +35,29 @@ def anyone(exchange: Exchange) -> None:
     """The gate that is always open."""
 
 
+class Door(Protocol):
+    """What may turn requests away as they come, before anything is begun for them."""
+
+    @property
+    def scarce(self) -> bool:
+        """Whether it is to be asked."""
+
+    def turned_away(self, exchange: Exchange) -> bool:
+        """Whether it has answered."""
+
+
+class Open:
+    """Lets everybody in."""
+
+    scarce = False
+
+    def turned_away(self, exchange: Exchange) -> bool:
+        return False
+
+
+OPEN = Open()
+
+
 def nothing() -> None:
     """Where nobody can break off what is under way."""
 
@@ -48,8 +72,10 @@ class Listener:
         bounds: Bounds = USUAL,
         gate: Callable[[Exchange], None] = anyone,
         outbox: Outbox | None = None,
+        door: Door = OPEN,
     ) -> None:
         self.handler = handler
+        self.door = door
         self.gate = gate
         """Asked with the headers of a request whose body does not come at once, before more of it is taken; raises
         the RequestError to refuse it with."""
@@ -134,7 +160,9 @@ class Listener:
             if not since:
                 if now - connection.idle_since > bounds.idle_seconds:
                     connection._leave()
-            elif now - since > bounds.receive_seconds or connection.overdue(now):
+            elif now - since > (bounds.head_seconds if connection.in_head else bounds.receive_seconds) or (
+                connection.overdue(now)
+            ):
                 if connection.exchange is None:
                     connection.drop()
                 else:

@@ -11,8 +11,10 @@ from fairlead.core.cost import plain
 from fairlead.evidence.advice import Advised
 from fairlead.evidence.figures import Burn, Figures, Month
 from fairlead.evidence.forecast import Forecast
+from fairlead.evidence.prompt_caches import ModelCache
 from fairlead.server.reporting import Told
 from fairlead.store.opinions import Opinions
+from fairlead.store.recalled import Recalled
 from fairlead.store.reports import Group, Report, Totals
 from fairlead.store.tiers import TierGroup
 
@@ -20,13 +22,14 @@ By = Literal["model", "key", "tenant", "team", "task", "tag", "day", "tier"]
 DIMENSIONS: tuple[By, ...] = ("model", "key", "tenant", "team", "task", "tag", "day", "tier")
 NO_ANSWER = "(no answer)"
 NO_TIER = "(no tier)"
+AGAIN = "(given again)"
 
 
 def groups_of(found: Report, by: By) -> tuple[Group, ...]:
     """The groups, so that their requests add up to all there were."""
     match by:
         case "model":
-            return (*found.models, *unanswered(found.totals))
+            return (*found.models, *again(found), *unanswered(found.totals))
         case "key":
             return found.keys
         case "tenant":
@@ -41,6 +44,11 @@ def groups_of(found: Report, by: By) -> tuple[Group, ...]:
             return found.days
         case "tier":
             return by_tier(found)
+
+
+def again(found: Report) -> tuple[Group, ...]:
+    """The requests that were given an earlier answer: no model was asked."""
+    return (Group(AGAIN, "USD", found.hits, 0, 0, 0, 0, 0, 0),) if found.hits else ()
 
 
 def unanswered(totals: Totals) -> tuple[Group, ...]:
@@ -98,6 +106,12 @@ def plain_report(told: Told, by: By, since: int) -> dict[str, object]:
         "tiers": [plain_tier(one) for one in found.tiers],
         "subscriptions": [{**msgspec.structs.asdict(one), "cost_usd": plain(one.cost)} for one in found.subscriptions],
         "feedback": [msgspec.structs.asdict(one) for one in found.judged],
+        "given_again": {
+            "hits": found.hits,
+            "saved": found.saved,
+            "saved_usd": plain(found.saved),
+            "by": [{**msgspec.structs.asdict(one), "saved_usd": plain(one.saved)} for one in found.reused],
+        },
         "classifier": None if found.opinions is None else plain_opinions(found.opinions),
     }
 
@@ -133,7 +147,21 @@ def plain_figures(figures: Figures) -> dict[str, object]:
         "cost_quality_ratio": figures.ratio,
         "month": None if figures.month is None else plain_month(figures.month),
         "budgets": [plain_burn(one) for one in figures.budgets],
+        "prompt_caches": [plain_model_cache(one) for one in figures.caches],
+        "memory": None if figures.recalled is None else plain_recalled(figures.recalled),
     }
+
+
+def plain_model_cache(one: ModelCache) -> dict[str, object]:
+    prices = {
+        f"{name}_usd_per_million": None if nano is None else plain(nano)
+        for name, nano in (("plain", one.plain), ("effective", one.effective))
+    }
+    return {**msgspec.structs.asdict(one), "hit_rate": one.hit_rate, **prices}
+
+
+def plain_recalled(one: Recalled) -> dict[str, object]:
+    return {**msgspec.structs.asdict(one), "saved": one.saved}
 
 
 def plain_month(one: Month) -> dict[str, object]:

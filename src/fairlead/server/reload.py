@@ -8,7 +8,8 @@
 - A version is a digest of the text. Each one that was in force is kept, without secrets that stand in it; this process
   remembers the texts of its own, so it can go back to those too.
 - A rollback holds until the file says something new, also over a restart.
-- What was settled when the process began stays; the log names what would have changed.
+- What was settled when the process began stays, for the checks too: an address that others reach goes on needing keys,
+  whatever the new text calls it. The answer and the log name what would have changed.
 """
 
 from __future__ import annotations
@@ -44,10 +45,7 @@ AGAIN = 0.2
 REMEMBERED = 20
 """Texts of its own versions that a process remembers."""
 PIN = "config.pin"
-SETTLED = (
-    "host", "port", "state_dir", "pepper", "max_body_mb", "header_timeout", "body_timeout", "max_in_flight", "max_lag",
-    "max_memory", "decisions_days", "ledger_days",
-)  # fmt: skip
+SETTLED = ("host", "port", "state_dir", "pepper")
 """Settings of `server` that hold from the start of the process to its end."""
 NOBODY = Caller("")
 
@@ -184,8 +182,8 @@ class Reload:
 
     async def _put_in_force(self, text: str, why: str, caller: Caller, back: bool = False) -> Outcome:
         try:
-            source = self.source
-            config, world = await asyncio.to_thread(building.read, text, str(source.path), self._pepper, source.shaped)
+            name = str(self.source.path)
+            config, world = await asyncio.to_thread(building.read, text, name, self._pepper, self._as_settled)
             await self.runtime.turn_to(world, simulated_upstream(config, self._speed))
         except (ConfigError, StateError, sqlite3.Error) as error:
             return self._rejected(_problems(error), why, caller)
@@ -196,13 +194,20 @@ class Reload:
             tell(config)
         self._hold(Pin(version, self._file) if pinned else None)
         await self._keep(text)
-        warnings = (*config.warnings, *_unmoved(self._settled, config.server))
         log.info("configuration %s is in force (%s)", version, why)
-        for warning in warnings:
+        for warning in config.warnings:
             log.warning("%s", warning)
         words = f"configuration {version} in the place of {before} ({why})"
         self.runtime.act("rolled_back" if back else "reloaded", caller, "", words)
-        return Outcome(True, version, (), warnings)
+        return Outcome(True, version, (), config.warnings)
+
+    def _as_settled(self, config: Config) -> Config:
+        """With what does not move any more as it is, and a warning of what would have."""
+        config = self.source.shaped(config)
+        kept = {name: getattr(self._settled, name) for name in SETTLED}
+        moved = _unmoved(self._settled, config.server)
+        stayed = config.model_copy(update={"server": config.server.model_copy(update=kept)})
+        return stayed.warned((*config.warnings, *moved))
 
     async def _keep(self, text: str) -> None:
         """Remembered here, and kept for good as far as that may be."""
@@ -273,7 +278,7 @@ def _look(path: Path) -> Look:
 def _unmoved(settled: Server, now: Server) -> tuple[str, ...]:
     """Warnings of what would have to change and does not."""
     return tuple(
-        f"server.{name} has changed; it holds from the next start on"
+        f"server.{name} has changed; that takes a restart: until then it stays as it was"
         for name in SETTLED
         if getattr(settled, name) != getattr(now, name)
     )

@@ -19,6 +19,7 @@ from fairlead.core.policy import Policy
 from fairlead.errors import NotFound
 from fairlead.evidence.figures import Clock, Figures, Overhead, burns, cache_use, month, ratio
 from fairlead.evidence.forecast import HISTORY
+from fairlead.evidence.prompt_caches import by_model
 from fairlead.evidence.worth import average_quality
 from fairlead.gateway.opinion import TELLING
 from fairlead.gateway.periods import calendar
@@ -31,6 +32,8 @@ from fairlead.registry.declared import Declared, declared
 from fairlead.store.budgets import spent_since
 from fairlead.store.opinions import OpinionDay
 from fairlead.store.prices import latest as prices_charged
+from fairlead.store.prompt_caches import touched
+from fairlead.store.recalled import recalled
 from fairlead.store.reports import Report, report
 from fairlead.store.spending import cached, seen, side_calls, spent_by_day, works
 from fairlead.store.subscriptions import subscriptions
@@ -129,14 +132,25 @@ def figures_of(connection: sqlite3.Connection, window: Window, by: Configured, f
     us = latest.overhead_us // latest.looked_at if latest.looked_at else None
     clocks = clocks_of(connection, by, window.tenant, now)
     utc = next(clock for clock in clocks if clock.tenants is None)
+    charged = prices_charged(connection)
     return Figures(
-        cache=cache_use(cached(connection, window), prices_charged(connection)),
+        cache=cache_use(cached(connection, window), charged),
         overhead=Overhead(side_calls(connection, window), us, latest.looked_at),
         quality=quality,
         ratio=ratio(found.totals.cost, found.totals.requests, quality),
         month=month(utc.days, now),
         budgets=burns(by.budgets, clocks, by.plans, now) if window.tenant is None else (),
+        caches=by_model(touched(connection, window), inputs_of(found), charged),
+        recalled=recalled(connection, window),
     )
+
+
+def inputs_of(found: Report) -> dict[str, int]:
+    """All input tokens by model."""
+    inputs: dict[str, int] = {}
+    for group in found.models:
+        inputs[group.name] = inputs.get(group.name, 0) + group.input_tokens
+    return inputs
 
 
 def clocks_of(connection: sqlite3.Connection, by: Configured, tenant: str | None, now: float) -> tuple[Clock, ...]:

@@ -27,7 +27,7 @@ from fairlead.server.guarding import Guarding
 from fairlead.server.listener import Listener
 from fairlead.server.market import Prices
 from fairlead.server.reload import Reload, Source
-from fairlead.server.shedding import Shedding, bearable
+from fairlead.server.shedding import Bearable, Shedding, bearable
 from fairlead.store.ledger import EmbeddedLedger
 from fairlead.store.owner import Owner, is_owned, unusable
 from fairlead.version import __version__
@@ -59,7 +59,13 @@ class Running(msgspec.Struct):
 
     def taken(self, config: Config) -> None:
         """A new configuration is in force."""
-        self.grace = config.server.grace
+        server, clients = config.server, connections_for(config, file_limit())
+        self.grace = server.grace
+        self.listener.bounds = bounds_of(server, clients)
+        self.app.shedding.bearable = borne_by(server, clients)
+        ledger = self.runtime.ledger
+        if isinstance(ledger, EmbeddedLedger):
+            ledger.keep_for(server.decisions_days, server.ledger_days)
 
     async def stop(self) -> None:
         self.app.ready = False
@@ -93,15 +99,10 @@ async def start(
         raise
     warm()
     clients = connections_for(config, file_limit())
-    borne = bearable(server.max_in_flight, server.max_lag, server.max_memory, clients)
-    app = App(runtime, Shedding(borne, lambda kind, words: runtime.audit(kind, NOBODY, "", words)), reload)
+    shedding = Shedding(borne_by(server, clients), lambda kind, words: runtime.audit(kind, NOBODY, "", words))
+    app = App(runtime, shedding, reload)
     runtime.beats.append(app.shedding.beat)
-    bounds = Bounds(
-        body_bytes=int(server.max_body_mb * 1024 * 1024),
-        receive_seconds=max(server.header_timeout, server.body_timeout),
-        connections=clients,
-    )
-    listener = Listener(app, refusal, bounds, app.gate, runtime.http.outbox)
+    listener = Listener(app, refusal, bounds_of(server, clients), app.gate, runtime.http.outbox, app)
     admin = AdminSocket(runtime, state_dir, app.shedding, reload)
     try:
         host, port = await listener.listen(server.host, server.port)
@@ -215,6 +216,19 @@ def connections_for(config: Config, files: int) -> int:
     free = max(files - OWN_FILES, 2)
     upstream = sum(one.max_connections for one in config.providers.values() if one.kind != "simulated")
     return min(CONNECTIONS, free - min(upstream, free // 2))
+
+
+def bounds_of(server: Server, connections: int) -> Bounds:
+    return Bounds(
+        body_bytes=int(server.max_body_mb * 1024 * 1024),
+        head_seconds=server.header_timeout,
+        receive_seconds=server.body_timeout,
+        connections=connections,
+    )
+
+
+def borne_by(server: Server, connections: int) -> Bearable:
+    return bearable(server.max_in_flight, server.max_lag, server.max_memory, connections)
 
 
 def pepper_of(server: Server, state_dir: Path) -> bytes:

@@ -30,7 +30,7 @@ NEAR = 0.8
 """Of the room, or of the memory: where it becomes scarce."""
 SMOOTH = 0.1
 """Weight of the latest beat in the mean lag: a single stop of the loop turns nobody away."""
-NO = 1 / 8
+NO = 1 / 10
 """What turning one away costs, as a share of letting it in."""
 GOING_ON = 1 / 16
 """What a request under way costs from beat to beat, likewise."""
@@ -94,6 +94,8 @@ class Shedding:
         """Seconds, for the work that was let in: a mean of the latest beats."""
         self.full = False
         """Everybody is turned away: it begins at a bound and ends below NEAR of it."""
+        self.scarce = False
+        """Whether anybody may be turned away: only then is it worth asking as a request comes."""
         self.refused: Counter[Shortage] = Counter()
         """By what ran short, since the start."""
         self._note = note
@@ -121,6 +123,13 @@ class Shedding:
     def refusal(self, key: str) -> RequestError | None:
         """Why this key's next request is turned away now; None where it is let in. The same few errors again and again:
         saying no must cost next to nothing."""
+        crowded = self.crowded(key)
+        if crowded is None and self._pressure and self._due(key):
+            return self._refuse(self._scarce)
+        return crowded
+
+    def crowded(self, key: str) -> RequestError | None:
+        """The same for want of room alone: it may be asked again of one that was let in and has not entered."""
         most = self.bearable.in_flight
         if self.in_flight >= NEAR * most:
             if self.in_flight >= most:
@@ -128,12 +137,12 @@ class Shedding:
                 return self._refuse("room")
             if self._held.get(key, 0) * len(self._held) > most:
                 return self._refuse("share")
-        if self._pressure and self._due(key):
-            return self._refuse(self._scarce)
         return None
 
     def enter(self, key: str) -> None:
         self.in_flight += 1
+        if self.in_flight >= NEAR * self.bearable.in_flight:
+            self.scarce = True
         self._came += 1
         self._held[key] = self._held.get(key, 0) + 1
         self._recent[key] = self._recent.get(key, 0.0) + 1.0
@@ -187,6 +196,7 @@ class Shedding:
             self.full = True
         elif self.full and self.in_flight < NEAR * self.bearable.in_flight and not self._pressure:
             self.full = False
+        self.scarce = self._pressure > 0 or self.in_flight >= NEAR * self.bearable.in_flight
         if self._began and now - self._last > QUIET_SECONDS:
             count, seconds = self.refused.total() - self._before, self._last - self._began
             self._began = 0.0

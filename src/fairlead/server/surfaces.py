@@ -6,7 +6,7 @@ import msgspec
 
 from fairlead.core.call import Caller
 from fairlead.errors import BadRequest
-from fairlead.server import acts, budgets, guarding, keys, openapi, spending, switching
+from fairlead.server import acts, budgets, caching, erasing, guarding, keys, openapi, spending, switching
 from fairlead.server.admin import Asking, Route, Tables, tables
 from fairlead.server.reload import Reload
 
@@ -25,6 +25,8 @@ def routes(reload: Reload | None) -> tuple[Route, ...]:
         *keys.ROUTES,
         *acts.ROUTES,
         *budgets.ROUTES,
+        *caching.ROUTES,
+        *erasing.ROUTES,
         *spending.ROUTES,
         *guarding.ROUTES,
         _reloading(reload),

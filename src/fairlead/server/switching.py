@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from fairlead.gateway.administration import FOR_GOOD
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.switches import FOREVER, place
 from fairlead.server.admin import Asking, Route
@@ -50,7 +51,7 @@ async def disable(asking: Asking) -> Switched:
     runtime, seconds = asking.runtime, asking.said.seconds
     which = place(runtime.world.snapshot, asking.which)
     runtime.switches.disable(which, seconds)
-    words = "until it is switched on" if seconds is None else f"for {seconds:g} s"
+    words = FOR_GOOD if seconds is None else f"for {seconds:g} s"
     runtime.act("switched_off", asking.own.caller, which, words)
     return Switched(which, off=True, seconds=seconds)
 

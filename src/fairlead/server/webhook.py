@@ -92,7 +92,7 @@ async def post(target: Receiver, body: bytes, at: int) -> None:
 
 
 async def _posted(target: Receiver, body: bytes, at: int) -> int:
-    url = urlsplit(target.url)
+    url = urlsplit(target.url.reveal())
     host, secure = url.hostname or "", url.scheme == "https"
     port = url.port or (443 if secure else 80)
     context = ssl.create_default_context() if secure else None
@@ -142,4 +142,4 @@ def _status(line: bytes) -> int:
 
 def _host(target: Receiver) -> str:
     """Without what a path may hold of secrets."""
-    return urlsplit(target.url).hostname or "?"
+    return urlsplit(target.url.reveal()).hostname or "?"

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from fairlead.core.egress import SinkPermit
+from fairlead.core.whose import Whose
 from fairlead.store.shelf import Shelf
 
 LARGEST = 16 * 2**20
@@ -56,6 +57,12 @@ class Conversations:
 
     async def forget(self, tenant: str, response: str) -> bool:
         return await self._shelf.forget(tenant, response)
+
+    async def erase(self, whose: Whose) -> int:
+        return await self._shelf.erase(whose)
+
+    async def sweep(self) -> int:
+        return await self._shelf.sweep()
 
     def close(self) -> None:
         self._shelf.close()

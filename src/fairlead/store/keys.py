@@ -2,7 +2,8 @@
 
 It is no part of the ledger's, which may be moved away and built anew: who may ask must not hang on that. A key stands here
 as its digest with the pepper, never as itself. A change and the act that tells of it are one transaction, on disk when it
-returns.
+returns; the act's row in the chain ends with the key's id and the SHA-256 of what stands here from then on, so that a key
+that was written into the file by other means, changed there or taken out is found, and refused.
 
 One thread at a time uses it, of the process that owns the state directory. The file is made with the first act.
 """
@@ -11,10 +12,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -26,6 +29,8 @@ from fairlead.store.audit_chain import Act, Asked, Checked, Head, Row
 
 FILE = "admin.db"
 HEAD = "audit.head"
+ISSUED = "key_issued"
+"""The kind of the row that begins a key."""
 VERSION = 1
 TABLES = (
     "CREATE TABLE keys (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, "
@@ -54,8 +59,23 @@ class IssuedKey(msgspec.Struct, frozen=True):
     former: tuple[Former, ...] = ()
 
 
+BOUND = re.compile(r"\[(\S{1,100}) ([0-9a-f]{64}|gone)\]$")
+"""How the detail of a row ends that tells of a key."""
+GONE = "gone"
+WORDS = 1_500
+"""Characters of such a detail before that."""
+
 log = logging.getLogger("fairlead.administration")
 _key = msgspec.msgpack.Decoder(IssuedKey).decode
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the chain tells of issued keys."""
+
+    contents: dict[str, str]
+    """By id, the digest of what stands of a key; empty for one that was deleted."""
+    grantors: dict[str, frozenset[str]]
+    """By what a key is called, who issued keys of that name."""
 
 
 class NameTaken(Exception):
@@ -74,12 +94,30 @@ class Register:
             return []
         return [_key(row[0]) for row in self._open().execute("SELECT content FROM keys ORDER BY tenant, name")]
 
+    def unbound(self) -> dict[str, str]:
+        """By id, the keys that do not stand as the chain tells, and in what."""
+        if self._connection is None and not self.is_there():
+            return {}
+        return _unbound(self._open(), self.told().contents)
+
+    def told(self) -> Told:
+        return _told(self._open()) if self._connection is not None or self.is_there() else Told({}, {})
+
+    def of_kinds(self, kinds: tuple[str, ...]) -> list[Act]:
+        """The acts of these kinds, in their order."""
+        if not self.is_there():
+            return []
+        sql = f"SELECT kind, actor, tenant, subject, detail FROM acts WHERE kind IN ({', '.join('?' * len(kinds))}) ORDER BY seq"
+        return [Act(*row) for row in self._open().execute(sql, kinds)]
+
     def put(self, key: IssuedKey, act: Act) -> Head:
         """A new one, or in the place of the one with its id. Raises NameTaken."""
-        return self._done(act, lambda connection: _put(connection, key))
+        content = msgspec.msgpack.encode(key)
+        return self._done(_bound(act, key.id, _digest(content)), lambda connection: _put(connection, key, content))
 
     def remove(self, key_id: str, act: Act) -> Head:
-        return self._done(act, lambda connection: connection.execute("DELETE FROM keys WHERE id = ?", (key_id,)))
+        delete = "DELETE FROM keys WHERE id = ?"
+        return self._done(_bound(act, key_id, GONE), lambda connection: connection.execute(delete, (key_id,)))
 
     def note(self, act: Act) -> Head:
         return self._done(act, lambda connection: None)
@@ -102,7 +140,9 @@ class Register:
                 if lost
                 else (Checked(0, empty))
             )
-        return audit_chain.verify(self._open(), told)
+        found = audit_chain.verify(self._open(), told)
+        odd = tuple(f"key {key_id}: {why}" for key_id, why in self.unbound().items())
+        return msgspec.structs.replace(found, found=(*found.found, *odd))
 
     def close(self) -> None:
         if self._connection is not None:
@@ -168,12 +208,52 @@ class Register:
             return Head(1 << 62, "", f"{HEAD}, which is damaged,")
 
 
-def _put(connection: sqlite3.Connection, key: IssuedKey) -> None:
+def _bound(act: Act, key_id: str, digest: str) -> Act:
+    return msgspec.structs.replace(act, detail=f"{act.detail[:WORDS]} [{key_id} {digest}]".lstrip())
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def _told(connection: sqlite3.Connection) -> Told:
+    contents: dict[str, str] = {}
+    grantors: dict[str, frozenset[str]] = {}
+    for kind, actor, subject, detail in connection.execute(
+        "SELECT kind, actor, subject, detail FROM acts ORDER BY seq"
+    ):
+        found = BOUND.search(detail)
+        if found is not None:
+            contents[found[1]] = "" if found[2] == GONE else found[2]
+        if kind == ISSUED:
+            called = subject.rpartition(" (")[0]
+            grantors[called] = grantors.get(called, frozenset()) | {actor}
+    return Told(contents, grantors)
+
+
+def _unbound(connection: sqlite3.Connection, told: dict[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    there = set()
+    for key_id, tenant, name, content in connection.execute("SELECT id, tenant, name, content FROM keys"):
+        there.add(key_id)
+        digest = told.get(key_id)
+        key = _key(content)
+        if digest is None:
+            found[key_id] = "no row of the audit log tells of it"
+        elif digest != _digest(content) or (key.id, key.grant.tenant, key.grant.name) != (key_id, tenant, name):
+            found[key_id] = "it does not stand as the audit log tells"
+    for key_id, digest in told.items():
+        if digest and key_id not in there:
+            found[key_id] = "it is gone, and no row of the audit log tells of that"
+    return found
+
+
+def _put(connection: sqlite3.Connection, key: IssuedKey, content: bytes) -> None:
     place = (key.grant.tenant, key.grant.name)
     taken = "SELECT 1 FROM keys WHERE tenant = ? AND name = ? AND id <> ?"
     if connection.execute(taken, (*place, key.id)).fetchone() is not None:
         raise NameTaken
-    connection.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", (key.id, *place, msgspec.msgpack.encode(key)))
+    connection.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", (key.id, *place, content))
 
 
 def _prepare(connection: sqlite3.Connection, where: str) -> None:

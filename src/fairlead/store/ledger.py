@@ -105,8 +105,7 @@ class EmbeddedLedger:
         self._contents: dict[str, bytes] = {}
         self._kept: dict[str, bytes] = {}
         self._priced: dict[str, Price] = {}
-        self._decisions_ms = decisions_days * DAY_MS
-        self._records_ms = None if records_days is None else records_days * DAY_MS
+        self.keep_for(decisions_days, records_days)
         self._prune_at = 0.0
         self._reached = 0
         self._wake = asyncio.Event()
@@ -115,6 +114,11 @@ class EmbeddedLedger:
         self._closing = False
         self._database: os.stat_result | None = None
         self._look_at = 0.0
+
+    def keep_for(self, decisions_days: int, records_days: int | None) -> None:
+        """From the next look at what is old."""
+        self._decisions_ms = decisions_days * DAY_MS
+        self._records_ms = None if records_days is None else records_days * DAY_MS
 
     async def open(self) -> None:
         """Takes the directory, recovers what the last process left, and begins to ingest."""

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
-from fairlead.store import budgets, rollups
+from fairlead.store import budgets, reuses, rollups
 
 PAGE_SIZE = 16384
 
@@ -126,6 +126,12 @@ def _spent_by_records(connection: sqlite3.Connection) -> None:
     budgets.rebuild(connection, begin)
 
 
+def _reuses(connection: sqlite3.Connection) -> None:
+    """Answers that were given again out of a cache: before, there were none."""
+    for statement in reuses.TABLE:
+        connection.execute(statement)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first,
     _contents,
@@ -135,6 +141,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _spent,
     _rollups,
     _spent_by_records,
+    _reuses,
 ]
 
 

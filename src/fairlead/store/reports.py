@@ -23,6 +23,7 @@ from fairlead.store.answers import Answered
 from fairlead.store.feedback import Judged, judged
 from fairlead.store.migrations import refuse_newer
 from fairlead.store.opinions import Opinions, opinions
+from fairlead.store.reuses import Reused, reused
 from fairlead.store.rollups import ROLLUPS, TAGS, Kind, slices
 from fairlead.store.sqlite import read_only, unreadable
 from fairlead.store.subscriptions import Subscription
@@ -126,6 +127,17 @@ class Report(msgspec.Struct, frozen=True):
     tags: tuple[Group, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     """Beside the cost of requests."""
+    reused: tuple[Reused, ...] = ()
+    """Answers given again, for which nobody was asked."""
+
+    @property
+    def hits(self) -> int:
+        return sum(one.hits for one in self.reused)
+
+    @property
+    def saved(self) -> int:
+        """By giving answers again, in nano-units of USD."""
+        return sum(one.saved for one in self.reused)
 
 
 def usd(nano: int) -> Decimal:
@@ -167,6 +179,7 @@ def report(
             judged=judged(connection, window),
             teams=groups(connection, "team", window),
             tags=groups(connection, "tag", window),
+            reused=reused(connection, window),
         )
     except sqlite3.DatabaseError as error:
         raise unreadable(_file_of(connection), error) from error

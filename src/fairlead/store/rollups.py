@@ -29,6 +29,8 @@ MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 GRAINS = (DAY_MS, HOUR_MS, MINUTE_MS)
 MINUTES_DAYS = 3
 """So long sums by the minute are kept."""
+RETIRING = "records are let go of"
+"""In `meta` as long as some are there yet that will be gone."""
 TOGETHER = 4_000
 """Records that are added at once."""
 LARGEST = 1 << 44
@@ -333,6 +335,7 @@ def _read(kind: Kind, where: str, alone: bool) -> str:
 def differences(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     """(table and bucket, what is odd) where sums are not those of the records."""
     kept = horizons(connection)
+    yield from _hidden(connection, kept)
     books = f"({_books(f'(SELECT seq FROM requests WHERE at_ms >= ?1 AND seq <= {kept.rolled})')})"
     for kind in KINDS:
         columns = ", ".join(("grain", "at_ms", *kind.keys, "seq", *kind.sums))
@@ -345,3 +348,19 @@ def differences(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
             for left, right, words in ((ours, theirs, "has"), (theirs, ours, "lacks")):
                 for row in connection.execute(f"SELECT * FROM ({left}) EXCEPT SELECT * FROM ({right})", (since,)):
                     yield f"{kind.table} {row[0]} {row[1]}", f"{words} {row[2:]}, unlike the records"
+
+
+def _hidden(connection: sqlite3.Connection, kept: Kept) -> Iterator[tuple[str, str]]:
+    """Where the horizons lie later than what there is, something that nobody looks at lies before them."""
+    if connection.execute("SELECT 1 FROM meta WHERE key = ?", (RETIRING,)).fetchone() is None:
+        (count,) = connection.execute("SELECT count(*) FROM requests WHERE at_ms < ?", (kept.records,)).fetchone()
+        if count:
+            yield (
+                "kept",
+                f"records are said to begin at {kept.records}, {count} are older: no sums are held against them",
+            )
+    for kind in KINDS:
+        sql = f"SELECT count(*) FROM {kind.table} WHERE grain = {MINUTE_MS} AND at_ms < ?"
+        (count,) = connection.execute(sql, (kept.minutes,)).fetchone()
+        if count:
+            yield f"kept {kind.table}", f"minutes are said to begin at {kept.minutes}, {count} are older"

@@ -166,21 +166,26 @@ class Cached(msgspec.Struct, frozen=True):
 
 
 def cached(connection: sqlite3.Connection, window: Window = EVERYTHING) -> tuple[Cached, ...]:
-    """By price row, of the attempts that are kept and read from a cache at all. Of all tenants these are those of the
-    stretch of the books that the window's requests are in: rows follow time to a moment."""
-    where, values = where_of(window)
-    source = "attempts"
-    if window.tenant is not None:
-        source = "attempts CROSS JOIN requests ON requests.seq = attempts.request"
-    elif values:
-        first, last = connection.execute(f"SELECT min(seq), max(seq) FROM requests WHERE {where}", values).fetchone()
-        where, values = "request BETWEEN ? AND ? AND attempts.seq BETWEEN ? AND ? + 255", [first, last, first, last]
+    """By price row, of the attempts that are kept and read from a cache at all."""
+    source, where, values = attempts_of(connection, window)
     rows = connection.execute(
         f"""SELECT price_row, count(*), {halves("input", "cached_input")} FROM {source}
             WHERE cached_input > 0 AND {where} GROUP BY 1 ORDER BY 1""",
         values,
     )
     return tuple(Cached(row or "", attempts, *whole(sums)) for row, attempts, *sums in rows)
+
+
+def attempts_of(connection: sqlite3.Connection, window: Window) -> tuple[str, str, list[int | str]]:
+    """Source, condition and values. Of all tenants these are those of the stretch of the books that the window's requests
+    are in: rows follow time to a moment."""
+    where, values = where_of(window)
+    if window.tenant is not None:
+        return "attempts CROSS JOIN requests ON requests.seq = attempts.request", where, values
+    if values:
+        first, last = connection.execute(f"SELECT min(seq), max(seq) FROM requests WHERE {where}", values).fetchone()
+        return "attempts", "request BETWEEN ? AND ? AND attempts.seq BETWEEN ? AND ? + 255", [first, last, first, last]
+    return "attempts", where, values
 
 
 def spent_by_day(

@@ -24,7 +24,7 @@ import msgspec
 
 from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record
 from fairlead.errors import StateError
-from fairlead.store import budgets, feedback, prices, rollups
+from fairlead.store import budgets, feedback, prices, reuses, rollups
 from fairlead.store.migrations import PAGE_SIZE, migrate
 from fairlead.store.window import DAY_MS
 
@@ -222,15 +222,25 @@ class Projection:
             sql = "SELECT seq FROM requests WHERE at_ms < ? ORDER BY at_ms LIMIT ?"
             old = execute(sql, (before_ms, PRUNED)).fetchall()
             own = "SELECT seq FROM attempts WHERE seq BETWEEN ?1 AND ?1 + 255 AND +request = ?1"
-            for table, which in (("tiers", own), ("attempts", own), ("tags", "?1"), ("requests", "?1")):
+            for table, which in (
+                ("tiers", own),
+                ("attempts", own),
+                ("tags", "?1"),
+                ("reuses", "?1"),
+                ("requests", "?1"),
+            ):
                 self.connection.executemany(f"DELETE FROM {table} WHERE seq IN ({which})", old)
             execute("DELETE FROM feedback WHERE at_ms < ?", (before_ms,))
+            more = len(old) == PRUNED
+            execute("DELETE FROM meta WHERE key = ?", (rollups.RETIRING,))
+            if more:
+                execute("INSERT INTO meta VALUES (?, ?)", (rollups.RETIRING, str(before_ms)))
             execute("COMMIT")
         finally:
             if self.connection.in_transaction:
                 execute("ROLLBACK")
         self._pending = 0
-        return len(old) == PRUNED
+        return more
 
     def rebuild(self) -> None:
         """The sums anew."""
@@ -284,7 +294,7 @@ class Projection:
         for part in self._cut(attempts):
             self._run(_insert("attempts", ATTEMPT_COLUMNS, len(part)), list(chain.from_iterable(part)))
         paid = [
-            (at + index, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.spent)
+            paid_by_tier(at + index, record, attempt)
             for at, record, _ in chunk
             for index, attempt in enumerate(record.attempts)
             if attempt.tier
@@ -294,6 +304,7 @@ class Projection:
         tags = [(at, tag) for at, record, _ in chunk if record.tags for tag in record.tags]
         for these in self._cut(tags):
             self._run(_insert("tags", TAG_COLUMNS, len(these)), list(chain.from_iterable(these)))
+        reuses.write(self.connection, ((at, record) for at, record, _ in chunk))
         return [at for at, _, _ in chunk]
 
     def _run(self, statement: str, values: list[object]) -> int:
@@ -302,7 +313,7 @@ class Projection:
             return self.connection.execute(statement, values).rowcount
         except OverflowError:
             log.error("a request reports figures beyond 64 bits: they are cut down in the tables, its record has them")
-            return self.connection.execute(statement, [_cut_down(value) for value in values]).rowcount
+            return self.connection.execute(statement, [cut_down(value) for value in values]).rowcount
 
 
 def contents(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, bytes]:
@@ -310,7 +321,12 @@ def contents(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, b
     return dict(connection.execute(sql, list(keys)))
 
 
-def _cut_down(value: object) -> object:
+def paid_by_tier(seq: int, record: Record, attempt: Attempt) -> tuple[int, int, str, str, str, int]:
+    """The row of table `tiers` of an attempt that a tier paid for."""
+    return seq, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.spent
+
+
+def cut_down(value: object) -> object:
     return min(value, ABSURD) if isinstance(value, int) and value.bit_length() > 63 else value
 
 

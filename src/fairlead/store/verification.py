@@ -6,14 +6,16 @@
 - Where a process died with an attempt under way, what it was expected to cost stands for its cost; where a price was
   unknown, nothing.
 - The sums by minute, hour and day must be those of the records, and so must what budgets are counted by.
-- What stands in the columns of a request must be what its record says, and so for a price row.
+- What stands in the columns of a request, and of it in the tables of attempts, tiers, tags and reuses, must be what its record
+  says, and so for a price row.
+- No record may lie before the day from which on records are said to be kept: nothing is held against it.
 - Attempts from before price rows were kept can be added up, not worked out: they are counted.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -23,9 +25,10 @@ import msgspec
 from fairlead.core.cost import cost_lines, in_usd, plain, total
 from fairlead.core.model import Price
 from fairlead.core.record import CostLine, Record, Usage
-from fairlead.store import budgets, rollups
+from fairlead.store import budgets, reuses, rollups
 from fairlead.store.prices import differences as prices_differ
 from fairlead.store.prices import versions
+from fairlead.store.sqlite import cut_down, paid_by_tier
 
 TOLD = 100
 """Differences that are told one by one."""
@@ -40,8 +43,21 @@ _ATTEMPTS = """SELECT requests.seq, requests.id, requests.cost AS spent, attempt
 _WITHOUT = """SELECT id, cost FROM requests WHERE cost <> 0
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.seq = requests.seq)"""
 
-_COLUMNS = ("tenant", "team", "key", "model", "task", "purpose", "operation")
-_RECORDS = f"SELECT id, {', '.join(_COLUMNS)}, at_ms, record FROM requests ORDER BY seq"
+_COLUMNS = ("tenant", "team", "key", "model", "task", "purpose", "operation", "outcome", "cost", "baseline_cost")
+_RECORDS = f"SELECT seq, id, at_ms, record, {', '.join(_COLUMNS)} FROM requests ORDER BY seq"
+_BESIDE = {
+    "attempts": "SELECT request, number, model, channel, provider, outcome, usd FROM attempts ORDER BY seq",
+    "tiers": "SELECT attempts.request, tiers.* FROM tiers JOIN attempts ON attempts.seq = tiers.seq ORDER BY tiers.seq",
+    "tags": "SELECT seq, tag FROM tags ORDER BY seq, tag",
+    "reuses": "SELECT seq, reuses.* FROM reuses ORDER BY seq",
+}
+"""What stands in other tables of a request, in the order of the requests."""
+_ASTRAY = {
+    "attempts": "SELECT count(*) FROM attempts WHERE request NOT IN (SELECT seq FROM requests)",
+    "tiers": "SELECT count(*) FROM tiers WHERE seq NOT IN (SELECT seq FROM attempts)",
+    "tags": "SELECT count(*) FROM tags WHERE seq NOT IN (SELECT seq FROM requests)",
+    "reuses": "SELECT count(*) FROM reuses WHERE seq NOT IN (SELECT seq FROM requests)",
+}
 _record = msgspec.msgpack.Decoder(Record).decode
 
 
@@ -107,18 +123,66 @@ def verify(connection: sqlite3.Connection) -> Verification:
 def _records(found: Verification, connection: sqlite3.Connection) -> None:
     begin = rollups.horizons(connection).records
     sums: budgets.Sums = {}
-    for name, *columns, at_ms, payload in connection.execute(_RECORDS):
+    beside = {table: _taken(connection.execute(sql)) for table, sql in _BESIDE.items()}
+    for seq, name, at_ms, payload, *columns in connection.execute(_RECORDS):
         record = _record(payload)
-        said = (record.tenant, record.team, record.key, record.model, record.task, record.purpose, record.operation)
+        said = [cut_down(getattr(record, field)) for field in _COLUMNS]
         for field, stands, told in zip(_COLUMNS, columns, said, strict=True):
             if stands != told:
                 found.differs(name, f"its {field} is {stands!r}, its record says {told!r}")
+        for table, told in _of_record(seq, record).items():
+            stands = beside[table](seq)
+            if stands != told:
+                found.differs(name, f"table {table} has {_odd(stands, told)}, its record says {_odd(told, stands)}")
         if record.request != name:
             found.differs(name, f"its record is that of {record.request}")
         if at_ms >= begin:
             budgets.add(sums, record)
     for what, detail in budgets.differences(connection, begin, sums):
         found.differs(what, detail)
+    for table, sql in _ASTRAY.items():
+        (count,) = connection.execute(sql).fetchone()
+        if count:
+            found.differs(table, f"{count} rows belong to no request")
+
+
+def _of_record(seq: int, record: Record) -> Mapping[str, list[tuple[object, ...]]]:
+    """What has to stand of a record in other tables."""
+    return {
+        "attempts": [
+            (one.number, one.model, one.channel, one.provider, one.outcome, cut_down(one.spent))
+            for one in record.attempts
+        ],
+        "tiers": [
+            tuple(map(cut_down, paid_by_tier(seq + index, record, one)))
+            for index, one in enumerate(record.attempts)
+            if one.tier
+        ],
+        "tags": [(tag,) for tag in sorted(set(record.tags))],
+        "reuses": [] if (again := reuses.row(seq, record)) is None else [again],
+    }
+
+
+def _taken(rows: Iterator[tuple[Any, ...]]) -> Callable[[int], list[tuple[Any, ...]]]:
+    """What begins with a number, asked for number by number."""
+    waiting = next(rows, None)
+
+    def take(number: int) -> list[tuple[Any, ...]]:
+        nonlocal waiting
+        found = []
+        while waiting is not None and waiting[0] <= number:
+            if waiting[0] == number:
+                found.append(waiting[1:])
+            waiting = next(rows, None)
+        return found
+
+    return take
+
+
+def _odd(rows: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> str:
+    """The rows that the other has not."""
+    odd = [row for row in rows if row not in other]
+    return ", ".join(map(str, odd[:SHOWN])) or "nothing else"
 
 
 def _request(found: Verification, prices: dict[str, list[Price]], rows: Iterator[tuple[Any, ...]]) -> None:

@@ -155,12 +155,12 @@ SIGNS = {"\\n": "\n", "\\u0020": " ", "&nbsp;": " ", "&lt;": "<", "&#49;": "1", 
 SECRETIVE = Detector(terms=["Phoenix plans"])
 
 
-@given(st.lists(st.sampled_from((*AROUND, *SIGNS)), max_size=40))
-@example(["order ", "4111111111111111 ", *["words and "] * 13, "%20"])
-@example(["ann@corp.com", *["x" * 70] * 3, "&nbsp;"])
-def test_reading_what_stands_around_a_sign_is_not_reading_the_whole(parts: list[str]) -> None:  # M3.7
-    """Neither is anything lost, nor made up where such a stretch is cut off."""
-    text = "".join(parts)
+@given(st.lists(st.sampled_from((*AROUND, *SIGNS)), max_size=40), st.booleans())
+@example(["order ", "4111111111111111 ", *["words and "] * 13, "%20"], True)
+@example(["ann@corp.com", *["x" * 70] * 3, "&nbsp;"], True)
+def test_reading_what_stands_around_a_sign_is_not_reading_the_whole(parts: list[str], long: bool) -> None:  # M3.7
+    """Neither is anything lost, nor made up where such a stretch is cut off; of a short text all is read."""
+    text = "".join((*parts, " and so on" * 120 if long else ""))
     whole = re.sub("|".join(map(re.escape, SIGNS)), lambda sign: SIGNS[sign[0]], text)
     right = {signal.name for each in (text, whole) for signal in SECRETIVE.find([each])}
     body = json.dumps(["" if text.startswith("&") else "-", text]).encode()

@@ -179,3 +179,19 @@ def test_requests_of_real_clients_are_read(name: str) -> None:
     assert [text for role, text in found.texts() if role != "system"] == texts
     assert found.shape().turns == len(body["contents"])
     assert found.neutral().model == model_of(url)
+
+
+@pytest.mark.parametrize(
+    "outer", [("generationConfig", "generation_config"), ("generation_config", "generationConfig")]
+)
+@pytest.mark.parametrize("inner", [("candidateCount", "candidate_count"), ("candidate_count", "candidateCount")])
+def test_the_dearer_of_two_spellings_is_not_counted(outer: tuple[str, str], inner: tuple[str, str]) -> None:  # M6.3
+    def read(config: dict[str, Any]) -> tuple[int, int | None]:
+        body = {"contents": [{"parts": [{"text": "Hi"}]}], **config}
+        shape = native.read_request(json.dumps(body).encode(), "m").shape()
+        return shape.answers, shape.max_output
+
+    small, large = {inner[0]: 1, "maxOutputTokens": 50}, {inner[0]: 8, "max_output_tokens": 900}
+    assert read({outer[0]: small, outer[1]: large}) == (8, 900)
+    assert read({outer[0]: {inner[0]: 1, inner[1]: 6}}) == (6, None)
+    assert read({}) == (1, None)

@@ -51,7 +51,7 @@ def test_training_twice_writes_the_same_bytes(own: Path, tmp_path: Path) -> None
         classifier.write(classifier.train(tmp_path / "none", own, quiet), tmp_path / name)
         written.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
-    assert linear.read(tmp_path / "one").weights.any()
+    assert linear.read(tmp_path / "one").steps.any()
 
 
 def test_nothing_to_learn_from_is_an_error_that_names_the_folders(tmp_path: Path) -> None:
@@ -141,6 +141,7 @@ def test_macro_f1_counts_each_label_alike() -> None:
 
 def test_the_weights_that_ship_are_small_and_of_these_answers() -> None:
     assert sum(file.stat().st_size for file in linear.FOLDER.iterdir()) < 4_000_000
+    assert linear.load().steps.nbytes < 4_000_000
     assert linear.load().facts.heads == linear.HEADS
 
 

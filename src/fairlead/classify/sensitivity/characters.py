@@ -34,6 +34,8 @@ def _table() -> dict[int, str | None]:
 _TABLE = _table()
 _ODD = re.compile(f"[{''.join(re.escape(chr(code)) for code in sorted(_TABLE) if code < 0x10000)}]")
 """Those of the basic plane only: a class of these is looked up, one with others is walked through."""
+_BEYOND = b"\xf0"
+"""With which what is beyond the basic plane begins; looking for one byte takes no time."""
 _MATHEMATICAL = "\U0001d7ff".encode()[:3]
 
 
@@ -47,7 +49,7 @@ def plain(text: str) -> tuple[str, bytes]:
     if len(raw) == len(text):
         return text, raw
     odd = set(_ODD.findall(raw.translate(None, _ASCII).decode("utf-8")))
-    mathematical = _MATHEMATICAL in raw
+    mathematical = raw.find(_BEYOND) >= 0 and _MATHEMATICAL in raw
     if not odd and not mathematical:
         return text, raw
     if mathematical or len(odd) > MANY:

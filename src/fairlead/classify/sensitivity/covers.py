@@ -23,6 +23,8 @@ REACH = 128
 STEP = 128
 MOST = 1024
 """From one sign on so much is taken along, before the next is searched: at first, and where they stand close."""
+SHORT = 1024
+"""To look for stretches in a text no longer than this takes as long as to read all of it."""
 EDGE = 48
 """At either end of a stretch no number is read; longer than the words before a number that say what it is."""
 DATA = "data:"
@@ -33,9 +35,12 @@ _SIGNS = {
     "&": re.compile(r"&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?|[A-Za-z]{2,12}[0-9]{0,2};)"),
 }
 """The sign of each, and how it goes on. One pattern for all would look at every character; these look for their sign."""
+_LINE, _SPACE = re.compile(r"\\n"), re.compile("%20")
+"""The commonest: a pattern of plain characters is sooner done with than `str.replace`, which counts them first."""
+_ENTITY = re.compile(f"({_SIGNS['&'].pattern})")
 _USUAL = {said: html.unescape(said) for said in ("&quot;", "&amp;", "&lt;", "&gt;", "&nbsp;", "&#x27;", "&#39;")}
 _GOES_ON = "0123456789 .-()"
-_HALVED = re.compile("[0-9@]")
+_NUMBERLESS = bytes(ord("q") if chr(code) in "0123456789@" else code for code in range(256))
 _SIGN = re.compile(";(?i:base64),")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]*")
 _TEXTUAL = re.compile(
@@ -77,16 +82,33 @@ def opened(base64: str) -> Iterator[str]:
 
 
 def plainly(text: str) -> Iterator[str]:
-    """What stands around escapes, entities and percents, with these as what they stand for."""
+    """What stands around escapes, entities and percents, with these as what they stand for; the whole of a short text."""
+    if len(text) <= SHORT:
+        if any(sign in text and pattern.search(text) for sign, pattern in _SIGNS.items()):
+            yield _undone(text)
+        return
     for start, end in _stretches(text):
-        cut = text[start:end]
+        first, last, before, after = start, end, "", ""
         if end < len(text):
-            kept = len(cut[:-EDGE].rstrip(_GOES_ON))
-            cut = f"{cut[:kept]}{_HALVED.sub('q', cut[kept:])}q"
+            last = max(end - EDGE, start)
+            while last > start and text[last - 1] in _GOES_ON:
+                last -= 1
+            after = f"{_numberless(text[last:end])}q"
         if start:
-            kept = len(cut) - len(cut[EDGE:].lstrip(_GOES_ON))
-            cut = f"q{_HALVED.sub('q', cut[:kept])}{cut[kept:]}"
-        yield _undone(cut)
+            first = _further(text, min(start + EDGE, last), last)
+            before = f"q{_numberless(text[start:first])}"
+        yield _undone(f"{before}{text[first:last]}{after}")
+
+
+def _further(text: str, at: int, end: int) -> int:
+    """Where what a number could go on with ends."""
+    while at < end and text[at] in _GOES_ON:
+        at += 1
+    return at
+
+
+def _numberless(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").translate(_NUMBERLESS).decode("utf-8", "surrogatepass")
 
 
 def _stretches(text: str) -> Iterator[tuple[int, int]]:
@@ -116,11 +138,15 @@ def _near(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
 
 def _undone(text: str) -> str:
     if "\\" in text:
-        text = _SIGNS["\\"].sub(_escaped, text.replace("\\n", "\n"))
+        text = _SIGNS["\\"].sub(_escaped, _LINE.sub("\n", text))
     if "%" in text and _SIGNS["%"].search(text):
         # What a space is written as goes first: it is most of them.
-        text = unquote_to_bytes(text.replace("%20", " ").encode("utf-8", "replace")).decode("utf-8", "replace")
-    return _SIGNS["&"].sub(_entity, text) if "&" in text else text
+        text = unquote_to_bytes(_SPACE.sub(" ", text).encode("utf-8", "replace")).decode("utf-8", "replace")
+    if "&" in text:
+        parts = _ENTITY.split(text)
+        parts[1::2] = [_USUAL.get(said) or _entity(said) for said in parts[1::2]]
+        return "".join(parts)
+    return text
 
 
 def _escaped(covered: re.Match[str]) -> str:
@@ -128,6 +154,5 @@ def _escaped(covered: re.Match[str]) -> str:
     return chr(int(said[2:], 16)) if said[1] == "u" else "\n"
 
 
-def _entity(covered: re.Match[str]) -> str:
-    said = covered[0]
-    return _USUAL.get(said) or (html.unescape(said) if said[1] == "#" else html5.get(said[1:], said))
+def _entity(said: str) -> str:
+    return html.unescape(said) if said[1] == "#" else html5.get(said[1:], said)

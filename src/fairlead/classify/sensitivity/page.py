@@ -158,11 +158,11 @@ def _starts(mask: bytes) -> list[int]:
     """The first digit of each stretch that has enough: as many other signs stand before the ninth as before the first."""
     kinds = np.frombuffer(mask, np.uint8)
     digits = (kinds == _DIGIT).nonzero()[0]
-    others = np.cumsum(kinds == _OTHER, dtype=np.int32)[digits]
+    others = (kinds == _OTHER).cumsum(dtype=np.int32).take(digits)
     further = FEWEST_DIGITS - 1
     enough = others[further:] == others[:-further]
     enough[1:] &= others[1:-further] != others[: -further - 1]
-    starts: list[int] = digits[:-further][enough].tolist()
+    starts: list[int] = digits.take(enough.nonzero()[0]).tolist()
     return starts
 
 

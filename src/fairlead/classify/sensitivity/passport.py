@@ -20,7 +20,7 @@ WEIGHTS = (7, 3, 1)
 
 def find(page: Page) -> float:
     raw = page.raw
-    if raw.find(b"<") >= 0 and raw.rfind(b"<<") >= 0 and any(map(_checked, _ZONE.finditer(raw))):
+    if raw.find(b"<") >= 0 and any(map(_checked, _ZONE.finditer(raw))):
         return 0.99
     if any(_CALLED.match(raw, at) for at in page.places.get(b"pass", ())):
         return 0.9

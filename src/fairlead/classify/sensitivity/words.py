@@ -9,11 +9,12 @@ each step on arrays costs what searching a KB does.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-SHORT = 2_048
+SHORT = 4_096
 LONG_WORD = 16
 
 LETTERS: dict[bytes, tuple[bytes, int]] = {
@@ -49,7 +50,12 @@ def _table(place: int) -> bytes:
 
 _FIRST = bytes(bits | (_OF_LONG if kind == ord("a") else 0) for bits, kind in zip(_table(0), _MASK, strict=True))
 _SECOND, _THIRD = _table(1), np.frombuffer(_table(2), np.uint8)
-_AT = {letters: (word, word.index(letters)) for word, (letters, _) in LETTERS.items()}
+_AT = {
+    bytes(spelt): (word, word.index(letters))
+    for word, (letters, _) in LETTERS.items()
+    for spelt in product(*zip(letters, letters.upper(), strict=True))
+}
+"""In whatever case."""
 
 
 def looked_up(raw: bytes) -> tuple[dict[bytes, list[int]], list[int]]:
@@ -63,7 +69,7 @@ def looked_up(raw: bytes) -> tuple[dict[bytes, list[int]], list[int]]:
     three = two[(near[two] & _THIRD[bytes_[two + 2]]) != 0]
     found: dict[bytes, list[int]] = {}
     for at in three.tolist():
-        meant = _AT.get(raw[at : at + 3].lower())
+        meant = _AT.get(raw[at : at + 3])
         if meant is not None:
             word, before = meant
             start = at - before

@@ -7,7 +7,7 @@ from fairlead.dialects.anthropic_messages.answer import read_answer, write_answe
 from fairlead.dialects.anthropic_messages.interpreter import Interpreter
 from fairlead.dialects.anthropic_messages.passing import StreamReader
 from fairlead.dialects.anthropic_messages.request import write_request
-from fairlead.dialects.anthropic_messages.stream import Writer
+from fairlead.dialects.anthropic_messages.stream import PING, Writer
 from fairlead.dialects.dialect import Dialect, Reader, View
 
 
@@ -30,4 +30,5 @@ DIALECT = Dialect(
     error_event=native.error_event,
     read_count=native.read_count,
     write_count=native.write_count,
+    ping=PING,
 )

@@ -15,6 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import json, neutral, signatures
+from fairlead.dialects.anthropic_messages.metadata import user_of
 from fairlead.dialects.body import decode
 from fairlead.dialects.citations import NO_INDEX
 from fairlead.dialects.json import EMPTY, given
@@ -106,6 +107,10 @@ class MessagesView:
     @property
     def options(self) -> Options | None:
         return self.request.fairlead
+
+    @property
+    def user(self) -> str:
+        return user_of(self.request.metadata)
 
     def texts(self) -> Iterator[tuple[str, str]]:
         request = self.request

@@ -12,6 +12,7 @@ from fairlead.dialects import sse
 from fairlead.dialects.anthropic_messages import native
 from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.passing import Passing
+from fairlead.dialects.weighing import unescaped
 
 _STOPS = (b'"type":"message_stop"', b'"type": "message_stop"')
 _ERROR = b"event: error"
@@ -132,4 +133,4 @@ class StreamReader(Passing):
 def _said(delta: _Delta) -> list[int]:
     """The bytes of what a delta says."""
     values = (delta.text, delta.thinking, delta.partial_json, delta.signature)
-    return [len(value) - 2 for value in values if isinstance(value, Raw) and len(value) > 2]
+    return [unescaped(bytes(value)) - 2 for value in values if isinstance(value, Raw) and len(value) > 2]

@@ -18,7 +18,7 @@ from fairlead.dialects.dialect import Asked
 
 __all__ = ["Interpreter", "Writer"]
 
-_PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _OPEN = b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%s}\n\n'
 _DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":'
@@ -120,7 +120,7 @@ class Writer:
             encode(message_id(name or self._asked.request_id)),
             encode(self._asked.model),
             native.usage_json(self._usage or Usage()),
-            _PING,
+            PING,
         )
 
     # blocks

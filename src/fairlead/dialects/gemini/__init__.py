@@ -30,4 +30,5 @@ DIALECT = Dialect(
     error_event=native.error_event,
     read_count=native.read_count,
     write_count=native.write_count,
+    ping=b"\r\n\r\n",  # Google's clients take a comment for an error, and leave out blank lines
 )

@@ -115,17 +115,9 @@ class GeminiView:
     """The decoded request with what can be read off it, worked out on first use."""
 
     __slots__ = (
-        "_neutral",
-        "_shape",
-        "body",
-        "contents",
-        "generation",
-        "model",
-        "options",
-        "request",
-        "stream",
-        "thoughts",
-    )
+        "_neutral", "_shape", "body", "contents", "generation", "generations", "model", "options", "request", "stream", "thoughts",
+    )  # fmt: skip
+    user = ""  # the dialect has no place for it
 
     def __init__(self, request: Request, body: bytes, model: str, stream: bool) -> None:
         self.request = request
@@ -134,14 +126,18 @@ class GeminiView:
         self.stream = stream
         self.options = request.fairlead
         self.contents = _listed(request.contents)
-        self.generation = request.generationConfig or request.generation_config or _NO_GENERATION
+        self.generations = tuple(
+            one for one in (request.generationConfig, request.generation_config) if one is not None
+        )
+        """Both where both spellings are there: which of them is read is Google's to say, so what is dearer counts."""
+        self.generation = self.generations[0] if self.generations else _NO_GENERATION
         self.thoughts = self.generation.thinkingConfig or self.generation.thinking_config or _NO_THOUGHTS
         self._shape: Shape | None = None
         self._neutral: neutral.Request | None = None
 
     @property
     def answers(self) -> int:
-        return self.generation.candidateCount or self.generation.candidate_count or 1
+        return self._largest("candidateCount", "candidate_count") or 1
 
     @property
     def shows_thoughts(self) -> bool:
@@ -168,8 +164,11 @@ class GeminiView:
         return self._shape
 
     def max_output(self) -> int | None:
-        limit = self.generation.maxOutputTokens
-        return self.generation.max_output_tokens if limit is None else limit
+        return self._largest("maxOutputTokens", "max_output_tokens")
+
+    def _largest(self, *names: str) -> int | None:
+        told = [getattr(one, name) for one in self.generations for name in names]
+        return max((count for count in told if count is not None), default=None)
 
     def neutral(self) -> neutral.Request:
         if self._neutral is None:

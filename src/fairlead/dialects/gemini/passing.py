@@ -13,7 +13,7 @@ from fairlead.dialects.gemini.native import Feedback, read_usage
 from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.passing import Passing
-from fairlead.dialects.weighing import BYTES, OF_MEDIA
+from fairlead.dialects.weighing import BYTES, OF_MEDIA, unescaped
 
 
 class _Part(Struct):
@@ -114,7 +114,7 @@ def _said(content: _Content | None) -> int:
         for part in content.parts or ():
             for value in (part.text, part.functionCall, part.executableCode, part.codeExecutionResult):
                 if value is not UNSET and (raw := bytes(value)) not in EMPTY:
-                    said += len(raw) - 2
+                    said += unescaped(raw) - 2
             for media in (part.inlineData, part.thoughtSignature):
                 if media is not UNSET:
                     said += max(len(media) // OF_MEDIA, BYTES)

@@ -117,6 +117,10 @@ class ChatView:
         return self.request.fairlead
 
     @property
+    def user(self) -> str:
+        return self.request.user or ""
+
+    @property
     def prefers(self) -> bool:
         """Whether the caller speaks to a router: `models` or `provider` is there."""
         return self.request.models is not UNSET or self.request.provider is not UNSET

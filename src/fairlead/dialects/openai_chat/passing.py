@@ -138,7 +138,7 @@ def _content(delta: _Delta) -> int:
 def _weight(value: Raw | UnsetType) -> int:
     if value is UNSET or (raw := bytes(value)) in EMPTY:
         return 0
-    return len(raw) - 2 if raw[:1] == b'"' else max(spoken_in(raw), BYTES)
+    return spoken_in(raw) if raw[:1] == b'"' else max(spoken_in(raw), BYTES)
 
 
 def _without_usage(event: bytes) -> bytes:

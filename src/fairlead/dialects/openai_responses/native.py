@@ -144,6 +144,10 @@ class ResponsesView:
         return self.request.fairlead
 
     @property
+    def user(self) -> str:
+        return self.request.user or ""
+
+    @property
     def previous(self) -> str:
         """The id of the response that this one goes on with; empty for none."""
         return self.request.previous_response_id or ""

@@ -15,7 +15,7 @@ from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY
 from fairlead.dialects.openai_responses.native import read_usage
 from fairlead.dialects.passing import Passing
-from fairlead.dialects.weighing import BYTES, OF_MEDIA
+from fairlead.dialects.weighing import BYTES, OF_MEDIA, unescaped
 
 SILENT = frozenset({"message", "reasoning"})
 """Items that say nothing by beginning; every other is a call of a tool, which is content."""
@@ -105,4 +105,4 @@ def _said(found: _Event) -> int:
         return 0
     if found.type == "response.audio.delta":
         return max(len(raw) // OF_MEDIA, BYTES)
-    return len(raw) - 2
+    return unescaped(raw) - 2

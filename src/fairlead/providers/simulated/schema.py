@@ -1,7 +1,8 @@
 """A small valid instance of a JSON schema, for structured answers and tool arguments.
 
 Required properties only; where a schema leaves a choice, the first alternative that can be satisfied. `pattern`
-is met from a list of common shapes, so an unusual one is beyond this module and raises `Unsatisfiable`.
+is met from a list of common shapes, so an unusual one is beyond this module and raises `Unsatisfiable`; so does one
+that may take long to search for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from collections.abc import Mapping, Sequence
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 MAX_DEPTH = 24
+LONGEST_PATTERN = 200
+MOST_CHOICES, MOST_BRANCHES = 4, 16
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_SET = re.compile(r"\[\^?\]?[^\]]*\]")
+_AGAIN = re.compile(r"\)(?:[*+]|\{)")
+"""A group that is repeated."""
+_CHOICE = re.compile(r"(?<!\()[*+?]|\{\d*,\d*\}")
+"""What may take more or less."""
 
 _FORMATS = {
     "date": "2026-01-15",
@@ -193,10 +202,7 @@ def _string(schema: Mapping[str, object], at: str) -> str:
     most = _whole(schema.get("maxLength"), 1 << 30)
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
-        try:
-            wanted = re.compile(pattern)
-        except re.error as error:
-            raise Unsatisfiable(f"{at}: pattern {pattern!r} cannot be read: {error}") from error
+        wanted = _compiled(pattern, at)
         for text in _SHAPES:
             if least <= len(text) <= most and wanted.search(text):
                 return text
@@ -208,6 +214,19 @@ def _string(schema: Mapping[str, object], at: str) -> str:
     while len(text) < least:
         text += " text"
     return text[:most]
+
+
+def _compiled(pattern: str, at: str) -> re.Pattern[str]:
+    """Only what is searched for in no time: whoever asks says the pattern, and there are some that take years."""
+    plain = _SET.sub("x", _ESCAPED.sub("x", pattern[: LONGEST_PATTERN + 1]))
+    branches = plain.count("|")
+    choices = len(_CHOICE.findall(plain)) + (plain.count("(") if branches else 0)
+    if len(pattern) > LONGEST_PATTERN or _AGAIN.search(plain) or choices > MOST_CHOICES or branches > MOST_BRANCHES:
+        raise Unsatisfiable(f"{at}: pattern {pattern[:LONGEST_PATTERN]!r} is too intricate to be simulated")
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unsatisfiable(f"{at}: pattern {pattern!r} cannot be read: {error}") from error
 
 
 def _number(schema: Mapping[str, object], at: str, whole: bool) -> int | float:
