@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.serving import Served, serving
+from tests.server.serving import KEYS, Served, serving
 from tests.server.wire import Response, ask
 from tests.upstream import Play, plain
 
@@ -29,10 +29,12 @@ def messages(*content: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"model": "m-one", "max_tokens": 9, "messages": [{"role": "user", "content": list(content) or "x"}], **more}
 
 
+MORE = f"{KEYS}memory: {{enabled: true}}\n"
 Asked = tuple[str, str, dict[str, Any] | None]
 OURS: dict[str, Asked] = {
     "a decision": ("GET", f"/v1/decisions/{NAME}", None),
     "a word on an answer": ("POST", "/v1/feedback", {"request_id": NAME, "good": True}),
+    "going on from its result": ("POST", "/v1/chat/completions", messages(fairlead={"prior_result": NAME})),
 }
 """By a request's id."""
 RESPONSES: dict[str, Asked] = {
@@ -44,6 +46,11 @@ RESPONSES: dict[str, Asked] = {
     "counting it": ("POST", "/v1/responses/input_tokens", {**items(), "previous_response_id": NAME}),
 }
 """By a response's."""
+MEMORIES: dict[str, Asked] = {
+    "a memory": ("GET", f"/v1/memory/{NAME}", None),
+    "its end": ("DELETE", f"/v1/memory/{NAME}", None),
+}
+"""By a memory's."""
 PROVIDERS: dict[str, Asked] = {
     "its item": ("POST", "/v1/responses", items({"type": "item_reference", "id": NAME})),
     "counting its item": ("POST", "/v1/responses/input_tokens", items({"type": "item_reference", "id": NAME})),
@@ -67,8 +74,9 @@ PROVIDERS: dict[str, Asked] = {
 NONE = {
     "/v1/completions", "/v1/embeddings", "/v1/moderations", "/v1/images/generations", "/v1/images/edits", "/v1/images/variations",
     "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/models", "/v1beta/models",
+    "/v1/memory", "/v1/memory/search",
 }  # fmt: skip
-"""Where no ids are taken: whatever is sent is the content itself."""
+"""Where no ids are taken: whatever is sent is the content itself, and what is found is the tenant's own."""
 
 
 async def asking(server: Served, asked: Asked, name: str, key: str) -> Response:
@@ -92,16 +100,18 @@ def answered(asked: str) -> Play:
     return Play([plain(200, json.dumps({**body, "error": None, "conversation": {"id": "its_1"}}).encode())])
 
 
-@pytest.mark.parametrize("table", [OURS, RESPONSES, PROVIDERS], ids=["ours", "responses", "providers"])
+@pytest.mark.parametrize("table", [OURS, RESPONSES, MEMORIES, PROVIDERS], ids=["ours", "responses", "memories", "providers"])
 async def test_what_is_one_tenants_is_told_to_another(tmp_path: Path, table: dict[str, Asked]) -> None:
-    async with serving(tmp_path / "s", provider=", dialects: [openai_responses]") as server:
+    async with serving(tmp_path / "s", provider=", dialects: [openai_responses]", more=MORE) as server:
         server.upstream.push("one", answered("up-one"))
         first = await asking(server, ("POST", "/v1/responses", items()), "", "fl_test")
         assert first.status == 200
         chatted = await server.chat()
+        noted = await asking(server, ("POST", "/v1/memory", {"text": "The gate code is on the door."}), "", "fl_test")
         own = {
             id(OURS): chatted.headers["x-fairlead-request-id"],
             id(RESPONSES): str(json.loads(first.body)["id"]),
+            id(MEMORIES): str(json.loads(noted.body)["id"]),
             id(PROVIDERS): "its_1",
         }[id(table)]
         calls = len(server.upstream.calls)
@@ -121,7 +131,7 @@ async def test_a_route_is_open_that_nobody_has_looked_at(tmp_path: Path) -> None
         app = server.running.app
         exact = {path for path in app.surfaces if not path.startswith("/admin/")}
         prefixes = {path for path, _ in app.prefixes if not path.startswith("/admin/")}
-    paths = [asked[1] for table in (OURS, RESPONSES, PROVIDERS) for asked in table.values()]
+    paths = [asked[1] for table in (OURS, RESPONSES, MEMORIES, PROVIDERS) for asked in table.values()]
     assert exact - NONE == {path for path in paths if path in exact}
     assert not NONE - exact
     assert prefixes == {prefix for prefix in prefixes if any(path.startswith(prefix) for path in paths)}
