@@ -38,6 +38,14 @@ def test_the_cache_tells_and_erases_nothing(tmp_path: Path) -> None:  # M5.1
             == "0 answers erased\n"
         )
         assert run("cache", "clear", "--all", "--config", "f.yaml", cwd=tmp_path).stdout == "1 answers erased\n"
+        (tmp_path / "f.yaml").write_text(CONFIG + 'keys: [{name: a, key: "${NOT_SET_IN_THIS_TERMINAL}"}]\n')
+        other = run("cache", "stats", "--config", "f.yaml", cwd=tmp_path)
+        assert (other.returncode, other.stderr) == (0, ""), "whoever may ask needs no key of the server's clients"
+        (tmp_path / "f.yaml").write_text(CONFIG.replace("./st", '"${NOT_SET_IN_THIS_TERMINAL}"'))
+        lost = run("cache", "stats", "--config", "f.yaml", cwd=tmp_path)
+        assert lost.returncode != 0
+        assert "server.state_dir: the variable NOT_SET_IN_THIS_TERMINAL is not set" in lost.stderr
+        (tmp_path / "f.yaml").write_text(CONFIG)
     alone = run("cache", "stats", "--config", "f.yaml", cwd=tmp_path)
     assert alone.returncode == 1
     assert "no server is running" in alone.stderr

@@ -76,4 +76,6 @@ def test_explain_leaves_out_signals_scores_or_reasons(tmp_path: Path) -> None:
     assert "it cannot do vision" in told
     told = run("explain", "hi", "-c", configured(tmp_path), "-P", "balanced").stdout
     assert "quality 0.60, cost 1.00" in told
+    chinese = run("explain", "hi", "-c", configured(tmp_path), "-P", "balanced", LANG="zh_CN.UTF-8").stdout
+    assert "质量 0.60, 成本 1.00" in chinese
     assert max(map(len, told.splitlines())) > 80, "what goes through a pipe is not folded"

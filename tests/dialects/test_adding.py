@@ -133,3 +133,11 @@ def test_the_turns_grow_where_a_conversation_goes_on() -> None:  # M5.4
 
 def test_a_dialect_of_chats_takes_nothing() -> None:
     assert set(ADDING) == {"openai_chat", "openai_responses", "anthropic_messages", "gemini"}
+
+
+@pytest.mark.parametrize("content", [5, [5], [None], [[]], {"type": "x"}])
+def test_a_turn_that_nobody_can_read_ends_the_request(content: object) -> None:  # M5.2
+    body = json.dumps({"model": "m", "input": [{"role": "user", "content": content}]}).encode()
+    first, second = json.loads(added("openai_responses", body, "", "FIRST"))["input"]
+    assert first["content"] == [{"type": "input_text", "text": "FIRST"}]
+    assert second["content"] == content

@@ -98,7 +98,9 @@ async def test_what_the_middle_model_says_is_kept_below_its_bound(
 
 @pytest.mark.parametrize("caller", CALLERS)
 async def test_a_draft_is_lost_on_its_way_to_another_dialect(tmp_path: Path, caller: str) -> None:  # M4.4 M1.5
-    for place, kind in enumerate((caller, "anthropic_messages" if caller != "anthropic_messages" else "openai_responses")):
+    for place, kind in enumerate(
+        (caller, "anthropic_messages" if caller != "anthropic_messages" else "openai_responses")
+    ):
         async with climbing(tmp_path / str(place), kind) as server:
             server.upstream.push("a", whole(kind, said("s90")))
             server.upstream.push("b", whole(kind, said("s95", "middle")))

@@ -77,7 +77,7 @@ async def test_the_classifier_is_shown_nothing_that_may_not_go_there(
         f"  vital: {{strategy: pinned, model: m-one, critical: true, {rows}}}\n"
     )
     settings = {"extra_provider": ELSEWHERE, "extra_model": FAR_MODEL, "extra_policy": extra, "more": KEYS + FAR}
-    async with serving(tmp_path / "s", **settings) as server:
+    async with serving(tmp_path / "s", provider=", region: here", **settings) as server:
         await server.chat(model="auto", fairlead={"policy": policy}, **wishes)
         assert [record for record in await server.records() if record.purpose == "classify"] == []
 

@@ -25,6 +25,7 @@ MODELS = """  grader: {channels: [{provider: one, model: up-judge}], price: {inp
 """
 POLICY = """  checked: {strategy: cost_first, min_quality: 0, models: [m-two, m-one], quality: {gates: [usual, own]%s}}
 """
+TWICE = POLICY.replace("checked", "twice").replace("own]", "own, second]")
 ASK = {"x-fairlead-policy": "checked"}
 
 
@@ -36,7 +37,8 @@ def graded(score: object, why: str = "it is so") -> Play:
 async def gated(tmp_path: Path, gate: str, more: str = "", keys: str = KEYS) -> AsyncIterator[Served]:
     """`m-two` is asked first, `m-one` is stronger, `own` is the gate. The seat of `m-one` is the judge's as well."""
     sections = f"{keys}gates: {{own: {{{gate}}}}}\n"
-    async with serving(tmp_path / "s", more=sections, extra_model=MODELS, extra_policy=POLICY % more) as server:
+    chosen = (POLICY + TWICE if "second:" in gate else POLICY).replace("%s", more)
+    async with serving(tmp_path / "s", more=sections, extra_model=MODELS, extra_policy=chosen) as server:
         yield server
 
 
@@ -106,6 +108,19 @@ async def test_a_judge_that_never_answers_is_waited_for_again_and_again(tmp_path
             server.upstream.push("one", Play([HANG]))
             assert (await server.chat(ASK, model="auto")).status == 200
         assert len(asked_of_judge(server)) == 3
+
+
+async def test_two_gates_that_ask_about_one_answer_stand_in_the_books_as_one(tmp_path: Path) -> None:  # M6.2
+    async with gated(
+        tmp_path, "kind: judge, model: grader}, second: {kind: judge, model: grader, rubric: Is it short?", "", KEYS
+    ) as server:
+        policy = {"x-fairlead-policy": "twice"}
+        server.upstream.push("two", answer(GOOD))
+        server.upstream.push("one", graded(10), graded(9))
+        assert (await server.chat(policy, model="auto")).status == 200
+        records = await server.records()
+        assert sorted(record.purpose for record in records) == ["answer", "judge", "judge"]
+        assert len({record.request for record in records}) == len(server.upstream.calls) == 3
 
 
 async def test_one_who_asks_what_is_refused_silences_the_judge_for_all(tmp_path: Path) -> None:  # M4.3

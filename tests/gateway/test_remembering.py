@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.server.serving import KEYS, Served, serving
+from fairlead.core.whose import Whose
+from fairlead.gateway.erasing import erase
+from tests.server.serving import KEYS, Served, serving, soon
 from tests.server.wire import Response, ask
 from tests.upstream import Play, answer, completion, events, plain, status, stream
 
@@ -180,6 +182,24 @@ async def test_a_result_of_another_tenant_is_gone_on_from(tmp_path: Path) -> Non
         assert len(server.upstream.calls) == calls
 
 
+@pytest.mark.parametrize("action", ["self_hosted", "refuse"])
+async def test_what_a_model_said_that_is_sensitive_goes_where_no_request_may_say_it(
+    tmp_path: Path, action: str
+) -> None:  # M3.7
+    looked_for = f"sensitivity: {{terms: [zebra], action: {action}}}\n"
+    async with serving(tmp_path / "s", more=ON % "" + looked_for) as server:
+        server.upstream.push("one", answer("The name is Zebra."))
+        first = await server.chat(ADA, messages=user("Name the release."))
+        assert [one["text"] for one in await kept(server)] == ["Name the release. -> The name is Zebra."]
+        calls = len(server.upstream.calls)
+        named = {"x-fairlead-prior-result": first.headers["x-fairlead-request-id"]}
+        refused = await server.chat(named, messages=user("Announce it."))
+        assert refused.status == 403
+        assert len(server.upstream.calls) == calls
+        assert (await server.chat(ADA, messages=user("What did you do?"))).status == 200
+        assert "ebra" not in sent(server)
+
+
 async def test_where_memory_is_off_a_result_is_quietly_left_out(tmp_path: Path) -> None:  # M5.2
     async with serving(tmp_path / "s") as server:
         refused = await server.chat({"x-fairlead-prior-result": "req_1"}, messages=user("Go on."))
@@ -270,6 +290,31 @@ async def test_a_model_that_reads_turns_overruns_its_budget(tmp_path: Path) -> N
         assert remembering is not None
         await remembering.settled()
         assert server.upstream.seats == ["one"]
+
+
+async def test_what_is_learned_late_comes_back_after_an_erasure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # M5.3
+    monkeypatch.setattr("fairlead.gateway.erasing.PATIENCE", 0.05)
+    async with serving(tmp_path / "s", more=ON % ", extractor: {model: m-two}") as server:
+        server.upstream.push("two", Play([0.4, *extracted(profile=["Ada sails."]).steps]))
+        await server.chat(ADA, messages=user("At weekends you will find me on the water."))
+        await soon(lambda: len(server.upstream.calls) == 2)
+        runtime = server.running.runtime
+        await erase(runtime, Whose("default"))
+        assert runtime.remembering is not None
+        await runtime.remembering.settled()
+        assert await kept(server) == []
+
+
+async def test_a_memory_that_was_deleted_can_be_read_in_the_files(tmp_path: Path) -> None:  # M5.3
+    async with serving(tmp_path / "s", more=ON % "") as server:
+        made = await ask(server.port, "POST", "/v1/memory", b'{"text": "The word is Rumpelstiltskin."}', {}, "fl_test")
+        gone = await ask(server.port, "DELETE", f"/v1/memory/{made.json['id']}", b"", {}, "fl_test")
+        assert gone.json["deleted"] is True
+        files = [file.read_bytes() for file in server.state_dir.glob("memories.db*")]
+        assert len(files) > 0
+        assert not any(b"Rumpelstiltskin" in content for content in files)
 
 
 async def test_whom_a_request_is_for_stands_in_the_books(tmp_path: Path) -> None:

@@ -98,6 +98,28 @@ async def test_something_sensitive_is_kept(tmp_path: Path) -> None:  # M3.7 M5.3
         assert await told(server, query="Nightfall") == []
 
 
+async def test_something_declared_sensitive_is_kept_or_sent_to_be_found(tmp_path: Path) -> None:  # M3.7 M5.3
+    """By the request's header, or by what its key wishes."""
+    more = (ON % ", embedding: {model: embedder}").replace(
+        "key: fl_second}", "key: fl_second, wishes: {sensitivity: sensitive}}"
+    )
+    async with serving(tmp_path / "s", more=more, extra_model=EMBEDS) as server:
+        for path, field in (("", "text"), ("/search", "query")):
+            body = json.dumps({field: NOTE}).encode()
+            for key, header in (("fl_test", "sensitive"), ("fl_second", "normal")):
+                headers = {"x-fairlead-sensitivity": header}
+                refused = await ask(server.port, "POST", f"/v1/memory{path}", body, key=key, headers=headers)
+                assert refused.status in (403, 503), refused.body
+            wrong = await ask(
+                server.port, "POST", f"/v1/memory{path}", body, key="fl_test",
+                headers={"x-fairlead-sensitivity": "sensitiv"},
+            )  # fmt: skip
+            assert (wrong.status, wrong.json["error"]["param"]) == (400, "sensitivity")
+        assert not server.upstream.calls
+        listed = (await ask(server.port, "GET", "/v1/memory", key="fl_test")).json
+        assert listed["data"] == []
+
+
 async def test_the_oldest_does_not_give_way(tmp_path: Path) -> None:  # M5.3
     async with serving(tmp_path / "s", more=ON % ", most: 3") as server:
         for number in range(5):
@@ -114,6 +136,7 @@ async def test_the_oldest_does_not_give_way(tmp_path: Path) -> None:  # M5.3
         ("", {}, "text"),
         ("", {"text": ""}, "text"),
         ("", {"text": "x", "kind": "gossip"}, "kind"),
+        ("/search", {"query": "x", "kinds": ["gossip"]}, "kinds"),
         ("", {"text": "x", "kind": "profile"}, "user"),
         ("", {"text": "x", "colour": "red"}, "colour"),
         ("/search", {"query": "x", "limit": 0}, "limit"),
@@ -125,6 +148,8 @@ async def test_a_field_that_is_wrong_is_not_named(
     async with serving(tmp_path / "s", more=ON % "") as server:
         refused = await said(server, path, **fields)
         assert (refused.status, refused.json["error"]["param"]) == (400, param)
+        if "gossip" in str(fields):
+            assert "constraint" in refused.json["error"]["message"], "who is told no need not guess"
 
 
 async def test_where_it_is_off_anything_is_kept(tmp_path: Path) -> None:  # M5.3

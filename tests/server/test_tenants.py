@@ -100,7 +100,9 @@ def answered(asked: str) -> Play:
     return Play([plain(200, json.dumps({**body, "error": None, "conversation": {"id": "its_1"}}).encode())])
 
 
-@pytest.mark.parametrize("table", [OURS, RESPONSES, MEMORIES, PROVIDERS], ids=["ours", "responses", "memories", "providers"])
+@pytest.mark.parametrize(
+    "table", [OURS, RESPONSES, MEMORIES, PROVIDERS], ids=["ours", "responses", "memories", "providers"]
+)
 async def test_what_is_one_tenants_is_told_to_another(tmp_path: Path, table: dict[str, Asked]) -> None:
     async with serving(tmp_path / "s", provider=", dialects: [openai_responses]", more=MORE) as server:
         server.upstream.push("one", answered("up-one"))

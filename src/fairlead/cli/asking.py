@@ -46,6 +46,16 @@ def settings(path: Path | None, preset: str | None = None) -> Config:
     return config
 
 
+def folder(path: Path | None) -> Path:
+    """The state directory of the server that a file, or the environment, is of. Neither what else is wrong with the file
+    nor a variable that is not set here keeps anybody from asking it."""
+    if path is None:
+        return Path(settings(None).server.state_dir)
+    from fairlead.config.load import state_dir
+
+    return Path(state_dir(path))
+
+
 def when_asked(path: Path | None) -> Callable[[], Config]:
     """The same, read when it is first needed: a running server knows without it."""
     return cache(lambda: settings(path))

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import click
 import msgspec
 
-from fairlead.cli.asking import put_json, settings
+from fairlead.cli.asking import folder, put_json
 from fairlead.cli.desk import CONFIG, STATE
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say
@@ -92,14 +92,14 @@ def _ask(method: str, query: dict[str, str | None], path: Path | None, state_dir
     from fairlead.cli.books import Missing, ask_owner
     from fairlead.server.caching import PATH
 
-    folder = state_dir or Path(settings(path).server.state_dir)
+    where = state_dir or folder(path)
     given = urlencode({name: text for name, text in query.items() if text})
     try:
-        found = ask_owner(folder, f"{PATH}?{given}" if given else PATH, method=method)
+        found = ask_owner(where, f"{PATH}?{given}" if given else PATH, method=method)
     except Missing as missing:
         raise FairleadError(str(missing)) from None
     if found is None:
-        raise FairleadError(f"no server is running on {folder}; name its directory with --state-dir")
+        raise FairleadError(f"no server is running on {where}; name its directory with --state-dir")
     return found
 
 

@@ -90,7 +90,7 @@ def show_plan(found: Explained) -> None:
 def show_choice(found: Explained) -> None:
     """Why the first is first, the candidates, who was left out, and what would flip it."""
     from fairlead.cli.tables import figure, line, money, table
-    from fairlead.gateway.chinese import told
+    from fairlead.gateway.chinese import phrase, told
     from fairlead.gateway.explanation import flip_in_words, why
     from fairlead.gateway.requirement import in_words
 
@@ -108,7 +108,7 @@ def show_choice(found: Explained) -> None:
                 figure(target.expected.quality),
                 figure(target.expected.latency_ms),
                 f"{target.score:.3f}" if target.parts else "-",
-                ", ".join(f"{name} {value:.2f}" for name, value in target.parts),
+                ", ".join(f"{phrase(name, language())} {value:.2f}" for name, value in target.parts),
             )
             for number, target in enumerate(targets, 1)
         ]

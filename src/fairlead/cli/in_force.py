@@ -99,16 +99,9 @@ def rollback(version: str, path: Path | None, state_dir: Path | None) -> None:
 
 def _ask(path: Path | None, state_dir: Path | None, method: str, target: str) -> bytes:
     from fairlead.cli import books
-    from fairlead.cli.asking import settings
+    from fairlead.cli.asking import folder
 
-    if state_dir is not None:
-        where = state_dir
-    elif path is None:
-        where = Path(settings(path).server.state_dir)
-    else:
-        from fairlead.config import load
-
-        where = Path(load.state_dir(path))
+    where = state_dir or folder(path)
     told = books.ask_owner(where, target, method=method)
     if told is None:
         raise StateError(f"no server that this user may ask runs on {where}; name its directory with --state-dir")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fairlead.server.reporting import Told
     from fairlead.store.feedback import Judged
     from fairlead.store.opinions import Opinions
-    from fairlead.store.reports import Report, Totals
+    from fairlead.store.reports import Report
     from fairlead.store.subscriptions import Subscription
     from fairlead.store.tiers import TierGroup
 

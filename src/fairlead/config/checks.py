@@ -9,7 +9,17 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from fairlead.classify.tasks import COMPLEXITIES, TASKS
-from fairlead.config import allotments, cache, climbing, contradictions, gates, references, sensitivity, tenants
+from fairlead.config import (
+    allotments,
+    cache,
+    climbing,
+    contradictions,
+    gates,
+    infeasible,
+    references,
+    sensitivity,
+    tenants,
+)
 from fairlead.config.choosing import STRATEGY_NAMES
 from fairlead.config.document import Entry, Node, NodePath
 from fairlead.config.environment import SHIPPED
@@ -126,6 +136,7 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
         *allotments.findings(config, known),
         *gates.findings(config.gates, declared.said),
         *climbing.findings(config, catalogue),
+        *infeasible.findings(config, known, catalogue),
         *cache.findings(config.cache),
     ]
 

@@ -65,11 +65,12 @@ def check(
 def state_dir(path: str | os.PathLike[str]) -> str:
     """Where the server of a file keeps its state, whatever else is wrong with the file. Raises ConfigError."""
     try:
-        root, _ = compose(read(Path(path)), os.environ)
+        root, problems = compose(read(Path(path)), os.environ)
     except Unreadable as error:
         raise ConfigError([error.problem.render(os.fspath(path))]) from None
-    config, problems = validated(root, Config)
-    if config is None or any(item.path.startswith("server.state_dir") for item in problems):
+    config, wrong = validated(root, Config)
+    problems += wrong
+    if config is None or any(item.path == "server.state_dir" for item in problems):
         raise ConfigError(rendered(problems, os.fspath(path), tuple(root.secrets())))
     return config.server.state_dir
 

@@ -96,9 +96,15 @@ def _usd(amount: int, price: Price) -> int:
 def _input(rates: Rates, dear: bool) -> int:
     if not dear:
         return rates.input
-    others = (rates.cache_write, rates.cache_write_1h, rates.image_input, rates.audio_input)
-    return max(rates.input, *(rate or 0 for rate in others))
+    return _dearest(rates.input, rates.cache_write, rates.cache_write_1h, rates.image_input, rates.audio_input)
 
 
 def _output(rates: Rates) -> int:
-    return max(rates.output, rates.reasoning or 0, rates.image_output or 0, rates.audio_output or 0)
+    return _dearest(rates.output, rates.reasoning, rates.image_output, rates.audio_output)
+
+
+def _dearest(usual: int, *others: int | None) -> int:
+    for rate in others:
+        if rate is not None and rate > usual:
+            usual = rate
+    return usual

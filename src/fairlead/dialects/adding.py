@@ -101,12 +101,14 @@ def _leading(turns: list[Any]) -> int:
 
 
 def _before(turns: list[Any], place: int, words: str, field: str, part: Part, own: dict[str, Any]) -> None:
-    """In front of what the first turn behind the system's says, where the user says it; else as a turn of its own."""
+    """In front of what the first turn behind the system's says, where the user says it and it can be read; else as a turn of
+    its own."""
     turn = turns[place] if place < len(turns) else None
-    if turn is None or turn.get("role") != "user":
+    content = None if turn is None else turn.get(field)
+    parts = isinstance(content, list) and all(isinstance(one, dict) for one in content)
+    if turn is None or turn.get("role") != "user" or not (content is None or isinstance(content, str) or parts):
         turns.insert(place, own)
         return
-    content = turn.get(field)
     if isinstance(content, str):
         content = f"{words}{BETWEEN}{content}"
     elif any(one.get("type") == "tool_result" for one in content or ()):  # which has to come first

@@ -26,7 +26,7 @@ ACTING = frozenset(
     )
 )
 """Fields that say so where they hold anything: those of the dialects, and those of providers that speak them."""
-NOTHING = (None, False, "", [])
+NOTHING: tuple[object, ...] = (None, False, "", [])
 """What says that it does not; an empty object is how some are switched on."""
 BOUND = {"openai_responses": ("conversation", "prompt", "background")}
 SEVERAL = frozenset(("n", "best_of", "candidateCount", "candidate_count"))

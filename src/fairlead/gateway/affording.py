@@ -58,7 +58,7 @@ def refusal(budgets: Budgets, call: Call, choice: Choice, plan: Plan, snapshot: 
     for name, channel in short:
         model = snapshot.models[name]
         price = next((one.price_at(call.facts.at) for one in model.channels if one.name == channel), None)
-        bounds = budgets.bounds(call, name, "", "")
+        bounds = budgets.bounds(call, name, "", "").bounds
         unspent = [(_unspent(one, now), one) for one in bounds if one.cap is not None]
         if unspent:
             most, bound = min(unspent, key=lambda pair: pair[0])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
 
 OK = 200
+_NUMBERS = count(1)
 REFUSED = "what was asked was refused"
 """How the problem begins where it is what the request says, and tells nothing of who was asked."""
 DAY = 86_400
@@ -51,7 +53,7 @@ class Question(msgspec.Struct, frozen=True):
     dialect: str
     purpose: Purpose
     mark: str
-    """Behind the id of the request it is about."""
+    """Behind the id of the request it is about, before a number: several may ask the like about one request."""
     most_output: int
     timeout: float
 
@@ -84,8 +86,10 @@ async def asked(
             await run.go()
     except TimeoutError:
         return b"", f"no answer within {question.timeout:g} s"
-    except (RequestError, StateError) as problem:
+    except RequestError as problem:
         return b"", f"{REFUSED}: {problem}" if problem.status in CALLERS_FAULT else str(problem)
+    except StateError as problem:
+        return b"", str(problem)
     finally:
         purse.held -= held
         if run is not None:
@@ -103,7 +107,9 @@ def _side(parent: Call, question: Question) -> Call:
     dialect, body = question.dialect, question.body
     view: View = DIALECTS[dialect].read_request(body, question.model, False)
     operation: Operation = "embed" if question.purpose == "embed" else "generate"
-    side = child(parent, f"{parent.id}.{question.mark}", question.purpose, operation, question.model, body, view)
+    side = child(
+        parent, f"{parent.id}.{question.mark}{next(_NUMBERS)}", question.purpose, operation, question.model, body, view
+    )
     wishes = parent.wishes
     return msgspec.structs.replace(
         side,

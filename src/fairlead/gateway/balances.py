@@ -7,7 +7,6 @@ model's) only to keys that reach as far as the gateway, for the rest would be wh
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 
 import msgspec
 
@@ -83,21 +82,37 @@ def is_told(bound: Bound, caller: Caller) -> bool:
     return caller.scope == "gateway" or (scope in OF_TENANTS and who[0] == caller.tenant)
 
 
-def left_for(bounds: Sequence[Bound], caller: Caller, now: float) -> tuple[int, Bound] | None:
+class Seen(msgspec.Struct, frozen=True):
+    """Accounts as a caller sees them."""
+
+    bounds: tuple[Bound, ...]
+    told: tuple[Bound, ...]
+    """Those that the caller may know."""
+    untold: tuple[Bound, ...]
+    eases: bool
+    """Whether a soft one among them changes who chooses."""
+
+
+def seen(bounds: tuple[Bound, ...], caller: Caller) -> Seen:
+    told = tuple(one for one in bounds if is_told(one, caller))
+    untold = tuple(one for one in bounds if not is_told(one, caller))
+    eases = any(budget.then and not budget.hard for one in bounds for budget in one.budgets)
+    return Seen(bounds, told, untold, eases)
+
+
+def left_for(accounts: Seen, now: float) -> tuple[int, Bound] | None:
     """What is left for a caller, as far as it may be told; of the rest, whether that is nothing at all."""
-    if caller.scope == "gateway":
-        return tightest(bounds, now)
-    own = [one for one in bounds if is_told(one, caller)]
-    others = tightest([one for one in bounds if not is_told(one, caller)], now)
-    return (0, others[1]) if others is not None and others[0] <= 0 else tightest(own, now)
+    if accounts.untold:
+        others = tightest(accounts.untold, now)
+        if others is not None and others[0] <= 0:
+            return 0, others[1]
+    return tightest(accounts.told, now)
 
 
-def part_for(bounds: Sequence[Bound], caller: Caller, now: float) -> int | None:
+def part_for(accounts: Seen, now: float) -> int | None:
     """What one attempt may take. The limit that is sent for it is told: of what a caller may not know, only about how much."""
-    if caller.scope == "gateway":
-        return part(bounds, now)
-    own = part([one for one in bounds if is_told(one, caller)], now)
-    others = part([one for one in bounds if not is_told(one, caller)], now)
+    own = part(accounts.told, now)
+    others = part(accounts.untold, now) if accounts.untold else None
     if others is None:
         return own
     about = 1 << (others.bit_length() - 1) if others > 0 else 0

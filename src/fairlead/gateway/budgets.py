@@ -42,12 +42,14 @@ from fairlead.gateway.balances import (
     OF_TENANTS,
     Line,
     Refusal,
+    Seen,
     left_for,
     line_of,
     name_of,
     owner,
     part_for,
     refusal,
+    seen,
 )
 from fairlead.gateway.periods import calendar
 from fairlead.store.budgets import Spent
@@ -122,7 +124,7 @@ class Budgets:
         self._grantors: frozenset[Grantor] = frozenset()
         """Those with budgets of their own that others go back to."""
         self._models: tuple[str, ...] = ()
-        self._payers: dict[tuple[str, str, str, str], tuple[Bound, ...]] = {}
+        self._payers: dict[tuple[str, str, str, str, str], Seen] = {}
         self._bounds: dict[tuple[Scope, tuple[str, ...], str], tuple[Bound, ...]] = {}
         self._swept = 0.0
         self.turn_to(world)
@@ -151,12 +153,12 @@ class Budgets:
 
     # ---- whose spending it is
 
-    def payers(self, caller: Caller) -> tuple[Bound, ...]:
+    def payers(self, caller: Caller) -> Seen:
         """The accounts of whoever asks, whatever is asked."""
-        of = (caller.tenant, caller.team, caller.name, caller.plan)
+        of = (caller.tenant, caller.team, caller.name, caller.plan, caller.scope)
         found = self._payers.get(of)
         if found is None:
-            found = (
+            bounds = (
                 *self._found("gateway", (), ()),
                 *self._found("tenant", (caller.tenant,), (caller.tenant,)),
                 *(self._found("team", of[:2], of[:2]) if caller.team else ()),
@@ -165,7 +167,7 @@ class Budgets:
             )
             if len(self._payers) >= KEPT:
                 self._payers.clear()
-            self._payers[of] = found
+            found = self._payers[of] = seen(bounds, caller)
         return found
 
     def _of_grantors(self, own: Grantor) -> Iterator[Bound]:
@@ -176,16 +178,17 @@ class Budgets:
                 tenant, name, plan = grantor
                 yield from self._found("key", (tenant, name, GRANTED), (name,), plan)
 
-    def bounds(self, call: Call, model: str, purse: str, tier: str) -> tuple[Bound, ...]:
+    def bounds(self, call: Call, model: str, purse: str, tier: str) -> Seen:
         """Every account that an attempt of this call concerns."""
-        found = self.payers(call.caller)
+        more: tuple[Bound, ...] = ()
         if "tag" in self._rules:
-            found += self._of_tags(call.caller.tenant, call.wishes.tags)
+            more += self._of_tags(call.caller.tenant, call.wishes.tags)
         if "model" in self._rules:
-            found += self._found("model", (model,), (model,))
+            more += self._found("model", (model,), (model,))
         if tier and "tier" in self._rules:
-            found += self._found("tier", (call.caller.tenant, purse, tier), (purse, tier))
-        return found
+            more += self._found("tier", (call.caller.tenant, purse, tier), (purse, tier))
+        own = self.payers(call.caller)
+        return seen(own.bounds + more, call.caller) if more else own
 
     def _of_tags(self, tenant: str, tags: Iterable[str]) -> tuple[Bound, ...]:
         named = {rule.who[0] for rule in self._rules.get("tag", ())}
@@ -223,20 +226,20 @@ class Budgets:
         """What hard budgets leave for a request (by model, and under the empty name whichever it is), and of a soft one
         that is spent whose it is and what then."""
         now = time.time()
-        bounds = self.payers(caller)
-        if "tag" in self._rules:
-            bounds += self._of_tags(caller.tenant, tags)
-        common = left_for(bounds, caller, now)
+        payers = self.payers(caller)
+        tagged = self._of_tags(caller.tenant, tags) if "tag" in self._rules else ()
+        accounts = seen(payers.bounds + tagged, caller) if tagged else payers
+        common = left_for(accounts, now)
         left: tuple[tuple[str, int], ...] = () if common is None else (("", common[0]),)
         for name in self._models:
-            own = left_for(self._found("model", (name,), (name,)), caller, now)
+            own = left_for(seen(self._found("model", (name,), (name,)), caller), now)
             # Of one that nobody has touched there is nothing to say: who asks for more than all of it finds out later.
             if own is not None and (own[0] <= 0 or own[0] != own[1].cap):
                 left += ((name, own[0]),)
-        soft = next(
-            ((owner(of.account.scope, of.account.who), one.then) for of, one in over(bounds, now) if one.then), None
-        )
-        return left, soft
+        if not accounts.eases:
+            return left, None
+        spent = ((of.account, one.then) for of, one in over(accounts.bounds, now) if one.then)
+        return left, next(((owner(account.scope, account.who), then) for account, then in spent), None)
 
     def left_of_tiers(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]:
         """Of the tiers that have a budget."""
@@ -258,17 +261,17 @@ class Budgets:
         """Holds the most that an attempt may come to; None where no budget concerns it. `seconds` is how long it may
         take, `longest` its model's longest usual answer, `more` what is asked beyond the request itself."""
         channel, target = candidate.channel, candidate.target
-        bounds = self.bounds(call, channel.model, plan.purse, target.tier)
-        if not bounds or call.operation == "count":
+        accounts = self.bounds(call, channel.model, plan.purse, target.tier)
+        if not accounts.bounds or call.operation == "count":
             return None
         now = time.time()
-        most = part_for(bounds, call.caller, now)
+        most = part_for(accounts, now)
         need = need_of(call, target.expected.input_tokens + more, target.model.max_output, longest)
         price = channel.price_at(call.facts.at)
         if most is None and price is None:
             return None
         allowance = allowed(need, price, most)
-        taken = self.books.take(bounds, allowance.hold, now, now + seconds + SPARE)
+        taken = self.books.take(accounts.bounds, allowance.hold, now, now + seconds + SPARE)
         if isinstance(taken, Short):
             return refusal(taken, call.caller, now)
         return Grip(self.books, taken, allowance, need.answers)
@@ -282,7 +285,7 @@ class Budgets:
         held = () if ended.hold is None else tuple(bound.account for bound in ended.hold.bounds)
         tier = ended.candidate.target.tier
         bounds = self.bounds(ended.call, ended.candidate.channel.model, ended.plan.purse, tier)
-        others = [bound for bound in bounds if all(bound.account is not account for account in held)]
+        others = [bound for bound in bounds.bounds if all(bound.account is not account for account in held)]
         return self.books.spend(others, ended.cost, time.time())
 
     def sweep(self, late: float) -> None:

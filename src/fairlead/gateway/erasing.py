@@ -37,7 +37,7 @@ Erase = Callable[[Whose], Awaitable[int]]
 EVERY = 600.0
 """Seconds between two sweeps."""
 PATIENCE = 10.0
-"""Seconds that an erasure waits for what is being learned."""
+"""Seconds that an erasure waits for what is being learned; what is not learned then is not."""
 FIRST = 30.0
 """After so many seconds the first."""
 
@@ -57,6 +57,7 @@ async def erase(runtime: Runtime, whose: Whose) -> dict[str, int]:
     """How much was erased, by place. Raises StateError where a place is out of reach; the others are erased."""
     if runtime.remembering is not None:
         await runtime.remembering.settled(PATIENCE)
+        await runtime.remembering.give_up(whose.tenant)
         runtime.remembering.store.forget_begun(whose.tenant)
     if runtime.opinions is not None:
         runtime.opinions.kept.clear()

@@ -13,7 +13,6 @@ import secrets
 import time
 import zlib
 from collections import OrderedDict
-from itertools import count
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
@@ -70,7 +69,6 @@ class Asker:
         self.patience = Patience()
         self.under_way = 0
         self.kept: OrderedDict[bytes, Verdict] = OrderedDict()
-        self._numbers = count(1)
         self._salt = secrets.token_hex()
 
     async def verdict(
@@ -113,7 +111,7 @@ class Asker:
         """(what was said, what it cost)."""
         declared = self.declared
         bill: list[int] = []
-        question = Question(model, body, native.DIALECT, "judge", f"j{next(self._numbers)}", most, declared.timeout)
+        question = Question(model, body, native.DIALECT, "judge", "j", most, declared.timeout)
         said, problem = await asked(runtime, call, question, policy, self.purse, bill)
         if problem:
             log.debug("%s was not heard: %s", declared.name, problem)

@@ -5,8 +5,9 @@ says is remembered behind its answer, and one request goes on with another's res
              many tokens that takes, and about how many it would have taken to send what they were learned from
     after    the result is kept; the user's turns that were not read yet are, by rules and where configured by a model
 
-Nothing is put into a sensitive request but a result that it names itself, and nothing of it stays behind. What is asked of a
-model on the way is a side call.
+Nothing is put into a sensitive request but a result that it names itself, and nothing of it stays behind. Where a result says
+what is sensitive, the request that names it is; a block that does is left out. What is asked of a model on the way is a side
+call.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import msgspec
+import orjson
 
 from fairlead.classify.tokens import input_tokens
 from fairlead.core.call import Call, Caller, Shape, Signal
@@ -29,11 +31,12 @@ from fairlead.dialects import adding
 from fairlead.dialects.dialect import View
 from fairlead.dialects.openai_chat.native import DIALECT
 from fairlead.dialects.table import DIALECTS
-from fairlead.errors import NotFound, StateError
+from fairlead.errors import Forbidden, NotFound, StateError
 from fairlead.gateway import answers, sessions
 from fairlead.gateway.aside import Purse, Question, asked
 from fairlead.gateway.embedding import Embedder, Vector
 from fairlead.gateway.request import Incoming, Outlet
+from fairlead.gateway.understanding import sensitivities
 from fairlead.memory import asking, rules
 from fairlead.memory.block import prior
 from fairlead.memory.context import EMPTY, ContextStore, Recalled, Subject, digest
@@ -111,6 +114,8 @@ class Remembering:
         if not (wanted or named) or call.operation != "generate" or not adding.takes(call.dialect):
             return Remembered(call, outlet)
         result = await self._result(call.caller, named) if named else None
+        if result is not None:
+            call = await as_sensitive_as(runtime, call, result.text)
         wanted = wanted and not call.sensitive
         session = session_of(call, incoming)
         if session != wishes.session:
@@ -120,6 +125,8 @@ class Remembering:
         subject = Subject(call.caller.tenant, call.user, session)
         said = tuple(text for role, text in cast(View, call.view).texts() if role == "user") if wanted else ()
         recalled = await self._recalled(runtime, call, choice.policy, subject) if wanted and subject.known else EMPTY
+        if recalled.block.text and not await may_be_told(runtime, call, recalled.block.text):
+            recalled = EMPTY
         call, sent, instead = with_both(call, recalled, result)
         header = b"x-fairlead-memory: sent=%d; instead=%d\r\n" % (sent, instead)
         if not wanted:
@@ -167,6 +174,14 @@ class Remembering:
         """What is being learned just now is learned, or so much time is over."""
         if self._learning:
             await asyncio.wait(list(self._learning), timeout=seconds)
+        await self._written()
+
+    async def give_up(self, tenant: str) -> None:
+        """What is still being learned of a tenant, or of anybody, is not."""
+        tasks = [task for task, whose in self._learning.items() if tenant in ("", whose.tenant)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._written()
 
     async def close(self) -> None:
@@ -368,6 +383,21 @@ def with_both(call: Call, recalled: Recalled, result: Result | None) -> tuple[Ca
     signals += [Signal(SIGNAL, "sent", sent), Signal(SIGNAL, "instead", instead)]
     view = DIALECTS[call.dialect].read_request(body, view.model, view.stream)
     return msgspec.structs.replace(call, body=body, view=view, signals=tuple(signals)), sent, instead
+
+
+async def as_sensitive_as(runtime: Runtime, call: Call, text: str) -> Call:
+    """The call, with what was found in a text that comes into it: a model's words were not looked at when it said them."""
+    if runtime.world.detector is None or call.sensitive:
+        return call
+    found = await sensitivities(runtime.world, orjson.dumps([text]))
+    return msgspec.structs.replace(call, signals=(*found, *call.signals)) if found else call
+
+
+async def may_be_told(runtime: Runtime, call: Call, text: str) -> bool:
+    try:
+        return not (await as_sensitive_as(runtime, call, text)).sensitive
+    except Forbidden:  # such requests are refused
+        return False
 
 
 def session_of(call: Call, incoming: Incoming) -> str:

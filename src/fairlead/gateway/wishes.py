@@ -101,6 +101,13 @@ def come_to(
     return Wishes(**{**(preferences or {}), **fields, "sensitive": sensitive})
 
 
+def declared_sensitive(incoming: Incoming) -> bool:
+    """What header and key say of a request that has no body of a dialect. Raises BadRequest."""
+    said = (stated(incoming.headers, None).get("sensitivity"), dict(incoming.caller.defaults).get("sensitivity"))
+    read = [_sensitive(text) for text in said if text is not None]  # each is checked, whatever the other says
+    return incoming.sensitive or any(read)
+
+
 def _intended(world: World, name: str, knobs: Mapping[str, str]) -> dict[str, str]:
     intent = world.intents.get(name)
     if intent is None:

@@ -22,10 +22,39 @@ LEAST_THINKING = 1_024
 def capped(sent: Outbound, dialect: str, limit: int, endpoint: Endpoint) -> Outbound:
     """The same request with at most so many tokens of output."""
     change = LIMITS.get(dialect)
-    if change is None or not sent.body.startswith((b"{", b" ", b"\n", b"\r", b"\t")):
+    if (
+        change is None
+        or not sent.body.startswith((b"{", b" ", b"\n", b"\r", b"\t"))
+        or _within(sent.body, dialect, limit)
+    ):
         return sent
     body = change(sent.body, orjson.loads(sent.body), limit, endpoint)
     return sent if body is sent.body else msgspec.structs.replace(sent, body=body)
+
+
+class _Told(msgspec.Struct):
+    """What limits an answer, in the dialects that say so on top; the rest of a body is skipped."""
+
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    max_output_tokens: int | None = None
+    thinking: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_told = msgspec.json.Decoder(_Told).decode
+
+
+def _within(body: bytes, dialect: str, limit: int) -> bool:
+    """Whether a request plainly asks for no more, which most do: so it need not be read whole."""
+    try:
+        told = _told(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    if dialect == "openai_chat":
+        limits = [one for one in (told.max_tokens, told.max_completion_tokens) if one is not None]
+        return bool(limits) and min(limits) > 0 and max(limits) <= limit
+    most = told.max_output_tokens if dialect == "openai_responses" else told.max_tokens
+    return dialect != "gemini" and most is not None and 0 < most <= limit and told.thinking is msgspec.UNSET
 
 
 def _chat(body: bytes, fields: dict[str, Any], limit: int, endpoint: Endpoint) -> bytes:

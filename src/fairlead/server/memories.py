@@ -16,13 +16,16 @@ from msgspec import Meta, Struct
 
 from fairlead.classify.sensitivity import strings
 from fairlead.core.call import Call, Caller, Facts, Wishes
+from fairlead.core.choice import nearest
 from fairlead.core.egress import grant_sink
 from fairlead.dialects.body import decode
 from fairlead.dialects.openai_chat.native import DIALECT, read_request
 from fairlead.errors import BadRequest, NotFound, Overloaded, StateError
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.remembering import Remembering
+from fairlead.gateway.request import Incoming
 from fairlead.gateway.runtime import Runtime
+from fairlead.gateway.wishes import declared_sensitive
 from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.openai import incoming
 from fairlead.store.memories import KINDS, Kind, Memory, Sought
@@ -36,7 +39,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=4_000)]
 
 class Written(Struct, frozen=True, forbid_unknown_fields=True):
     text: Text
-    kind: Kind = "note"
+    kind: str = "note"
     agent: Name = ""
     """Who writes; by default the key."""
     user: Name = ""
@@ -48,7 +51,7 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=MOST)] = 5
     least: Annotated[float, Meta(ge=-1, le=1)] = 0.0
     """How alike at least."""
-    kinds: list[Kind] = []
+    kinds: list[str] = []
     agent: Name = ""
     user: Name = ""
     session: Name = ""
@@ -59,18 +62,20 @@ WRITTEN_FIELDS, ASKED_FIELDS = frozenset(Written.__struct_fields__), frozenset(A
 
 
 async def write(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    said = decode(incoming(exchange, caller).body, _WRITTEN, WRITTEN_FIELDS)
-    if said.kind in ("profile", "constraint") and not (said.user or said.session):
-        raise BadRequest(f"A {said.kind} is somebody's: name the user or the session.", param="user")
+    arrived = incoming(exchange, caller)
+    said = decode(arrived.body, _WRITTEN, WRITTEN_FIELDS)
+    kind = kind_of("kind", said.kind)
+    if kind in ("profile", "constraint") and not (said.user or said.session):
+        raise BadRequest(f"A {kind} is somebody's: name the user or the session.", param="user")
     remembering = switched_on(runtime)
     with runtime.metering.aside(caller, DIALECT, exchange.received):
-        call = about(runtime, caller, said.text, said.user, said.session)
+        call = about(runtime, arrived, said.text, said.user, said.session)
         permit = grant_sink(call, "memory", local=True)
         policy = runtime.world.policies[caller.policy or runtime.world.default_policy]
         (vector,) = await remembering.embedder.vectors(runtime, call, policy, [said.text])
         memory = Memory(
             f"mem_{call.id.removeprefix('req_')}",
-            said.kind,
+            kind,
             said.text,
             int(time.time()),
             said.user,
@@ -88,16 +93,18 @@ async def write(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
 
 
 async def search(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    said = decode(incoming(exchange, caller).body, _ASKED, ASKED_FIELDS)
+    arrived = incoming(exchange, caller)
+    said = decode(arrived.body, _ASKED, ASKED_FIELDS)
+    kinds = [kind_of("kinds", text) for text in said.kinds]
     remembering = switched_on(runtime)
     with runtime.metering.aside(caller, DIALECT, exchange.received):
-        call = about(runtime, caller, said.query, said.user, said.session)
+        call = about(runtime, arrived, said.query, said.user, said.session)
         policy = runtime.world.policies[caller.policy or runtime.world.default_policy]
         embedder = remembering.embedder
         (vector,) = await embedder.vectors(runtime, call, policy, [said.query])
         if vector is None:
             raise Overloaded(f"{embedder.model} gives no embedding just now; try again.", code="no_embedding")
-        sought = sought_by(said.user, said.session, said.agent, said.kinds)
+        sought = sought_by(said.user, said.session, said.agent, kinds)
         try:
             found = await remembering.store.memories.near(
                 caller.tenant, embedder.space, vector, sought, said.limit, said.least
@@ -154,7 +161,15 @@ def sought_by(user: str, session: str, agent: str, kinds: list[Kind]) -> Sought:
     return Sought(frozenset(kinds or KINDS), user, of_session, agent or None, shared=True)
 
 
-def about(runtime: Runtime, caller: Caller, text: str, user: str, session: str) -> Call:
+def kind_of(field: str, text: str) -> Kind:
+    for kind in KINDS:
+        if kind == text:
+            return kind
+    known = ", ".join(KINDS)
+    raise BadRequest(f"{field}: {text[:100]!r} is none; there are {known}.{nearest(text, list(KINDS))}", param=field)
+
+
+def about(runtime: Runtime, arrived: Incoming, text: str, user: str, session: str) -> Call:
     """The request as a call: what it says is as sensitive as anything else."""
     body = orjson.dumps({"model": "memory", "messages": [{"role": "user", "content": text}]})
     detector = runtime.world.detector
@@ -166,8 +181,8 @@ def about(runtime: Runtime, caller: Caller, text: str, user: str, session: str) 
         False,
         body,
         read_request(body),
-        caller,
-        Wishes(user=user, session=session),
+        arrived.caller,
+        Wishes(sensitive=declared_sensitive(arrived), user=user, session=session),
         Facts(int(time.time())),
         () if detector is None else detector.check(strings(body)),
     )

@@ -190,5 +190,10 @@ class Shelf:
         return gone
 
     def _forget(self, tenant: str, name: str) -> bool:
+        """From the log of writes too, as `_erase`."""
+        connection = self._open()
         sql = f"DELETE FROM {self._table} WHERE tenant = ? AND id = ?"
-        return self._open().execute(sql, (tenant, name)).rowcount > 0
+        gone = connection.execute(sql, (tenant, name)).rowcount > 0
+        if gone:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone

@@ -97,7 +97,7 @@ def _begun(way: Way, ask: Ask) -> list[Target]:
     rule = ask.policy.handling.quality or Quality()
     bar = Bar(threshold_of(rule, 0.0, ask.traits.task))
     parts = (("expected quality", round(way.quality, 4)), ("expected cost per 1,000", way.cost / 1e6))
-    first = msgspec.structs.replace(way.first, bar=bar, parts=parts)
+    first = msgspec.structs.replace(way.first, bar=bar, score=way.quality, parts=parts)
     return [first, msgspec.structs.replace(way.then, bar=Bar(LAST))]
 
 

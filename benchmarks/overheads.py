@@ -1,0 +1,127 @@
+"""What does it cost to have something on while nothing happens? (Throughput with it over that without.)
+
+    python benchmarks/overheads.py [faults] [money] [--rounds 5] [--seconds 3]
+
+Servers that answer the same requests take turns, so that what else the machine does meets them alike; the figures are
+medians of the rounds.
+
+faults  `off`, with all switched off that can be (one channel, no limit, no probe, no further try, circuits that never
+        open); `usual`, as the other benchmarks run it; and `all`, where three channels with two keys each share the work by
+        response time, with fallbacks, hedging, limits of key and model, a budget and probes
+money   `off`, without limits or budgets; `usual`, with limits of the key and its team and hard budgets of the gateway,
+        the tenant and the key; the ledger keeps books in both
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Mapping
+
+import machine
+import measure
+from targets import KEY, Server, Setting, running_upstream, start_fairlead
+
+REQUIRED = 0.9
+CONNECTIONS = "32"
+OFF = f"""server: {{host: 127.0.0.1, port: PORT, state_dir: ./state, retries: 0, max_lag: 60, max_memory: 1}}
+providers: {{up: {{kind: openai, base_url: "http://127.0.0.1:UPSTREAM/v1", api_key: x, max_connections: 4096}}}}
+models: {{bench-fast: {{channels: [{{provider: up, model: bench-fast}}], price: {{input: 1, output: 2}}}}}}
+health: {{failures: 1000000, probe_every: 0}}
+keys: [{{name: bench, key: {KEY}}}]
+"""
+ALL = f"""server: {{host: 127.0.0.1, port: PORT, state_dir: ./state, retries: 2}}
+providers:
+  one: &it {{kind: openai, base_url: "http://127.0.0.1:UPSTREAM/v1", api_keys: [x, y], max_connections: 4096}}
+  two: *it
+  three: *it
+models:
+  bench-fast:
+    channels: [{{provider: one, model: bench-fast}}, {{provider: two, model: bench-fast}}, {{provider: three, model: bench-fast}}]
+    price: {{input: 1, output: 2}}
+    limits: {{rpm: 100000000, tpm: 100000000000, concurrency: 100000}}
+  other: {{channels: [{{provider: two}}], price: {{input: 1, output: 2}}}}
+health: {{probe_every: 1}}
+policies: {{all: {{strategy: pinned, model: bench-fast, fallbacks: [other], balance: peak_ewma, hedge_ms: 60000}}}}
+policy: {{default: all}}
+budgets: [{{scope: gateway, amount: 1000000, per: month}}]
+keys:
+  - {{name: bench, key: {KEY}, limits: {{rpm: 100000000, tpm: 100000000000, concurrency: 100000}}}}
+"""
+PLAIN = f"""server: {{host: 127.0.0.1, port: PORT, state_dir: ./state}}
+providers: {{up: {{kind: openai, base_url: "http://127.0.0.1:UPSTREAM/v1", api_key: x, max_connections: 4096}}}}
+models: {{bench-fast: {{channels: [{{provider: up, model: bench-fast}}], price: {{input: 1, output: 2}}}}}}
+keys: [{{name: bench, key: {KEY}, tenant: acme, team: web}}]
+"""
+BUDGETED = PLAIN.replace("team: web}", "team: web, limits: &much {rpm: 100000000, tpm: 100000000000}}") + (
+    """tenants: {acme: {teams: {web: {limits: {rpm: 100000000, tpm: 100000000000}}}}}
+budgets:
+  - {scope: gateway, amount: 1000000, per: month}
+  - {scope: tenant, who: acme, amount: 1000000, per: day}
+  - {scope: key, who: bench, amount: 1000000, per: total}
+"""
+)
+Texts = Mapping[str, str]
+GROUPS: Mapping[str, Texts] = {
+    "faults": {"off": OFF, "usual": "", "all": ALL},
+    "money": {"off": PLAIN, "usual": BUDGETED},
+}
+
+
+def measured(setting: Setting, name: str, text: str, seconds: float) -> tuple[float, float]:
+    """(requests a second, microseconds of processor for each)."""
+    server: Server = start_fairlead(setting, text=text)
+    try:
+        route = server.routes["pinned"]
+        measure.warm_up(server, route, streams=False)
+        seen = measure.phase(server, route, "bench-fast", "-c", CONNECTIONS, "-d", str(seconds), "-w", "0.3")
+        if seen["void"]:
+            print(f"{name}: void: {'; '.join(seen['void'])}", file=sys.stderr)
+        return seen["requests_per_second"], seen["cpu_us_per_request"]
+    finally:
+        server.stop()
+
+
+def compared(setting: Setting, group: str, rounds: int, seconds: float) -> bool:
+    """Prints a line for each server; whether the usual one loses no more than it may."""
+    texts = GROUPS[group]
+    rates: dict[str, list[float]] = {name: [] for name in texts}
+    costs: dict[str, list[float]] = {name: [] for name in texts}
+    for number in range(rounds):
+        for name in list(texts) if number % 2 else reversed(texts):
+            rate, cost = measured(setting, name, texts[name], seconds)
+            rates[name].append(rate)
+            costs[name].append(cost)
+    off = statistics.median(rates["off"])
+    good = True
+    for name in texts:
+        rate, cost = statistics.median(rates[name]), statistics.median(costs[name])
+        required = name == "usual"
+        passed = rate >= REQUIRED * off
+        good = good and (passed or not required)
+        verdict = ("pass" if passed else "MISS") if required else ""
+        print(
+            f"{group}, {name:<6} {rate:>8,.0f}/s  {rate / off:>5.0%} of off  {cost:>6.0f} us of processor per answer  {verdict}"
+        )
+    return good
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("group", nargs="*", help=" or ".join(GROUPS))
+    parser.add_argument("--rounds", type=int, default=5, help="how often each takes its turn (5)")
+    parser.add_argument("--seconds", type=float, default=3, help="length of each turn (3)")
+    options = parser.parse_args()
+    unknown = set(options.group) - set(GROUPS)
+    if unknown:
+        parser.error(f"{', '.join(sorted(unknown))}: there are {' and '.join(GROUPS)}")
+    machine.require_linux()
+    with running_upstream() as setting:
+        groups = options.group or list(GROUPS)
+        good = [compared(setting, group, options.rounds, options.seconds) for group in groups]
+    sys.exit(not all(good))
+
+
+if __name__ == "__main__":
+    main()
