@@ -145,6 +145,16 @@ def test_the_weights_that_ship_are_small_and_of_these_answers() -> None:
     assert linear.load().facts.heads == linear.HEADS
 
 
+def test_the_data_card_is_of_other_weights_or_tells_of_too_little() -> None:  # M2.1 M2.3
+    card = (linear.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"weights {linear.load().facts.version}." in card
+    rows = re.findall(r"^\| task, ([^|]+) \| \d+ \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|$", card, re.MULTILINE)
+    scores_of = {name: (float(f1), float(error)) for name, f1, error in rows}
+    assert min(scores_of[name][0] for name in ("all", "collections from elsewhere")) >= 0.65
+    assert scores_of["Chinese"][0] >= scores_of["English"][0] - 0.05
+    assert max(scores_of[name][1] for name in ("all", "English", "Chinese")) <= 0.05
+
+
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the prompt collections are not here")
 
 
