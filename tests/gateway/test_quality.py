@@ -34,11 +34,15 @@ def graded(score: object, why: str = "it is so") -> Play:
 
 
 @asynccontextmanager
-async def gated(tmp_path: Path, gate: str, more: str = "", keys: str = KEYS) -> AsyncIterator[Served]:
+async def gated(
+    tmp_path: Path, gate: str, more: str = "", keys: str = KEYS, terms: str = "", judges: str = MODELS
+) -> AsyncIterator[Served]:
     """`m-two` is asked first, `m-one` is stronger, `own` is the gate. The seat of `m-one` is the judge's as well."""
     sections = f"{keys}gates: {{own: {{{gate}}}}}\n"
-    chosen = (POLICY + TWICE if "second:" in gate else POLICY).replace("%s", more)
-    async with serving(tmp_path / "s", more=sections, extra_model=MODELS, extra_policy=chosen) as server:
+    chosen = (
+        (POLICY + TWICE if "second:" in gate else POLICY).replace("%s", more).replace(" quality:", f" {terms}quality:")
+    )
+    async with serving(tmp_path / "s", more=sections, extra_model=judges, extra_policy=chosen) as server:
         yield server
 
 
@@ -71,6 +75,15 @@ async def test_an_answer_that_its_judge_finds_bad_is_given(tmp_path: Path) -> No
         assert all(side.cost > 0 and side.model == "grader" for side in sides)
         assert "own" in record.attempts[0].error
         assert "it is so" not in record.attempts[0].error  # a judge may repeat what it was shown
+
+
+async def test_a_judge_sees_what_its_policy_would_not_send_there(tmp_path: Path) -> None:  # M3.7 M4.3
+    kept = MODELS.replace("quality: 0.2", "quality: 0.2, flags: [kept]")
+    async with gated(tmp_path, "kind: judge, model: grader", terms="exclude_flags: [kept], ", judges=kept) as server:
+        server.upstream.push("two", answer(GOOD))
+        server.upstream.push("one", graded(9))
+        assert (await server.chat(ASK, model="auto")).status == 200
+        assert asked_of_judge(server) == []
 
 
 async def test_a_judge_is_asked_twice_about_the_same_or_answers_one_tenant_for_another(tmp_path: Path) -> None:  # M4.3

@@ -90,7 +90,7 @@ async def test_the_classifiers_budget_begins_anew_with_the_process(tmp_path: Pat
         await server.chat(**body)
         spent = server.running.runtime.opinions
         assert spent is not None
-        assert (server.upstream.seats[0], spent.spent) == ("two", 500_000)
+        assert (server.upstream.seats[0], spent.purse.spent) == ("two", 500_000)
     async with serving(tmp_path / "s", more=CLASSIFIER, extra_policy=TABLE) as server:
         await server.chat(**body)
         assert len(server.upstream.calls) == 1

@@ -13,22 +13,20 @@ import msgspec
 
 from fairlead.core.call import Call, Operation, Purpose, Wishes, child
 from fairlead.core.choice import read_choice
-from fairlead.core.policy import Handling, Policy
+from fairlead.core.plan import Plan
+from fairlead.core.policy import Handling, Policy, listed
 from fairlead.dialects.dialect import View
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import RequestError, StateError
 from fairlead.gateway import affording
 from fairlead.gateway.failures import CALLERS_FAULT
-from fairlead.gateway.opinion import Heard
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
 
-OK = 200
-_NUMBERS = count(1)
-REFUSED = "what was asked was refused"
-"""How the problem begins where it is what the request says, and tells nothing of who was asked."""
+OK, UNPAID = 200, 402
 DAY = 86_400
+_NUMBERS = count(1)
 
 
 class Purse:
@@ -44,6 +42,11 @@ class Purse:
             self._day, self.spent = day, 0
         return self.budget is None or self.spent + self.held + cost <= self.budget
 
+    def take_up(self, spent: int) -> None:
+        """What the ledger knows of today."""
+        self._day = int(time.time()) // DAY
+        self.spent += spent
+
 
 class Question(msgspec.Struct, frozen=True):
     """What is asked, and of whom."""
@@ -58,47 +61,99 @@ class Question(msgspec.Struct, frozen=True):
     timeout: float
 
 
-async def asked(
-    runtime: Runtime, parent: Call, question: Question, policy: Policy, purse: Purse, bill: list[int] | None = None
-) -> tuple[bytes, str]:
-    """(the answer, why there is none). `policy`: the one that the request goes by, which binds what is asked about it.
-    `bill`: what each attempt cost is written there."""
-    from fairlead.gateway import pipeline
+class Said(msgspec.Struct, frozen=True):
+    """What came of a question."""
+
+    body: bytes = b""
+    problem: str = ""
+    """Why there is no answer; empty where there is one."""
+    failed: bool = False
+    """Whether that speaks against who was asked, rather than against the question or who pays for it."""
+    cost: int = 0
+
+
+class Heard:
+    """An outlet for an answer that stays here."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self.status = 0
+        self.body = b""
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None:
+        self.start(status, headers)
+        self.body = body
+
+    def start(self, status: int, headers: bytes) -> None:
+        self.started, self.status = True, status
+
+    async def write(self, piece: bytes) -> None:
+        self.body += piece
+
+    def end(self, last: bytes = b"") -> None:
+        self.body += last
+
+
+async def asked(runtime: Runtime, parent: Call, question: Question, policy: Policy, purse: Purse) -> Said:
+    """`policy`: the one that the request goes by, which binds what is asked about it."""
     from fairlead.gateway.execute import Run
 
-    heard = Heard()
-    held = 0
-    run: Run | None = None
     try:
-        side = _side(parent, question)
-        world = runtime.world
-        choice = read_choice(side.model, _pinned(policy, question.purpose), world.policies, world.snapshot)
-        if runtime.budgets.any:
-            side, choice = affording.weighed(runtime.budgets, world, side, choice)
-        plan = pipeline.plan_for(runtime, side, choice)
-        held = plan.steps[0].targets[0].expected.cost or 0
-        if not purse.affords(held):
-            held = 0
-            return b"", "the day's budget for it is spent"
-        purse.held += held
-        run = Run(runtime, side, plan, heard, time.monotonic())
+        side, plan = _planned(runtime, _side(parent, question), policy)
+    except (RequestError, StateError) as refused:
+        return Said(problem=str(refused))
+    if not _allows(policy, plan, question):
+        return Said(problem=f"policy {policy.name} does not let it be sent to {question.model}")
+    held = plan.steps[0].targets[0].expected.cost or 0
+    if not purse.affords(held):
+        return Said(problem="the day's budget for it is spent")
+    heard = Heard()
+    run = Run(runtime, side, plan, heard, time.monotonic())
+    problem, blameless = "", False
+    purse.held += held
+    try:
         async with asyncio.timeout(question.timeout):
             await run.go()
+        if heard.status != OK:
+            problem = f"status {heard.status}"
+            blameless = heard.status in CALLERS_FAULT or heard.status == UNPAID
     except TimeoutError:
-        return b"", f"no answer within {question.timeout:g} s"
-    except RequestError as problem:
-        return b"", f"{REFUSED}: {problem}" if problem.status in CALLERS_FAULT else str(problem)
-    except StateError as problem:
-        return b"", str(problem)
+        problem = f"no answer within {question.timeout:g} s"
+    except RequestError as error:
+        problem, blameless = str(error), error.status in CALLERS_FAULT or error.status == UNPAID
+    except StateError as error:
+        problem, blameless = str(error), True
     finally:
+        cost = sum(attempt.spent for attempt in run.attempts)
         purse.held -= held
-        if run is not None:
-            purse.spent += sum(attempt.spent for attempt in run.attempts)
-            if bill is not None:
-                bill += (attempt.spent for attempt in run.attempts)
-    if heard.status == OK:
-        return heard.body, ""
-    return b"", f"{REFUSED}: status {heard.status}" if heard.status in CALLERS_FAULT else f"status {heard.status}"
+        purse.spent += cost
+    if problem:
+        return Said(b"", problem, bool(run.attempts) and not blameless, cost)
+    return Said(heard.body, cost=cost)
+
+
+def _planned(runtime: Runtime, side: Call, policy: Policy) -> tuple[Call, Plan]:
+    from fairlead.gateway import pipeline
+
+    world = runtime.world
+    choice = read_choice(side.model, _pinned(policy, side.purpose), world.policies, world.snapshot)
+    if runtime.budgets.any:
+        side, choice = affording.weighed(runtime.budgets, world, side, choice)
+    return side, pipeline.plan_for(runtime, side, choice)
+
+
+def _allows(policy: Policy, plan: Plan, question: Question) -> bool:
+    """A model that is named is spared the policy's flags, and whom a critical one lists; one that is asked beside a request is
+    not. A judge is listed by its gate."""
+    if policy.critical and question.purpose != "judge" and question.model not in listed(policy):
+        return False
+    for step in plan.steps:
+        for target in step.targets:
+            for channel in target.channels:
+                flags = channel.flags | target.model.flags
+                if policy.exclude_flags & flags or policy.require_flags - flags:
+                    return False
+    return True
 
 
 def _side(parent: Call, question: Question) -> Call:
@@ -110,30 +165,28 @@ def _side(parent: Call, question: Question) -> Call:
     side = child(
         parent, f"{parent.id}.{question.mark}{next(_NUMBERS)}", question.purpose, operation, question.model, body, view
     )
-    wishes = parent.wishes
     return msgspec.structs.replace(
         side,
         dialect=dialect,
-        wishes=Wishes(
-            sensitive=wishes.sensitive,
-            providers=wishes.providers,
-            not_providers=wishes.not_providers,
-            no_collection=wishes.no_collection,
-            tags=wishes.tags,
-        ),
+        wishes=bounds(parent.wishes),
         signals=pipeline.sized(body, question.most_output, parent.signals),
         path="",
         forward=b"",
     )
 
 
+def bounds(wishes: Wishes) -> Wishes:
+    """What the caller says of where its words may go, and of who pays, holds for what is asked about them too."""
+    return Wishes(
+        sensitive=wishes.sensitive,
+        providers=wishes.providers,
+        not_providers=wishes.not_providers,
+        no_collection=wishes.no_collection,
+        tags=wishes.tags,
+    )
+
+
 def _pinned(policy: Policy, purpose: Purpose) -> Policy:
     return Policy(
-        purpose,
-        "pinned",
-        regions=policy.regions,
-        require_flags=policy.require_flags,
-        exclude_flags=policy.exclude_flags,
-        handling=Handling(retries=0),
-        hash=f"{purpose}+{policy.hash}",
+        purpose, "pinned", regions=policy.regions, handling=Handling(retries=0), hash=f"{purpose}+{policy.hash}"
     )

@@ -44,12 +44,13 @@ class Embedder:
             return []
         if not self.model:
             return [vectors.vector(text) for text in texts]
-        said = {"model": self.model, "input": [text[:LONGEST] or " " for text in texts], "encoding_format": "float"}
-        question = Question(self.model, orjson.dumps(said), embeddings.OPENAI, "embed", mark, 0, self._timeout)
-        body, problem = await asked(runtime, call, question, policy, self._purse)
+        body = {"model": self.model, "input": [text[:LONGEST] or " " for text in texts], "encoding_format": "float"}
+        question = Question(self.model, orjson.dumps(body), embeddings.OPENAI, "embed", mark, 0, self._timeout)
+        said = await asked(runtime, call, question, policy, self._purse)
+        problem = said.problem
         if not problem:
             try:
-                return _read(body, len(texts))
+                return _read(said.body, len(texts))
             except ValueError as wrong:
                 problem = str(wrong)
         log.warning("%s gives no embeddings: %s", self.model, problem)

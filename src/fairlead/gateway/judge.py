@@ -33,7 +33,7 @@ from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest
 from fairlead.gateway.answers import read_answer
-from fairlead.gateway.aside import REFUSED, Purse, Question, asked
+from fairlead.gateway.aside import Purse, Question, Said, asked
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
@@ -105,31 +105,27 @@ class Asker:
         silent = self.declared.silent
         return None if silent is None else Verdict(self.declared.name, silent, why)
 
-    async def _heard(
-        self, runtime: Runtime, call: Call, policy: Policy, model: str, body: bytes, most: int
-    ) -> tuple[bytes, int]:
-        """(what was said, what it cost)."""
+    async def _heard(self, runtime: Runtime, call: Call, policy: Policy, model: str, body: bytes, most: int) -> Said:
         declared = self.declared
-        bill: list[int] = []
         question = Question(model, body, native.DIALECT, "judge", "j", most, declared.timeout)
-        said, problem = await asked(runtime, call, question, policy, self.purse, bill)
-        if problem:
-            log.debug("%s was not heard: %s", declared.name, problem)
-            if bill and not problem.startswith(REFUSED):  # it was asked, and failed
+        said = await asked(runtime, call, question, policy, self.purse)
+        if said.problem:
+            log.debug("%s was not heard: %s", declared.name, said.problem)
+            if said.failed:
                 self.patience.failed(time.monotonic(), zlib.crc32(call.id.encode()))
         else:
             self.patience.answered()
-        return said, sum(bill)
+        return said
 
     async def _judge(self, runtime: Runtime, call: Call, policy: Policy, wanted: Asked, given: Given) -> Verdict | None:
         declared = self.declared
         body = question(declared, wanted, given, self._salt)
-        said, cost = await self._heard(runtime, call, policy, declared.model, body, MOST_OUTPUT)
-        found = read(said) if said else None
+        said = await self._heard(runtime, call, policy, declared.model, body, MOST_OUTPUT)
+        found = read(said.body) if said.body else None
         if found is None:
             return None
         score, why = found
-        return Verdict(declared.name, round(between(SCORES, score), 4), f"{score} of 10 points", cost, why)
+        return Verdict(declared.name, round(between(SCORES, score), 4), f"{score} of 10 points", said.cost, why)
 
     async def _again(
         self, runtime: Runtime, call: Call, policy: Policy, given: Given, candidate: Candidate | None
@@ -143,12 +139,12 @@ class Asker:
         cost = 0
         expected = 400 if candidate is None else candidate.target.expected.output_tokens
         for _ in range(declared.samples):
-            said, spent = await self._heard(runtime, call, policy, model, body, expected)
-            cost += spent
-            if not said:
+            said = await self._heard(runtime, call, policy, model, body, expected)
+            cost += said.cost
+            if not said.body:
                 break
             try:
-                others.append(read_answer("openai_chat", said))
+                others.append(read_answer("openai_chat", said.body))
             except ValueError:
                 continue
         if not others:

@@ -20,15 +20,12 @@ import msgspec
 from fairlead.classify import llm
 from fairlead.classify.llm import Asked
 from fairlead.classify.patience import Patience
-from fairlead.core.call import Call, Signal, Wishes, child
-from fairlead.core.choice import Choice, read_choice
-from fairlead.core.plan import Plan
-from fairlead.core.policy import Handling, Policy, listed
+from fairlead.core.call import Call, Signal, Wishes
+from fairlead.core.choice import Choice
+from fairlead.core.policy import Policy
 from fairlead.core.record import Audit
-from fairlead.dialects.openai_chat import native
-from fairlead.errors import RequestError, StateError
-from fairlead.gateway import affording
-from fairlead.gateway.failures import CALLERS_FAULT
+from fairlead.dialects.openai_chat.native import DIALECT
+from fairlead.gateway.aside import Purse, Question, asked, bounds
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
@@ -36,13 +33,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("fairlead.classifier")
 
 DAY = 86_400
-OK = 200
-UNPAID = 402
 TELLING = 100
 """So many requests before a share or a distribution says anything."""
 
 
-class Question(msgspec.Struct, frozen=True):
+class Wanted(msgspec.Struct, frozen=True):
     """What is asked, and all that says of whom it may be: two that are alike have one answer."""
 
     text: bytes
@@ -59,10 +54,9 @@ class Opinions:
         self.asked = asked
         self.kept: OrderedDict[bytes, llm.Opinion] = OrderedDict()
         self.day = 0
-        self.spent = 0
-        self.held = 0
+        self.purse = Purse(asked.budget)
         self.patience = Patience()
-        self.under_way: dict[Question, asyncio.Future[llm.Opinion | None]] = {}
+        self.under_way: dict[Wanted, asyncio.Future[llm.Opinion | None]] = {}
         self.agreed = self.compared = 0
         self.today: Counter[str] = Counter()
         self.yesterday: Counter[str] = Counter()
@@ -72,11 +66,8 @@ class Opinions:
         if day != self.day:
             self.yesterday = self.today if day == self.day + 1 else Counter()
             self.today = Counter()
-            self.day, self.spent, self.agreed, self.compared = day, 0, 0, 0
+            self.day, self.agreed, self.compared = day, 0, 0
             self._alarmed.clear()
-
-    def affords(self, cost: int) -> bool:
-        return self.asked.budget is None or self.spent + self.held + cost <= self.asked.budget
 
     def took(self, opinion: llm.Opinion, built_in: str) -> list[tuple[str, str]]:
         """Counts an opinion; gives back (kind, words) of what is to be alarmed, once a day each."""
@@ -128,8 +119,6 @@ async def second(runtime: Runtime, call: Call, choice: Choice, wanted: bool = Fa
     opinions = runtime.opinions
     if opinions is None or (choice.model is not None and not wanted) or call.depth:
         return call
-    if choice.policy.critical and opinions.asked.model not in listed(choice.policy):
-        return call
     built_in = unsure(call, opinions.asked)
     if built_in is None:
         return call
@@ -160,7 +149,7 @@ def _key(call: Call) -> bytes:
 
 async def _shared(runtime: Runtime, opinions: Opinions, call: Call, policy: Policy, key: bytes) -> llm.Opinion | None:
     """Asks, or waits for who asks the same already. Who leaves before the answer leaves the others with none."""
-    question = Question(key, call.caller.name, policy.hash, _bounds(call.wishes), call.sensitive)
+    question = Wanted(key, call.caller.name, policy.hash, bounds(call.wishes), call.sensitive)
     waiting = opinions.under_way.get(question)
     if waiting is not None:
         return await asyncio.shield(waiting)
@@ -177,139 +166,34 @@ async def _shared(runtime: Runtime, opinions: Opinions, call: Call, policy: Poli
 
 
 async def _ask(runtime: Runtime, opinions: Opinions, call: Call, policy: Policy) -> llm.Opinion | None:
-    side = _side(opinions.asked, call)
-    try:
-        plan = _plan(runtime, side, policy)
-    except RequestError as problem:
-        log.debug("no second opinion: %s", problem)
-        return None
-    if not _flagged(plan, policy):
-        return None
-    expected = plan.steps[0].targets[0].expected.cost or 0
-    if not opinions.affords(expected):
-        return None
-    opinions.held += expected
+    """What the model says; that it says nothing, or not in time, is remembered."""
+    wanted = opinions.asked
+    body = llm.question(wanted.model, call.view.texts(), wanted.tasks)
+    question = Question(wanted.model, body, DIALECT, "classify", "c", llm.MOST_OUTPUT, wanted.timeout)
     opinions.patience.begin()
     try:
-        heard = await _heard(runtime, opinions, side, plan)
-    except StateError as problem:
-        log.debug("no second opinion: %s", problem)
-        return None
+        said = await asked(runtime, call, question, policy, opinions.purse)
     finally:
-        opinions.held -= expected
         opinions.patience.abandoned()
-    return None if heard is None else llm.read(heard, opinions.asked.tasks)
+    if said.problem:
+        log.debug("no second opinion: %s", said.problem)
+        if said.failed:
+            _failed(runtime, opinions, call, said.problem)
+        return None
+    if opinions.patience.answered():
+        _tell(runtime, call, logging.INFO, "classifier_answers", f"{wanted.model} answers again")
+    return llm.read(said.body, wanted.tasks)
 
 
-def _side(asked: Asked, call: Call) -> Call:
-    from fairlead.gateway import pipeline
-
-    body = llm.question(asked.model, call.view.texts(), asked.tasks)
-    view = native.read_request(body)
-    side = child(call, f"{call.id}.c", "classify", "generate", asked.model, body, view)
-    return msgspec.structs.replace(
-        side, dialect=native.DIALECT, wishes=_bounds(call.wishes),
-        signals=pipeline.sized(body, llm.MOST_OUTPUT, call.signals), path="", forward=b"",
-    )  # fmt: skip
-
-
-def _plan(runtime: Runtime, side: Call, policy: Policy) -> Plan:
-    from fairlead.gateway import pipeline
-
-    world = runtime.world
-    choice = read_choice(side.model, _pinned(policy), world.policies, world.snapshot)
-    if runtime.budgets.any:
-        side, choice = affording.weighed(runtime.budgets, world, side, choice)
-    return pipeline.plan_for(runtime, side, choice)
-
-
-async def _heard(runtime: Runtime, opinions: Opinions, side: Call, plan: Plan) -> bytes | None:
-    """What the model says; that it says nothing, or not in time, is remembered."""
-    from fairlead.gateway.execute import Run
-
-    heard = Heard()
-    run = Run(runtime, side, plan, heard, time.monotonic())
-    problem = ""
-    try:
-        async with asyncio.timeout(opinions.asked.timeout):
-            await run.go()
-        if heard.status != OK:
-            problem = f"status {heard.status}"
-    except TimeoutError:
-        problem = f"no answer within {opinions.asked.timeout:g} s"
-    except RequestError as error:
-        heard.status, problem = error.status, str(error)
-    finally:
-        opinions.spent += sum(attempt.spent for attempt in run.attempts)
-    if not problem:
-        if opinions.patience.answered():
-            _tell(runtime, side, logging.INFO, "classifier_answers", f"{opinions.asked.model} answers again")
-        return heard.body
-    log.debug("no second opinion: %s", problem)
-    if heard.status not in CALLERS_FAULT and heard.status != UNPAID:
-        _failed(runtime, opinions, side, problem)
-    return None
-
-
-def _failed(runtime: Runtime, opinions: Opinions, side: Call, problem: str) -> None:
+def _failed(runtime: Runtime, opinions: Opinions, call: Call, problem: str) -> None:
     """Noted when it begins to rest, not again for each trial that fails."""
     before = opinions.patience.resting
-    rest = opinions.patience.failed(time.monotonic(), zlib.crc32(side.id.encode()))
+    rest = opinions.patience.failed(time.monotonic(), zlib.crc32(call.id.encode()))
     if rest and not before:
         words = f"{opinions.asked.model} gives no answer ({problem}); it is not asked for {rest:.0f} s, then tried"
-        _tell(runtime, side, logging.WARNING, "classifier_rests", words)
+        _tell(runtime, call, logging.WARNING, "classifier_rests", words)
 
 
 def _tell(runtime: Runtime, call: Call, level: int, kind: str, words: str) -> None:
     log.log(level, "%s", words)
     runtime.ledger.note(Audit(time.time_ns() // 1_000_000, kind, "", "", call.id, words))
-
-
-def _bounds(wishes: Wishes) -> Wishes:
-    """What the caller says of where its words may go, and of who pays, holds for the question about them too."""
-    return Wishes(
-        sensitive=wishes.sensitive,
-        providers=wishes.providers,
-        not_providers=wishes.not_providers,
-        no_collection=wishes.no_collection,
-        tags=wishes.tags,
-    )
-
-
-def _pinned(policy: Policy) -> Policy:
-    return Policy(
-        "classifier", "pinned", regions=policy.regions, handling=Handling(retries=0), hash=f"classifier+{policy.hash}"
-    )
-
-
-def _flagged(plan: Plan, policy: Policy) -> bool:
-    """Whether every way to the classifier has the flags that the policy wants of who reads the request."""
-    for step in plan.steps:
-        for target in step.targets:
-            for channel in target.channels:
-                flags = channel.flags | target.model.flags
-                if policy.exclude_flags & flags or policy.require_flags - flags:
-                    return False
-    return True
-
-
-class Heard:
-    """An outlet for an answer that stays here."""
-
-    def __init__(self) -> None:
-        self.started = False
-        self.status = 0
-        self.body = b""
-
-    def send(self, status: int, headers: bytes, body: bytes) -> None:
-        self.start(status, headers)
-        self.body = body
-
-    def start(self, status: int, headers: bytes) -> None:
-        self.started, self.status = True, status
-
-    async def write(self, piece: bytes) -> None:
-        self.body += piece
-
-    def end(self, last: bytes = b"") -> None:
-        self.body += last

@@ -88,8 +88,7 @@ class Gates:
     def take_up(self, spent: int) -> None:
         """What was spent today, by whichever of them: none may forget it."""
         for asker in self._fresh:
-            asker.purse.affords(0)  # which turns it to the day
-            asker.purse.spent += spent
+            asker.purse.take_up(spent)
         self._fresh = []
 
     def forget(self) -> None:

@@ -262,10 +262,10 @@ class Remembering:
         question = Question(
             settings.extractor, body, DIALECT, "extract", "r", asking.MOST_OUTPUT, settings.extractor_timeout
         )
-        answer, problem = await asked(runtime, call, question, policy, self._purse)
-        found = None if problem else asking.read(answer)
+        said = await asked(runtime, call, question, policy, self._purse)
+        found = None if said.problem else asking.read(said.body)
         if found is None:
-            log.info("%s finds nothing to remember: %s", settings.extractor, problem or "no usable answer")
+            log.info("%s finds nothing to remember: %s", settings.extractor, said.problem or "no usable answer")
             return []
         there = {one.text for one in known}
         return [one for one in found if one.text not in there]

@@ -171,7 +171,7 @@ class Runtime:
         if opinions.asked.budget is not None:
             day = int(time.time()) // DAY
             opinions.turn_to(day)
-            opinions.spent = await self.ledger.ask(lambda ledger: spent_on(ledger, "classify", day * DAY * 1000))
+            opinions.purse.take_up(await self.ledger.ask(lambda ledger: spent_on(ledger, "classify", day * DAY * 1000)))
 
     async def _take_up_gates(self, gates: Gates) -> None:
         """What judges spent today before they were declared, or before this process began."""
