@@ -50,7 +50,7 @@ run: .venv/.core ## Start the gateway
 demo: .venv/.core ## A scripted minute on simulated models
 	@$(BIN)/fairlead demo $(ARGS)
 
-test: setup .venv/.catalogue .venv/.older .venv/.strict ## Run all tests
+test: setup .venv/.catalogue .venv/.redis .venv/.older .venv/.strict ## Run all tests
 	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 mutations: setup ## Damage recorded streams and bodies a million times (ARGS="--seed 1" for others)

@@ -26,8 +26,10 @@ import numpy as np  # noqa: E402 - it reads its threads when it is imported
 import orjson  # noqa: E402
 
 from fairlead.cache.answers import Kept  # noqa: E402
+from fairlead.cache.entries import CANDIDATES  # noqa: E402
+from fairlead.cache.entries_in_memory import EntriesInMemory  # noqa: E402
 from fairlead.cache.nearest import ERROR, Nearest, unit  # noqa: E402
-from fairlead.cache.semantic import CANDIDATES, SemanticCache  # noqa: E402
+from fairlead.cache.semantic import SemanticCache  # noqa: E402
 from fairlead.cache.settings import SemanticSettings  # noqa: E402
 from fairlead.core.call import Call, Caller, Facts, Wishes  # noqa: E402
 from fairlead.core.choice import Choice  # noqa: E402
@@ -60,7 +62,8 @@ def call(number: int, way: str = SAID) -> Call:
 
 
 async def filled(entries: int) -> SemanticCache:
-    cache = SemanticCache(SemanticSettings(THRESHOLD, 604_800, entries, 2**31), passes)
+    settings = SemanticSettings(THRESHOLD, 604_800, entries, 2**31)
+    cache = SemanticCache(settings, EntriesInMemory(settings), passes)
     kept = Kept("r", time.time(), native.DIALECT, "generate", False, b"{}", "m", "m@c", "p", "", "", Usage(), 0)
     for number in range(entries):
         one = call(number)

@@ -20,7 +20,7 @@ from fairlead.core.egress import SinkPermit, grant_sink
 from fairlead.core.record import Usage
 from fairlead.core.whose import Whose
 from fairlead.store.cache import FILE
-from tests.cache.redis_server import redis_in
+from tests.cache.redis_server import started
 from tests.core.scenes import call
 
 KEPT = Kept(
@@ -56,7 +56,8 @@ async def kept_in(
         elif place == "disk":
             answers = OnDisk(folder, most, most_bytes, ttl, clock)
         else:
-            answers = InRedis(await stack.enter_async_context(redis_in(folder)), ttl, clock)
+            socket, _ = stack.enter_context(started())
+            answers = InRedis(f"unix://{socket}", ttl, clock)
         await answers.open()
         try:
             yield answers

@@ -36,6 +36,16 @@ def test_the_nearest_of_many_blocks_is_not_found_or_not_told_how_near() -> None:
         assert found[-1][1] >= float(np.sort(cosines)[-5]) - 2 * ERROR
 
 
+def test_of_a_hundred_thousand_some_are_not_compared() -> None:  # M5.1
+    rows = np.random.default_rng(3).standard_normal((100_000, 8), np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    nearest = Nearest(8)
+    for number, vector in enumerate(rows):
+        nearest.set(number, vector)
+    for number in (0, 49_999, 50_000, 99_999):
+        assert number in [found for found, _ in nearest.search(rows[number], 50, 0.99)]
+
+
 def test_what_is_too_far_is_found() -> None:
     vectors = some(50)
     found = filled(vectors).search(vectors[7], 50, 0.99)

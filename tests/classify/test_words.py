@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from math import exp
 
 import pytest
 
 from fairlead import classify
-from fairlead.classify import words
+from fairlead.classify import linear, words
 from fairlead.classify.request import read as taken_apart
 from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, DOMAINS, LATENCY_CLASSES, TASKS
 from fairlead.core.call import Shape, Signal
@@ -164,6 +165,15 @@ def test_where_an_error_does_harm_the_domain_is_critical(text: str) -> None:
     assert said(text, "domain") == "critical"
 
 
+def test_how_sure_it_is_of_harm_is_what_that_was_worth_elsewhere() -> None:  # M2.3
+    text = "Can a patient with kidney disease take ibuprofen and warfarin together?"
+    shape, texts = taken_apart(text)
+    found, facts = words.find(shape, texts), linear.load().facts
+    no, yes = linear.scores(linear.load(), found.piece, found.words)[words._CRITICAL]
+    harm = 1 / (1 + exp((no - yes) / facts.temperatures["critical"]))
+    assert found.domain_confidence == pytest.approx(words.calibrated(facts, "critical", harm))
+
+
 def test_everyday_requests_are_not_critical() -> None:
     requests = table(ENGLISH) + table(CHINESE)
     wrong = [text for _, text in requests if said(text, "domain") == "critical"]
@@ -208,7 +218,7 @@ def test_the_reasons_are_words_of_the_request() -> None:
 SCRIPT = """
 import json, sys
 from fairlead import classify
-from fairlead.classify import words
+from fairlead.classify import linear, words
 from fairlead.core.call import Shape
 texts = json.load(sys.stdin)
 print(json.dumps([[list(map(str, (s.kind, s.name, s.value, s.confidence)))

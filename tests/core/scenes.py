@@ -21,6 +21,10 @@ AT = 1_800_000_000
 
 class NoView:
     user = ""
+    answers = 1
+
+    def max_output(self) -> int | None:
+        return None
 
     def shape(self) -> Shape:
         return Shape(0, 0, 1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead.core.call import Call, Caller, Facts, Wishes
+from fairlead.core.call import Call, Caller, Facts, Operation, Wishes
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import CHANNEL_RULES, RULES, tightest
+from fairlead.core.constraints import CHANNEL_RULES, RULES
 from fairlead.core.decide import asked as asked_of
 from fairlead.core.egress import CHECKS, binding, refusal
 from fairlead.core.model import EMBEDDINGS, TOOLS, Model
@@ -19,6 +19,7 @@ from fairlead.core.policy import Policy
 from tests.core.scenes import AT, call, model, needs, order, plan, policy, price, reasons, tokens, with_channel, world
 
 PLAIN = model("a")
+OPERATIONS = get_args(Operation)
 OTHER = model("b")
 
 
@@ -253,10 +254,15 @@ def test_a_rule_that_is_not_asked_would_have_put_somebody_out(data: st.DataObjec
         quality=data.draw(st.none() | st.just(0.1)),
         flags=data.draw(flags),
         latency_ms=None,
+        enabled=data.draw(st.booleans()),
+        capabilities=data.draw(st.sampled_from((0, TOOLS, EMBEDDINGS))),
     )
-    asked = call(caller=caller, wishes=wishes, signals=signals)
-    ask, _ = asked_of(asked, Choice(None, "", force), world(one))
-    least = tightest([(one, one.channels)])
+    one = with_channel(one, enabled=data.draw(st.booleans()), context=data.draw(limits))
+    asked = call(caller=caller, wishes=wishes, signals=signals, operation=data.draw(st.sampled_from(OPERATIONS)))
+    off = frozenset(data.draw(st.sampled_from(((), ("a",), ("a@main",)))))
+    snapshot = world(one, model("b"), disabled=off)
+    ask, _ = asked_of(asked, Choice(None, "", force), snapshot)
+    least = snapshot.extremes
     for rule in RULES:
         assert rule.binds(ask, least) or rule.check(ask, one) is None, rule.reason
     for channel_rule in CHANNEL_RULES:

@@ -359,6 +359,7 @@ def test_a_plan_is_the_same_with_a_memo_as_without(size: int, asked: str, sensit
     marked = call(model=asked, wishes=Wishes(sensitive=sensitive, quality_floor=0.5), signals=tokens(size))
     other = call(model=asked, caller=Caller("other", models=frozenset({"cheap"})), signals=tokens(size))
     held = call(model=asked, facts=Facts(AT, home="cheap@main"), signals=tokens(size))
-    for one in (small, held, large, marked, other, small):
+    bounded = call(model=asked, caller=Caller("bounded", max_cost=900), signals=tokens(size))
+    for one in (small, small, held, large, large, marked, other, bounded, small, large):
         choice = read_choice(one.model, policy(), POLICIES, THREE)
         assert decide(one, choice, THREE, 1, remembered) == decide(one, choice, THREE, 1)

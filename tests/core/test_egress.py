@@ -113,4 +113,4 @@ def test_a_sink_that_gives_content_out_without_its_label_takes_what_is_sensitive
 
 def test_every_purpose_has_one_name() -> None:
     assert PURPOSES[0] == "answer"
-    assert set(PURPOSES) == {"answer", "classify", "judge", "embed", "shadow", "extract"}
+    assert set(PURPOSES) == {"answer", "classify", "judge", "embed", "shadow", "extract", "bench"}

@@ -229,7 +229,7 @@ def some_event(chance: Random, state: State, weights: tuple[float, ...]) -> Even
         )
     return (
         BEGIN,
-        Committed(number),
+        Committed(number, chance.random() < 0.4),
         BEGIN,
         FINISHED,
         Skipped(number, chance.random() < 0.5),
@@ -274,9 +274,10 @@ def test_any_sequence_of_events_keeps_the_rules() -> None:  # M4.7
 # ---- how runs go
 
 
-def test_a_request_that_goes_well() -> None:
-    state, actions = play(start(2), BEGIN, COMMITTED, FINISHED)
-    assert (kinds(actions), state.phase) == (["Dispatch", "Deliver", "Complete"], "done")
+@pytest.mark.parametrize("then", [(COMMITTED, FINISHED), (Committed(1, whole=True),)])
+def test_a_request_that_goes_well(then: tuple[Event, ...]) -> None:
+    state, actions = play(start(2), BEGIN, *then)
+    assert (kinds(actions), state.phase, state.told) == (["Dispatch", "Deliver", "Complete"], "done", True)
 
 
 def test_a_failure_before_content_gives_way_to_the_next_until_none_is_left() -> None:  # M4.2

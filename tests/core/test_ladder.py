@@ -40,6 +40,11 @@ def test_who_is_asked_instead_is_dearer_than_somebody_as_good(upgrades: int, nam
     assert ladder(plan(call(), LINE, checking(upgrades))) == names
 
 
+def test_somebody_just_as_good_is_an_upgrade() -> None:  # M4.2
+    made = models(("small", 0.1, 0.7), ("dear", 5, 0.7))
+    assert ladder(plan(call(), made, checking())) == []
+
+
 def test_nothing_is_planned_where_nothing_is_checked() -> None:
     assert ladder(plan(call(), LINE, policy("cost_first", min_quality=0.0))) == []
     assert ladder(plan(call(operation="embed"), LINE, checking(2))) == []

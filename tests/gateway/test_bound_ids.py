@@ -255,6 +255,32 @@ async def test_a_channel_that_fails_gives_way_to_one_that_does_not_have_it(tmp_p
         assert server.upstream.seats[asked:] == ["two", "two"]
 
 
+@pytest.mark.parametrize("dialect", ["openai_chat", "gemini"])
+async def test_what_a_provider_keeps_and_may_change_is_answered_from_the_cache(  # M5.1
+    tmp_path: Path, dialect: str
+) -> None:
+    async with serving(tmp_path / "s", dialect, f"{TWO}\ncache: {{exact: {{enabled: true}}}}") as server:
+        await given(server, dialect, "id_1", "two")
+        asked = len(server.upstream.calls)
+        for _ in range(2):
+            server.upstream.push("two", giving(dialect, "id_2", False))
+            response = await asking(server, dialect, **naming(dialect, "id_1"))
+            assert (response.status, response.headers["x-fairlead-cache"]) == (200, "bypass")
+        assert len(server.upstream.calls) == asked + 2
+
+
+@pytest.mark.parametrize("field", ["prompt", "conversation"])
+async def test_what_hangs_on_a_prompt_kept_elsewhere_is_answered_from_the_cache(  # M5.1
+    tmp_path: Path, field: str
+) -> None:
+    async with serving(tmp_path / "s", "openai_responses", f"{ONE}\ncache: {{exact: {{enabled: true}}}}") as server:
+        for _ in range(2):
+            server.upstream.push("one", giving("openai_responses", "id_1", False))
+            response = await asking(server, "openai_responses", model="both@one", **{field: {"id": f"{field[:4]}_1"}})
+            assert (response.status, response.headers["x-fairlead-cache"]) == (200, "bypass")
+        assert len(server.upstream.calls) == 2
+
+
 async def test_the_plan_does_not_say_why_the_others_are_out(tmp_path: Path) -> None:
     async with serving(tmp_path / "s", "anthropic_messages") as server:
         await given(server, "anthropic_messages", "id_1", "two")

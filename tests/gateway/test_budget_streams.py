@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from fairlead.core.allowance import Allowance
 from fairlead.core.budgets import Books, Budget, Hold, bound_of
 from fairlead.gateway.budgets import CHUNK, SLACK, Grip
 from fairlead.gateway.periods import calendar
@@ -71,9 +70,9 @@ def grip(left: int, limit: int) -> Grip:
     made = Books()
     account = made.account("key", ("t", "k"), "total", calendar("total", datetime.UTC))
     bound = bound_of(account, [Budget("key", ("k",), limit + left, "total")])
-    taken = made.take((bound,), limit, 0.0, 1e12)
+    taken = made.take(made.due((bound,)), limit, 0.0, 1e12)
     assert isinstance(taken, Hold)
-    return Grip(made, taken, Allowance(limit, limit, 1_000_000), 1)
+    return Grip(made, taken, limit, limit, 1_000_000)
 
 
 @pytest.mark.parametrize("left", [0, CHUNK // 2, 10 * CHUNK + 50])

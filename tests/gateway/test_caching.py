@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.test_continuing import ENDS, text_of
 from tests.server.serving import KEYS, Served, serving
 from tests.server.wire import Response, ask
 from tests.upstream import CUT, Play, answer, completion, events, plain, status, stream
@@ -24,6 +25,12 @@ SURFACES: dict[str, tuple[str, dict[str, object]]] = {
         {"model": "m-one", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]},
     ),
     "gemini": ("/v1beta/models/m-one:generateContent", {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}),
+}
+DIALECTS = {
+    "chat": "openai_chat",
+    "responses": "openai_responses",
+    "anthropic": "anthropic_messages",
+    "gemini": "gemini",
 }
 STREAMED: dict[str, tuple[str, dict[str, object]]] = {
     "chat": ("/v1/chat/completions", {"stream": True, **USAGE}),
@@ -78,7 +85,8 @@ async def test_an_answer_that_was_whole_is_asked_for_again_as_a_stream(tmp_path:
         assert streamed.headers[TOLD] == "hit-exact"
         assert streamed.headers["content-type"].startswith("text/event-stream")
         assert streamed.whole
-        assert b"Bonjour." in streamed.body
+        assert text_of(DIALECTS[surface], streamed.body) == "Bonjour."
+        assert streamed.body.replace(b'": "', b'":"').count(ENDS[DIALECTS[surface]]) == 1
         assert len(served.upstream.calls) == 1
         assert whole.status == 200
 
@@ -267,6 +275,18 @@ async def test_a_stream_that_broke_off_is_given_again(tmp_path: Path, ending: st
         assert again.whole
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_answer_larger_than_allowed_is_kept(tmp_path: Path, streamed: bool) -> None:  # M5.1
+    async with serving(tmp_path / "s", more=cached(max_answer_kb=4)) as served:
+        for text, told in (("x" * 5_000, "miss"), ("x" * 500, "hit-exact")):
+            for _ in range(2):
+                served.upstream.push("one", stream(events((text,))) if streamed else answer(text))
+            said = {"messages": [{"role": "user", "content": f"{len(text)} of them"}], "stream": streamed}
+            assert (await served.chat(**said)).headers[TOLD] == "miss"
+            again = await served.chat(**said)
+            assert (again.headers[TOLD], text.encode() in again.body) == (told, True)
+
+
 async def test_a_stand_ins_answer_is_taken_for_that_of_the_model_that_was_named(tmp_path: Path) -> None:
     async with serving(tmp_path / "s", more=cached()) as served:
         served.upstream.push("one", status(500))
@@ -291,6 +311,31 @@ async def test_the_best_of_bad_answers_is_given_again(tmp_path: Path, streamed: 
         assert better.headers[TOLD] == "miss"
         assert good.encode() in better.body
         assert (await served.chat(said, model="auto", stream=streamed)).headers[TOLD] == "hit-exact"
+
+
+async def test_an_answer_of_one_who_is_not_known_to_be_as_good_is_given_again(tmp_path: Path) -> None:
+    policy = "  checked: {strategy: cost_first, min_quality: 0, models: [m-two, dark], fallbacks: [dark], quality: {gates: [usual]}}\n"
+    dark = "  dark: {channels: [{provider: one, model: dark}], price: {input: 1, output: 2}}\n"
+    async with serving(tmp_path / "s", more=cached(), extra_policy=policy, extra_model=dark) as served:
+        for _ in range(2):
+            served.upstream.push("two", answer("and then we go on " * 60))
+            served.upstream.push("one", answer("The committee meets on the second Tuesday of each month."))
+            response = await served.chat({"x-fairlead-policy": "checked"}, model="auto")
+            told = [response.headers[name] for name in ("x-fairlead-model", "x-fairlead-downgraded", TOLD)]
+            assert told == ["dark", "true", "miss"]
+
+
+async def test_a_stream_is_given_again_with_the_pings_of_the_first_time(tmp_path: Path) -> None:
+    policy = "  checked: {strategy: pinned, model: m-one, quality: {gates: [usual], hold_seconds: 0.1}}\n"
+    async with serving(tmp_path / "s", more=cached(), extra_policy=policy) as served:
+        slow = stream(events())
+        served.upstream.push("one", Play([0.4, *slow.steps], slow.usage))
+        said = {"x-fairlead-policy": "checked"}
+        first = await served.chat(said, model="auto", stream=True)
+        assert (first.headers["x-fairlead-model"], b": ping" in first.body) == ("pending", True)
+        again = await served.chat(said, model="auto", stream=True)
+        assert (again.headers[TOLD], b": ping" in again.body) == ("miss", False)
+        assert (await served.chat(said, model="auto", stream=True)).headers[TOLD] == "hit-exact"
 
 
 async def test_a_sensitive_request_is_remembered(tmp_path: Path) -> None:  # M3.7

@@ -94,6 +94,17 @@ async def test_all_wait_for_one_another_where_nothing_may_be_kept(tmp_path: Path
         assert len(flights_of(served)) == 0
 
 
+async def test_more_leaders_than_two_are_waited_for(tmp_path: Path) -> None:  # M5.1
+    async with serving(tmp_path / "s", more=cached()) as served:
+        cut = Play([0.1, plain(200, completion().replace(b'"stop"', b'"length"'))])
+        served.upstream.push("one", cut, cut, *[Play([HANG])] * 8)
+        asking = [asyncio.ensure_future(served.chat()) for _ in range(10)]
+        await soon(lambda: len(served.upstream.calls) == 10)
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
 # ---- another configuration
 
 
@@ -113,6 +124,20 @@ async def test_another_configuration_forgets_or_gives_what_it_rules_out(tmp_path
         assert (other.headers[TOLD], other.headers["x-fairlead-model"]) == ("miss", "m-two")
         assert await served.take(served.text(more=cached()).replace("m-one, fallbacks: [m-two]", "m-two"))
         assert (await served.chat(model="auto")).headers[TOLD] == "miss"
+
+
+async def test_an_answer_is_given_on_by_a_provider_that_moved_where_the_key_may_not_send(
+    tmp_path: Path,
+) -> None:  # M3.7
+    async with following(tmp_path) as served:
+        bound = cached().replace("key: fl_test", "key: fl_test, regions: [eu]")
+        there = served.text(more=bound, provider=", region: eu")
+        assert await served.take(there)
+        told = [(await served.chat(model="auto")).headers[TOLD] for _ in range(2)]
+        assert told == ["miss", "hit-exact"]
+        assert await served.take(there.replace("key-one, region: eu", "key-one, region: us"))
+        other = await served.chat(model="auto")
+        assert (other.headers[TOLD], other.headers["x-fairlead-model"]) == ("miss", "m-two")
 
 
 async def test_the_cache_cannot_be_switched_off_or_moved_while_requests_are_under_way(tmp_path: Path) -> None:

@@ -81,3 +81,14 @@ def test_a_thousand_judgements_more_make_a_thousand_versions() -> None:
         vitals.judged(said(f"r{number}", float(number % 10 > 0)), None)
         versions.add(vitals.at(100 + number).version)
     assert len(versions) < 30
+
+
+def test_a_run_of_the_bench_counts_beside_the_one_it_took_the_place_of() -> None:  # M7.1
+    judgements = Judgements()
+    judgements.judged(said("r", 1.0), None)
+    judgements.measure([JudgedDay("m", "math", TODAY - 30, 40, 40.0), JudgedDay("n", "math", TODAY, 4, 1.0)])
+    assert judgements.evidence(TODAY) == {"m|math": (21.0, 21.0), "n|math": (1.0, 4.0)}
+    judgements.measure([JudgedDay("m", "math", TODAY, 40, 0.0)])
+    assert judgements.evidence(TODAY) == {"m|math": (1.0, 41.0)}
+    judgements.measure([JudgedDay("m", "math", TODAY - KEPT, 40, 0.0)])
+    assert judgements.evidence(TODAY) == {"m|math": (1.0, 1.0)}

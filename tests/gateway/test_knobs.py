@@ -71,3 +71,13 @@ def test_the_nearer_of_two_places_does_not_count() -> None:  # M2.5
     assert wished({}, own, fairlead=body, model=string).task == "chat"
     assert wished({}, own, model=string).task == "translation"
     assert wished({}, own).task == "extraction"
+
+
+@pytest.mark.parametrize(("sent", "name"), [("小王".encode(), "小王"), ("René".encode(), "René"), (b"Ren\xe9", "René")])
+def test_a_name_is_another_one_in_a_header_than_in_the_body(sent: bytes, name: str) -> None:  # M2.5 M5.3
+    """What was said for it could not be erased by it, and the budget of a tag would not hold."""
+    for knob, expected in (("user", name), ("session", name), ("tags", (name,))):
+        field = KNOBS[knob][0]
+        in_body = [name] if knob == "tags" else name
+        assert getattr(wished({f"x-fairlead-{knob}".encode(): sent}), field) == expected
+        assert getattr(wished({}, fairlead={knob: in_body}), field) == expected

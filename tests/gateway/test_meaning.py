@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from fairlead.cache.entries_in_memory import EntriesInMemory
 from fairlead.cache.semantic import SemanticCache
 from fairlead.core.whose import Whose
 from fairlead.errors import ConfigError
@@ -43,8 +44,9 @@ async def kept(served: Served) -> None:
     caching = served.running.runtime.caching
     assert caching is not None
     assert isinstance(caching.semantic, SemanticCache)
-    semantic = caching.semantic
-    await soon(lambda: len(semantic) == 1)
+    entries = caching.semantic.entries
+    assert isinstance(entries, EntriesInMemory)
+    await soon(lambda: len(entries) == 1)
 
 
 async def said(served: Served, text: str, headers: dict[str, str] | None = None, **fields: object) -> Response:
@@ -255,7 +257,7 @@ async def test_a_models_vectors_are_not_asked_for_or_not_on_the_books(tmp_path: 
 
 
 async def test_a_search_in_a_thread_finds_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # M5.1
-    monkeypatch.setattr("fairlead.cache.semantic.AT_ONCE", 0)
+    monkeypatch.setattr("fairlead.cache.entries_in_memory.AT_ONCE", 0)
     async with serving(tmp_path / "s", more=caches(embedding=EMBEDDING)) as served:
         served.upstream.push("two", vector(1, 0.1))
         served.upstream.push("two", vector(1, 0.2))
@@ -298,7 +300,8 @@ async def test_an_answer_whose_vector_was_on_its_way_comes_back_after_it_was_era
         await soon(lambda: len(served.upstream.calls) == 2)
         await caching.erase(Whose("default"))
         await soon(lambda: not semantic._keeping)
-        assert len(semantic) == 0
+        assert isinstance(semantic.entries, EntriesInMemory)
+        assert len(semantic.entries) == 0
 
 
 async def test_the_budget_of_vectors_is_overspent(tmp_path: Path) -> None:  # M6

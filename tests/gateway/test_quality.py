@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from fairlead.core.gates.declared import Declared
-from fairlead.gateway.judge import Asker
-from fairlead.gateway.quality import Gates
+from fairlead.core.gates.verdict import Asked, Given, Judgement
+from fairlead.core.quality import Quality
+from fairlead.gateway.judge import Asker, question
+from fairlead.gateway.quality import Checks, Gates
 from tests.server.serving import KEYS, Served, serving
 from tests.upstream import HANG, Play, answer, events, plain, status, stream
 
@@ -54,6 +56,11 @@ def asked_of_judge(server: Served) -> list[str]:
 
 def text_of(body: bytes) -> str:
     return str(json.loads(body)["choices"][0]["message"]["content"])
+
+
+def test_an_answer_at_the_threshold_is_not_good_enough() -> None:  # M3.3
+    checks = Checks(Quality(), 0.8, ())
+    assert [checks.passed(Judgement(sure)) for sure in (0.799999, 0.8, 0.800001)] == [False, True, True]
 
 
 # ---- a judge
@@ -115,7 +122,7 @@ async def test_silence_that_is_to_count_does_not(tmp_path: Path) -> None:  # M4.
 
 
 async def test_a_judge_that_never_answers_is_waited_for_again_and_again(tmp_path: Path) -> None:
-    async with gated(tmp_path, "kind: judge, model: grader, timeout: 0.1") as server:
+    async with gated(tmp_path, "kind: judge, model: grader, timeout: 0.4") as server:
         for _ in range(5):
             server.upstream.push("two", answer(GOOD))
             server.upstream.push("one", Play([HANG]))
@@ -168,6 +175,18 @@ async def test_a_judge_spends_more_than_its_budget_also_after_a_restart(tmp_path
             assert len(asked_of_judge(server)) == times
 
 
+async def test_a_tenants_bad_night_leaves_no_judge_for_others(tmp_path: Path) -> None:  # M4.3 M6.2
+    """0.002 a day and two tenants: a quarter for each, half for whose answers come first."""
+    async with gated(tmp_path, "kind: judge, model: grader, budget: 0.002") as server:
+        for key, judged in (*[("fl_test", True)] * 3, ("fl_test", False), ("fl_other", True)):
+            before = len(asked_of_judge(server))
+            server.upstream.push("two", answer(f"{GOOD} Number {before} {key} {judged}."))
+            if judged:
+                server.upstream.push("one", answer('{"why": "", "score": 9}', (200, 200)))  # 0.0004
+            assert (await server.chat(ASK, key=key, model="auto")).status == 200
+            assert (len(asked_of_judge(server)) > before) is judged
+
+
 async def test_a_sensitive_request_is_judged_elsewhere_than_it_may_be_answered(tmp_path: Path) -> None:  # M3.7
     async with serving(
         tmp_path / "s",
@@ -203,6 +222,45 @@ async def test_an_answer_talks_its_judge_round(tmp_path: Path) -> None:
         last = shown.rstrip().splitlines()[-1]
         assert last.startswith("</answer-")
         assert shown.count(last) == 1
+
+
+def test_the_marks_around_an_answer_can_be_worked_out_from_it() -> None:
+    """Who writes the answer knows all that stands between the marks, and how they are made."""
+    own, asked_for, given = Declared("own", "judge", model="m"), Asked(said="When?"), Given("On Fridays.")
+    assert question(own, asked_for, given, "one salt") != question(own, asked_for, given, "another")
+    assert question(own, asked_for, given, Asker(own)._salt) != question(own, asked_for, given, Asker(own)._salt)
+
+
+async def test_what_a_judge_said_of_a_sensitive_answer_is_kept(tmp_path: Path) -> None:  # M3.7
+    own = f"{KEYS}gates: {{own: {{kind: judge, model: grader}}}}\n"
+    hosted = serving(
+        tmp_path / "s", provider=", self_hosted: true", more=own, extra_model=MODELS, extra_policy=POLICY % ""
+    )
+    async with hosted as server:
+        for sensitivity, kept in (("sensitive", 0), ("normal", 1)):
+            server.upstream.push("two", answer(GOOD))
+            server.upstream.push("one", graded(9))
+            response = await server.chat({**ASK, "x-fairlead-sensitivity": sensitivity}, model="auto")
+            assert response.status == 200
+            assert len(asked_of_judge(server)) == kept + 1
+            (asker,) = server.running.runtime.gates.of(("own",))[1]
+            assert isinstance(asker, Asker)
+            assert len(asker.kept) == kept
+
+
+async def test_a_critical_policy_has_its_answers_read_by_who_is_not_listed(tmp_path: Path) -> None:  # M3.7
+    own = f"{KEYS}gates: {{own: {{kind: judge, model: grader}}}}\n"
+    for at, (fallbacks, times) in enumerate((("m-one", 0), ("m-one, grader", 1))):
+        policy = (
+            f"  checked: {{strategy: pinned, model: m-two, fallbacks: [{fallbacks}], critical: true,"
+            " quality: {gates: [own], upgrades: 0}}\n"
+        )
+        async with serving(tmp_path / str(at), more=own, extra_model=MODELS, extra_policy=policy) as server:
+            server.upstream.push("two", answer(GOOD))
+            server.upstream.push("one", graded(9))
+            response = await server.chat(ASK, model="auto")
+            assert (response.status, text_of(response.body)) == (200, GOOD)
+            assert len(asked_of_judge(server)) == times
 
 
 async def test_a_streamed_answer_is_not_judged_whole(tmp_path: Path) -> None:  # M4.4
@@ -292,12 +350,43 @@ async def test_a_service_is_not_told_what_it_is_to_judge_or_cannot_tell_who_asks
         assert "authorization" not in headers
 
 
+async def test_a_service_that_goes_on_answering_holds_the_request(tmp_path: Path) -> None:  # M4.7
+    """Each of its words comes in time."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                writer.write(b"1\r\n \r\n")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    dripping = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{dripping.sockets[0].getsockname()[1]}/check"
+    try:
+        async with gated(tmp_path, f'kind: http, url: "{url}", timeout: 0.4') as server:
+            server.upstream.push("two", answer(GOOD))
+            async with asyncio.timeout(10):
+                response = await server.chat(ASK, model="auto")
+            assert (response.status, text_of(response.body)) == (200, GOOD)
+            assert response.headers["x-fairlead-confidence"] == "0.950"
+    finally:
+        dripping.close()
+
+
 async def test_a_service_that_fails_loses_the_answer(tmp_path: Path) -> None:  # M4.3
     for at, reply in enumerate(
         (
             b"",
             plain(500, b"{}"),
             plain(302, b"", "Location: http://127.0.0.1:1/\r\n"),
+            plain(500, b'{"confidence": 0.01}'),
+            says(confidence=0.01, why="x" * 70_000),
             says(confidence=2),
             says(),
             plain(200, b"no"),
@@ -372,9 +461,10 @@ async def test_a_judge_forgets_over_a_reload_what_it_spent_and_heard() -> None: 
     same, other = Declared("own", "judge", model="m", budget=5), Declared("own", "judge", model="m", budget=6)
     before = Gates({"own": same})
     (asker,) = before.of(("own",))[1]
-    before.take_up(3)
+    before.take_up({"default": 3})
     assert isinstance(asker, Asker)
-    assert (asker.purse.spent, before.budgeted) == (3, False)
+    assert [asker.purse.affords(cost, "default", 1) for cost in (2, 3)] == [True, False]
+    assert not before.budgeted
     after = Gates({"own": same, "house": Declared("house", "length", most=3)}, before)
     assert after.of(("own",))[1] == (asker,)
     assert not after.budgeted

@@ -10,7 +10,6 @@ import pytest
 from fairlead.core.call import Caller
 from fairlead.dialects.openai_chat.native import read_request
 from fairlead.gateway import sessions
-from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.sessions import Sessions
 
 FIRST = {"role": "user", "content": "Which river runs through Vienna?"}
@@ -19,12 +18,13 @@ TALK = [FIRST, {"role": "assistant", "content": "The Danube."}, {"role": "user",
 
 def session(*messages: dict[str, str], headers: dict[bytes, bytes] | None = None, **body: Any) -> str:
     raw = json.dumps({"model": "auto", "messages": messages, **body}).encode()
-    return sessions.of(Incoming("generate", Caller("dev"), Headers(headers or {}), raw, 0.0), read_request(raw))
+    return sessions.named(headers or {}) or sessions.of(raw, read_request(raw))
 
 
 @pytest.mark.parametrize("header", ["x-claude-code-session-id", "session_id", "session-id", "x-session-id"])
 def test_the_name_a_client_gives_its_conversation_is_not_read(header: str) -> None:  # M3.10
     assert session(FIRST, headers={header.encode(): b"mine"}) == "mine"
+    assert session(FIRST, headers={header.encode(): "会话".encode()}) == "会话"
 
 
 def test_the_key_of_a_prompt_cache_is_not_taken_for_the_conversation() -> None:  # M3.10

@@ -128,6 +128,42 @@ async def test_who_is_asked_instead_does_not_see_the_draft(tmp_path: Path) -> No
             assert asked["model"] == "up-one"
 
 
+async def test_the_better_of_two_bad_answers_is_lost_behind_the_first(tmp_path: Path) -> None:  # M4.2
+    async with serving(tmp_path / "s", extra_policy=checked()) as server:
+        server.upstream.push("two", answer(LOOP))
+        server.upstream.push("one", answer(CODE))
+        response = await asking(server)
+        assert (text_of(response.body), response.headers["x-fairlead-model"]) == (CODE, "m-one")
+        assert response.headers["x-fairlead-downgraded"] == "true"
+
+
+async def test_what_nobody_supplied_is_asked_for_at_the_same_provider(tmp_path: Path) -> None:  # M4.3
+    """A stronger model stands there too, and is asked where something else is wrong."""
+    near = "  near: {channels: [{provider: two, model: up-near}], price: {input: 0.5, output: 1}, quality: 0.8}\n"
+    policy = checked(", upgrades: 2").replace("m-two, m-one", "m-two, near, m-one").replace("usual", "usual, grounded")
+    text = "The library of Harrow opened in 1911 and lends 4,000 books a month to readers of the town. " * 8
+    for first, second in (("It opened in 1873 and lends 9,250 books to 77 readers.", "m-one"), (LOOP, "near")):
+        async with serving(tmp_path / second, extra_policy=policy, extra_model=near) as server:
+            fine = answer("The library of Harrow has been open since 1911 and lends 4,000 books a month.")
+            server.upstream.push("two", answer(first), fine)
+            server.upstream.push("one", fine)
+            said = [{"role": "user", "content": f"Summarise the following text.\n\n{text}"}]
+            response = await asking(server, messages=said)
+            assert [one.model for one in (await server.record(response)).attempts] == ["m-two", second]
+
+
+async def test_a_draft_leaves_no_room_for_the_answer(tmp_path: Path) -> None:  # M4.4
+    tight = "  tight: {channels: [{provider: one, model: up-one}], price: {input: 1, output: 2}, context: 2000, quality: 0.95}\n"
+    policy = checked(", draft: true").replace("m-one", "tight")
+    for rounds, shown in ((60, True), (600, False)):
+        async with serving(tmp_path / str(rounds), extra_policy=policy, extra_model=tight) as server:
+            server.upstream.push("two", answer("and then we go on " * rounds))
+            server.upstream.push("one", answer(GOOD))
+            assert text_of((await asking(server)).body) == GOOD
+            asked = json.loads(server.upstream.calls[-1].body)
+            assert ("and then we go on" in json.dumps(asked["messages"])) is shown
+
+
 async def test_quality_boost_only_thinks(tmp_path: Path) -> None:  # M3.3
     boosted = (
         "  boosted: {strategy: balanced, tasks: {chat: {model: m-two, fallbacks: [m-one], quality_boost: true}}}\n"

@@ -25,12 +25,16 @@ def channel(rates: Rates | None = CHEAP) -> Channel:
 
 
 def put_in(
-    said: dict[str, Any], dialect: str = "anthropic_messages", session: str = "", rates: Rates | None = CHEAP
+    said: dict[str, Any],
+    dialect: str = "anthropic_messages",
+    session: str = "",
+    rates: Rates | None = CHEAP,
+    tenant: str = "acme",
 ) -> Any:
     body = json.dumps({"model": "m", "max_tokens": 9, **said}).encode()
     view = DIALECTS[dialect].read_request(body, "m", False)
     call = Call(
-        "req_1", "generate", dialect, "m", False, body, view, Caller("k", "acme"), Wishes(session=session), Facts(1)
+        "req_1", "generate", dialect, "m", False, body, view, Caller("k", tenant), Wishes(session=session), Facts(1)
     )
     found = hints.put_in(body, dialect, call, channel(rates))
     return json.loads(found) if found != body else None
@@ -101,6 +105,7 @@ def test_a_session_is_told_by_its_name_or_not_at_all(dialect: str) -> None:  # M
     assert "acme" not in key
     assert put_in(said, dialect, "my-session")["prompt_cache_key"] == key
     assert put_in(said, dialect, "another")["prompt_cache_key"] != key
+    assert put_in(said, dialect, "my-session", tenant="other")["prompt_cache_key"] != key
     assert put_in(said, dialect) is None
     assert put_in({**said, "prompt_cache_key": "own"}, dialect, "my-session") is None
 

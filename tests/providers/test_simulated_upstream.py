@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 class NoView:
     user = ""
+    answers = 1
+
+    def max_output(self) -> int | None:
+        return None
 
     def shape(self) -> Shape:
         return Shape(0, 0, 0)

@@ -27,7 +27,7 @@ from tests.server.wire import ask
 
 SCHEMA = {"$ref", "type", "properties", "required", "items", "anyOf", "enum", "title", "description", "default",
           "additionalProperties", "minLength", "maxLength", "maxItems", "minimum", "maximum", "exclusiveMinimum",
-          "format", "const", "prefixItems", "minItems"}  # fmt: skip
+          "format", "const", "prefixItems", "minItems", "uniqueItems"}  # fmt: skip
 
 
 async def described(server: Served) -> dict[str, Any]:

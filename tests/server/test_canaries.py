@@ -103,6 +103,9 @@ async def asked(server: Followed) -> tuple[bytes, list[str]]:
     turned = await ask(server.port, "POST", f"/admin/v1/keys/{made.json['about']['id']}/rotate", b"", {}, boss)
     for path in LOOKED:
         told += said(await ask(server.port, "GET", f"/admin/v1/{path}", key=boss))
+    measured = await ask(server.port, "GET", "/metrics", key=boss)
+    assert measured.status == 200
+    told += said(measured)
     return told, [issued, str(turned.json["key"])]
 
 

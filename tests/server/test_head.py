@@ -11,7 +11,7 @@ import pytest
 from fairlead.server.bounds import Bounds
 from fairlead.server.connection import Connection
 from fairlead.server.exchange import Exchange
-from fairlead.server.head import remembered
+from fairlead.server.head import Heads, remembered
 from fairlead.server.listener import Listener
 from tests.server.conftest import Run
 from tests.server.listening import listening, refusal
@@ -187,8 +187,20 @@ def test_what_makes_the_connection_act_or_is_not_one_whole_request_is_not_rememb
     exchange = Exchange(NoLine(), 0.0)
     exchange.headers = headers
     exchange.body = b"hello"
-    assert remembered(data, exchange) is None
+    assert remembered(data, exchange, Heads()) is None
     exchange.headers = {}
-    assert remembered(FIRST, exchange) is not None
+    assert remembered(FIRST, exchange, Heads()) is not None
     exchange.keep_alive = False
-    assert remembered(FIRST, exchange) is None
+    assert remembered(FIRST, exchange, Heads()) is None
+
+
+def test_two_connections_keep_the_same_head_twice() -> None:
+    heads = Heads()
+    exchange = Exchange(NoLine(), 0.0, body=b"hello")
+    first = remembered(FIRST, exchange, heads)
+    other = FIRST.replace(b"Content-Length: 5", b"Content-Length: 12").replace(b"hello", b"hello, world")
+    assert first is not None
+    assert remembered(other, Exchange(NoLine(), 0.0, body=b"hello, world"), heads) is first
+    assert remembered(FIRST.replace(b"yes", b"no"), exchange, heads) is not first
+    del first
+    assert not heads, "a head outlives the connections that were sent it"

@@ -74,7 +74,7 @@ PROVIDERS: dict[str, Asked] = {
 NONE = {
     "/v1/completions", "/v1/embeddings", "/v1/moderations", "/v1/images/generations", "/v1/images/edits", "/v1/images/variations",
     "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/models", "/v1beta/models",
-    "/v1/memory", "/v1/memory/search",
+    "/v1/memory", "/v1/memory/search", "/metrics",
 }  # fmt: skip
 """Where no ids are taken: whatever is sent is the content itself, and what is found is the tenant's own."""
 

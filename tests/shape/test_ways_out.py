@@ -45,6 +45,7 @@ NO_CONTENT: dict[tuple[str, str], str] = {
     ("cli/main.py", "main"): "the null device, when nobody reads on",
     ("cli/recommend.py", "replace"): "the configuration's file, as the user wants it patched",
     ("cli/writing.py", "target"): "rows of the ledger, to the terminal or the file that was named: figures and names",
+    ("evidence/bench.py", "put"): "scores, sums and names of models; of requests nothing",
     ("evidence/train/classifier.py", "write"): "the weights that a user trains",
     ("evidence/train/sources.py", "rows"): "reads examples",
     ("gateway/switches.py", "_write"): "names of models and times",

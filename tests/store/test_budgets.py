@@ -119,8 +119,8 @@ def test_an_older_ledger_forgets_what_was_spent(tmp_path: Path) -> None:
 def test_side_calls_are_summed_by_what_they_were_not_for(projection: Projection) -> None:  # M2.4
     asked = [record(f"c{n}", attempt(f"c{n}", cost=11), at_ms=at(n), purpose="classify") for n in range(3)]
     taken_in(projection, *asked, record("r", attempt("r"), at_ms=at(2)))
-    assert spent_on(projection.connection, "classify", at(1)) == 22
-    assert spent_on(projection.connection, "classify", at(9)) == 0
+    assert spent_on(projection.connection, "classify", at(1)) == {"t": 22}
+    assert spent_on(projection.connection, "classify", at(9)) == {}
 
 
 def test_an_older_ledger_is_found_wrong(projection: Projection) -> None:

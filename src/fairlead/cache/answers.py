@@ -44,10 +44,13 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     usage: Usage
     cost: int
     """Nano-units of USD that all its attempts came to."""
-    lossy: str = ""
-    """What its own headers said of losses in translation, as a rendered line."""
+    lines: str = ""
+    """What its own headers said of the answer rather than of the request, as rendered lines: what was lost in translation,
+    how sure the checks were of it, whether somebody weaker's was not good enough."""
     form: bytes = b""
     """How it is told: what `key.Named` puts behind the answer's name."""
+    until: float = 0.0
+    """Epoch seconds up to which it is given; 0 for as long as others are."""
 
     @property
     def size(self) -> int:
@@ -106,11 +109,11 @@ class Semantic(Protocol):
 
     async def close(self) -> None: ...
 
-    def erase(self, whose: Whose | None) -> int:
+    async def erase(self, whose: Whose | None) -> int:
         """How many answers that were; None means everybody's."""
         ...
 
-    def holdings(self) -> tuple[Holding, ...]:
+    async def holdings(self) -> tuple[Holding, ...]:
         """By tenant, largest first."""
         ...
 

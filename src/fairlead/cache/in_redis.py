@@ -1,34 +1,25 @@
-"""Answers in Redis, where several gateways share them. Lookups wait for it, but never for long: where it does not answer in
-time nothing is found, nothing is kept, and it is left alone for a moment.
+"""Answers in Redis, where several gateways share them. Where it does not answer in time nothing is found and nothing is kept.
 
 How much it may hold is Redis's own affair (`maxmemory`, with a policy that evicts).
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from importlib import import_module
-from typing import Any
 from urllib.parse import quote, unquote
 
 from fairlead.cache.answers import Holding, Kept, holdings
 from fairlead.cache.exact import WITHOUT
 from fairlead.cache.on_disk import Stored, pack, unpack
+from fairlead.cache.redis_link import Link
 from fairlead.core.egress import SinkPermit
 from fairlead.core.whose import Whose
-from fairlead.errors import ConfigError, StateError
+from fairlead.errors import StateError
 
 PREFIX = "fairlead:answer:"
-PATIENCE = 0.25
-"""Seconds that one command may take."""
-REST = 5.0
-"""Seconds for which it is left alone once it has failed."""
 AT_ONCE = 500
 """Keys that are looked at together."""
-
-log = logging.getLogger("fairlead.cache")
 
 
 class InRedis:
@@ -36,27 +27,19 @@ class InRedis:
 
     def __init__(self, url: str, ttl: float, now: Callable[[], float] = time.time) -> None:
         """Raises ConfigError where there is no client, or the address is none."""
-        try:
-            client = import_module("redis.asyncio")
-            self._failures: tuple[type[Exception], ...] = (import_module("redis.exceptions").RedisError, OSError)
-        except ImportError:
-            raise ConfigError(["cache.exact.redis: needs a client: pip install 'fairlead[redis]'"]) from None
-        try:
-            self._redis: Any = client.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
-        except ValueError as problem:
-            raise ConfigError([f"cache.exact.redis: {problem}"]) from None
+        self._link = Link(url)
+        self._redis = self._link.redis
         self._ttl = ttl
         self._now = now
-        self._rests_until = 0.0
 
     async def open(self) -> None:
         return
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._link.close()
 
     async def find(self, tenant: str, names: tuple[bytes, ...], since: float) -> tuple[bytes, Kept] | None:
-        found = await self._asked(self._redis.mget, [key(tenant, name) for name in names])
+        found = await self._link.asked(self._redis.mget, [key(tenant, name) for name in names])
         for name, content in zip(names, found or (), strict=False):
             stored = None if content is None else _read(content)
             if stored is not None and stored.kept.at >= since and stored.kept.at + self._ttl > self._now():
@@ -69,7 +52,7 @@ class InRedis:
         left = round((kept.at + self._ttl - self._now()) * 1000)
         if left > 0:
             content = pack(Stored(permit.user, permit.session, kept))
-            await self._asked(self._redis.set, key(permit.tenant, name), content, px=left)
+            await self._link.asked(self._redis.set, key(permit.tenant, name), content, px=left)
 
     def bound(self, most: int, most_bytes: int, ttl: float) -> None:
         self._ttl = ttl
@@ -86,7 +69,7 @@ class InRedis:
             async for keys, contents in self._all(tenant):
                 theirs = [one for one, content in zip(keys, contents, strict=True) if _is_of(whose, one, content)]
                 gone += int(await self._redis.unlink(*theirs)) if theirs else 0
-        except self._failures as problem:
+        except self._link.failures as problem:
             raise StateError(f"Redis does not erase what is cached: {problem}") from None
         return gone
 
@@ -97,7 +80,7 @@ class InRedis:
                 sizes += [
                     (tenant_of(one), len(content)) for one, content in zip(keys, contents, strict=True) if content
                 ]
-        except self._failures as problem:
+        except self._link.failures as problem:
             raise StateError(f"Redis does not tell what is cached: {problem}") from None
         return holdings(sizes)
 
@@ -112,17 +95,6 @@ class InRedis:
                 keys = []
         if keys:
             yield keys, await self._redis.mget(keys)
-
-    async def _asked(self, command: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-        """None where there is no answer."""
-        if time.monotonic() < self._rests_until:
-            return None
-        try:
-            return await command(*arguments, **more)
-        except self._failures as problem:
-            self._rests_until = time.monotonic() + REST
-            log.warning("the cache in Redis does not answer and is left alone for %.0f s: %s", REST, problem)
-            return None
 
 
 def key(tenant: str, name: bytes) -> str:

@@ -7,6 +7,7 @@ each token is averaged, or its first taken where `1_Pooling/config.json` says so
 from __future__ import annotations
 
 import json
+from hashlib import file_digest
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -39,6 +40,8 @@ class LocalModel:
             ) from None
         self._tokenizer: Any = tokenizers.Tokenizer.from_file(str(_tokenizer(found / TOKENIZER)))
         self._tokenizer.enable_truncation(MOST_TOKENS)
+        with model.open("rb") as content:
+            self.digest = file_digest(content, "sha256").hexdigest()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3

@@ -52,3 +52,12 @@ class SemanticSettings(msgspec.Struct, frozen=True):
     timeout: float = 2.0
     budget: int | None = None
     """Nano-units of USD that its calls may cost a day."""
+    upstream: str = ""
+    """What its providers call that model: another one makes other vectors."""
+    redis: str = ""
+    """As `Settings.redis`."""
+
+    @property
+    def maker(self) -> tuple[str, str, str]:
+        """What makes the vectors."""
+        return self.model, self.upstream, self.path

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fairlead.classify import structure, tokens
@@ -31,9 +32,14 @@ def signals(shape: Shape) -> tuple[Signal, ...]:
 
 def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:
     """What the words tell: task, complexity, domain, language, latency class; and that there are any."""
+    return _reader()(shape, texts)
+
+
+@cache
+def _reader() -> Callable[[Shape, Iterable[tuple[str, str]]], tuple[Signal, ...]]:
     from fairlead.classify import words
 
-    return words.read(shape, texts)
+    return words.read
 
 
 def explain(shape: Shape, texts: Iterable[tuple[str, str]], head: str = "task", most: int = 8) -> list[Reason]:

@@ -32,7 +32,7 @@ SYSTEM_ROLES = frozenset(("system", "developer"))
 class Excerpt(msgspec.Struct, frozen=True):
     text: str
     structure: tuple[int, ...]
-    """One number a trait, each an index into its buckets."""
+    """One number a trait: of a size, how many of its bounds it is above."""
 
 
 SIZES = (20, 50, 120, 300, 800, 2_000, 5_000, 15_000)
@@ -81,10 +81,10 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
     return Excerpt(
         text,
         (
-            bucket(shape.chars, SIZES),
-            bucket(len(asked), SIZES),
-            bucket(shape.turns, TURNS),
-            bucket(shape.tools, TOOLS),
+            bisect_left(SIZES, shape.chars),
+            bisect_left(SIZES, len(asked)),
+            bisect_left(TURNS, shape.turns),
+            bisect_left(TOOLS, shape.tools),
             shape.images > 0,
             shape.audio > 0,
             shape.documents > 0,
@@ -94,8 +94,3 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
             "```" in text,
         ),
     )
-
-
-def bucket(size: int, bounds: tuple[int, ...]) -> int:
-    """How many of the bounds the size is above."""
-    return bisect_left(bounds, size)

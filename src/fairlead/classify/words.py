@@ -130,7 +130,7 @@ def domain_of(
     no, yes = scores[_CRITICAL]
     harm = 1.0 / (1.0 + exp(min(50.0, (no - yes) / facts.temperatures["critical"])))
     if harm >= CRITICAL_FROM:
-        return "critical", harm
+        return "critical", calibrated(facts, "critical", harm)
     domain = BY_NAME[task].domain
     if task == "multimodal":
         return domain, confidence

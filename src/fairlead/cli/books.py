@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from fairlead.config.schema import Config
     from fairlead.evidence.advice import Advised
+    from fairlead.evidence.experiments import Standing
     from fairlead.evidence.guards import GuardState
+    from fairlead.evidence.review import Review
     from fairlead.server.reporting import Told
 
 SOCKET = "admin.sock"
@@ -184,6 +186,46 @@ def guards(state_dir: Path, config: Callable[[], Config]) -> tuple[GuardState, .
     by, now = configured_by(config(), load()), time.time()
     with closing(open_ledger(state_dir / DATABASE)) as connection:
         return _reading(state_dir, lambda: judge(connection, by, now))
+
+
+def experiments(state_dir: Path, config: Callable[[], Config]) -> tuple[Standing, ...]:
+    """By a running server's configuration, else by `config`."""
+    from fairlead.evidence.experiments import Standing, standings
+
+    found = ask_owner(state_dir, "/experiments")
+    if found is not None:
+        return msgspec.json.decode(found, type=tuple[Standing, ...])
+    demand_ledger(state_dir)
+    from fairlead.registry.experiments import experiments
+
+    say_what_is_missing(state_dir)
+    declared, now = experiments(config()), int(time.time())
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        return _reading(state_dir, lambda: standings(connection, declared, now))
+
+
+def review(state_dir: Path, config: Callable[[], Config], since: int, until: int) -> Review:
+    """By a running server's configuration, else by `config`."""
+    from fairlead.evidence.bench import runs
+    from fairlead.evidence.experiments import standings
+    from fairlead.evidence.review import Review
+    from fairlead.server.reviewing import PATH, review_from
+
+    found = ask_owner(state_dir, f"{PATH}?{urlencode({'since': since, 'until': until})}")
+    if found is not None:
+        return msgspec.json.decode(found, type=Review)
+    demand_ledger(state_dir)
+    from fairlead.registry.catalogue import load
+    from fairlead.registry.experiments import experiments
+    from fairlead.server.reporting import configured_by
+
+    say_what_is_missing(state_dir)
+    by, declared = configured_by(config(), load()), experiments(config())
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        return _reading(
+            state_dir,
+            lambda: review_from(connection, by, runs(state_dir), standings(connection, declared, until), since, until),
+        )
 
 
 def say_what_is_missing(state_dir: Path) -> None:

@@ -142,6 +142,7 @@ def export(
     tenant: str | None,
 ) -> None:
     """Write one row for each attempt, those of side calls among them: tokens by kind, cost, price row, tags and all.
+    An answer that a cache gave again has one too.
 
     Parquet needs pyarrow: pip install 'fairlead[parquet]'.
 

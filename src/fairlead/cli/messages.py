@@ -17,6 +17,7 @@ from fairlead.cli.messages_advice import ADVICE
 from fairlead.cli.messages_cache import CACHE
 from fairlead.cli.messages_erasing import ERASING
 from fairlead.cli.messages_keys import KEYS
+from fairlead.cli.messages_learning import LEARNING
 from fairlead.cli.messages_spending import SPENDING
 
 CHINESE: dict[str, str] = {
@@ -366,6 +367,7 @@ CHINESE: dict[str, str] = {
     **ADVICE,
     **KEYS,
     **SPENDING,
+    **LEARNING,
     **CACHE,
     **ERASING,
     # every command

@@ -50,7 +50,7 @@ class Exact(Section):
     max_answer_kb: Number = Field(1024, gt=0, le=1_048_576, description="Largest answer that is kept, in KiB.")
     keep: KeepName = Field(
         "memory",
-        description="Where: in memory; in `state_dir` too, so that a restart keeps them; or in `redis`, where several gateways share them.",
+        description="Where: in memory; in `state_dir` too, so that a restart keeps them; or in `redis`, where several gateways share them, those of the semantic cache as well.",
     )
     redis: RequiredSecret | None = Field(
         None, description="Address of that Redis, `redis://user:password@host:6379/0`. Needs the extra `redis`."
@@ -84,8 +84,15 @@ class Semantic(Section):
         4, ge=0, le=10_000, description="Most turns before the last; longer conversations are not among them."
     )
     max_chars: Count = Field(2_000, description="Longest last text that is read.")
-    max_entries: Count = Field(100_000, description="Most answers kept.")
-    max_mb: Number = Field(256, gt=0, le=1_048_576, description="Most memory they take, in MiB, all tenants together.")
+    max_entries: Count = Field(
+        100_000, description="Most answers kept; in Redis, most of one scope that are found by their vectors."
+    )
+    max_mb: Number = Field(
+        256,
+        gt=0,
+        le=1_048_576,
+        description="Most memory they take, in MiB, all tenants together; with Redis, most that is held here to search its vectors.",
+    )
     embedding: Vectors | None = Field(
         None,
         description="By default texts are compared by their words, and every word has to be accounted for. A model finds more, and is wrong more often: see Caching.",

@@ -11,11 +11,14 @@ from decimal import Decimal
 from fairlead.classify.tasks import COMPLEXITIES, TASKS
 from fairlead.config import (
     allotments,
+    bench,
     cache,
     climbing,
     contradictions,
+    experiments,
     gates,
     infeasible,
+    making,
     references,
     sensitivity,
     tenants,
@@ -137,7 +140,10 @@ def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Findin
         *gates.findings(config.gates, declared.said),
         *climbing.findings(config, catalogue),
         *infeasible.findings(config, known, catalogue),
+        *making.findings(config, known, catalogue),
         *cache.findings(config.cache),
+        *experiments.findings(config.experiments, known),
+        *bench.findings(config.bench),
     ]
 
 

@@ -98,9 +98,15 @@ class Gate(Section):
     )
     rubric: Text = Field("", description="Kind judge: what a good answer is, beside what the request itself wants.")
     samples: Whole = Field(2, ge=1, le=8, description="Kind consistency: how often the question is asked again.")
-    budget: Money | None = Field(None, description="Kinds judge and consistency: what it may spend a day.")
+    budget: Money | None = Field(
+        None,
+        description="Kinds judge and consistency: what it may spend a day, shared among tenants (see Quality checks).",
+    )
     cached: Count = Field(10_000, description="Kind judge: how many of its judgements are kept.")
-    at_once: Count = Field(32, description="Most questions of this gate under way at once; beyond them it is silent.")
+    at_once: Count = Field(
+        32, description="Most questions of this gate under way at once, shared among tenants (see Quality checks); "
+        "beyond them it is silent.",
+    )  # fmt: skip
     timeout: Seconds = Field(10, description="How long it may take; then it is silent.")
     silent: Share | None = Field(
         None, description="Confidence where a judge, a service or the same model again gives no answer; by default it "

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
+from fairlead.config.bench import Bench, Review
 from fairlead.config.budgets import Allotment, Budget, Limits
 from fairlead.config.cache import Cache
 from fairlead.config.choosing import (
@@ -29,6 +30,7 @@ from fairlead.config.choosing import (
     Tenant,
 )
 from fairlead.config.choosing import Tier as PolicyTier
+from fairlead.config.experiments import Experiment
 from fairlead.config.gates import Gate, Quality
 from fairlead.config.guards import Guards
 from fairlead.config.memory import Memory
@@ -413,6 +415,11 @@ class Config(Section):
     report: Report = Field(Report(), description="How savings are reported.")
     guards: Guards = Field(Guards(), description="When an alarm is raised, and who is called.")
     gates: dict[Name, Gate] = Field({}, description="Gates of your own that answers have to pass, by name.")
+    bench: Bench = Field(Bench(), description="Questions with known answers that models are asked now and then.")
+    review: Review = Field(Review(), description="A dated report of what was spent, on whom, and what would be better.")
+    experiments: dict[Name, Experiment] = Field(
+        {}, description="Models or policies that are compared on requests drawn for each, by name."
+    )
     cache: Cache = Field(Cache(), description="Answers that are given again.")
 
     _warnings: tuple[str, ...] = PrivateAttr(())

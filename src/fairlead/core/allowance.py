@@ -11,11 +11,14 @@ from __future__ import annotations
 import msgspec
 
 from fairlead.core.ask import Ask
-from fairlead.core.cost import MILLION, UNPRICED, rates_for, rounded
+from fairlead.core.cost import DEAREST, MILLION, UNPRICED, rates_for
 from fairlead.core.model import NANO, Model, Price, Rates
 
 SHARE, OF_TIER = 8, 2
 """Into so many parts what is left is divided: one attempt may take one, or the longest usual answer."""
+MOST_HELD = 2 * DEAREST
+PLENTY = 1 << 62
+"""Where one attempt may take whatever it likes of a budget."""
 PRIOR = 4_096
 """The longest usual answer of a model that is not known yet."""
 
@@ -46,25 +49,60 @@ class Allowance(msgspec.Struct, frozen=True):
     """What a million tokens of output cost, all answers together."""
 
 
+class Tariff(msgspec.Struct, frozen=True):
+    """What a price row comes to at most: nano-units of USD for a million tokens, and for each request whatever it holds."""
+
+    input: int
+    dear: int
+    """Of input that is not text."""
+    output: int
+    fixed: int
+
+
+Tariffs = tuple[tuple[int, Tariff], ...]
+"""Of each tier of a price row: the tokens of input above which it holds, ascending."""
+
+
+def tariffs(price: Price) -> Tariffs:
+    """What is worth keeping of a row that many requests are priced by."""
+    return ((-1, tariff(price, price.rates)), *((above, tariff(price, tier)) for above, tier in price.tiers))
+
+
+def tariff(price: Price, rates: Rates) -> Tariff:
+    dear = _dearest(rates.input, rates.cache_write, rates.cache_write_1h, rates.image_input, rates.audio_input)
+    output = _dearest(rates.output, rates.reasoning, rates.image_output, rates.audio_output)
+    if price.exchange == NANO:
+        return Tariff(rates.input, dear, output, price.per_request + 1)
+    rounding = 2 + price.exchange // NANO
+    return Tariff(
+        _usd(rates.input, price), _usd(dear, price), _usd(output, price), _usd(price.per_request, price) + rounding
+    )
+
+
 def allowed(need: Need, price: Price | None, part: int | None) -> Allowance:
     """`part` is what one attempt may take; None caps nothing. What is held may still be more than is left: then it does
     not fit."""
-    if price is None:
-        return Allowance(0, UNPRICED)
+    return (
+        Allowance(0, UNPRICED)
+        if price is None
+        else borne(need, tariff(price, rates_for(price, need.input_tokens * 5 // 4)), part)
+    )
+
+
+def borne(need: Need, rates: Tariff, part: int | None) -> Allowance:
+    """The same by a tariff that is worked out already."""
     tokens = need.input_tokens * 5 // 4
-    rates = price.rates if not price.tiers else rates_for(price, tokens)
-    fixed = _usd(rounded(tokens, _input(rates, need.dear)) + price.per_request, price) + 1
+    fixed = rates.fixed - (-tokens * (rates.dear if need.dear else rates.input) // MILLION)
     if need.silent:
-        return Allowance(0, fixed)
-    each = _usd(_output(rates), price) * max(need.answers, 1)
+        return Allowance(0, fixed if fixed < MOST_HELD else MOST_HELD)
+    each = rates.output if need.answers <= 1 else rates.output * need.answers
     room = need.room or need.most or need.longest
-    if need.most and need.most < room:
+    if 0 < need.most < room:
         room = need.most
-    if part is None:
-        return Allowance(0, fixed + rounded(room, each), each)
-    if each:
+    if part is not None and each and part != PLENTY:
         room = min(room, max((part - fixed) * MILLION // each, need.longest, 1))
-    return Allowance(room, fixed + rounded(room, each), each)
+    hold = fixed - (-room * each // MILLION)
+    return Allowance(0 if part is None else room, hold if hold < MOST_HELD else MOST_HELD, each)
 
 
 def least_hold(need: Need, price: Price | None) -> int:
@@ -91,16 +129,6 @@ def left_for(model: str, left: tuple[tuple[str, int], ...]) -> int | None:
 def _usd(amount: int, price: Price) -> int:
     """Never less than it comes to."""
     return amount if price.exchange == NANO else -(-amount * price.exchange // NANO)
-
-
-def _input(rates: Rates, dear: bool) -> int:
-    if not dear:
-        return rates.input
-    return _dearest(rates.input, rates.cache_write, rates.cache_write_1h, rates.image_input, rates.audio_input)
-
-
-def _output(rates: Rates) -> int:
-    return _dearest(rates.output, rates.reasoning, rates.image_output, rates.audio_output)
 
 
 def _dearest(usual: int, *others: int | None) -> int:

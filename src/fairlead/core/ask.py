@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from fairlead.core.call import Call
-from fairlead.core.model import Conditions
+from fairlead.core.model import Conditions, Model
 from fairlead.core.policy import Policy
 from fairlead.core.table import Rule
 from fairlead.core.traits import Traits
@@ -31,3 +33,5 @@ class Ask(msgspec.Struct, frozen=True):
     """What `min_quality` goes back to when nobody fulfils the one that the complexity of the request asks for."""
     seed: int = 0
     """The plan's: what is drawn at random is drawn by it."""
+    models: Mapping[str, Model] = {}
+    """All there are: what is known of one may be known by another."""

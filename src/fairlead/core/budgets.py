@@ -14,6 +14,7 @@ Rules:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, get_args
 
@@ -71,24 +72,38 @@ class Period(msgspec.Struct):
     """Amounts whose being spent was told."""
 
 
+class Turns:
+    """How often any account's period has become another."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Account:
     """The periods of one payer, each by the date it begins on."""
 
-    __slots__ = ("_now", "_since", "_until", "calendar", "per", "periods", "scope", "who")
+    __slots__ = ("_current", "_turns", "calendar", "per", "periods", "scope", "since", "until", "who")
 
-    def __init__(self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span]) -> None:
+    def __init__(
+        self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span], turns: Turns
+    ) -> None:
+        self._turns = turns
         self.scope = scope
         self.who = who
         self.per = per
         self.calendar = calendar
         self.periods: dict[int, Period] = {}
-        self._now = Period(0)
-        self._since = self._until = 0.0
+        self._current = Period(0)
+        self.since = self.until = 0.0
+        """When the period that was asked for last begins and ends."""
 
     def at(self, now: float) -> Period:
-        return self._now if self._since <= now < self._until else self._turned(now)
+        return self._current if self.since <= now < self.until else self._turned(now)
 
     def _turned(self, now: float) -> Period:
+        """Another period begins, or one that was comes back."""
         span = self.calendar(now)
         found = self.periods.get(span.date) or self.periods.get(span.next)
         if found is None:
@@ -98,13 +113,15 @@ class Account:
                 : max(over, 0)
             ]:
                 del self.periods[date]
-        self._now, self._since, self._until = found, span.since, span.until
+        self._current, self.since, self.until = found, span.since, span.until
+        self._turns.count += 1
         return found
 
     def moved(self, calendar: Callable[[float], Span]) -> None:
         """Its days begin elsewhere from now on."""
         self.calendar = calendar
-        self._since = self._until = 0.0
+        self.since = self.until = 0.0
+        self._turns.count += 1
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -120,12 +137,45 @@ class Bound(msgspec.Struct, frozen=True):
     """Amounts that are told when they are spent, ascending."""
 
 
+Line = tuple[Period, int | None, Bound]
+"""(what an account comes to in the period under way, its cap, whose it is)"""
+
+
+class Due:
+    """The accounts that an attempt concerns, looked up once for all attempts that concern the same."""
+
+    __slots__ = ("bounds", "known", "seen", "since", "turns", "until")
+
+    def __init__(self, bounds: tuple[Bound, ...], turns: Turns) -> None:
+        self.bounds = bounds
+        self.turns = turns
+        self.seen = -1
+        """How many turns there had been when the lines were worked out; between `since` and `until` they hold."""
+        self.since = self.until = 0.0
+        self.known: tuple[Line, ...] = ()
+
+    def turned(self, now: float) -> tuple[Line, ...]:
+        """Worked out anew: some account's period is another by now."""
+        self.known = tuple((one.account.at(now), one.cap, one) for one in self.bounds)
+        self.since = max((one.account.since for one in self.bounds), default=-math.inf)
+        self.until = min((one.account.until for one in self.bounds), default=math.inf)
+        self.seen = self.turns.count
+        return self.known
+
+    def bear(self, amount: int, now: float) -> bool:
+        """Whether every account has so much left."""
+        fresh = self.seen == self.turns.count and self.since <= now < self.until
+        for period, cap, _ in self.known if fresh else self.turned(now):
+            if cap is not None and period.spent + period.held + amount > cap:
+                return False
+        return True
+
+
 class Hold(msgspec.Struct):
     """What is held for one attempt."""
 
     number: int
-    bounds: tuple[Bound, ...]
-    periods: tuple[Period, ...]
+    lines: tuple[Line, ...]
     amount: int
     until: float
     """When it expires."""
@@ -202,34 +252,38 @@ class Books:
         self.accounts: dict[tuple[Scope, tuple[str, ...], Per], Account] = {}
         self.holds: dict[int, Hold] = {}
         """By number, the oldest first."""
+        self.turns = Turns()
         self._taken = 0
 
     def account(self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span]) -> Account:
         found = self.accounts.get((scope, who, per))
         if found is None:
-            found = self.accounts[scope, who, per] = Account(scope, who, per, calendar)
+            found = self.accounts[scope, who, per] = Account(scope, who, per, calendar, self.turns)
         return found
 
-    def take(self, bounds: tuple[Bound, ...], amount: int, now: float, until: float) -> Hold | Short:
-        """Holds an amount on every account, or on none."""
-        periods = []
-        for bound in bounds:
-            period = bound.account.at(now)
-            periods.append(period)
-            if bound.cap is not None and period.spent + period.held + amount > bound.cap:
+    def due(self, bounds: tuple[Bound, ...]) -> Due:
+        return Due(bounds, self.turns)
+
+    def take(self, due: Due, amount: int, now: float, until: float, spare: int = 0) -> Hold | Short:
+        """Holds an amount on every account, or on none; on none also where less than `spare` would be left."""
+        fresh = due.seen == self.turns.count and due.since <= now < due.until
+        lines = due.known if fresh else due.turned(now)
+        most = amount + spare
+        for period, cap, bound in lines:
+            if cap is not None and period.spent + period.held + most > cap:
                 return _short(bound, period, amount)
-        self._taken += 1
-        for period in periods:
+        for period, _, _ in lines:
             period.held += amount
-        hold = self.holds[self._taken] = Hold(self._taken, bounds, tuple(periods), amount, until)
+        number = self._taken = self._taken + 1
+        hold = self.holds[number] = Hold(number, lines, amount, until)
         return hold
 
     def grow(self, hold: Hold, more: int) -> Short | None:
         """Holds so much more in the same periods, or nothing."""
-        for bound, period in zip(hold.bounds, hold.periods, strict=True):
-            if bound.cap is not None and period.spent + period.held + more > bound.cap:
+        for period, cap, bound in hold.lines:
+            if cap is not None and period.spent + period.held + more > cap:
                 return _short(bound, period, more)
-        for period in hold.periods:
+        for period, _, _ in hold.lines:
             if hold.expired:
                 period.spent += more
             else:
@@ -243,13 +297,12 @@ class Books:
         if not open_still and not hold.expired:
             return []
         crossed: list[Crossed] = []
-        for bound, period in zip(hold.bounds, hold.periods, strict=True):
-            if open_still:
-                period.held -= hold.amount
-                period.spent += cost
-            else:
-                period.spent += cost - hold.amount
-            if bound.marks and period.spent >= bound.marks[0]:
+        held = hold.amount if open_still else 0
+        more = cost if open_still else cost - hold.amount
+        for period, _, bound in hold.lines:
+            period.held -= held
+            spent = period.spent = period.spent + more
+            if bound.marks and spent >= bound.marks[0]:
                 crossed += _told(bound, period)
         hold.expired = False
         return crossed
@@ -269,7 +322,7 @@ class Books:
         for hold in late:
             del self.holds[hold.number]
             hold.expired = True
-            for period in hold.periods:
+            for period, _, _ in hold.lines:
                 period.held -= hold.amount
                 period.spent += hold.amount
         return len(late)

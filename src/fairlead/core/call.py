@@ -8,9 +8,10 @@ from typing import Literal, Protocol, get_args
 import msgspec
 
 from fairlead.core import sensitivity
+from fairlead.core.experiments import Arm
 
 Operation = Literal["generate", "embed", "count", "retrieve", "opaque"]
-Purpose = Literal["answer", "classify", "judge", "embed", "shadow", "extract"]
+Purpose = Literal["answer", "classify", "judge", "embed", "shadow", "extract", "bench"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 """What a model may be asked for; all but the first are side calls."""
 MAX_DEPTH = 1
@@ -55,6 +56,15 @@ class View(Protocol):
     @property
     def user(self) -> str:
         """Whom the caller asks for, in the dialect's own field; empty where it does not say."""
+        ...
+
+    @property
+    def answers(self) -> int:
+        """How many alternatives are asked for."""
+        ...
+
+    def max_output(self) -> int | None:
+        """The tokens of output that the caller allows; None where it does not say."""
         ...
 
     def shape(self) -> Shape: ...
@@ -172,6 +182,23 @@ class Facts(msgspec.Struct, frozen=True):
     """What hard budgets leave for the request, in nano-units: by model, and under the empty name whichever it is."""
     eased: str = ""
     """Why others choose than would have: a soft budget is spent."""
+    arm: Arm | None = None
+    """Of the experiment that the request may be part of."""
+
+
+class Beside(msgspec.Struct):
+    """What the side calls about a request have come to so far."""
+
+    calls: int = 0
+    cost: int = 0
+    """Nano-units of USD."""
+    priced: bool = True
+    """Whether every price was known."""
+
+    def add(self, cost: int, priced: bool) -> None:
+        self.calls += 1
+        self.cost += cost
+        self.priced = self.priced and priced
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -196,6 +223,8 @@ class Call(msgspec.Struct, frozen=True):
     purpose: Purpose = "answer"
     parent: str | None = None
     depth: int = 0
+    beside: Beside | None = None
+    """Added up where anything may be asked about requests at all."""
 
     @property
     def user(self) -> str:
@@ -236,4 +265,5 @@ def child(
         purpose=purpose,
         parent=parent.id,
         depth=parent.depth + 1,
+        beside=None,
     )

@@ -6,7 +6,7 @@ holds for a model the caller named: access, availability and size always do; tas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
@@ -14,7 +14,7 @@ from fairlead.core import egress, expectation
 from fairlead.core.allowance import SHARE, allowed, left_for, need
 from fairlead.core.ask import Ask
 from fairlead.core.cost import plain
-from fairlead.core.model import EMBEDDINGS, Channel, Model, capability_names
+from fairlead.core.model import EMBEDDINGS, Channel, Extremes, Model, capability_names
 from fairlead.core.plan import Rejection
 from fairlead.core.policy import listed
 
@@ -198,26 +198,11 @@ def budget(ask: Ask, model: Model, channel: Channel) -> str | None:
     return None
 
 
-class Tightest(msgspec.Struct, frozen=True):
-    """The least that any of the candidates can take, in tokens; 0 where none has such a limit."""
-
-    context: int = 0
-    output: int = 0
-
-
-def tightest(candidates: Iterable[tuple[Model, tuple[Channel, ...]]]) -> Tightest:
-    contexts, outputs = set[int](), set[int]()
-    for model, channels in candidates:
-        contexts.update((model.context, *(channel.context for channel in channels)))
-        outputs.add(model.max_output)
-    return Tightest(min(contexts - {0}, default=0), min(outputs - {0}, default=0))
-
-
 class Rule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model], str | None]
     named: bool
-    binds: Callable[[Ask, Tightest], bool]
+    binds: Callable[[Ask, Extremes], bool]
     """Whether it can put anybody out for this request; what binds nobody is not asked of each."""
     sized: bool = False
     """Depends on how large the request is; all other rules give the same answer for every like request."""
@@ -227,32 +212,37 @@ class ChannelRule(msgspec.Struct, frozen=True):
     reason: str
     check: Callable[[Ask, Model, Channel], str | None]
     named: bool
-    binds: Callable[[Ask, Tightest], bool]
+    binds: Callable[[Ask, Extremes], bool]
     sized: bool = False
 
 
-def _always(ask: Ask, tightest: Tightest) -> bool:
-    return True
+def _switched_off(ask: Ask, extremes: Extremes) -> bool:
+    return extremes.switched_off or bool(ask.conditions.disabled)
 
 
-def _too_long(ask: Ask, tightest: Tightest) -> bool:
-    """For somebody."""
-    return 0 < tightest.context < ask.input_tokens + ask.output_room
+def _too_long(ask: Ask, extremes: Extremes) -> bool:
+    """For some model."""
+    return 0 < extremes.context < ask.input_tokens + ask.output_room
+
+
+def _too_long_there(ask: Ask, extremes: Extremes) -> bool:
+    """For some channel."""
+    return 0 < extremes.channel_context < ask.input_tokens + ask.output_room
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("disabled", disabled, True, _always),
+    Rule("disabled", disabled, True, _switched_off),
     Rule("outside_policy", outside_policy, True, lambda ask, _: ask.policy.models is not None or ask.policy.critical),
-    Rule("operation", operation, False, _always),
+    Rule("operation", operation, False, lambda ask, any_of: any_of.embeddings or ask.call.operation == "embed"),
     Rule("capability", capability, False, lambda ask, _: ask.capabilities != 0),
     Rule("quality", quality, False, lambda ask, _: ask.min_quality > 0),
     Rule("flags", flags, False, lambda ask, _: bool(ask.policy.exclude_flags)),
     Rule("context", context, True, _too_long, sized=True),
-    Rule("max_output", max_output, False, lambda ask, tightest: 0 < tightest.output < ask.output_room, sized=True),
+    Rule("max_output", max_output, False, lambda ask, any_of: 0 < any_of.max_output < ask.output_room, sized=True),
 )
 
 CHANNEL_RULES: tuple[ChannelRule, ...] = (
-    ChannelRule("disabled", channel_disabled, True, _always),
+    ChannelRule("disabled", channel_disabled, True, _switched_off),
     ChannelRule("ejected", ejected, True, lambda ask, _: bool(ask.conditions.ejected)),
     ChannelRule("policy_region", policy_region, True, lambda ask, _: ask.policy.regions is not None),
     ChannelRule(
@@ -267,7 +257,7 @@ CHANNEL_RULES: tuple[ChannelRule, ...] = (
         "flags", channel_flags, False, lambda ask, _: bool(ask.policy.exclude_flags or ask.policy.require_flags)
     ),
     ChannelRule("latency", latency, False, lambda ask, _: ask.max_latency_ms is not None),
-    ChannelRule("context", channel_context, True, _too_long, sized=True),
+    ChannelRule("context", channel_context, True, _too_long_there, sized=True),
     ChannelRule("cost", cost, True, lambda ask, _: ask.max_cost is not None, sized=True),
     ChannelRule("unpriced", unpriced, True, lambda ask, _: bool(ask.call.facts.left), sized=True),
     ChannelRule("budget", budget, True, lambda ask, _: bool(ask.call.facts.left), sized=True),
@@ -285,20 +275,20 @@ class Rules(msgspec.Struct, frozen=True):
 NO_RULES = Rules((), ())
 
 
-def standing_rules(ask: Ask, named: bool) -> Rules:
+def standing_rules(ask: Ask, named: bool, extremes: Extremes) -> Rules:
     """Those that hold for requests of this kind, whatever their size."""
-    return _rules(ask, named, False, egress.binding(ask.call), Tightest())
+    return _rules(ask, named, False, egress.binding(ask.call), extremes)
 
 
-def fitting_rules(ask: Ask, named: bool, tightest: Tightest) -> Rules:
+def fitting_rules(ask: Ask, named: bool, extremes: Extremes) -> Rules:
     """Those that hang on the request's size."""
-    return _rules(ask, named, True, (), tightest)
+    return _rules(ask, named, True, (), extremes)
 
 
-def _rules(ask: Ask, named: bool, sized: bool, checks: tuple[egress.Check, ...], tightest: Tightest) -> Rules:
+def _rules(ask: Ask, named: bool, sized: bool, checks: tuple[egress.Check, ...], extremes: Extremes) -> Rules:
     of_model, of_channel = _TABLES[named, sized]
-    models = [rule for rule in of_model if rule.binds(ask, tightest)]
-    channels = [rule for rule in of_channel if rule.binds(ask, tightest)]
+    models = [rule for rule in of_model if rule.binds(ask, extremes)]
+    channels = [rule for rule in of_channel if rule.binds(ask, extremes)]
     return Rules(tuple(models), tuple(channels), checks) if models or channels or checks else NO_RULES
 
 
@@ -324,6 +314,8 @@ def standing_channels(
         if words is not None:
             rejected.append(Rejection(model.name, "", rule.reason, words))
             return ()
+    if not (rules.of_channel or rules.egress or only):
+        return model.channels
     kept = []
     for channel in model.channels:
         if only and channel.name != only:
@@ -353,6 +345,8 @@ def fitting(
         if words is not None:
             rejected.append(Rejection(model.name, "", rule.reason, words))
             return ()
+    if not rules.of_channel:
+        return channels
     out: list[Channel] = []
     for channel in channels:
         for channel_rule in rules.of_channel:

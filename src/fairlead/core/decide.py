@@ -6,6 +6,7 @@
     constraints every candidate that may not, with its reason             core/constraints.py
     order       as the rule says, else as the strategy ranks              core/policies/
     standing    a conversation stays where it is, unless moving pays      core/standing.py
+    arm         of an experiment: its model goes first                    core/arms.py
     ladder      who is asked where the answer is not good enough          core/ladder.py
 
 Pure: the same arguments give the same plan on any machine, on any day. Everything it knows of the world comes
@@ -18,22 +19,16 @@ from typing import Literal
 
 import msgspec
 
-from fairlead.core import standing, traits
+from fairlead.core import arms, standing, traits
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import (
-    Rules,
-    Tightest,
-    fitting,
-    fitting_rules,
-    standing_channels,
-    standing_rules,
-    tightest,
-)
-from fairlead.core.expectation import expected
+from fairlead.core.constraints import fitting, fitting_rules, standing_channels, standing_rules
+from fairlead.core.expectation import expected, expecting
 from fairlead.core.ladder import Rungs, rungs
 from fairlead.core.model import Channel, Conditions, Model, Snapshot
+from fairlead.core.named import Kept, again, kept
+from fairlead.core.named import kind as named_kind
 from fairlead.core.plan import Plan, Rejection, Step, Target, quality_of
 from fairlead.core.policies import STRATEGIES, cost_first, tiered
 from fairlead.core.policy import Policy, least, listed, payer
@@ -53,15 +48,28 @@ class Shortlist(msgspec.Struct, frozen=True):
     standing: tuple[tuple[Model, tuple[Channel, ...], bool], ...]
     """Model, channels, and whether it was named by the caller."""
     rejected: tuple[Rejection, ...]
-    tightest: Tightest
 
 
-Memo = dict[tuple[object, ...], Shortlist]
-"""Shortlists of one snapshot by the kind of request. Whoever keeps one drops it with its snapshot."""
+Memo = dict[tuple[object, ...], Shortlist | Kept]
+"""What requests of one kind have in common, under one snapshot. Whoever keeps one drops it with its snapshot."""
 
 
 def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None = None) -> Plan:
     """With a memo the same plan comes sooner; it never comes out differently."""
+    if memo is None or choice.model is None:
+        return _decided(call, choice, snapshot, seed, memo)
+    kind = named_kind(call, choice)
+    before = memo.get(kind)
+    plan = again(before, call, seed) if type(before) is Kept else None
+    if plan is None:
+        plan = _decided(call, choice, snapshot, seed, memo)
+        found = kept(call, choice, snapshot, plan)
+        if found is not None:
+            memo[kind] = found
+    return plan
+
+
+def _decided(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None) -> Plan:
     policy = choice.policy
     ask, named = asked(call, choice, snapshot, seed)
     found, rule = ask.traits, ask.rule
@@ -75,15 +83,21 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         targets, rejected = candidates(ask, choice, snapshot, named)
     strategy = "pinned" if named else policy.strategy
     reason, charged = "", not policy.tiers
+    arm, able = None if named or call.wishes.models else call.facts.arm, targets
     climbing: list[Target] = []
     if call.wishes.models and choice.model is None:
         reason = "the caller listed it first"
     elif rule is not None:
         strategy = "table"
-        targets, reason = _by_rule(ask, rule, targets)
+        targets, reason = _by_rule(ask, rule, targets if arm is None else arms.of_rule(targets, rule))
     elif targets and not named:
         strategy, targets, climbing, reason = _by_strategy(ask, targets, snapshot, rejected)
         charged = charged or strategy == "tiered"
+    if arm is not None:
+        free = rule is not None or not STRATEGIES[strategy].lists
+        arm = arms.taken(arm, targets, able, free)
+        if arm is not None and arm.model:
+            targets, reason = arms.first(arm, targets, able, rejected), arms.in_words(arm)
     if not charged:
         targets = tiered.charged(targets, ask, rejected)
     if targets and (policy.critical or call.wishes.stay):
@@ -112,6 +126,7 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         purse=payer(policy) if policy.tiers else "",
         handling=policy.handling,
         last_resort=last_resort and bool(targets),
+        arm=arm,
     )
 
 
@@ -157,15 +172,15 @@ def candidates(
     targets: list[Target] = []
     wishes = ask.call.wishes
     as_declared = not wishes.sort and not wishes.provider_order
-    rules: dict[bool, Rules] = {}
+    rules = fitting_rules(ask, False, snapshot.extremes)
+    expect = expecting(ask)
     for model, channels, spared in shortlist.standing:
-        if spared not in rules:
-            rules[spared] = fitting_rules(ask, spared, shortlist.tightest)
-        fit = fitting(ask, model, channels, rules[spared], rejected)
+        asked_of = fitting_rules(ask, True, snapshot.extremes) if spared else rules
+        fit = fitting(ask, model, channels, asked_of, rejected)
         if fit:
             if not as_declared:
                 fit = channels_in_order(ask, model, fit)
-            targets.append(Target(model, fit, expected(ask, model, fit[0])))
+            targets.append(Target(model, fit, expect(model, fit[0])))
     return targets, rejected
 
 
@@ -209,13 +224,13 @@ def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo:
     if memo is None or call.sensitive or call.facts.home or not wishes.plain:
         return _shortlist(ask, choice, snapshot, named)
     name = "" if choice.model is None else choice.model.name
-    rule = None if ask.rule is None else ask.rule.models
+    rule = None if ask.rule is None else arms.listed(ask.rule, call.facts.arm)
     kind = (
-        call.caller.name, policy.name, policy.hash, name, choice.channel, ask.capabilities, ask.traits.task,
+        call.caller.tenant, call.caller.name, policy.name, policy.hash, name, choice.channel, ask.capabilities, ask.traits.task,
         ask.min_quality, call.operation, rule,
     )  # fmt: skip
     found = memo.get(kind)
-    if found is None:
+    if type(found) is not Shortlist:
         found = memo[kind] = _shortlist(ask, choice, snapshot, named)
     return found
 
@@ -223,16 +238,16 @@ def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo:
 def _shortlist(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool) -> Shortlist:
     rejected: list[Rejection] = []
     kept = []
-    of_choice = standing_rules(ask, False)
+    of_choice = standing_rules(ask, False, snapshot.extremes)
     for place, model in enumerate(_pool(ask, choice, snapshot, rejected)):
         # Only the model that was named is spared the questions of taste; what stands in for it is chosen.
         spared = named and place == 0 and ask.rule is None
         only = choice.channel if spared else ""
-        rules = standing_rules(ask, True) if spared else of_choice
+        rules = standing_rules(ask, True, snapshot.extremes) if spared else of_choice
         channels = standing_channels(ask, model, rules, only, rejected)
         if channels:
             kept.append((model, channels, spared))
-    return Shortlist(tuple(kept), tuple(rejected), tightest((model, channels) for model, channels, _ in kept))
+    return Shortlist(tuple(kept), tuple(rejected))
 
 
 def requirements(
@@ -267,6 +282,7 @@ def requirements(
         least(policy.max_latency_ms, wishes.max_latency_ms),
         soft,
         seed,
+        snapshot.models,
     )
 
 
@@ -280,7 +296,7 @@ def _pool(ask: Ask, choice: Choice, snapshot: Snapshot, rejected: list[Rejection
     if wishes.models:
         return _named(wishes.models, snapshot, rejected)
     if ask.rule is not None:
-        return _named(ask.rule.models, snapshot, rejected)
+        return _named(arms.listed(ask.rule, ask.call.facts.arm), snapshot, rejected)
     if policy.strategy == "pinned":
         return _named((policy.model, *policy.fallbacks), snapshot, rejected)
     return list(snapshot.models.values())

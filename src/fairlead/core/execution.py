@@ -1,6 +1,6 @@
 """How a plan is carried out: a state machine without IO. `step(state, event)` gives the next state and what to do.
 
-    waiting --Begin--> trying --Committed--> committed --Finished--> done
+    waiting --Begin--> trying --Committed--> committed --Finished--> done        (both at once for a whole answer)
                         |  ^ ^ ^                 |
                      Failed | | +--- going on ---+ Failed: cut, told to the client in its own dialect,
                         v   | Waited                       or gone on with where that was asked for
@@ -98,6 +98,8 @@ class Committed(msgspec.Struct, frozen=True):
     """The attempt has content worth giving to the client."""
 
     number: int = 1
+    whole: bool = False
+    """It is all there: nothing of it can break off any more."""
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -274,8 +276,8 @@ def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     kind = type(event)
     if kind is Begin:
         return _first(state) if phase == "waiting" else (state, NOTHING)
-    if isinstance(event, Committed):
-        return _committed(state, event.number) if phase == "trying" else (state, NOTHING)
+    if type(event) is Committed:
+        return _committed(state, event.number, event.whole) if phase == "trying" else (state, NOTHING)
     if kind is Finished:
         return (_done(state), _COMPLETE) if phase == "committed" else (state, NOTHING)
     if isinstance(event, Failed):
@@ -300,7 +302,7 @@ def _first(state: State) -> tuple[State, tuple[Action, ...]]:
     return begun, (Dispatch(1, first),)
 
 
-def _committed(state: State, number: int) -> tuple[State, tuple[Action, ...]]:
+def _committed(state: State, number: int, whole: bool) -> tuple[State, tuple[Action, ...]]:
     flying = state.flying
     if len(flying) == 1 and flying[0][0] == number:
         others: tuple[Action, ...] = NOTHING
@@ -309,11 +311,12 @@ def _committed(state: State, number: int) -> tuple[State, tuple[Action, ...]]:
         flying = tuple(pair for pair in flying if pair[0] == number)
     else:
         return state, NOTHING
+    phase: Phase = "done" if whole else "committed"
     committed = State(
-        state.candidates, state.stronger, state.limits, "committed", state.tried, state.taken, flying, state.spent,
-        None, True,
+        state.candidates, state.stronger, state.limits, phase, state.tried, state.taken, () if whole else flying,
+        state.spent, None, True,
     )  # fmt: skip
-    return committed, (*others, Deliver(number))
+    return committed, (*others, Deliver(number), *_COMPLETE) if whole else (*others, Deliver(number))
 
 
 def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:

@@ -7,11 +7,13 @@ slot has ended, so a key may have to wait that quarter longer, never less.
 Tokens are estimates until a request is over. What it really took then counts in the slot its estimate was booked in:
 it leaves the window with it, and moves nothing once that has happened.
 
-Several limits may meet on one request: all of them admit it, or it is counted by none.
+Several limits may meet on one request: all of them admit it, or it is counted by none. Every request passes here twice,
+so that `enter` and `leave` go through its limits in one loop each, without a call inside.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from fairlead.core.policy import Limits
@@ -19,6 +21,7 @@ from fairlead.core.policy import Limits
 WINDOW = 60.0
 SLOT = 0.25
 _SLOTS = int(WINDOW / SLOT)
+UNLIMITED = 1 << 62
 
 
 class Refused:
@@ -33,159 +36,144 @@ class Refused:
         self.whose = whose
 
 
-class Window:
-    """What was admitted in the last 60 seconds."""
+class Slot:
+    """What a meter admitted in a quarter second."""
 
-    __slots__ = ("_slots", "latest", "total")
+    __slots__ = ("meter", "number", "requests", "tokens")
 
-    def __init__(self) -> None:
-        self.total = 0
-        self.latest = 0
-        """The slot last told to `forget`: what is added goes there."""
-        self._slots: dict[int, int] = {}
-        """Amounts by the number of their slot, oldest first."""
+    def __init__(self, meter: Meter, number: int) -> None:
+        self.meter = meter
+        self.number = number
+        self.requests = 0
+        self.tokens = 0
 
-    def forget(self, now: float) -> None:
-        """Drop what is a whole window old."""
-        slots, number = self._slots, int(now / SLOT)
-        if number <= self.latest:
-            return
+    def ends(self) -> float:
+        """When it counts no more."""
+        return (self.number + 1 + _SLOTS) * SLOT
+
+
+class Meter:
+    """The running state of the limits of one key, team, tenant or model: what was admitted in the last 60 seconds, and
+    what is under way."""
+
+    __slots__ = ("_slots", "concurrency", "in_flight", "latest", "requests", "rpm", "slot", "tokens", "tpm", "whose")
+
+    def __init__(self, limits: Limits, whose: str = "") -> None:
+        self.whose = whose
+        self.requests = 0
+        self.tokens = 0
+        self.in_flight = 0
+        self.latest = -1
+        """The number of the slot that time has come to last."""
+        self.slot = Slot(self, self.latest)
+        """That slot: what is admitted goes there."""
+        self._slots: deque[Slot] = deque()
+        """Those that count, the oldest first."""
+        self.turn_to(limits)
+
+    def turn_to(self, limits: Limits) -> None:
+        """From now on these; what was counted stays."""
+        self.rpm = UNLIMITED if limits.rpm is None else limits.rpm
+        self.tpm = UNLIMITED if limits.tpm is None else limits.tpm
+        self.concurrency = UNLIMITED if limits.concurrency is None else limits.concurrency
+
+    def turn(self, number: int) -> None:
+        """Time has come to another slot: what is a whole window old is forgotten."""
+        slots = self._slots
+        while slots and slots[0].number < number - _SLOTS:
+            gone = slots.popleft()
+            self.requests -= gone.requests
+            self.tokens -= gone.tokens
         self.latest = number
-        while slots:
-            first = next(iter(slots))
-            if first >= number - _SLOTS:
-                return
-            self.total -= slots.pop(first)
+        self.slot = Slot(self, number)
+        slots.append(self.slot)
 
-    def add(self, amount: int) -> None:
-        self._slots[self.latest] = self._slots.get(self.latest, 0) + amount
-        self.total += amount
-
-    def correct(self, slot: int, amount: int) -> None:
-        """Change what was added in a slot, by no more than there is; nothing where the slot has left the window."""
-        booked = self._slots.get(slot)
-        if booked is not None:
-            amount = max(amount, -booked)
-            self._slots[slot] = booked + amount
-            self.total += amount
-
-    def wait(self, now: float, excess: int) -> float:
-        """Seconds until at least `excess` of what is in the window has left it."""
-        for slot, amount in self._slots.items():
-            excess -= amount
-            if excess <= 0:
-                return (slot + 1 + _SLOTS) * SLOT - now
-        return WINDOW
+    def refusal(self, now: float, tokens: int) -> Refused | None:
+        """Why a request of so many tokens is not admitted."""
+        if self.in_flight >= self.concurrency:
+            return Refused("requests at once", self.concurrency, 1.0, self.whose)
+        if self.requests >= self.rpm:
+            excess, waits = self.requests + 1 - self.rpm, WINDOW
+            for slot in self._slots:
+                excess -= slot.requests
+                if excess <= 0:
+                    waits = slot.ends() - now
+                    break
+            return Refused("requests a minute", self.rpm, waits, self.whose)
+        used = self.tokens
+        # A single request larger than the whole limit is let through when nothing else counts, else it never could be.
+        if used > 0 and used + tokens > self.tpm:
+            excess, waits = min(used, used + tokens - self.tpm), WINDOW
+            for slot in self._slots:
+                excess -= slot.tokens
+                if excess <= 0:
+                    waits = slot.ends() - now
+                    break
+            return Refused("tokens a minute", self.tpm, waits, self.whose)
+        return None
 
     def empty_in(self, now: float) -> float:
-        """Seconds until nothing that is in it now counts any more."""
-        for latest in reversed(self._slots):
-            return max(0.0, (latest + 1 + _SLOTS) * SLOT - now)
-        return 0.0
+        """Seconds until nothing counts any more."""
+        slot = self.slot
+        if not slot.requests:
+            slot = next((one for one in reversed(self._slots) if one.requests), slot)
+        ends = (slot.number + 1 + _SLOTS) * SLOT
+        return ends - now if slot.requests and ends > now else 0.0
+
+    def at_rest(self, now: float) -> bool:
+        """Nothing of it counts any more."""
+        number = int(now / SLOT)
+        if number > self.latest:
+            self.turn(number)
+        return not (self.in_flight or self.requests or self.tokens)
 
 
 Quota = tuple[int, int, float]
 """(a limit, what is left of it, seconds until it is whole again if nothing more comes)"""
 
 
-class Meter:
-    """The running state of the limits of one key, team, tenant or model."""
-
-    __slots__ = ("booked", "in_flight", "limits", "requests", "tokens", "whose")
-
-    def __init__(self, limits: Limits, whose: str = "") -> None:
-        self.limits = limits
-        self.whose = whose
-        self.requests = Window()
-        self.tokens = Window()
-        self.in_flight = 0
-        self.booked = 0
-        """The slot of the request admitted last: what `correct` has to be told when that request is over."""
-
-    def admit(self, now: float, tokens: int) -> Refused | None:
-        """Take one request of so many tokens, or say why not; a refusal changes nothing."""
-        refused = self.refusal(now, tokens)
-        if refused is None:
-            self.take(tokens)
-        return refused
-
-    def refusal(self, now: float, tokens: int) -> Refused | None:
-        """Why a request of so many tokens is not admitted; nothing is counted."""
-        rpm, tpm, concurrency = self.limits.rpm, self.limits.tpm, self.limits.concurrency
-        if concurrency is not None and self.in_flight >= concurrency:
-            return Refused("requests at once", concurrency, 1.0, self.whose)
-        if rpm is not None:
-            self.requests.forget(now)
-            if self.requests.total >= rpm:
-                wait = self.requests.wait(now, self.requests.total + 1 - rpm)
-                return Refused("requests a minute", rpm, wait, self.whose)
-        if tpm is not None:
-            self.tokens.forget(now)
-            used = self.tokens.total
-            # A single request larger than the whole limit is let through when nothing else counts, else it never could be.
-            if used > 0 and used + tokens > tpm:
-                wait = self.tokens.wait(now, min(used, used + tokens - tpm))
-                return Refused("tokens a minute", tpm, wait, self.whose)
-        return None
-
-    def take(self, tokens: int) -> None:
-        """Counts a request that `refusal` has just let pass."""
-        if self.limits.tpm is not None:
-            self.tokens.add(tokens)
-            self.booked = self.tokens.latest
-        if self.limits.rpm is not None:
-            self.requests.add(1)
-        self.in_flight += 1
-
-    def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
-        """Of requests and of tokens a minute, where they are limited."""
-        return _quota(self.limits.rpm, self.requests, now), _quota(self.limits.tpm, self.tokens, now)
-
-    def correct(self, booked: int, tokens: int) -> None:
-        """Add what a request used beyond its estimate (or give back, when negative) where `booked` says it counts."""
-        if self.limits.tpm is not None:
-            self.tokens.correct(booked, tokens)
-
-    def release(self) -> None:
-        self.in_flight -= 1
-
-    def at_rest(self, now: float) -> bool:
-        """Nothing of it counts any more."""
-        self.requests.forget(now)
-        self.tokens.forget(now)
-        return not (self.in_flight or self.requests.total or self.tokens.total)
-
-
 class Gate:
     """One request's way through every limit it meets: through all of them or through none, and out again once."""
 
-    __slots__ = ("_booked", "_estimate", "entered", "meters")
+    __slots__ = ("_estimate", "_slots", "meters")
 
     def __init__(self, meters: Sequence[Meter]) -> None:
         self.meters = meters
-        self.entered = False
-        self._booked: list[int] = []
+        self._slots: list[Slot] | None = None
+        """Where it is booked, while it is within."""
         self._estimate = 0
 
     def enter(self, now: float, tokens: int) -> Refused | None:
         """Where several refuse, the one that has to be waited for longest."""
-        if len(self.meters) == 1:
-            refused = self.meters[0].admit(now, tokens)
-            if refused is None:
-                self._booked.append(self.meters[0].booked)
-                self.entered, self._estimate = True, tokens
-            return refused
-        refused = self._refusal(now, tokens)
-        if refused is None:
-            for meter in self.meters:
-                meter.take(tokens)
-                self._booked.append(meter.booked)
-            self.entered, self._estimate = True, tokens
-        return refused
+        number = int(now / SLOT)
+        for meter in self.meters:
+            if number > meter.latest:
+                meter.turn(number)
+            used = meter.tokens
+            if (
+                meter.in_flight >= meter.concurrency
+                or meter.requests >= meter.rpm
+                or (used + tokens > meter.tpm and used > 0)
+            ):
+                return self._refusal(now, tokens)
+        booked = []
+        for meter in self.meters:
+            slot = meter.slot
+            meter.in_flight += 1
+            meter.requests += 1
+            slot.requests += 1
+            meter.tokens += tokens
+            slot.tokens += tokens
+            booked.append(slot)
+        self._slots, self._estimate = booked, tokens
+        return None
 
     def _refusal(self, now: float, tokens: int) -> Refused | None:
+        number = int(now / SLOT)
         refused: Refused | None = None
         for meter in self.meters:
+            if number > meter.latest:
+                meter.turn(number)
             found = meter.refusal(now, tokens)
             if found is not None and (refused is None or found.retry_after > refused.retry_after):
                 refused = found
@@ -193,35 +181,41 @@ class Gate:
 
     def leave(self, tokens: int) -> None:
         """It is over and took so many tokens."""
-        if self.entered:
-            self.entered = False
+        booked, self._slots = self._slots, None
+        if booked is not None:
             more = tokens - self._estimate
-            for meter, booked in zip(self.meters, self._booked):  # noqa: B905 - of every request: as many as were entered
-                if more:
-                    meter.correct(booked, more)
-                meter.release()
+            for slot in booked:
+                meter = slot.meter
+                meter.in_flight -= 1
+                if slot.number >= meter.latest - _SLOTS:
+                    meter.tokens += more
+                    slot.tokens += more
 
     def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
         """Of requests and of tokens, each of the limit that has least left."""
-        if len(self.meters) == 1:
-            return self.meters[0].quotas(now)
+        number = int(now / SLOT)
+        least = fewest = UNLIMITED
+        of_requests: Meter | None = None
+        of_tokens: Meter | None = None
+        for meter in self.meters:
+            if number > meter.latest:
+                meter.turn(number)
+            left = meter.rpm - meter.requests
+            if left < least and meter.rpm != UNLIMITED:
+                least, of_requests = left, meter
+            left = meter.tpm - meter.tokens
+            if left < fewest and meter.tpm != UNLIMITED:
+                fewest, of_tokens = left, meter
         requests: Quota | None = None
         tokens: Quota | None = None
-        for meter in self.meters:
-            of_requests, of_tokens = meter.quotas(now)
-            requests, tokens = _least(requests, of_requests), _least(tokens, of_tokens)
+        resets = 0.0
+        if of_requests is not None:
+            slot = of_requests.slot
+            resets = (slot.number + 1 + _SLOTS) * SLOT - now if slot.requests else of_requests.empty_in(now)
+            resets = resets if resets > 0.0 else 0.0
+            requests = of_requests.rpm, least if least > 0 else 0, resets
+        if of_tokens is not None:
+            if of_tokens is not of_requests:
+                resets = of_tokens.empty_in(now)
+            tokens = of_tokens.tpm, fewest if fewest > 0 else 0, resets
         return requests, tokens
-
-
-def _quota(limit: int | None, window: Window, now: float) -> Quota | None:
-    if limit is None:
-        return None
-    window.forget(now)
-    left = limit - window.total
-    return limit, left if left > 0 else 0, window.empty_in(now)
-
-
-def _least(one: Quota | None, other: Quota | None) -> Quota | None:
-    if one is None or other is None:
-        return one or other
-    return one if one[1] <= other[1] else other

@@ -6,6 +6,8 @@ Capabilities are bits, so that "can it do all of this" is one operation however 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 TOOLS = 1
@@ -123,7 +125,10 @@ class Channel(msgspec.Struct, frozen=True):
     enabled: bool = True
 
     def price_at(self, at: int) -> Price | None:
-        for row in reversed(self.prices):
+        rows = self.prices
+        if rows and rows[-1].since <= at and not rows[-1].peaks:  # as nearly always
+            return rows[-1]
+        for row in reversed(rows):
             if row.since <= at:
                 if row.peaks:
                     return next((peak.price for peak in row.peaks if peak.holds(at)), row)
@@ -148,6 +153,21 @@ class Model(msgspec.Struct, frozen=True):
     """The latency SLA: what a typical request takes, until measurements say otherwise."""
     flags: frozenset[str] = frozenset()
     enabled: bool = True
+
+
+class Compared(msgspec.Struct, frozen=True, array_like=True):
+    """What an experiment found of a model for certain."""
+
+    experiment: str
+    against: str
+    """The model that it was compared with."""
+    gain: float
+    """How much better its answers were, from -1 to 1."""
+    low: float
+    high: float
+    """Between which that lies."""
+    answers: int
+    """Of both, that an outcome is known of."""
 
 
 class Conditions(msgspec.Struct, frozen=True):
@@ -177,6 +197,21 @@ class Conditions(msgspec.Struct, frozen=True):
     checked: dict[str, tuple[float, float, float, int]] = {}
     """Answers of cascades that were checked, by `policy|model|task`: how many were kept, how many were good enough for the
     next in line, how many there were, and what a check cost, in nano-units of USD."""
+    compared: dict[str, Compared] = {}
+    """What experiments found for certain, by `model|task`; of one over all tasks by `model|`."""
+
+
+class Extremes(msgspec.Struct, frozen=True):
+    """What any of many models has, so that a rule which none of them can break is not asked of each."""
+
+    switched_off: bool = False
+    """Whether a model or a channel is, in the configuration."""
+    embeddings: bool = False
+    """Whether one makes embeddings and nothing else."""
+    context: int = 0
+    """The least of the models that have one, in tokens; 0 where none has. So with the other two."""
+    channel_context: int = 0
+    max_output: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -187,6 +222,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     aliases: dict[str, str]
     """Lower-case alias or name -> name."""
     conditions: Conditions = Conditions()
+    extremes: Extremes = Extremes()
+    """Of its models; found when it is made, whatever is given."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "extremes", _extremes(self.models.values()))
 
     def resolve(self, name: str) -> Model | None:
         model = self.models.get(name)
@@ -195,3 +235,14 @@ class Snapshot(msgspec.Struct, frozen=True):
             if canonical is not None:
                 model = self.models[canonical]
         return model
+
+
+def _extremes(models: Collection[Model]) -> Extremes:
+    channels = [channel for model in models for channel in model.channels]
+    return Extremes(
+        not all(model.enabled for model in models) or not all(channel.enabled for channel in channels),
+        any(model.capabilities == EMBEDDINGS for model in models),
+        min((model.context for model in models if model.context), default=0),
+        min((channel.context for channel in channels if channel.context), default=0),
+        min((model.max_output for model in models if model.max_output), default=0),
+    )

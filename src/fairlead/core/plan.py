@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from fairlead.core.experiments import Arm
 from fairlead.core.model import Channel, Model
 from fairlead.core.policy import USUAL, Handling
 from fairlead.core.quality import BOOSTED, Quality
@@ -34,7 +35,7 @@ class Bar(msgspec.Struct, frozen=True):
     """Above this whoever is next stronger is asked; else the strongest at once."""
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """A model and the channels that may serve it, best first."""
 
     model: Model
@@ -94,6 +95,8 @@ class Plan(msgspec.Struct, frozen=True):
     handling: Handling = USUAL
     last_resort: bool = False
     """Whether all that is left are channels that have failed of late."""
+    arm: Arm | None = None
+    """Of the experiment that the request is part of."""
 
     @property
     def quality(self) -> Quality | None:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from fairlead.core.call import Signal, Standing, Wishes
+from fairlead.core.experiments import Arm
 from fairlead.core.model import Price
 
 Outcome = Literal["ok", "failed", "cancelled", "lost"]
@@ -142,6 +143,10 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     """What hard budgets left for the request, as in `Facts`."""
     eased: str = ""
     """Why others chose than would have."""
+    arm: Arm | None = None
+    """Of the experiment that the request might have been part of."""
+    tried: bool = False
+    """Whether it was."""
 
 
 class Reuse(msgspec.Struct, frozen=True, array_like=True):

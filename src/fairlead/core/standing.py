@@ -37,5 +37,5 @@ def _gain(targets: list[Target], own: Target, ask: Ask) -> float:
     drawn = STRATEGIES[ask.policy.strategy].drawn  # which is no gain that lasts
     if not drawn and all(target.parts for target in targets):  # they were ranked by just that
         return targets[0].score - own.score
-    worth = {target.model.name: target.score for target in balanced.scored(targets, ask)}
-    return worth[targets[0].model.name] - worth[own.model.name]
+    first, stayed = balanced.scored([targets[0], own], ask, among=targets)
+    return first.score - stayed.score

@@ -166,7 +166,6 @@ def read_request(body: bytes, model: str, stream: bool) -> CompletionView:
 
 class CompletionReader(Passing):
     __slots__ = ()
-    unlike = (b'"logprobs":{', b'"logprobs": {')
 
     def ends(self, block: bytes) -> bool:
         return sse.has_mark(block)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
+from fairlead.core.enclosed import enclosed
 from fairlead.dialects import neutral
 from fairlead.dialects.continuing import MORE_THAN_TEXT
 from fairlead.dialects.remade import Remade
@@ -34,7 +35,7 @@ class Drafted(Remade):
     def neutral(self) -> neutral.Request:
         request = self.view.neutral()
         turns = request.turns
-        shown = neutral.Text(f"{INSTRUCTION}\n\n<draft>\n{self.text}\n</draft>")
+        shown = neutral.Text(f"{INSTRUCTION}\n\n{enclosed('draft', self.text)}")
         if turns and turns[-1].role == "user":
             last = structs.replace(turns[-1], blocks=(*turns[-1].blocks, shown))
             return structs.replace(request, turns=(*turns[:-1], last))

@@ -66,6 +66,15 @@ class Splitter:
         self.size += len(piece)
 
 
+def first_end(block: bytes, at: int) -> int:
+    """Where the first event ends that is not over there yet, in a block of whole ones."""
+    if b"\r" not in block:
+        end = block.find(b"\n\n", at) + 2
+        return end if end > at else len(block)
+    found = _END.search(block, at)
+    return len(block) if found is None else found.end()
+
+
 def split(block: bytes) -> list[bytes]:
     """The events of a block that ends with one."""
     if b"\r" not in block:

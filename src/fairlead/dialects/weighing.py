@@ -47,11 +47,10 @@ def tokens_of(body: bytes) -> int:
 
 def unescaped(raw: bytes) -> int:
     """About the bytes of JSON as they are with what is escaped in it written out."""
-    escapes = raw.count(b"\\")
-    if not escapes:
+    if b"\\" not in raw:
         return len(raw)
     # A backslash escapes another in pairs; what follows such a pair is no escape.
-    escapes -= raw.count(b"\\\\")
+    escapes = raw.count(b"\\") - raw.count(b"\\\\")
     return len(raw) - escapes - 2 * max(raw.count(b"\\u") - raw.count(b"\\\\u"), 0)
 
 

@@ -106,6 +106,10 @@ class _Words:
     """Of a prompt nothing but its task is known."""
 
     user = ""
+    answers = 1
+
+    def max_output(self) -> int | None:
+        return None
 
     def shape(self) -> Shape:
         return Shape(0, 0, 1)

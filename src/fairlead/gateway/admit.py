@@ -19,8 +19,8 @@ from typing import Protocol
 import msgspec
 
 from fairlead.classify import tokens
-from fairlead.core.agents import Group
-from fairlead.core.call import Call, Caller, Facts, Signal, Standing
+from fairlead.core.agents import Agent, Group
+from fairlead.core.call import Beside, Call, Caller, Facts, Signal, Standing, Wishes
 from fairlead.core.choice import AUTO, Choice
 from fairlead.core.limits import Gate
 from fairlead.core.policy import Policy, least
@@ -69,24 +69,22 @@ def admit(
 ) -> tuple[Call, Choice, choosing.Way | None]:
     """The call, who takes it, and how it came to that where it hangs on what the request is about. Raises a RequestError
     for whatever is wrong with the request or beyond the key's limits."""
-    caller = incoming.caller
+    caller, headers = incoming.caller, incoming.headers
     view = read_view(incoming)
-    asked, said = wishes.read(world, incoming, view)
-    wish, warnings = said.wishes, said.warnings
-    asked, signals = understanding.turn(world, asked, incoming, view)
-    asked, agent = choosing.agent_asked(world, caller, asked)
-    choice, bounds = choosing.asked_for(world, caller, asked, said.policy)
+    said = headers.settled
+    if type(said) is not Settled or not said.holds(world, incoming, view):
+        said = settled(world, incoming, view)
+    choice, wish, agent = said.choice, said.wish, said.agent
     if incoming.operation == "opaque":
         media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
-    if wish.task:
-        wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
-    signals += understanding.signals(world, view, incoming, choice, wish, agent is not None, sensitivities)
+    found = understanding.signals(world, view, incoming, choice, wish, agent is not None, sensitivities)
+    signals = said.signals + found if said.signals else found
     way = None
     if agent is not None:
         turn = moving.turn(agent.name) if isinstance(agent, Group) else 0
-        way = choosing.Way(choice, bounds, agent, turn, caller.policies)
-    elif world.routes and choice.model is None and not said.policy and asked == AUTO:
-        way = choosing.Way(choice, bounds, allowed=caller.policies)
+        way = choosing.Way(choice, said.bounds, agent, turn, caller.policies)
+    elif said.routed:
+        way = choosing.Way(choice, said.bounds, allowed=caller.policies)
     if way is not None:
         choice = way.taken(world, signals, wish)
         way = way if agent is None or choosing.by_complexity(agent) else None
@@ -95,7 +93,7 @@ def admit(
         count(gate, incoming)
     facts = Facts(int(time.time()), None, (), home) if home else Facts(int(time.time()))
     to_choose = choice.model is None
-    session = wish.session or (sessions.of(incoming, view) if to_choose else incoming.headers.once(sessions.named))
+    session = wish.session or said.session or (sessions.of(incoming.body, view) if to_choose else "")
     if session:
         wish = msgspec.structs.replace(wish, session=session) if wish.session != session else wish
         if to_choose:
@@ -114,11 +112,61 @@ def admit(
         wish,
         facts,
         signals,
-        warnings,
+        said.warnings,
         incoming.path,
-        incoming.headers.once(forwarded),
+        said.forward,
+        beside=Beside() if world.asks_beside else None,
     )
     return call, choice, way
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What the head of a request, its key and the name of a model come to, whatever else the body says. Requests that come
+    with the same head share it."""
+
+    world: World
+    caller: Caller
+    model: str
+    choice: Choice
+    bounds: Policy | None
+    agent: Agent | Group | None
+    routed: bool
+    """Whether the routes may still choose another policy."""
+    wish: Wishes
+    warnings: tuple[str, ...]
+    signals: tuple[Signal, ...]
+    """What kind of turn of a coding agent it is, where that decides."""
+    session: str
+    """The one that the head names."""
+    forward: bytes
+
+    def holds(self, world: World, incoming: Incoming, view: View) -> bool:
+        """Whether this request comes to the same: the same in all of these, and nothing to the point in its body."""
+        return (
+            self.model == view.model
+            and self.caller is incoming.caller
+            and self.world is world
+            and not incoming.sensitive
+            and not wishes.in_body(view)
+        )
+
+
+def settled(world: World, incoming: Incoming, view: View) -> Settled:
+    caller, headers = incoming.caller, incoming.headers
+    asked, said = wishes.read(world, incoming, view)
+    asked, signals = understanding.turn(world, asked, incoming, view)
+    asked, agent = choosing.agent_asked(world, caller, asked)
+    choice, bounds = choosing.asked_for(world, caller, asked, said.policy)
+    wish, warnings = said.wishes, said.warnings
+    if wish.task:
+        wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
+    routed = agent is None and bool(world.routes) and choice.model is None and not said.policy and asked == AUTO
+    found = Settled(
+        world, caller, view.model, choice, bounds, agent, routed, wish, warnings, signals, sessions.named(headers), forwarded(headers)
+    )  # fmt: skip
+    if not signals and found.holds(world, incoming, view):
+        headers.settled = found
+    return found
 
 
 def again(world: World, call: Call, way: choosing.Way, moving: Moving) -> tuple[Call, Choice]:

@@ -24,6 +24,14 @@ from fairlead.gateway.world import World
 _replace = msgspec.structs.replace
 
 
+def borne_anyway(budgets: Budgets, call: Call, choice: Choice) -> bool:
+    """Whether budgets have no say in who answers: one model was named, for which more than enough is left. What an
+    attempt may come to is held all the same."""
+    if choice.model is None or choice.policy.fallbacks or call.wishes.models or call.operation != "generate":
+        return False
+    return budgets.ample(call, choice.model)
+
+
 def weighed(budgets: Budgets, world: World, call: Call, choice: Choice) -> tuple[Call, Choice]:
     """The call with what is left for it, and who chooses now. To count tokens costs nothing."""
     if call.operation == "count":
@@ -58,7 +66,7 @@ def refusal(budgets: Budgets, call: Call, choice: Choice, plan: Plan, snapshot: 
     for name, channel in short:
         model = snapshot.models[name]
         price = next((one.price_at(call.facts.at) for one in model.channels if one.name == channel), None)
-        bounds = budgets.bounds(call, name, "", "").bounds
+        bounds = budgets.accounts(call, name, "", "").due.bounds
         unspent = [(_unspent(one, now), one) for one in bounds if one.cap is not None]
         if unspent:
             most, bound = min(unspent, key=lambda pair: pair[0])

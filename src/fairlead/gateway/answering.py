@@ -91,6 +91,14 @@ def _ending(dialect: str, body: bytes) -> Ending:
         return ""  # odd, but the caller's own dialect: it passes
 
 
+def side_cost(call: Call) -> str:
+    """The header line of what was asked about the request before its answer left."""
+    beside = call.beside
+    if beside is None or not beside.calls:
+        return ""
+    return f"x-fairlead-side-cost: {plain(beside.cost) if beside.priced else 'unknown'}\r\n"
+
+
 def own_headers(
     call: Call, cost: int | None, baseline: int | None, tried: int, ours: float, losses: Losses | None, limit: int = 0
 ) -> bytes:
@@ -102,7 +110,7 @@ def own_headers(
         f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
         f"x-fairlead-attempts: {tried}\r\n"
         f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
-        f"{losses.header() if losses is not None else ''}{sent}"
+        f"{losses.header() if losses is not None else ''}{sent}{side_cost(call)}"
         f"{warned(call) if call.warnings else ''}"
     ).encode()
 

@@ -20,32 +20,13 @@ from fairlead.dialects.table import DIALECTS
 from fairlead.errors import RequestError, StateError
 from fairlead.gateway import affording
 from fairlead.gateway.failures import CALLERS_FAULT
+from fairlead.gateway.sharing import Purse
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
 
 OK, UNPAID = 200, 402
-DAY = 86_400
 _NUMBERS = count(1)
-
-
-class Purse:
-    """What side calls of one kind may cost a day, in nano-units of USD; None for no bound."""
-
-    def __init__(self, budget: int | None) -> None:
-        self.budget = budget
-        self.spent = self.held = self._day = 0
-
-    def affords(self, cost: int) -> bool:
-        day = int(time.time()) // DAY
-        if day != self._day:
-            self._day, self.spent = day, 0
-        return self.budget is None or self.spent + self.held + cost <= self.budget
-
-    def take_up(self, spent: int) -> None:
-        """What the ledger knows of today."""
-        self._day = int(time.time()) // DAY
-        self.spent += spent
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -105,12 +86,13 @@ async def asked(runtime: Runtime, parent: Call, question: Question, policy: Poli
     if not _allows(policy, plan, question):
         return Said(problem=f"policy {policy.name} does not let it be sent to {question.model}")
     held = plan.steps[0].targets[0].expected.cost or 0
-    if not purse.affords(held):
+    tenant = parent.caller.tenant
+    if not purse.affords(held, tenant, runtime.world.tenants):
         return Said(problem="the day's budget for it is spent")
     heard = Heard()
     run = Run(runtime, side, plan, heard, time.monotonic())
     problem, blameless = "", False
-    purse.held += held
+    purse.hold(held, tenant)
     try:
         async with asyncio.timeout(question.timeout):
             await run.go()
@@ -125,8 +107,9 @@ async def asked(runtime: Runtime, parent: Call, question: Question, policy: Poli
         problem, blameless = str(error), True
     finally:
         cost = sum(attempt.spent for attempt in run.attempts)
-        purse.held -= held
-        purse.spent += cost
+        purse.settle(held, cost, tenant)
+        if parent.beside is not None and run.attempts:
+            parent.beside.add(cost, run.priced)
     if problem:
         return Said(b"", problem, bool(run.attempts) and not blameless, cost)
     return Said(heard.body, cost=cost)

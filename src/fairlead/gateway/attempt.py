@@ -33,7 +33,7 @@ from fairlead.gateway.health import LEFT_ALONE, Entry
 from fairlead.gateway.metering import limited
 from fairlead.providers import limits
 from fairlead.providers.capping import LIMITS as CAPPED
-from fairlead.providers.capping import capped
+from fairlead.providers.capping import PLAIN, capped
 from fairlead.providers.terms import dearer
 from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 from fairlead.providers.wires import Wire, outbound, wire_for
@@ -155,23 +155,27 @@ class Try:
     def _borne(self, call: Call, sent: Outbound, dialect: str) -> Outbound | Event:
         """The request as limits and budgets let it leave, with what they hold for it; else why they do not."""
         run, channel = self.run, self.candidate.channel
-        meter = run.runtime.metering.of_models.get(channel.model)
+        runtime = run.runtime
+        meter = runtime.metering.of_models.get(channel.model)
         if meter is not None:
             self.gate = Gate((meter,))
             over = self.gate.enter(monotonic(), self.candidate.target.expected.input_tokens)
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
-        if run.runtime.budgets.any:
-            more = 0 if run.joint is None else run.joint.more
-            grip = run.runtime.grip(call, run.plan, self.candidate, run.left(), more)
+        if runtime.budgets.any:
+            more, usual = 0 if run.joint is None else run.joint.more, runtime.vitals.conditions.longest
+            grip = runtime.budgets.hold(call, run.plan, self.candidate, usual, run.deadline - monotonic(), more)
+            if grip is None:
+                return sent
             if isinstance(grip, Refusal):
                 return self.failed(0, grip.words, "budget", kind=grip.kind)
             self.grip = grip
-            if grip is not None and grip.hard and (words := dearer(sent.body, self.endpoint.kind)):
+            if grip.hard and (words := dearer(sent.body, self.endpoint.kind)):
                 return self.failed(0, words, "budget", kind="budget")
-            if grip is not None and grip.limit and dialect in CAPPED:
+            if grip.limit and dialect in CAPPED:
                 self.limit = grip.limit
-                return capped(sent, dialect, grip.limit, self.endpoint)
+                if not (grip.as_asked and dialect in PLAIN and self.losses is None):
+                    return capped(sent, dialect, grip.limit, self.endpoint)
         return sent
 
     def _begin(self) -> None:
@@ -198,7 +202,7 @@ class Try:
             return self.failed(200, f"the answer was {found.ending}", found.cause, body)
         if run.checking is None:
             self._well()
-        return Committed(self.number)
+        return Committed(self.number, whole=True)
 
     async def _judged(self) -> Event:
         """The whole answer is there, and nothing of it with the client yet. It is on the books before it is judged: what

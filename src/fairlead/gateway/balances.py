@@ -10,7 +10,7 @@ import datetime
 
 import msgspec
 
-from fairlead.core.budgets import Bound, Budget, Crossed, Per, Scope, Short, part, tightest
+from fairlead.core.budgets import Bound, Budget, Crossed, Due, Per, Scope, Short, part, tightest
 from fairlead.core.call import Caller
 from fairlead.core.cost import plain
 from fairlead.core.record import Audit
@@ -85,19 +85,24 @@ def is_told(bound: Bound, caller: Caller) -> bool:
 class Seen(msgspec.Struct, frozen=True):
     """Accounts as a caller sees them."""
 
-    bounds: tuple[Bound, ...]
+    due: Due
+    """All of them."""
+    caller: Caller
     told: tuple[Bound, ...]
     """Those that the caller may know."""
     untold: tuple[Bound, ...]
     eases: bool
     """Whether a soft one among them changes who chooses."""
+    hard: bool
+    """Whether any of them has a cap."""
 
 
-def seen(bounds: tuple[Bound, ...], caller: Caller) -> Seen:
+def seen(due: Due, caller: Caller) -> Seen:
+    bounds = due.bounds
     told = tuple(one for one in bounds if is_told(one, caller))
     untold = tuple(one for one in bounds if not is_told(one, caller))
     eases = any(budget.then and not budget.hard for one in bounds for budget in one.budgets)
-    return Seen(bounds, told, untold, eases)
+    return Seen(due, caller, told, untold, eases, any(one.cap is not None for one in bounds))
 
 
 def left_for(accounts: Seen, now: float) -> tuple[int, Bound] | None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fairlead.core.allowance import Allowance, Need, allowed
+from fairlead.core.allowance import PLENTY, PRIOR, SHARE, Allowance, Need, Tariff, Tariffs, borne, tariffs
 from fairlead.core.budgets import (
     SCOPES,
     Books,
@@ -33,7 +33,9 @@ from fairlead.core.budgets import (
     took_up,
 )
 from fairlead.core.call import Call, Caller
+from fairlead.core.cost import MILLION, UNPRICED
 from fairlead.core.execution import Candidate
+from fairlead.core.model import Model, Price
 from fairlead.core.plan import Plan
 from fairlead.core.policy import Policy, payer
 from fairlead.gateway.balances import (
@@ -69,24 +71,31 @@ CHUNK = 256
 """Tokens by which a hold grows where an answer outruns its limit."""
 SLACK = 64
 """Tokens by which an estimate may be off before an answer is ended for it."""
+PARTS = 2 * SHARE
+"""With so many times left what an attempt may come to, nothing hangs on how much that is."""
+LONGEST = 1 << 17
+"""Tokens that no answer is longer than."""
+UNBEARABLE = Allowance(0, UNPRICED)
+"""Of what nobody knows the price."""
 UTC = datetime.UTC
 
 log = logging.getLogger("fairlead.budgets")
 
 
-class Grip:
+class Grip(msgspec.Struct):
     """What one attempt holds, and how much output that is for."""
 
-    __slots__ = ("books", "counted", "hard", "hold", "limit", "per_million")
-
-    def __init__(self, books: Books, hold: Hold, allowance: Allowance, answers: int) -> None:
-        self.books = books
-        self.hold = hold
-        self.hard = any(bound.cap is not None for bound in hold.bounds)
-        self.limit = allowance.output
-        """The output limit that is sent; 0 where none has to be."""
-        self.counted = self.limit * max(answers, 1)
-        self.per_million = allowance.per_million
+    books: Books
+    hold: Hold
+    limit: int
+    """The output limit that is sent; 0 where none has to be."""
+    counted: int
+    """The tokens of output that are held for, all answers together."""
+    per_million: int
+    hard: bool = True
+    """Whether any of the budgets is."""
+    as_asked: bool = False
+    """Whether the limit is the caller's own."""
 
     def outran(self, tokens: int) -> bool:
         """Whether an answer of about so many tokens has to be ended: it is beyond its limit, nothing more is left for
@@ -124,7 +133,14 @@ class Budgets:
         self._grantors: frozenset[Grantor] = frozenset()
         """Those with budgets of their own that others go back to."""
         self._models: tuple[str, ...] = ()
-        self._payers: dict[tuple[str, str, str, str, str], Seen] = {}
+        self._by_request = False
+        """Whether any of them hang on more than on who asks."""
+        self._tariffs: dict[str, tuple[Price, Tariffs]] = {}
+        """By channel: what was worked out for a price, as long as that one holds."""
+        self._dearest: dict[str, Tariff | None] = {}
+        """By model."""
+        self._payers: dict[str, Seen] = {}
+        """By key."""
         self._bounds: dict[tuple[Scope, tuple[str, ...], str], tuple[Bound, ...]] = {}
         self._swept = 0.0
         self.turn_to(world)
@@ -137,6 +153,7 @@ class Budgets:
             self._rules.setdefault(rule.scope, []).append(rule)
             self._by_who.setdefault((rule.scope, rule.who), []).append(rule)
         self.any = bool(world.budgets)
+        self._by_request = not self._rules.keys().isdisjoint(("tag", "model", "tier"))
         self._zones = world.timezones
         self._granted = world.granted
         self._grantors = _grantors(world)
@@ -147,6 +164,8 @@ class Budgets:
             account.moved(calendar(per, self._zone(scope, who)))
         self._payers.clear()
         self._bounds.clear()
+        self._tariffs.clear()
+        self._dearest.clear()
         ended, self.ended = self.ended, None
         for one in ended or ():
             self.spent_on_others(one)
@@ -155,19 +174,20 @@ class Budgets:
 
     def payers(self, caller: Caller) -> Seen:
         """The accounts of whoever asks, whatever is asked."""
-        of = (caller.tenant, caller.team, caller.name, caller.plan, caller.scope)
-        found = self._payers.get(of)
-        if found is None:
-            bounds = (
-                *self._found("gateway", (), ()),
-                *self._found("tenant", (caller.tenant,), (caller.tenant,)),
-                *(self._found("team", of[:2], of[:2]) if caller.team else ()),
-                *self._found("key", (caller.tenant, caller.name), (caller.name,), caller.plan),
-                *self._of_grantors((caller.tenant, caller.name, caller.plan)),
-            )
-            if len(self._payers) >= KEPT:
-                self._payers.clear()
-            found = self._payers[of] = seen(bounds, caller)
+        found = self._payers.get(caller.name)
+        if found is not None and found.caller is caller:
+            return found
+        of = (caller.tenant, caller.team)
+        bounds = (
+            *self._found("gateway", (), ()),
+            *self._found("tenant", (caller.tenant,), (caller.tenant,)),
+            *(self._found("team", of, of) if caller.team else ()),
+            *self._found("key", (caller.tenant, caller.name), (caller.name,), caller.plan),
+            *self._of_grantors((caller.tenant, caller.name, caller.plan)),
+        )
+        if len(self._payers) >= KEPT:
+            self._payers.clear()
+        found = self._payers[caller.name] = self._seen(bounds, caller)
         return found
 
     def _of_grantors(self, own: Grantor) -> Iterator[Bound]:
@@ -178,17 +198,26 @@ class Budgets:
                 tenant, name, plan = grantor
                 yield from self._found("key", (tenant, name, GRANTED), (name,), plan)
 
-    def bounds(self, call: Call, model: str, purse: str, tier: str) -> Seen:
+    def accounts(self, call: Call, model: str, purse: str, tier: str) -> Seen:
         """Every account that an attempt of this call concerns."""
+        caller = call.caller
+        own = self._payers.get(caller.name)
+        if own is None or own.caller is not caller:
+            own = self.payers(caller)
+        if not self._by_request:
+            return own
+        rules = self._rules
         more: tuple[Bound, ...] = ()
-        if "tag" in self._rules:
+        if "tag" in rules:
             more += self._of_tags(call.caller.tenant, call.wishes.tags)
-        if "model" in self._rules:
+        if "model" in rules:
             more += self._found("model", (model,), (model,))
-        if tier and "tier" in self._rules:
+        if tier and "tier" in rules:
             more += self._found("tier", (call.caller.tenant, purse, tier), (purse, tier))
-        own = self.payers(call.caller)
-        return seen(own.bounds + more, call.caller) if more else own
+        return self._seen((*own.due.bounds, *more), call.caller) if more else own
+
+    def _seen(self, bounds: tuple[Bound, ...], caller: Caller) -> Seen:
+        return seen(self.books.due(bounds), caller)
 
     def _of_tags(self, tenant: str, tags: Iterable[str]) -> tuple[Bound, ...]:
         named = {rule.who[0] for rule in self._rules.get("tag", ())}
@@ -228,17 +257,17 @@ class Budgets:
         now = time.time()
         payers = self.payers(caller)
         tagged = self._of_tags(caller.tenant, tags) if "tag" in self._rules else ()
-        accounts = seen(payers.bounds + tagged, caller) if tagged else payers
+        accounts = self._seen((*payers.due.bounds, *tagged), caller) if tagged else payers
         common = left_for(accounts, now)
         left: tuple[tuple[str, int], ...] = () if common is None else (("", common[0]),)
         for name in self._models:
-            own = left_for(seen(self._found("model", (name,), (name,)), caller), now)
+            own = left_for(self._seen(self._found("model", (name,), (name,)), caller), now)
             # Of one that nobody has touched there is nothing to say: who asks for more than all of it finds out later.
             if own is not None and (own[0] <= 0 or own[0] != own[1].cap):
                 left += ((name, own[0]),)
         if not accounts.eases:
             return left, None
-        spent = ((of.account, one.then) for of, one in over(accounts.bounds, now) if one.then)
+        spent = ((of.account, one.then) for of, one in over(accounts.due.bounds, now) if one.then)
         return left, next(((owner(account.scope, account.who), then) for account, then in spent), None)
 
     def left_of_tiers(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]:
@@ -256,36 +285,87 @@ class Budgets:
     # ---- what an attempt holds
 
     def hold(
-        self, call: Call, plan: Plan, candidate: Candidate, longest: int, seconds: float, more: int = 0
+        self, call: Call, plan: Plan, candidate: Candidate, usual: Mapping[str, int], seconds: float, more: int = 0
     ) -> Grip | Refusal | None:
         """Holds the most that an attempt may come to; None where no budget concerns it. `seconds` is how long it may
-        take, `longest` its model's longest usual answer, `more` what is asked beyond the request itself."""
+        take, `usual` the longest usual answers by `model|task`, `more` what is asked beyond the request itself."""
         channel, target = candidate.channel, candidate.target
-        accounts = self.bounds(call, channel.model, plan.purse, target.tier)
-        if not accounts.bounds or call.operation == "count":
+        accounts = self.accounts(call, channel.model, plan.purse, target.tier)
+        if not accounts.due.bounds or call.operation == "count":
+            return None
+        price = channel.price_at(call.facts.at)
+        if price is None and not accounts.hard:
             return None
         now = time.time()
-        most = part_for(accounts, now)
-        need = need_of(call, target.expected.input_tokens + more, target.model.max_output, longest)
-        price = channel.price_at(call.facts.at)
-        if most is None and price is None:
-            return None
-        allowance = allowed(need, price, most)
-        taken = self.books.take(accounts.bounds, allowance.hold, now, now + seconds + SPARE)
+        until = now + seconds + SPARE
+        input_tokens = target.expected.input_tokens + more
+        rates = None if price is None else self._tariff(channel.id, price, input_tokens * 5 // 4)
+        view = call.view
+        need = Need(
+            input_tokens,
+            max(view.max_output() or 0, 0),
+            usual.get(f"{channel.model}|{plan.task}", PRIOR),
+            target.model.max_output,
+            view.answers,
+            rates is not None and rates.dear > rates.input and costs_otherwise(call),
+            call.operation == "embed",
+        )
+        allowance = UNBEARABLE if rates is None else borne(need, rates, PLENTY if accounts.hard else None)
+        # Mostly there is so much left that nothing hangs on how much.
+        taken = self.books.take(accounts.due, allowance.hold, now, until, allowance.hold * PARTS)
         if isinstance(taken, Short):
-            return refusal(taken, call.caller, now)
-        return Grip(self.books, taken, allowance, need.answers)
+            if rates is not None:
+                allowance = borne(need, rates, part_for(accounts, now))
+            taken = self.books.take(accounts.due, allowance.hold, now, until)
+            if isinstance(taken, Short):
+                return refusal(taken, call.caller, now)
+        limit = allowance.output
+        return Grip(
+            self.books, taken, limit, limit * need.answers, allowance.per_million, accounts.hard, limit == need.room
+        )
 
-    def settle(self, grip: Grip, cost: int) -> list[Crossed]:
-        """What it really came to. Gives back what is to be told of it."""
-        return self.books.settle(grip.hold, cost)
+    def _tariff(self, channel: str, price: Price, tokens: int) -> Tariff:
+        """Of a request with so many tokens of input."""
+        found = self._tariffs.get(channel)
+        if found is None or found[0] is not price:
+            found = self._tariffs[channel] = price, tariffs(price)
+        tiers = found[1]
+        rates = tiers[0][1]
+        for above, tier in tiers[1:]:
+            if tokens > above:
+                rates = tier
+        return rates
+
+    def ample(self, call: Call, model: Model) -> bool:
+        """Whether so much is left for a request of this model that it need not be known how much: several times what it
+        would come to if each byte were a token, and its answer as long as it can be."""
+        rates = self._dearest[model.name] if model.name in self._dearest else self._dearest_of(model)
+        if rates is None:
+            return False
+        view = call.view
+        room = (view.max_output() or model.max_output or LONGEST) * view.answers
+        most = rates.fixed + (len(call.body) * rates.dear + room * rates.output) // MILLION
+        return self.accounts(call, model.name, "", "").due.bear(most * PARTS, time.time())
+
+    def _dearest_of(self, model: Model) -> Tariff | None:
+        """At no time and on no channel does the model cost more; None where a price is missing."""
+        rows = [row for channel in model.channels for row in channel.prices]
+        rows += [peak.price for row in rows for peak in row.peaks]
+        known = [one for row in rows for _, one in tariffs(row)]
+        priced = all(channel.prices and channel.prices[0].since == 0 for channel in model.channels)
+        found = self._dearest[model.name] = (
+            Tariff(*(max(figures) for figures in zip(*map(msgspec.structs.astuple, known), strict=True)))
+            if known and priced
+            else None
+        )
+        return found
 
     def spent_on_others(self, ended: Ended) -> list[Crossed]:
         """On the accounts that concern it by now, but did not when it began: other budgets are in force since."""
-        held = () if ended.hold is None else tuple(bound.account for bound in ended.hold.bounds)
+        held = () if ended.hold is None else tuple(bound.account for _, _, bound in ended.hold.lines)
         tier = ended.candidate.target.tier
-        bounds = self.bounds(ended.call, ended.candidate.channel.model, ended.plan.purse, tier)
-        others = [bound for bound in bounds.bounds if all(bound.account is not account for account in held)]
+        accounts = self.accounts(ended.call, ended.candidate.channel.model, ended.plan.purse, tier)
+        others = [bound for bound in accounts.due.bounds if all(bound.account is not account for account in held)]
         return self.books.spend(others, ended.cost, time.time())
 
     def sweep(self, late: float) -> None:
@@ -403,14 +483,7 @@ def whose(scope: Scope, row: Spent) -> Iterable[tuple[str, ...]]:
                 yield row.tenant, row.policy, row.tier
 
 
-def need_of(call: Call, input_tokens: int, most: int, longest: int) -> Need:
+def costs_otherwise(call: Call) -> bool:
+    """Whether some of its input may cost more than text does."""
     shape = call.view.shape()
-    return Need(
-        input_tokens,
-        max(shape.max_output or 0, 0),
-        longest,
-        most,
-        shape.answers,
-        bool(shape.images or shape.audio) or b'"cache_control"' in call.body,
-        call.operation == "embed",
-    )
+    return bool(shape.images or shape.audio) or b'"cache_control"' in call.body

@@ -10,9 +10,10 @@ answer itself would: a key that may not use the model and channel which gave it 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ from fairlead.core.whose import Whose
 from fairlead.dialects import json, replay
 from fairlead.dialects.asked_again import is_settled, traits
 from fairlead.gateway.account import baseline_cost
-from fairlead.gateway.answering import header_text, warned
+from fairlead.gateway.answering import header_text, side_cost, warned
 from fairlead.gateway.look import Look
 from fairlead.gateway.metering import told as limits_told
 from fairlead.gateway.request import Incoming, Outlet
@@ -45,11 +46,13 @@ from fairlead.store.cache import cache_shelf
 from fairlead.version import __version__
 
 if TYPE_CHECKING:
+    from fairlead.gateway.remembering import Remembered
     from fairlead.gateway.runtime import Runtime
 
 OPERATIONS = frozenset(("generate", "embed"))
 FOREVER = float("inf")
 LINES_KEPT = 4096
+ESCALATED = "x-fairlead-escalated"
 
 
 class Control(msgspec.Struct, frozen=True):
@@ -72,13 +75,22 @@ class Caching:
         self.answers = answers_of(settings, folder)
         self.semantic = semantic
         self.flights = Flights()
+        self._keeping: set[asyncio.Task[None]] = set()
         self._lines: dict[tuple[str, ...], str] = {}
         self.counts: Counter[tuple[str, str, str]] = Counter()
         """By (what, tenant, model): hit-exact, hit-semantic, kept; and under no model miss and bypass."""
 
     async def look(
-        self, runtime: Runtime, call: Call, choice: Choice, incoming: Incoming, outlet: Outlet, gate: Gate | None
+        self,
+        runtime: Runtime,
+        call: Call,
+        choice: Choice,
+        incoming: Incoming,
+        outlet: Outlet,
+        gate: Gate | None,
+        memory: Remembered | None = None,
     ) -> Look:
+        """`memory`: what was put into the request, which a hit tells as well."""
         control = incoming.headers.once(controlled)
         said = None if call.wishes.cache == "off" or not control.keeps else self._cacheable(call)
         if said is None:
@@ -89,7 +101,7 @@ class Caching:
         if call.wishes.cache == "refresh" or not control.reads:
             self.counts["bypass", call.caller.tenant, ""] += 1
             return look
-        look.looked_up, look.gate = True, gate
+        look.looked_up, look.gate, look.memory = True, gate, b"" if memory is None else memory.header
         try:
             await self._find(runtime, look, said, control.oldest, incoming)
         except BaseException:
@@ -157,16 +169,17 @@ class Caching:
         """Whether who asks may have the answer, and so has it."""
         call, kept = look.call, hit.kept
         channel = _channel(runtime, kept)
-        if channel is None or refusal(call, channel) is not None:
-            return False
         now = time.time()
+        if channel is None or refusal(call, channel) is not None or (kept.until and now > kept.until):
+            return False
         age = max(0, int(now - kept.at))
         baseline = baseline_cost(runtime.world, kept.usage, call.facts.at)
         self.counts[f"hit-{hit.kind}", call.caller.tenant, kept.model] += 1
         self._settle(runtime, call, hit.kind, kept, age, baseline, incoming.received)
-        headers = b"Content-Type: %b\r\n%b%b" % (
+        headers = b"Content-Type: %b\r\n%b%b%b" % (
             b"text/event-stream; charset=utf-8" if call.stream else b"application/json",
             b"" if look.gate is None else limits_told(look.gate, call.dialect, incoming.received),
+            look.memory,
             headers_of(
                 self._lines_of(runtime.world.version, kept, channel),
                 call,
@@ -251,14 +264,23 @@ class Caching:
             await self.semantic.close()
         self.semantic = semantic
 
+    async def beside(self, keeping: Coroutine[Any, Any, None]) -> None:
+        """To its end, though whoever waits for it leaves."""
+        task = asyncio.get_running_loop().create_task(keeping)
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+        await asyncio.shield(task)
+
     async def close(self) -> None:
+        if self._keeping:
+            await asyncio.wait(self._keeping)
         if self.semantic is not None:
             await self.semantic.close()
         await self.answers.close()
 
     async def erase(self, whose: Whose | None) -> int:
         """How many answers that were."""
-        gone = 0 if self.semantic is None else self.semantic.erase(whose)
+        gone = 0 if self.semantic is None else await self.semantic.erase(whose)
         return gone + await self.answers.erase(whose)
 
 
@@ -301,15 +323,17 @@ async def turned(before: Caching | None, settings: Settings | None, folder: Path
 
 def headers_of(lines: str, call: Call, hit: Hit, age: int, baseline: int | None, took: float) -> bytes:
     """`lines` are those that depend on who gave the answer only."""
+    again = hit.kept.lines
+    climbed = "" if ESCALATED in again else f"{ESCALATED}: false\r\n"
     compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
     alike = f"x-fairlead-cache-similarity: {hit.similarity:.3f}\r\n" if hit.kind == "semantic" else ""
     return (
-        f"{lines}x-fairlead-downgraded: false\r\nx-fairlead-escalated: false\r\n"
+        f"{lines}x-fairlead-downgraded: false\r\n{climbed}"
         f"x-fairlead-cache: hit-{hit.kind}\r\n{alike}age: {age}\r\n"
         f"x-fairlead-request-id: {call.id}\r\n"
         f"x-fairlead-cost: 0\r\nx-fairlead-attempts: 0\r\n"
-        f"x-fairlead-overhead-ms: {took * 1000:.2f}\r\n{compared}{hit.kept.lossy}"
-        f"{warned(call) if call.warnings else ''}"
+        f"x-fairlead-overhead-ms: {took * 1000:.2f}\r\n{compared}{again}"
+        f"{side_cost(call)}{warned(call) if call.warnings else ''}"
     ).encode("latin-1")
 
 

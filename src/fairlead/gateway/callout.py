@@ -37,6 +37,7 @@ from fairlead.core.gates.verdict import Asked, Given, Verdict
 from fairlead.core.policy import Policy
 from fairlead.errors import Forbidden
 from fairlead.gateway.endpoints import endpoint as endpoint_of
+from fairlead.gateway.sharing import Places
 from fairlead.providers.wire import Endpoint, Outbound, UpstreamBroken
 
 if TYPE_CHECKING:
@@ -84,15 +85,15 @@ class CallOut:
     def __init__(self, declared: Declared) -> None:
         self.declared = declared
         self.patience = Patience()
-        self.under_way = 0
+        self.places = Places(declared.at_once)
 
     async def verdict(
         self, runtime: Runtime, call: Call, policy: Policy, wanted: Asked, given: Given, candidate: Candidate | None
     ) -> Verdict | None:
         declared = self.declared
-        if self.under_way >= declared.at_once or not self.patience.allows(time.monotonic()):
+        tenant = call.caller.tenant
+        if not self.patience.allows(time.monotonic()) or not self.places.take(tenant, runtime.world.tenants):
             return self._silent("it is not asked just now")
-        self.under_way += 1
         self.patience.begin()
         try:
             async with asyncio.timeout(declared.timeout):
@@ -109,7 +110,7 @@ class CallOut:
             log.warning("gate %s gave no answer: %s", declared.name, str(problem) or "not in time")
             return self._silent("it gave no answer")
         finally:
-            self.under_way -= 1
+            self.places.leave(tenant)
             self.patience.abandoned()
         self.patience.answered()
         return found

@@ -26,6 +26,7 @@ from fairlead.errors import BadRequest
 from fairlead.gateway.answers import given_of
 from fairlead.gateway.failures import UNFIT
 from fairlead.gateway.quality import Checks, judged
+from fairlead.gateway.relaying import shown
 
 if TYPE_CHECKING:
     from fairlead.gateway.attempt import Try
@@ -63,7 +64,7 @@ class Checking:
             kept, leap = found.confidence > bar.keep, found.confidence <= bar.leap
             run.runtime.vitals.checked(run.plan, trying.candidate, found, kept, leap)
         if kept:
-            return Committed(trying.number)
+            return Committed(trying.number, whole=not run.call.stream)
         trying.unfit(f"{UNFIT}{self.words(trying)}")
         return Failed(trying.number, _cause(found), left=run.left(), leap=leap)
 
@@ -143,7 +144,7 @@ class Checking:
         self.stop()
         run = self._run
         await run.begin_stream(trying.attempt)
-        await run.outlet.write(run.shown(trying.body))
+        await run.outlet.write(shown(trying, trying.body))
 
     def label(self, lines: bytes) -> bytes:
         """Who answers, where the head has left before anybody knew; Google's clients take comments for errors."""

@@ -65,6 +65,10 @@ PHRASES: dict[str, str] = {
     "health": "健康度",
     "expected quality": "预期质量",
     "judgements": "评价数",
+    "experiment": "实验差值",
+    "Experiment {experiment} told {model} from {against}: {gain} in quality ({low} to {high}), of {answers} answers.": (
+        "实验 {experiment} 区分了 {model} 与 {against}：质量差 {gain}（{low} 至 {high}），基于 {answers} 个回答。"
+    ),
     "The quality of each is drawn at random around what is expected of it, the wider the less it was judged.": (
         "每个模型的质量围绕其预期随机抽取：评价越少，范围越宽。"
     ),
@@ -102,6 +106,7 @@ DETAILS: dict[str, str] = {
     "policy {policy} is critical and names {model}": "策略 {policy} 属于关键级，指定了 {model}",
     "policy {policy} is critical": "策略 {policy} 属于关键级",
     "the caller wants no fallbacks": "调用方不要后备",
+    "arm {arm} of experiment {experiment}": "实验 {experiment} 的 {arm} 组",
     "it is not listed: {why}": "它没有被列出：{why}",
     "no hop to {provider}: {why}": "不转到 {provider}：{why}",
     "it cannot do {what}": "它做不到 {what}",

@@ -7,6 +7,7 @@ Health forgets: whoever is asked no more because of it would otherwise never be 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -16,7 +17,7 @@ from fairlead.core.call import Standing
 from fairlead.core.execution import Candidate
 from fairlead.core.gates.verdict import Judgement
 from fairlead.core.lengths import Lengths
-from fairlead.core.model import Conditions
+from fairlead.core.model import Compared, Conditions
 from fairlead.core.plan import Plan
 from fairlead.core.record import Feedback, Usage
 from fairlead.gateway.checks import Checks
@@ -49,12 +50,13 @@ class Vitals:
         self._latency: dict[str, float] = {}
         self._health: dict[str, float] = {}
         self._output: dict[str, tuple[int, float]] = {}
-        self._lengths: dict[str, Lengths] = {}
+        self._lengths: defaultdict[str, Lengths] = defaultdict(Lengths)
         self._checks = Checks()
         self.reads = Reads()
         self._judgements = Judgements()
         self._judged_on: int | None = None
         """The day whose evidence the conditions have; None where more was said since."""
+        self._compared: dict[str, Compared] = {}
         self._today = today
         self._moved = False
         self._renewed = 0.0
@@ -78,12 +80,12 @@ class Vitals:
         count, usual = self._output.get(name, (0, 0.0))
         weight = max(WEIGHT, 1 / (count + 1))
         self._output[name] = (count + 1, usual + weight * (tokens - usual))
-        self._lengths.setdefault(name, Lengths()).add(tokens)
+        self._lengths[name].add(tokens)
         self._moved = True
 
     def cut(self, model: str, task: str, limit: int) -> None:
         """An answer that ended at the limit it was sent with: it would have been longer."""
-        self._lengths.setdefault(f"{model}|{task}", Lengths()).add(2 * limit)
+        self._lengths[f"{model}|{task}"].add(2 * limit)
         self._moved = True
 
     def checked(self, plan: Plan, candidate: Candidate, found: Judgement, kept: bool, leap: bool) -> None:
@@ -101,6 +103,16 @@ class Vitals:
     def judged(self, word: Feedback, before: Feedback | None) -> None:
         """`before` is what was said of the same answer earlier."""
         self._judgements.judged(word, before)
+        self._judged_on, self._moved = None, True
+
+    def compare(self, found: dict[str, Compared]) -> None:
+        """What experiments found for certain."""
+        if found != self._compared:
+            self._compared, self._moved = found, True
+
+    def measured(self, days: Iterable[JudgedDay]) -> None:
+        """What the bench found; in the place of what it had found before."""
+        self._judgements.measure(days)
         self._judged_on, self._moved = None, True
 
     def take_up(self, days: Iterable[JudgedDay]) -> None:
@@ -135,7 +147,7 @@ class Vitals:
             evidence = self._evidence(before)
             checked = self._checks.told(now)
             cached, kept = self.reads.told()
-            found = (latency, health, output, longest, evidence, checked, cached, kept)
+            found = (latency, health, output, longest, evidence, checked, cached, kept, self._compared)
             if found != _known(before):
                 self.conditions = msgspec.structs.replace(
                     before,
@@ -148,6 +160,7 @@ class Vitals:
                     longest=longest,
                     evidence=evidence,
                     checked=checked,
+                    compared=self._compared,
                 )
         return self.conditions
 
@@ -171,6 +184,7 @@ class Vitals:
 def _known(told: Conditions) -> tuple[object, ...]:
     return (
         told.latency_ms, told.health, told.output, told.longest, told.evidence, told.checked, told.cached, told.kept,
+        told.compared,
     )  # fmt: skip
 
 

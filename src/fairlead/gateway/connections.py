@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 import httptools
@@ -54,6 +54,7 @@ class HttpReply:
         "_begins_by",
         "_connection",
         "_error",
+        "_give",
         "_loop",
         "_most",
         "_pieces",
@@ -90,6 +91,8 @@ class HttpReply:
         self._pieces: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._give: Callable[[bytes], bool] | None = None
+        """Who takes what arrives, within the read."""
         self._error: tuple[str, str] | None = None
         """(reason, detail): an exception kept here would keep all that met it."""
 
@@ -113,6 +116,28 @@ class HttpReply:
             if self.complete:
                 return b""
             await self._wait()
+        return self._taken()
+
+    @property
+    def pouring(self) -> HttpReply:
+        return self
+
+    async def pour(self, give: Callable[[bytes], bool]) -> bool:
+        if self._pieces and not give(self._taken()):
+            return True
+        if not self.complete and self._error is None:
+            self._give = give
+            try:
+                await self._wait()
+            finally:
+                refused, self._give = self._give is None, None
+            if refused:
+                return True
+        if self._error is not None:
+            raise UpstreamBroken(*self._error)
+        return False
+
+    def _taken(self) -> bytes:
         pieces = self._pieces
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
@@ -153,7 +178,8 @@ class HttpReply:
 
     def wake(self) -> None:
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
+        pouring = self._give is not None and not self.complete and self._error is None
+        if waiter is not None and not pouring and not waiter.done():
             waiter.set_result(None)
 
     def begin(self, status: int, headers: Mapping[bytes, bytes]) -> None:
@@ -164,6 +190,11 @@ class HttpReply:
         if self.unwanted:
             return False
         self.heard = True
+        give = self._give
+        if give is not None:
+            if not give(piece):
+                self._give = None
+            return False
         self._pieces.append(piece)
         self._size += len(piece)
         return self._size >= self._most

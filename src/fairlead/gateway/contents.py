@@ -86,6 +86,8 @@ class Contents:
             facts.home,
             facts.left,
             facts.eased,
+            facts.arm,
+            plan.arm is not None,
         )
 
     def _stored(self, kind: str, content: Policy | Caller) -> str:

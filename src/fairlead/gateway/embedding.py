@@ -17,7 +17,8 @@ from fairlead.cache.nearest import unit
 from fairlead.core.call import Call
 from fairlead.core.policy import Policy
 from fairlead.dialects import embeddings
-from fairlead.gateway.aside import Purse, Question, asked
+from fairlead.gateway.aside import Question, asked
+from fairlead.gateway.sharing import Purse
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime

@@ -29,8 +29,9 @@ from fairlead.gateway.checking import Checking, checked
 from fairlead.gateway.conditions import typical_ms
 from fairlead.gateway.continuing import Joint, joint
 from fairlead.gateway.continuing import limits as continuing
-from fairlead.gateway.failures import UNFIT, Failure, masked
+from fairlead.gateway.failures import UNFIT, Failure
 from fairlead.gateway.quality import wanted
+from fairlead.gateway.relaying import relay, shown
 from fairlead.gateway.request import Outlet
 from fairlead.gateway.unanswered import cut, gave_best, give_up
 from fairlead.providers.wire import UpstreamBroken
@@ -136,7 +137,9 @@ class Run:
                         if type(action) is machine.Dispatch:
                             event = await self._dispatch(action)
                         elif type(action) is machine.Deliver:
-                            event = await self._deliver(action.number)
+                            self.winner = self.tries[action.number]
+                            if self.call.stream:
+                                event = await self._deliver(self.winner)
                         elif type(action) is machine.Complete:
                             self._complete()
                         elif type(action) is machine.Wait:
@@ -294,10 +297,7 @@ class Run:
 
     # ---- the client's side
 
-    async def _deliver(self, number: int) -> machine.Event:
-        winner = self.winner = self.tries[number]
-        if not self.call.stream:
-            return machine.FINISHED
+    async def _deliver(self, winner: Try) -> machine.Event:
         if self.checking is not None:
             if not winner.live:
                 await self.checking.give(winner)
@@ -314,14 +314,10 @@ class Run:
         if together is not None:
             together.follow(reader)
         first, winner.body = winner.body, b""
-        await outlet.write(self.shown(first))
+        await outlet.write(shown(winner, first))
         del first
         try:
-            while not reader.ended and not reader.error and winner.cut is None and (piece := await reply.read()):
-                events = winner.within(reader, piece) if winner.limit else reader.feed(piece)
-                writing = outlet.write(self.shown(events))
-                piece = events = b""  # a slow client is to hold it once
-                await writing
+            await relay(winner, reader, reply, outlet)
         except UpstreamBroken as broken:
             if together is not None:
                 together.hold()
@@ -395,12 +391,6 @@ class Run:
         self.attempts.append(attempt)
         return attempt
 
-    def shown(self, events: bytes) -> bytes:
-        """A provider's error in a stream may repeat the key it was sent."""
-        if b'"error"' not in events or self.winner is None:
-            return events
-        return masked(events, self.winner.endpoint)
-
     def headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
         winner = self.winner
@@ -434,7 +424,11 @@ class Run:
 
     def tokens(self) -> int:
         """What the request really took, all attempts together."""
-        return sum(attempt.usage.input + attempt.usage.output for attempt in self.attempts)
+        took = 0
+        for attempt in self.attempts:
+            usage = attempt.usage
+            took += usage.input + usage.output
+        return took
 
     # ---- the books
 

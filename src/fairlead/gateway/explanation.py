@@ -16,6 +16,7 @@ from fairlead.core.call import Call, Signal
 from fairlead.core.changes import Case, Value
 from fairlead.core.cost import plain
 from fairlead.core.flips import Flip, flips
+from fairlead.core.model import Compared
 from fairlead.core.plan import Plan, Rejection, Target
 from fairlead.core.policies import STRATEGIES
 from fairlead.core.record import Record
@@ -168,6 +169,7 @@ def why(one: Explained, language: Language = "en") -> Iterator[str]:
     if plan.reason:
         words = phrase("{model} comes first: {reason}.", language)
         yield words.format(model=first.model.name, reason=told(plan.reason, language))
+    yield from _found_out(one, language)
     if plan.strategy in DRAWING:
         yield phrase(DRAWN, language)
     if first.tier:
@@ -177,6 +179,29 @@ def why(one: Explained, language: Language = "en") -> Iterator[str]:
         yield words.format(reason=told(first.downgraded, language))
     if first.thinking:
         yield phrase("It is asked to think: {effort}.", language).format(effort=first.thinking)
+
+
+def _found_out(one: Explained, language: Language) -> Iterator[str]:
+    """What experiments found of those that may answer."""
+    for model, found in experiments(one).items():
+        words = "Experiment {experiment} told {model} from {against}: {gain} in quality ({low} to {high}), of {answers} answers."
+        yield phrase(words, language).format(
+            experiment=found.experiment,
+            model=model,
+            against=found.against,
+            gain=f"{found.gain:+.3f}",
+            low=f"{found.low:+.3f}",
+            high=f"{found.high:+.3f}",
+            answers=f"{found.answers:,}",
+        )
+
+
+def experiments(one: Explained) -> dict[str, Compared]:
+    """By model of the plan."""
+    known, task = one.case.snapshot.conditions.compared, traits.read(one.call.signals, one.call.wishes).task
+    names = dict.fromkeys(target.model.name for step in one.plan.steps for target in step.targets) if known else ()
+    found = {name: known.get(f"{name}|{task}") or known.get(f"{name}|") for name in names}
+    return {name: told for name, told in found.items() if told is not None}
 
 
 def _answering(plan: Plan, language: Language) -> Iterator[str]:
@@ -296,6 +321,7 @@ def described(one: Explained, language: Language = "en") -> dict[str, object]:
             for step in plan.steps
             for target in step.targets
         ],
+        "experiments": {name: msgspec.structs.asdict(found) for name, found in experiments(one).items()},
         "quality": requirement.described(plan),
         "rejected": [msgspec.structs.asdict(rejection) for rejection in plan.rejected],
         "flips": [{**msgspec.structs.asdict(flip), "words": flip_in_words(flip, language)} for flip in one.flips],
@@ -316,7 +342,7 @@ def named(value: object) -> object:
     return [named(part) for part in value] if isinstance(value, tuple) else value
 
 
-OF_THE_CHOICE = ("rule", "reason", "steps", "quality", "rejected", "flips", "explanation")
+OF_THE_CHOICE = ("rule", "reason", "steps", "experiments", "quality", "rejected", "flips", "explanation")
 
 
 def record_described(record: Record, one: Explained | None, language: Language = "en") -> dict[str, object]:

@@ -33,7 +33,8 @@ from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest
 from fairlead.gateway.answers import read_answer
-from fairlead.gateway.aside import Purse, Question, Said, asked
+from fairlead.gateway.aside import Question, Said, asked
+from fairlead.gateway.sharing import Places, Purse
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
@@ -67,7 +68,7 @@ class Asker:
         self.declared = declared
         self.purse = Purse(declared.budget)
         self.patience = Patience()
-        self.under_way = 0
+        self.places = Places(declared.at_once)
         self.kept: OrderedDict[bytes, Verdict] = OrderedDict()
         self._salt = secrets.token_hex()
 
@@ -81,9 +82,9 @@ class Asker:
         if kept is not None:
             self.kept.move_to_end(key)
             return msgspec.structs.replace(kept, cost=0)
-        if self.under_way >= declared.at_once or not self.patience.allows(time.monotonic()):
+        tenant = call.caller.tenant
+        if not self.patience.allows(time.monotonic()) or not self.places.take(tenant, runtime.world.tenants):
             return self._silent("it is not asked just now")
-        self.under_way += 1
         self.patience.begin()
         try:
             if declared.kind == "judge":
@@ -91,7 +92,7 @@ class Asker:
             else:
                 found = await self._again(runtime, call, policy, given, candidate)
         finally:
-            self.under_way -= 1
+            self.places.leave(tenant)
             self.patience.abandoned()
         if found is None:
             return self._silent("it gave no answer")

@@ -27,10 +27,18 @@ class Judgements:
     def __init__(self) -> None:
         self._days: dict[int, Evidence] = {}
         """Sum of the scores, and how many there are, by day and `model|task`."""
+        self._measured: dict[int, Evidence] = {}
+        """The same of the bench."""
 
     def load(self, days: Iterable[JudgedDay]) -> None:
         for one in days:
             self._add(one.day, f"{one.model}|{one.task}", one.good, one.judgements)
+
+    def measure(self, days: Iterable[JudgedDay]) -> None:
+        """What the bench found; in the place of what it had found before."""
+        self._measured = {}
+        for one in days:
+            _add(self._measured, one.day, f"{one.model}|{one.task}", one.good, one.judgements)
 
     def judged(self, word: Feedback, before: Feedback | None) -> None:
         """`before` is what was said of the same answer earlier."""
@@ -43,9 +51,10 @@ class Judgements:
         for day in [day for day in self._days if day <= today - KEPT]:
             del self._days[day]
         sums: dict[str, list[float]] = {}
-        for day in sorted(self._days):
+        measured = ((day, found) for day, found in self._measured.items() if day > today - KEPT)
+        for day, found in sorted((*self._days.items(), *measured), key=lambda one: one[0]):
             weight = 0.5 ** (max(0, today - day) / HALF_LIFE)
-            for name, (good, count) in self._days[day].items():
+            for name, (good, count) in found.items():
                 whole = sums.setdefault(name, [0.0, 0.0])
                 whole[0] += weight * good
                 whole[1] += weight * (count - good)
@@ -53,9 +62,13 @@ class Judgements:
         return {name: (good, round(good + bad, 1)) for name, (good, bad) in told.items() if good or bad}
 
     def _add(self, day: int, name: str, good: float, count: int) -> None:
-        there = self._days.setdefault(day, {})
-        before = there.get(name, (0.0, 0.0))
-        there[name] = (before[0] + good, before[1] + count)
+        _add(self._days, day, name, good, count)
+
+
+def _add(days: dict[int, Evidence], day: int, name: str, good: float, count: int) -> None:
+    there = days.setdefault(day, {})
+    before = there.get(name, (0.0, 0.0))
+    there[name] = (before[0] + good, before[1] + count)
 
 
 def two_digits(weight: float) -> float:

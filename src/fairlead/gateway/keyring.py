@@ -105,7 +105,7 @@ class Keyring:
         self._next = min(ends) / 1000 if ends else NEVER
         tenants = {holder.caller.tenant for holder in keys.values()}
         world = self.budgeted(world)
-        self.world = msgspec.structs.replace(world, keys=keys, shared=len(tenants) > 1)
+        self.world = msgspec.structs.replace(world, keys=keys, tenants=len(tenants))
         return self.world
 
     def _granted(self, world: World) -> dict[str, tuple[Grantor, ...]]:

@@ -11,7 +11,7 @@ from fairlead.cache.answers import Kept
 from fairlead.cache.key import Named
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.egress import grant_sink
+from fairlead.core.egress import SinkPermit, grant_sink
 from fairlead.core.limits import Gate
 from fairlead.dialects import replay
 from fairlead.gateway.request import Outlet
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 
 NEW, MISSED = b"x-fairlead-cache: bypass\r\n", b"x-fairlead-cache: miss\r\n"
 STANDS_IN = b"x-fairlead-downgraded: true\r\n"
-LOSSY = b"x-fairlead-lossy: "
+OF_THE_ANSWER = (b"x-fairlead-lossy: ", b"x-fairlead-confidence: ", b"x-fairlead-escalated: true")
+"""Header lines that are said again with the answer."""
+STOOD_IN_SECONDS = 60.0
+"""How long an answer is given again whose model was asked because another failed."""
 
 
 class Look:
     """One request's way through the step: an outlet that remembers what it is told, where that may be kept."""
 
     __slots__ = (
-        "_caching", "_outlet", "_pieces", "_size", "call", "choice", "ended", "gate", "headers", "leads", "looked_up", "name",
-        "status", "told",
+        "_caching", "_outlet", "_pieces", "_size", "call", "choice", "ended", "gate", "headers", "leads",
+        "looked_up", "memory", "name", "status", "told",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +54,8 @@ class Look:
         self.status = 0
         self.headers = b""
         self.gate: Gate | None = None
+        self.memory = b""
+        """The header line that tells what was put into the request."""
 
     @property
     def outlet(self) -> Outlet:
@@ -104,13 +109,17 @@ class Look:
         body = b"".join(pieces)
         if not fit(run, choice) or not replay.is_proper(call.dialect, call.stream, body):
             return
-        kept = kept_of(run, call, body, lossy_of(self.headers), self.name.told)
+        kept = kept_of(run, call, body, lines_of(self.headers), self.name.told)
         permit = grant_sink(call, "cache", local=not self._caching.settings.redis)
         self._caching.counts["kept", call.caller.tenant, kept.model] += 1
-        await self._caching.answers.keep(permit, self.name.form, kept)
+        keeping = self._keep(permit, self.name, choice, kept)
+        await (self._caching.beside(keeping) if self._caching.settings.redis else keeping)
+
+    async def _keep(self, permit: SinkPermit, name: Named, choice: Choice, kept: Kept) -> None:
+        await self._caching.answers.keep(permit, name.form, kept)
         self.land()
         if self._caching.semantic is not None:
-            await self._caching.semantic.keep(permit, call, choice, kept)
+            await self._caching.semantic.keep(permit, self.call, choice, kept)
 
     def land(self) -> None:
         """Nobody needs to wait any longer, whatever became of it."""
@@ -130,11 +139,21 @@ def fit(run: Run, choice: Choice) -> bool:
     return choice.model is None or choice.model.name == last.model
 
 
-def kept_of(run: Run, call: Call, body: bytes, lossy: str, form: bytes) -> Kept:
-    last = run.attempts[-1]
+def stood_in(run: Run) -> bool:
+    """Whether it might have been another model's, had nobody failed."""
+    last, plan = run.attempts[-1], run.plan
+    if plan.named:
+        return False
+    if any(one.reason == "ejected" and one.model != last.model for one in plan.rejected):
+        return True
+    return last.move == "failover" and last.model != plan.steps[0].targets[0].model.name
+
+
+def kept_of(run: Run, call: Call, body: bytes, lines: str, form: bytes) -> Kept:
+    last, now = run.attempts[-1], time.time()
     return Kept(
         call.id,
-        time.time(),
+        now,
         call.dialect,
         call.operation,
         call.stream,
@@ -146,11 +165,11 @@ def kept_of(run: Run, call: Call, body: bytes, lossy: str, form: bytes) -> Kept:
         last.tier,
         last.usage,
         sum(attempt.spent for attempt in run.attempts),
-        lossy,
+        lines,
         form,
+        now + STOOD_IN_SECONDS if stood_in(run) else 0.0,
     )
 
 
-def lossy_of(headers: bytes) -> str:
-    at = headers.find(LOSSY)
-    return "" if at < 0 else headers[at : headers.index(b"\n", at) + 1].decode("latin-1")
+def lines_of(headers: bytes) -> str:
+    return b"".join([line for line in headers.splitlines(True) if line.startswith(OF_THE_ANSWER)]).decode("latin-1")

@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fairlead.cache.answers import Semantic
+from fairlead.cache.entries import Entries
+from fairlead.cache.entries_in_memory import EntriesInMemory
+from fairlead.cache.entries_in_redis import EntriesInRedis
 from fairlead.cache.local_model import LocalModel
 from fairlead.cache.nearest import Vector
-from fairlead.cache.semantic import Embed, SemanticCache
+from fairlead.cache.redis_link import Link
+from fairlead.cache.semantic import SemanticCache
 from fairlead.cache.settings import SemanticSettings
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 class ByLocalModel:
     def __init__(self, folder: str) -> None:
         self._model = LocalModel(folder)
+        self.space = self._model.digest
 
     async def __call__(self, call: Call, choice: Choice, text: str) -> Vector | None:
         return await asyncio.to_thread(self._model.vector, text)
@@ -37,6 +42,7 @@ class ByProvider:
     def __init__(self, runtime: Runtime, settings: SemanticSettings) -> None:
         self._runtime = runtime
         self._embedder = Embedder(settings.model, settings.timeout, settings.budget)
+        self.space = settings.upstream
 
     async def __call__(self, call: Call, choice: Choice, text: str) -> Vector | None:
         (found,) = await self._embedder.vectors(self._runtime.present, call, choice.policy, [text])
@@ -52,16 +58,20 @@ def passes(call: Call, said: Mapping[str, Any], settings: SemanticSettings) -> b
 
 def turned_semantic(before: Semantic | None, settings: SemanticSettings, runtime: Runtime) -> SemanticCache:
     """The semantic cache under other settings. What is kept stays, unless its vectors are made otherwise now."""
-    if isinstance(before, SemanticCache) and (before.settings.model, before.settings.path) == (
-        settings.model,
-        settings.path,
-    ):
+    made, place = settings.maker, settings.redis
+    if isinstance(before, SemanticCache) and (before.settings.maker, before.settings.redis) == (made, place):
         before.bound(settings)
         return before
-    return SemanticCache(settings, passes, _embed(settings, runtime))
+    embed = _embed(settings, runtime)
+    entries: Entries
+    if settings.redis:
+        entries = EntriesInRedis(Link(settings.redis), settings, "" if embed is None else embed.space)
+    else:
+        entries = EntriesInMemory(settings)
+    return SemanticCache(settings, entries, passes, embed)
 
 
-def _embed(settings: SemanticSettings, runtime: Runtime) -> Embed | None:
+def _embed(settings: SemanticSettings, runtime: Runtime) -> ByLocalModel | ByProvider | None:
     if settings.path:
         return ByLocalModel(settings.path)
     return ByProvider(runtime, settings) if settings.model else None

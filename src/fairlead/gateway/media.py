@@ -79,7 +79,7 @@ def bear(budgets: Budgets, call: Call, choice: Choice, plan: Plan) -> Plan:
 
 def _budget(budgets: Budgets, call: Call, plan: Plan, target: Target) -> str:
     """The hard budget that has to bear it; empty where none does."""
-    bounds = budgets.bounds(call, target.model.name, plan.purse, target.tier).bounds if budgets.any else ()
+    bounds = budgets.accounts(call, target.model.name, plan.purse, target.tier).due.bounds if budgets.any else ()
     for bound in bounds:
         if bound.cap is not None:
             return f"a hard budget of {owner(bound.account.scope, bound.account.who)} has to bear it"

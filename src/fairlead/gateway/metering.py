@@ -6,15 +6,24 @@ import datetime
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 
 from fairlead.core.call import Caller
-from fairlead.core.limits import Gate, Meter, Quota, Refused
+from fairlead.core.limits import Gate, Meter, Refused
 from fairlead.core.policy import Limits, least
 from fairlead.errors import RateLimited
 from fairlead.gateway.world import World
 from fairlead.registry.budgets import Metered
 
 NONE = Limits()
+OPENAI = "x-ratelimit-limit-{what}: %d\r\nx-ratelimit-remaining-{what}: %d\r\nx-ratelimit-reset-{what}: %.3fs\r\n"
+OPENAI_REQUESTS, OPENAI_TOKENS = (OPENAI.format(what=what).encode() for what in ("requests", "tokens"))
+OPENAI_BOTH = OPENAI_REQUESTS + OPENAI_TOKENS
+ANTHROPIC = (
+    "anthropic-ratelimit-{what}-limit: %d\r\nanthropic-ratelimit-{what}-remaining: %d\r\n"
+    "anthropic-ratelimit-{what}-reset: %b\r\n"
+)
+ANTHROPIC_REQUESTS, ANTHROPIC_TOKENS = (ANTHROPIC.format(what=what).encode() for what in ("requests", "tokens"))
 
 
 class Metering:
@@ -78,7 +87,8 @@ class Metering:
         found = self.meters.get(who)
         if found is None:
             found = self.meters[who] = Meter(limits, f"{who[0].capitalize()} {who[-1]!r}")
-        found.limits = limits
+        else:
+            found.turn_to(limits)
         return found
 
 
@@ -106,23 +116,23 @@ def told(gate: Gate, dialect: str, now: float) -> bytes:
     if dialect == "gemini":
         return b""
     requests, tokens = gate.quotas(now)
-    lines = _anthropic if dialect == "anthropic_messages" else _openai
-    found = "" if requests is None else lines("requests", requests)
-    return (found if tokens is None else found + lines("tokens", tokens)).encode()
+    lines = b""
+    if dialect == "anthropic_messages":
+        if requests is not None:
+            lines += ANTHROPIC_REQUESTS % (*requests[:2], _moment(requests[2]))
+        return lines if tokens is None else lines + ANTHROPIC_TOKENS % (*tokens[:2], _moment(tokens[2]))
+    if requests is not None and tokens is not None:
+        return OPENAI_BOTH % (*requests, *tokens)
+    if requests is not None:
+        lines = OPENAI_REQUESTS % requests
+    return lines if tokens is None else lines + OPENAI_TOKENS % tokens
 
 
-def _openai(what: str, quota: Quota) -> str:
-    limit, left, resets = quota
-    return (
-        f"x-ratelimit-limit-{what}: {limit}\r\nx-ratelimit-remaining-{what}: {left}\r\n"
-        f"x-ratelimit-reset-{what}: {resets:.3f}s\r\n"
-    )
+def _moment(seconds: float) -> bytes:
+    """So many seconds from now, never sooner."""
+    return _spelled(int(time.time() + seconds + 0.999))
 
 
-def _anthropic(what: str, quota: Quota) -> str:
-    limit, left, resets = quota
-    whole = datetime.datetime.fromtimestamp(time.time() + resets + 0.999, datetime.UTC)
-    return (
-        f"anthropic-ratelimit-{what}-limit: {limit}\r\nanthropic-ratelimit-{what}-remaining: {left}\r\n"
-        f"anthropic-ratelimit-{what}-reset: {whole:%Y-%m-%dT%H:%M:%SZ}\r\n"
-    )
+@lru_cache(256)
+def _spelled(at: int) -> bytes:
+    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}".encode()

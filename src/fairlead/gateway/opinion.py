@@ -25,7 +25,8 @@ from fairlead.core.choice import Choice
 from fairlead.core.policy import Policy
 from fairlead.core.record import Audit
 from fairlead.dialects.openai_chat.native import DIALECT
-from fairlead.gateway.aside import Purse, Question, asked, bounds
+from fairlead.gateway.aside import Question, asked, bounds
+from fairlead.gateway.sharing import Places, Purse
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
@@ -55,6 +56,7 @@ class Opinions:
         self.kept: OrderedDict[bytes, llm.Opinion] = OrderedDict()
         self.day = 0
         self.purse = Purse(asked.budget)
+        self.places = Places(asked.at_once)
         self.patience = Patience()
         self.under_way: dict[Wanted, asyncio.Future[llm.Opinion | None]] = {}
         self.agreed = self.compared = 0
@@ -153,7 +155,8 @@ async def _shared(runtime: Runtime, opinions: Opinions, call: Call, policy: Poli
     waiting = opinions.under_way.get(question)
     if waiting is not None:
         return await asyncio.shield(waiting)
-    if len(opinions.under_way) >= opinions.asked.at_once or not opinions.patience.allows(time.monotonic()):
+    tenant = call.caller.tenant
+    if not opinions.patience.allows(time.monotonic()) or not opinions.places.take(tenant, runtime.world.tenants):
         return None
     answer = opinions.under_way[question] = runtime.loop.create_future()
     opinion = None
@@ -161,6 +164,7 @@ async def _shared(runtime: Runtime, opinions: Opinions, call: Call, policy: Poli
         opinion = await _ask(runtime, opinions, call, policy)
         return opinion
     finally:
+        opinions.places.leave(tenant)
         del opinions.under_way[question]
         answer.set_result(opinion)
 

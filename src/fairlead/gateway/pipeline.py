@@ -14,7 +14,6 @@ wrong ends here, as an error in the caller's dialect and, where access or money 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import zlib
 from collections.abc import Callable, Iterable
@@ -41,7 +40,7 @@ from fairlead.errors import (
     RequestError,
     StateError,
 )
-from fairlead.gateway import affording, media, opinion, remembering, understanding
+from fairlead.gateway import affording, experiments, media, opinion, remembering, understanding
 from fairlead.gateway.admit import admit, again, new_id
 from fairlead.gateway.execute import Run
 from fairlead.gateway.explanation import Explained, explained
@@ -74,16 +73,17 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
             memory = await remembering.begun(runtime, call, choice, incoming, outlet)
             call, outlet = memory.call, memory.outlet
         if runtime.caching is not None:
-            look = await runtime.caching.look(runtime, call, choice, incoming, outlet, gate)
+            look = await runtime.caching.look(runtime, call, choice, incoming, outlet, gate, memory)
             if look.told:
                 return call
             outlet = look.outlet
         if runtime.opinions is not None:
             wiser = await opinion.second(runtime, call, choice, way is not None)
-            call, choice = (
-                (wiser, choice) if wiser is call or way is None else again(runtime.world, wiser, way, runtime)
-            )
-        if runtime.budgets.any:
+            if wiser is not call:
+                call, choice = (wiser, choice) if way is None else again(runtime.world, wiser, way, runtime)
+        if runtime.world.experiments and choice.model is None:
+            call, choice = experiments.drawn(runtime.world, call, choice, runtime)
+        if runtime.budgets.any and not affording.borne_anyway(runtime.budgets, call, choice):
             call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, call, plan, outlet, incoming.received)
@@ -99,8 +99,6 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         return None if run.broken else call
     except RequestError as error:
         refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
-    except asyncio.CancelledError:
-        raise
     except StateError:  # the ledger has said why, once
         shed = Overloaded(
             "What is spent cannot be written down just now, so nothing is sent; try again later.",
@@ -126,7 +124,10 @@ def explain(runtime: Runtime, incoming: Incoming, found: tuple[Signal, ...] | No
     detector = runtime.world.detector
     if found is None:
         found = () if detector is None else detector.check(strings(incoming.body))
-    call, choice, _ = admit(runtime.world, None, incoming, new_id(), Looking(runtime), found)
+    looking = Looking(runtime)
+    call, choice, _ = admit(runtime.world, None, incoming, new_id(), looking, found)
+    if runtime.world.experiments and choice.model is None:
+        call, choice = experiments.drawn(runtime.world, call, choice, looking)
     if runtime.budgets.any:
         call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
     return explained(Case(call, choice, runtime.snapshot(), seed_of(call.id)))

@@ -5,8 +5,9 @@ what they say.
     judgement = await judged(runtime, call, plan, checks, body, candidate)
     if not checks.passed(judgement): ...            somebody stronger is asked
 
-`body` is all that the client would be given, in its own dialect: a whole answer, or every event of a stream. Gates that cost
-nothing come first: who has failed them is not judged by those that cost time or money. A long answer is looked at in a thread.
+`body` is all that the client would be given, in its own dialect: a whole answer, or every event of a stream. Where it gives
+several to choose from each is looked at, and the one that the gates are least sure of counts. Gates that cost nothing come
+first: who has failed them is not judged by those that cost time or money. A long answer is looked at in a thread.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from fairlead.core.gates.verdict import Asked, Gate, Given, Judgement, Verdict
 from fairlead.core.plan import Plan
 from fairlead.core.policy import Policy, listed
 from fairlead.core.quality import Quality, threshold_of
-from fairlead.gateway.answers import READABLE, asked_of, given_of
+from fairlead.gateway.alternatives import CHECKED, alternatives
 from fairlead.gateway.callout import CallOut
 from fairlead.gateway.choosing import policy_in_force
 from fairlead.gateway.judge import Asker
@@ -85,8 +86,8 @@ class Gates:
         """Whether one that is new may spend so much a day and no more."""
         return any(asker.declared.budget is not None for asker in self._fresh)
 
-    def take_up(self, spent: int) -> None:
-        """What was spent today, by whichever of them: none may forget it."""
+    def take_up(self, spent: Mapping[str, int]) -> None:
+        """What was spent today by tenant, by whichever of them: none may forget it."""
         for asker in self._fresh:
             asker.purse.take_up(spent)
         self._fresh = []
@@ -122,7 +123,7 @@ def _asker(declared: Declared) -> Asker | CallOut:
 
 def wanted(runtime: Runtime, call: Call, plan: Plan) -> Checks | None:
     quality = plan.quality
-    if quality is None or call.operation != "generate" or call.depth or call.dialect not in READABLE:
+    if quality is None or call.operation != "generate" or call.depth or call.dialect not in CHECKED:
         return None
     gates, beyond = runtime.gates.of(quality.gates)
     return Checks(quality, threshold_of(quality, plan.settings.threshold, plan.task), gates, beyond)
@@ -133,17 +134,29 @@ async def judged(
 ) -> Judgement:
     """What the checks say of an answer. `candidate`: who gave it."""
     try:
-        given = given_of(call, body)
+        given = alternatives(call, plan.task, body)
     except ValueError:
         return Judgement(UNREADABLE, "it cannot be read")
-    asked = asked_of(call, plan.task)
-    if _effort(asked, given) > AT_ONCE:
-        found = await asyncio.to_thread(_looked_at, checks.gates, asked, given)
+    if sum(_effort(*one) for one in given) > AT_ONCE:
+        found = await asyncio.to_thread(_looked_at, checks.gates, given)
     else:
-        found = _looked_at(checks.gates, asked, given)
-    if not checks.beyond:
-        return found
-    return await _asked_about(runtime, call, plan, checks, asked, given, candidate, found)
+        found = _looked_at(checks.gates, given)
+    if checks.beyond and min(one.confidence for one in found) > LOST:
+        for at, (asked, one) in enumerate(given):
+            found[at] = await _asked_about(runtime, call, plan, checks, asked, one, candidate, found[at])
+            if found[at].confidence <= LOST:
+                break
+    return found[0] if len(found) == 1 else _worst(found)
+
+
+def _worst(found: list[Judgement]) -> Judgement:
+    at = min(range(len(found)), key=lambda at: found[at].confidence)
+    worst = found[at]
+    return msgspec.structs.replace(
+        worst,
+        why=f"answer {at + 1} of {len(found)}: {worst.why}" if worst.why else "",
+        cost=sum(one.cost for one in found),
+    )
 
 
 def _effort(asked: Asked, given: Given) -> int:
@@ -154,8 +167,8 @@ def _effort(asked: Asked, given: Given) -> int:
     return written + calls + declared + sum(map(len, asked.context)) + len(asked.system)
 
 
-def _looked_at(gates: tuple[Gate, ...], asked: Asked, given: Given) -> Judgement:
-    return combine(gate(asked, given) for gate in gates)
+def _looked_at(gates: tuple[Gate, ...], given: list[tuple[Asked, Given]]) -> list[Judgement]:
+    return [combine(gate(asked, one) for gate in gates) for asked, one in given]
 
 
 async def _asked_about(

@@ -22,7 +22,7 @@ import msgspec
 import orjson
 
 from fairlead.classify.tokens import input_tokens
-from fairlead.core.call import Call, Caller, Shape, Signal
+from fairlead.core.call import Call, Shape, Signal
 from fairlead.core.choice import Choice
 from fairlead.core.egress import SinkPermit, grant_sink
 from fairlead.core.policy import Policy
@@ -33,13 +33,16 @@ from fairlead.dialects.openai_chat.native import DIALECT
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import Forbidden, NotFound, StateError
 from fairlead.gateway import answers, sessions
-from fairlead.gateway.aside import Purse, Question, asked
+from fairlead.gateway.aside import Question, asked
 from fairlead.gateway.embedding import Embedder, Vector
 from fairlead.gateway.request import Incoming, Outlet
+from fairlead.gateway.sharing import Purse
+from fairlead.gateway.turns import done, said_in, users_turns
 from fairlead.gateway.understanding import sensitivities
 from fairlead.memory import asking, rules
 from fairlead.memory.block import prior
 from fairlead.memory.context import EMPTY, ContextStore, Recalled, Subject, digest
+from fairlead.memory.own import own_words
 from fairlead.memory.settings import Remembering as Settings
 from fairlead.store.memories import DAY, Memories
 from fairlead.store.shelf import Shelf
@@ -59,8 +62,10 @@ FRESH = 2_048
 PATIENCE = 0.5
 """Seconds that a request waits for what the one before it told."""
 MODEL = re.compile(rb"x-fairlead-model: ([^\r\n]*)")
-GIST = 120
-"""Characters of a task, and of what came of it."""
+MOST_TURNS = 32
+"""Of a conversation that was not heard before, the latest that are read."""
+AT_ONCE = 2_000
+"""Characters of turns that are read without letting others go on."""
 
 
 class Result(msgspec.Struct, frozen=True, array_like=True):
@@ -72,6 +77,8 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
     """Of its request and of itself."""
     bounds: Bounds = Bounds()
     """Of the key that asked: it goes before no model beyond them."""
+    user: str = ""
+    """For whom it was asked: nobody else goes on from it."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -113,7 +120,7 @@ class Remembering:
         named = wishes.prior_result
         if not (wanted or named) or call.operation != "generate" or not adding.takes(call.dialect):
             return Remembered(call, outlet)
-        result = await self._result(call.caller, named) if named else None
+        result = await self._result(call, named) if named else None
         if result is not None:
             call = await as_sensitive_as(runtime, call, result.text)
         wanted = wanted and not call.sensitive
@@ -123,7 +130,7 @@ class Remembering:
                 call, wishes=msgspec.structs.replace(wishes, session=session or wishes.session)
             )
         subject = Subject(call.caller.tenant, call.user, session)
-        said = tuple(text for role, text in cast(View, call.view).texts() if role == "user") if wanted else ()
+        said = users_turns(call) if wanted else ()
         recalled = await self._recalled(runtime, call, choice.policy, subject) if wanted and subject.known else EMPTY
         if recalled.block.text and not await may_be_told(runtime, call, recalled.block.text):
             recalled = EMPTY
@@ -147,7 +154,7 @@ class Remembering:
             log.debug("request %s is not remembered: %s", call.id, problem)
             return
         permit = grant_sink(call, "memory", local=True)
-        result = Result(said, heard.model, used or tokens_of(said), permit.bounds)
+        result = Result(said, heard.model, used or tokens_of(said), permit.bounds, permit.user)
         keeping = asyncio.get_running_loop().create_task(self._keep(permit, result))
         self._keeping.add(keeping)
         keeping.add_done_callback(self._keeping.discard)
@@ -199,13 +206,13 @@ class Remembering:
             await asyncio.wait(list(self._keeping))
         await self._kept.memories.written()
 
-    async def _result(self, caller: Caller, name: str) -> Result:
-        found = await self._kept.results.find(caller.tenant, name)
+    async def _result(self, call: Call, name: str) -> Result:
+        found = await self._kept.results.find(call.caller.tenant, name)
         result = None if found is None else _decode(found)
-        if result is None or not result.bounds.hold_for(caller):
+        if result is None or result.user not in ("", call.user) or not result.bounds.hold_for(call.caller):
             raise NotFound(
-                f"There is no result of a request {name[:100]!r}: it is another's, was made without memory, is too old, or "
-                "was given to a key that may send less far than this one.",
+                f"There is no result of a request {name[:100]!r}: it is another tenant's or another user's, was made without "
+                "memory, is too old, or was given to a key that may send less far than this one.",
                 param="fairlead.prior_result",
                 code="result_not_found",
             )
@@ -235,7 +242,8 @@ class Remembering:
         fresh = self.store.unread(subject, heard.said)
         if not fresh:
             return
-        found = [one for text in fresh for one in rules.found(text)]
+        late = fresh[-MOST_TURNS:]
+        found = await asyncio.to_thread(said_in, late) if sum(map(len, late)) > AT_ONCE else said_in(late)
         tokens = sum(map(tokens_of, fresh)) + tokens_of(said)
         vectors = await self._vectors(runtime, call, policy, found, "e")
         await self.store.learn(permit, found, vectors, call.caller.name, tokens)
@@ -258,7 +266,10 @@ class Remembering:
         self, runtime: Runtime, call: Call, policy: Policy, text: str, known: list[rules.Found]
     ) -> list[rules.Found]:
         settings = self.settings
-        body = asking.question(settings.extractor, text)
+        own = own_words(text)
+        if not own.strip():
+            return []
+        body = asking.question(settings.extractor, own)
         question = Question(
             settings.extractor, body, DIALECT, "extract", "r", asking.MOST_OUTPUT, settings.extractor_timeout
         )
@@ -407,13 +418,6 @@ def session_of(call: Call, incoming: Incoming) -> str:
     if not session or session.startswith("~") or session == sessions.cache_key(incoming.body):
         return sessions.named(incoming.headers)
     return session
-
-
-def done(asked_for: str, said: str, known: set[str]) -> str:
-    """A task in a line; empty where nothing may be kept of it, or all of it was learned already."""
-    task = next((one for one in rules.statements(asked_for, questions=True) if one not in known), "")
-    came = next(rules.statements(said, questions=True), "")
-    return f"{task[:GIST]} -> {came[:GIST]}" if task and came else task[:GIST]
 
 
 def tokens_of(text: str) -> int:

@@ -37,6 +37,10 @@ class Unread:
     """Of a finished request the words are not kept."""
 
     user = ""
+    answers = 1
+
+    def max_output(self) -> int | None:
+        return None
 
     def shape(self) -> Shape:
         return Shape(0, 0, 0)
@@ -95,7 +99,7 @@ def rebuilt(record: Record, contents: Mapping[str, bytes]) -> Case:
         Unread(),
         _read(of_caller, Caller),
         made.wishes,
-        Facts(made.at, made.standing, made.tiers, made.home, made.left, made.eased),
+        Facts(made.at, made.standing, made.tiers, made.home, made.left, made.eased, made.arm),
         record.signals,
         purpose=cast(Purpose, record.purpose),
         parent=record.parent or None,

@@ -3,7 +3,7 @@ library's collector is another; the pipeline knows neither."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -16,20 +16,32 @@ T = TypeVar("T")
 class Headers(dict[bytes, bytes]):
     """Of a request, names in lower case. Requests that come with the same head share them, and what was read off them."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("_found", "settled")
 
     _found: dict[object, Any]
+    settled: object
+    """What such a request came to the last time, as far as its head says it."""
+
+    def __init__(self, lines: Mapping[bytes, bytes] | Iterable[tuple[bytes, bytes]] = ()) -> None:
+        super().__init__(lines)
+        self._found = {}
+        self.settled = None
 
     def once(self, read: Callable[[Mapping[bytes, bytes]], T]) -> T:
         """What `read` makes of them. Nobody may change it."""
-        try:
-            known = self._found
-        except AttributeError:
-            known = self._found = {}
+        known = self._found
         if read not in known:
             known[read] = read(self)
         kept: T = known[read]
         return kept
+
+
+def words_of(value: bytes) -> str:
+    """A header's value as text. Clients send UTF-8; what is none is read as Latin-1, as HTTP once had it."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -50,6 +62,18 @@ class Incoming(msgspec.Struct, frozen=True):
     """Of an opaque operation: where at the provider it goes."""
     known: frozenset[str] = frozenset()
     """Ids of items that were found among the tenant's own."""
+
+
+class Direct(Protocol):
+    """An outlet that can take a piece without waiting: its own `direct`, where it has one."""
+
+    def put(self, piece: bytes) -> bool:
+        """Whether the client keeps up."""
+        ...
+
+    async def caught_up(self) -> None:
+        """Waits while the client is slow."""
+        ...
 
 
 class Outlet(Protocol):

@@ -20,7 +20,6 @@ from typing import Protocol
 import msgspec
 
 from fairlead.cache.answers import Semantic
-from fairlead.core.allowance import PRIOR
 from fairlead.core.budgets import Crossed
 from fairlead.core.call import Call, Caller, Standing
 from fairlead.core.decide import Memo
@@ -32,7 +31,7 @@ from fairlead.core.policy import Policy
 from fairlead.core.record import Audit, Record
 from fairlead.gateway.administration import Administration, found, noted
 from fairlead.gateway.answering import header_text
-from fairlead.gateway.balances import Refusal, told
+from fairlead.gateway.balances import told
 from fairlead.gateway.budgets import Budgets, Ended, Grip
 from fairlead.gateway.budgets import log as budgets_log
 from fairlead.gateway.caching import Caching, turned
@@ -131,6 +130,8 @@ class Runtime:
         self.kept = Kept(folder)
         self.remembering = turned_to(None, world.remembering, self.kept)
         self._turns: dict[str, int] = {}
+        self.benching = asyncio.Lock()
+        """Held while the bench runs."""
         self.judging = asyncio.Lock()
         """Held while a word on an answer takes the place of the one before it."""
         self._after: Runtime | None = None
@@ -284,16 +285,11 @@ class Runtime:
         """What is left of the day's budget of each tier."""
         return self.budgets.left_of_tiers(tenant, policy)
 
-    def grip(
-        self, call: Call, plan: Plan, candidate: Candidate, seconds: float, more: int = 0
-    ) -> Grip | Refusal | None:
-        """What an attempt holds of budgets. `more`: tokens that are asked beyond what the request itself takes."""
-        longest = self.vitals.conditions.longest.get(f"{candidate.channel.model}|{plan.task}", PRIOR)
-        return self.budgets.hold(call, plan, candidate, longest, seconds, more)
-
     def spent(self, grip: Grip, cost: int) -> None:
         """What was held is given back, and what was spent of it counts."""
-        self._alert(self.budgets.settle(grip, cost))
+        crossed = self.budgets.books.settle(grip.hold, cost)
+        if crossed:
+            self._alert(crossed)
 
     def spent_since(self, ended: Ended) -> None:
         """Other budgets came into force, or are about to, while it was under way."""

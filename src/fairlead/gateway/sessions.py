@@ -15,7 +15,7 @@ from time import monotonic
 
 from fairlead.core.call import Caller, Standing
 from fairlead.dialects.dialect import View
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import words_of
 
 HEADERS = (b"x-claude-code-session-id", b"session_id", b"session-id", b"x-session-id")
 CACHE_KEY = re.compile(rb'"prompt_cache_key"\s*:\s*"([^"\\]{1,200})"')
@@ -23,24 +23,31 @@ KEPT = 10_000
 CACHE_SECONDS = 300.0
 """How long a provider keeps a prompt that is not asked for again."""
 READ = 2_048
+BEGUN = "~"
+"""What the name of such a conversation begins with."""
 ANSWERED = 2
 """Turns from which on a conversation has been answered before."""
 
 
-def of(incoming: Incoming, view: View) -> str:
-    """The session of a request; empty for one that begins a conversation nobody named."""
-    found = named(incoming.headers) or cache_key(incoming.body)
+def of(body: bytes, view: View) -> str:
+    """The session of a request whose head names none; empty for one that begins a conversation nobody named."""
+    found = cache_key(body)
     if found:
         return found
     if view.shape().turns <= ANSWERED:
         return ""
-    begins = [(role, text[:READ]) for role, text in islice(view.texts(), 3)]
     if not any(role in ("assistant", "model") for role, _ in islice(view.texts(), 12)):
         return ""
+    return beginning(view)
+
+
+def beginning(view: View) -> str:
+    """What a conversation that nobody named is known by, from its first turn on."""
+    begins = [(role, text[:READ]) for role, text in islice(view.texts(), 3)]
     first = next((text for role, text in begins if role == "user"), "")
     system = next((text for role, text in begins if role in ("system", "developer")), "")
     digest = hashlib.blake2b(f"{system}\0{first}".encode("utf-8", "surrogatepass"), digest_size=12)
-    return f"~{digest.hexdigest()}"
+    return f"{BEGUN}{digest.hexdigest()}"
 
 
 def named(headers: Mapping[bytes, bytes]) -> str:
@@ -48,7 +55,7 @@ def named(headers: Mapping[bytes, bytes]) -> str:
     for header in HEADERS:
         value = headers.get(header)
         if value:
-            return value.decode("latin-1")[:200]
+            return words_of(value)[:200]
     return ""
 
 

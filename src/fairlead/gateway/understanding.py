@@ -27,6 +27,9 @@ SEARCHES = re.compile(rb'"type"\s*:\s*"web_search|"google_?[sS]earch"|"web_searc
 ELSEWHERE = (b'url"', b'ri"', b"file_id")
 """What stands in every way in which the dialects refer to pictures and documents that are not in the body, and so not in
 its size: `image_url`, `fileUri`..."""
+PARTS = b'"type"'
+"""What stands in each part of a message, in most dialects: where there are none, there is nothing but text."""
+IN_PARTS = frozenset(("openai_chat", "openai_responses", "anthropic_messages"))
 AT_ONCE = 65_536
 """Bytes of a body that are searched without a pause."""
 CLOSE_TO_CONTEXT = 0.5
@@ -71,10 +74,11 @@ def signals(
     policy = choice.policy
     rough = tokens.from_size(len(incoming.body))
     find = incoming.body.find
-    for mark in ELSEWHERE:
-        if find(mark) >= 0:
-            rough = max(rough, tokens.input_tokens(view.shape()))
-            break
+    if find(PARTS) >= 0 or incoming.dialect not in IN_PARTS:
+        for mark in ELSEWHERE:
+            if find(mark) >= 0:
+                rough = max(rough, tokens.input_tokens(view.shape()))
+                break
     near = choice.model is not None and rough > CLOSE_TO_CONTEXT * choice.model.context > 0
     named = choice.model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
     found = sensitivities

@@ -24,7 +24,7 @@ from fairlead.dialects.dialect import View
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.wishes import Options, Preferences
 from fairlead.errors import BadRequest, NotFound
-from fairlead.gateway.request import Headers, Incoming
+from fairlead.gateway.request import Headers, Incoming, words_of
 from fairlead.gateway.world import World
 
 SWITCH = {"true": True, "false": False, "1": True, "0": False}
@@ -44,6 +44,7 @@ LONGEST_NAME = 256
 
 
 INTENT = "intent:"
+NOTHING_REMEMBERED = "nothing is remembered here: `memory.enabled` is off"
 _NONE = Wishes()
 
 
@@ -83,7 +84,13 @@ def read(world: World, incoming: Incoming, view: View) -> tuple[str, Said]:
     wishes = come_to(knobs, options, own, preferences)
     if incoming.sensitive and not wishes.sensitive:
         wishes = msgspec.structs.replace(wishes, sensitive=True)
-    return asked, Said(wishes, policy)
+    unmet = (NOTHING_REMEMBERED,) if wishes.memory and world.remembering is None else ()
+    return asked, Said(wishes, policy, unmet)
+
+
+def in_body(view: View) -> bool:
+    """Whether the body says any of it, beside the model's name."""
+    return view.options is not None or (isinstance(view, ChatView) and view.prefers)
 
 
 def come_to(
@@ -127,7 +134,7 @@ def _intended(world: World, name: str, knobs: Mapping[str, str]) -> dict[str, st
 
 def in_headers(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
     return {
-        name[len(PREFIX) :].decode("latin-1"): value.decode("latin-1").strip()
+        name[len(PREFIX) :].decode("latin-1"): words_of(value).strip()
         for name, value in headers.items()
         if name.startswith(PREFIX)
     }

@@ -22,8 +22,10 @@ from fairlead.config import intents, sensitivity
 from fairlead.config.schema import Coding as CodingPreset
 from fairlead.config.schema import Config, Health
 from fairlead.core.agents import Agent, Group
+from fairlead.core.bench import Bench, Every
 from fairlead.core.budgets import Budget
 from fairlead.core.coding import Coding
+from fairlead.core.experiments import Experiment
 from fairlead.core.gates.declared import Declared as DeclaredGate
 from fairlead.core.grants import Keyholder
 from fairlead.core.health import HealthSettings
@@ -36,7 +38,9 @@ from fairlead.gateway.holders import Binding, binding, declared
 from fairlead.gateway.minting import malformed
 from fairlead.memory.settings import Remembering
 from fairlead.providers.wire import Endpoint
+from fairlead.registry import bench as registry_bench
 from fairlead.registry import budgets as registry_budgets
+from fairlead.registry import experiments as registry_experiments
 from fairlead.registry import gates as registry_gates
 from fairlead.registry import policies as registry_policies
 from fairlead.registry import snapshot as registry
@@ -72,8 +76,8 @@ class World(msgspec.Struct, frozen=True):
     odd: bool
     """Whether some of those begin as issued keys do and are none."""
     binding: Binding
-    shared: bool
-    """Whether several tenants stand behind the accounts at the providers."""
+    tenants: int
+    """How many stand behind the accounts at the providers."""
     forked: bool
     """Whether any model has several channels."""
     pads: Pads
@@ -110,8 +114,18 @@ class World(msgspec.Struct, frozen=True):
     cache: CacheSettings | None = None
     semantic: SemanticSettings | None = None
     """None where no answer is given again."""
+    asks_beside: bool = False
+    """Whether models may be asked about requests: a classifier, a judge, embeddings."""
+    experiments: tuple[Experiment, ...] = ()
+    bench: Bench = Bench((), (), 0)
+    review: Every | None = None
     granted: Mapping[str, tuple[Grantor, ...]] = {}
     """By what an issued key is called, the keys that it was granted by, they in turn, and so on."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether several tenants stand behind the accounts at the providers."""
+        return self.tenants > 1
 
     def holder_of(self, key: bytes) -> Keyholder | None:
         return self.keys.get(digest(self.pads, key))
@@ -139,6 +153,7 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
     endpoints = {name: endpoint(name, provider) for name, provider in config.providers.items()}
     gates = registry_gates.gates(config)
     endpoints |= {callout.name_of(name): callout.endpoint(gate) for name, gate in gates.items() if gate.url}
+    remembering, semantic, classifier = _remembering(config), _semantic(config, snapshot), _classifier(config, snapshot)
     return World(
         snapshot=snapshot,
         policies=policies,
@@ -148,7 +163,7 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         declared=declared_keys,
         odd=any(malformed(key.key.reveal().encode()) for key in config.keys),
         binding=bound,
-        shared=len({key.tenant for key in config.keys}) > 1,
+        tenants=len({key.tenant for key in config.keys}),
         forked=any(len(model.channels) > 1 for model in snapshot.models.values()),
         pads=pads,
         baseline=baseline,
@@ -163,15 +178,22 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         told_by=_told_by(config),
         keywords=_keywords(config),
         detector=_detector(config),
-        classifier=_classifier(config, snapshot),
+        classifier=classifier,
         timezones={name: ZoneInfo(tenant.timezone) for name, tenant in config.tenants.items()},
         said=declared_of(config),
         budgets=budgets,
         limits=registry_budgets.limits(config),
         gates=gates,
-        remembering=_remembering(config),
+        remembering=remembering,
         cache=_cache(config),
-        semantic=_semantic(config),
+        semantic=semantic,
+        experiments=registry_experiments.experiments(config),
+        bench=registry_bench.bench(config, snapshot),
+        review=registry_bench.review(config),
+        asks_beside=classifier is not None
+        or any(gate.kind in ("judge", "consistency") for gate in gates.values())
+        or (remembering is not None and bool(remembering.embedding))
+        or (semantic is not None and bool(semantic.model)),
     )
 
 
@@ -252,11 +274,12 @@ def _cache(config: Config) -> CacheSettings | None:
     )
 
 
-def _semantic(config: Config) -> SemanticSettings | None:
-    given = config.cache.semantic
-    if not given.enabled or not config.cache.exact.enabled:
+def _semantic(config: Config, snapshot: Snapshot) -> SemanticSettings | None:
+    given, exact = config.cache.semantic, _cache(config)
+    if not given.enabled or exact is None:
         return None
     made = given.embedding
+    model = None if made is None or made.model is None else snapshot.resolve(made.model)
     return SemanticSettings(
         given.threshold,
         given.ttl,
@@ -271,6 +294,8 @@ def _semantic(config: Config) -> SemanticSettings | None:
             if made is None
             else (made.model or "", made.path or "", made.timeout, _nano(made.budget))
         ),
+        upstream="" if model is None else " ".join(sorted({channel.upstream for channel in model.channels})),
+        redis=exact.redis,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from fairlead.core.enclosed import enclosed
 from fairlead.store.memories import Kind, Memory
 
 Measure = Callable[[str], int]
@@ -60,7 +61,7 @@ def block(memories: Sequence[Memory], most: int, measure: Measure) -> Block:
 
 def prior(text: str, model: str) -> str:
     """The result that is gone on with."""
-    return f"{PRIOR.format(model=model)}\n<result>\n{text}\n</result>"
+    return f"{PRIOR.format(model=model)}\n{enclosed('result', text)}"
 
 
 def _line(memory: Memory) -> str:

@@ -4,8 +4,8 @@
     constraint   how every answer has to be
     knowledge    what they want remembered, or say of what is theirs
 
-Rules look at single statements of the user's prose: not at questions, quotes, code or what was pasted, nor at anything with
-a secret in it. They would rather find too little: what they miss can be written with `POST /v1/memory`.
+Rules look at single statements of the user's own words (`memory.own`): not at questions, quotes, code or what was pasted, nor
+at what somebody else is said to want, nor at anything with a secret in it. They would rather find too little: what they miss can be written with `POST /v1/memory`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
+
+from fairlead.memory.own import QUOTED, own_words
 
 FoundKind = Literal["profile", "constraint", "knowledge"]
 LONGEST = 240
@@ -26,6 +28,18 @@ MOST_READ = 8_000
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^(?: {4}|\t|>).*$|<[^>\n]{1,200}>", re.DOTALL | re.MULTILINE)
 _ENDS = re.compile(r"(?<=[.!;])\s+|(?<=[。！；])\s*|\n+")
 _ASKS = re.compile(r"[?？]\s*$|[吗呢么][。！]?\s*$", re.IGNORECASE)
+_TOLD = re.compile(
+    r"(?<!\bi )\b(?:says?|said|tells?|told|wrote|writes|asks|asked|wants|wanted|reads|states|stated|according to)\b"
+    r"|(?<!我)(?:说过?[:：，,]|写道|告诉我|让我转告|声称|表示)|根据.{1,20}[，,]",
+    re.IGNORECASE,
+)
+"""Somebody else says so."""
+_NEUTRAL = re.compile(
+    r"^[ \t]*(?:(?:hi|hello|hey|thanks|thank you|ok|okay|sure|great|good (?:morning|evening))\b.{0,20}$|你好|您好|谢谢|好的"
+    r"|[-*•]|\d{1,2}[.)、]|[^:：]{1,40}[:：][ \t]*$)",
+    re.IGNORECASE,
+)
+"""A line that asks for nothing: a greeting, one of a list, what is said to follow."""
 _SECRET = re.compile(
     r"password|passwd|passphrase|secret|credential|api[ _-]?key|access[ _-]?key|token|\bpin\b|密码|口令|密钥|令牌|验证码"
     r"|[A-Za-z0-9_+/=-]{24,}|\b\d(?:[ -]?\d){11,}\b",
@@ -95,16 +109,27 @@ _ROWS = (
 def found(text: str) -> list[Found]:
     """What one turn of the user tells, in its order; of several that tell the same the last."""
     told: dict[tuple[str, str], Found] = {}
-    for statement in statements(text):
-        for row in _ROWS:
-            if row.pattern.search(statement):
-                key = (row.kind, row.slot or statement.lower())
+    for line in own_words(text).split("\n"):
+        wishes = True
+        for statement in _ENDS.split(line):
+            one = _found(statement)
+            if one is not None and len(told) < MOST:
+                key = (one.kind, one.slot or one.text.lower())
                 told.pop(key, None)
-                told[key] = Found(row.kind, statement, row.slot)
-                break
-        if len(told) == MOST:
-            break
+                told[key] = one
+            wishes = wishes and (one is not None or not statement.strip())
+        if not (wishes or _NEUTRAL.search(line)):
+            break  # what it asks for may be of what follows
     return list(told.values())
+
+
+def _found(statement: str) -> Found | None:
+    """What a statement tells that holds on."""
+    text = next(statements(statement), "")
+    said = QUOTED.sub(" ", text)
+    if not text or _TOLD.search(said):
+        return None
+    return next((Found(row.kind, text, row.slot) for row in _ROWS if row.pattern.search(said)), None)
 
 
 def statements(text: str, questions: bool = False) -> Iterator[str]:

@@ -15,6 +15,8 @@ import orjson
 from fairlead.dialects import json
 from fairlead.providers.wire import Endpoint, Outbound
 
+PLAIN = frozenset(("openai_chat", "openai_responses", "completions"))
+"""Dialects whose one limit bounds all that comes: where it is the caller's own, nothing has to be written."""
 LEAST_THINKING = 1_024
 """The least budget that Anthropic's models take for it."""
 

@@ -3,26 +3,33 @@ speak it stands in `deltas`: the output limit's name, and usage on streams."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fairlead.core.call import Call
 from fairlead.dialects import json
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.providers.wire import Endpoint
 
 INCLUDE_USAGE = b'{"include_usage":true}'
+NONE: Mapping[str, bytes | None] = {}
 
 
-def changes(call: Call, endpoint: Endpoint, max_output: int | None) -> dict[str, bytes | None]:
+def changes(call: Call, endpoint: Endpoint, max_output: int | None) -> Mapping[str, bytes | None]:
     """`max_output` is set when the limit sent has to differ from the caller's."""
     view = call.view
     assert isinstance(view, ChatView)
     request = view.request
+    if not request.stream and max_output is None and not endpoint.max_tokens_field and not view.prefers:
+        return NONE
     found: dict[str, bytes | None] = {}
     if wants_usage(view, endpoint):
         found["stream_options"] = INCLUDE_USAGE if request.stream_options is None else _asking_usage(call.body)
-    theirs = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
-    limit = max_output if max_output is not None else view.max_output()
+    theirs, own = "max_completion_tokens", request.max_completion_tokens
+    if own is None:
+        theirs, own = "max_tokens", request.max_tokens
+    limit = own if max_output is None else max_output
     field = endpoint.max_tokens_field or theirs
-    if limit is not None and (field != theirs or limit != view.max_output()):
+    if limit is not None and (field != theirs or limit != own):
         found[field] = b"%d" % limit
         for other in ("max_tokens", "max_completion_tokens"):
             if other != field and getattr(request, other) is not None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import msgspec
 
-MARKS = (b'"service', b'"speed"', b'"inference', b'"preset"', b'"plugins"', b"\\u00")
-"""What stands in a body that asks for such; the last in one whose names may be written otherwise."""
 USUAL = frozenset(("auto", "default", "flex", "on_demand", "standard", "standard_only", "batch"))
 """Lanes that cost what the price says, or less."""
 NOWHERE = frozenset(("", "global", "not_available"))
@@ -24,20 +22,18 @@ class _Asked(msgspec.Struct):
     plugins: Any = None
 
 
+USUALLY = _Asked()
 _decode = msgspec.json.Decoder(_Asked).decode
 
 
 def dearer(body: bytes, kind: str) -> str:
     """What of a request costs other than its price says, in words; empty for nothing. `kind` is its provider's."""
-    for mark in MARKS:
-        if mark in body:
-            break
-    else:
-        return ""
     try:
         asked = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""  # no JSON object: nothing of it is read by anybody
+    if asked == USUALLY:
+        return ""
     for name, value in (("service_tier", asked.service_tier), ("serviceTier", asked.serviceTier)):
         if value is not None and str(value).lower() not in USUAL:
             return f"{name} {str(value)[:40]!r} is charged otherwise than its price says"

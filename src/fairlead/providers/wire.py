@@ -128,6 +128,15 @@ class Reply(Protocol):
         ...
 
 
+class Pouring(Protocol):
+    """A reply that can give what arrives to a function, without anybody waking for it: its own `pouring`, where it has one."""
+
+    async def pour(self, give: Callable[[bytes], bool]) -> bool:
+        """Every piece goes to `give` in the read that brings it, until that says no: true then, false at the end. Raises
+        UpstreamBroken when the answer was cut."""
+        ...
+
+
 class Upstream(Protocol):
     """Carries requests to endpoints. It takes a permit, so there is no way out that skips the egress check."""
 

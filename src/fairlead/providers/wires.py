@@ -8,7 +8,7 @@ speak is written anew by that dialect (`dialects/`), in the first one that it do
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 from urllib.parse import quote
 
@@ -37,7 +37,7 @@ class Wire(msgspec.Struct, frozen=True):
     """Behind the endpoint's prefix, for an upstream model, streaming or not."""
     count_path: Callable[[str], str] | None = None
     """Where tokens are counted without an answer."""
-    changes: Callable[[Call, Endpoint, int | None], dict[str, bytes | None]] | None = None
+    changes: Callable[[Call, Endpoint, int | None], Mapping[str, bytes | None]] | None = None
     """Fields to set in a body that passes, or (None) to take out, beside the model's name."""
     model_in_path: bool = False
     prepared: Callable[[bytes], bytes] | None = None
@@ -98,6 +98,7 @@ WIRES: dict[str, Wire] = {
 
 
 EMBEDDINGS = ("embeddings", "gemini_embeddings")
+NONE: Mapping[str, bytes | None] = {}
 
 
 def wire_for(call: Call, endpoint: Endpoint) -> Wire | None:
@@ -161,13 +162,15 @@ def passed(call: Call, channel: Channel, endpoint: Endpoint, wire: Wire, max_out
         return opaque.renamed(body, channel.upstream)
     if wire.prepared is not None:
         body = wire.prepared(body)
-    changes: dict[str, bytes | None] = {} if wire.changes is None else wire.changes(call, endpoint, max_output)
+    changes = NONE if wire.changes is None else wire.changes(call, endpoint, max_output)
     if view.options is not None:
         body = json.without(body, "fairlead")
+    fields: dict[str, bytes] = {}
     for field, value in changes.items():
         if value is None:
             body = json.without(body, field)
-    fields = {field: value for field, value in changes.items() if value is not None}
+        else:
+            fields[field] = value
     if isinstance(view, EmbeddingsView) and wire.model_in_path:
         return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % channel.upstream.encode())
     if not wire.model_in_path and view.model != channel.upstream:

@@ -129,7 +129,7 @@ def _quality(given: gates.Quality | None) -> Quality | None:
 
 def _floors(given: Mapping[str, float], config: schema.Config) -> dict[str, float]:
     """A declared task has the floor of the one it is like, unless it has its own."""
-    of_kinds = {name: least for task, least in given.items() for name in _kinds_of(task, config, given)}
+    of_kinds = {name: least for task, least in given.items() for name in kinds_of(task, config, given)}
     return {**of_kinds, **given}
 
 
@@ -145,22 +145,22 @@ def _rule(rule: choosing.Rule, place: str, config: schema.Config) -> Rule:
 def _tasks(tasks: Mapping[str, choosing.TaskWork], config: schema.Config) -> Iterable[Rule]:
     """A row for each; what is declared like one of them falls to it, unless it has its own."""
     for task, work in tasks.items():
-        names = frozenset((task, *_kinds_of(task, config, tasks)))
+        names = frozenset((task, *kinds_of(task, config, tasks)))
         yield Rule(task, Match(tasks=names), _models(work), "", _settings(work), work.reason)
 
 
-def _kinds_of(task: str, config: schema.Config, without: Iterable[str] = ()) -> Iterable[str]:
+def kinds_of(task: str, config: schema.Config, without: Iterable[str] = ()) -> Iterable[str]:
     """The declared tasks that are kinds of this one, and kinds of those."""
     for name, one in config.tasks.items():
         if one.like == task and name not in without:
             yield name
-            yield from _kinds_of(name, config, without)
+            yield from kinds_of(name, config, without)
 
 
 def _match(given: choosing.Match, config: schema.Config) -> Match:
     tasks = frozenset(given.task)
     return Match(
-        tasks=tasks.union(*(_kinds_of(task, config) for task in given.task)),
+        tasks=tasks.union(*(kinds_of(task, config) for task in given.task)),
         complexities=frozenset(given.complexity),
         domains=frozenset(given.domain),
         languages=frozenset(given.language),

@@ -21,6 +21,7 @@ from fairlead.gateway.runtime import Runtime
 from fairlead.server.admin import ROOT
 from fairlead.server.app import refusal
 from fairlead.server.exchange import JSON, Exchange
+from fairlead.server.experimenting import standings_of
 from fairlead.server.guarding import verdicts_of
 from fairlead.server.listener import Listener
 from fairlead.server.reload import Reload
@@ -74,6 +75,8 @@ class AdminSocket:
                 told = msgspec.to_builtins(await advised_of(self.runtime, _window(parse_qs(exchange.query))))
             elif exchange.path == "/guards":
                 told = msgspec.to_builtins(await verdicts_of(self.runtime, time.time()))
+            elif exchange.path == "/experiments":
+                told = msgspec.to_builtins(await standings_of(self.runtime, int(time.time())))
             elif exchange.path.startswith("/decision/"):
                 told = msgspec.to_builtins(await self._decision(unquote(exchange.path.removeprefix("/decision/"))))
             elif exchange.path == "/models":

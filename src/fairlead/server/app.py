@@ -13,6 +13,8 @@ from fairlead.gateway.runtime import Runtime
 from fairlead.server import anthropic, feedback, gemini, health, memories, openai, route
 from fairlead.server.auth import ANYONE, identify
 from fairlead.server.exchange import Exchange
+from fairlead.server.metrics import PATH as METRICS
+from fairlead.server.metrics import Metrics
 from fairlead.server.once import Surface, once
 from fairlead.server.reload import Reload
 from fairlead.server.shedding import Shedding
@@ -33,6 +35,7 @@ class App:
         self.started = time.time()
         self._told: dict[tuple[RequestError, str], tuple[bytes, bytes]] = {}
         """What who is turned away is told, with NO_ID: headers and body."""
+        self.metrics = Metrics(shedding, self.started)
         administration = surfaces(reload)
         self.open: Mapping[str, Callable[[bool, Exchange], None]] = {
             "/healthz": health.alive,
@@ -56,6 +59,7 @@ class App:
             "/v1/feedback": {"POST": feedback.feedback},
             memories.PATH: {"POST": memories.write, "GET": memories.listed},
             f"{memories.PATH}/search": {"POST": memories.search},
+            METRICS: {"GET": self.metrics},
             **administration.exact,
         }
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (

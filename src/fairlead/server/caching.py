@@ -66,7 +66,7 @@ async def stats(asking: Asking) -> CacheTold:
             counts[what, model] += count
     exact, semantic = [
         [one for one in found if tenant in (None, one.tenant)]
-        for found in (await caching.answers.holdings(), _semantic(caching))
+        for found in (await caching.answers.holdings(), await _semantic(caching))
     ]
     models = sorted({model for _, model in counts if model})
     kinds = ("hit-exact", "hit-semantic", "kept")
@@ -83,8 +83,8 @@ async def stats(asking: Asking) -> CacheTold:
     )
 
 
-def _semantic(caching: Caching) -> tuple[Holding, ...]:
-    return () if caching.semantic is None else caching.semantic.holdings()
+async def _semantic(caching: Caching) -> tuple[Holding, ...]:
+    return () if caching.semantic is None else await caching.semantic.holdings()
 
 
 def _held(exact: list[Holding], semantic: list[Holding]) -> list[Held]:

@@ -19,6 +19,7 @@ import httptools
 from fairlead.errors import BadRequest, HeadersTooLarge, Internal, Overloaded, RequestError, TooLarge
 from fairlead.server.exchange import STATUS_LINES, Exchange
 from fairlead.server.head import Head, remembered
+from fairlead.server.turns import share
 
 if TYPE_CHECKING:
     from fairlead.server.listener import Listener
@@ -155,7 +156,7 @@ class Connection(asyncio.Protocol):
             if self.exchange is not None:
                 self._in_pieces(self.exchange, len(data))
             elif fresh and type(data) is bytes and self._turn is not None and not self._queue:
-                self._head = remembered(data, self._turn)
+                self._head = remembered(data, self._turn, self.listener.heads)
         except httptools.HttpParserUpgrade:
             # The request itself is answered in HTTP/1.1; what follows it is in no protocol we speak.
             self.closing = True
@@ -333,8 +334,16 @@ class Connection(asyncio.Protocol):
         self._answer()
 
     def _answer(self) -> None:
-        """Let the task answer whose turn it is. One serves the connection for good: it costs less than one each."""
+        """Let the task answer whose turn it is, in the order of all connections."""
         self.busy = True
+        exchange = self._turn
+        assert exchange is not None
+        self.listener.turns.begin(exchange.received, share(exchange.path, exchange.body), self._go)
+
+    def _go(self) -> None:
+        """One task serves the connection for good: it costs less than one each."""
+        if self.transport is None:
+            return
         if self.task is None:
             self.task = self.listener.loop.create_task(self._serve())
         elif self._wake is not None and not self._wake.done():

@@ -82,18 +82,27 @@ class Exchange:
         "started",
     )
 
-    def __init__(self, connection: Line, received: float) -> None:
+    def __init__(
+        self,
+        connection: Line,
+        received: float,
+        method: str = "",
+        path: str = "",
+        query: str = "",
+        headers: Headers | None = None,
+        body: bytes = b"",
+    ) -> None:
         self._connection = connection
         self.keep_alive = True
         self._chunked = True
         self._hurried = False
         """The first piece has left: whoever waits for it has waited long enough."""
-        self.method = ""
-        self.path = ""
-        self.query = ""
-        self.headers = Headers()
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = Headers() if headers is None else headers
         """Lower-case names, without Content-Length. Several requests of a connection may share them."""
-        self.body = b""
+        self.body = body
         self.received = received
         """Monotonic time at which the request was complete."""
         self.started = False
@@ -142,8 +151,21 @@ class Exchange:
             framing = b"Connection: close\r\n"
         self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], self._connection.date, headers, framing))
 
+    @property
+    def direct(self) -> Exchange | None:
+        return self
+
     async def write(self, piece: bytes) -> None:
         """One piece; waits while the client is slow."""
+        if not self.put(piece):
+            del piece  # the transport has it: a slow client is to hold it once
+            await self._connection.drain()
+
+    async def caught_up(self) -> None:
+        await self._connection.drain()
+
+    def put(self, piece: bytes) -> bool:
+        """One piece, without waiting; whether the client keeps up."""
         if piece:
             framed = b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
             if self._hurried:
@@ -151,9 +173,7 @@ class Exchange:
             else:
                 self._hurried = True
                 self._connection.hurry(framed)
-            if self._connection.choked:
-                del piece, framed  # the transport has it: a slow client is to hold it once
-                await self._connection.drain()
+        return not self._connection.choked
 
     def end(self, last: bytes = b"") -> None:
         if self._chunked:

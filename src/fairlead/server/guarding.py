@@ -47,6 +47,8 @@ class Guarding:
         self._webhook = webhook or Webhook()
         self._since: dict[str, float] = {}
         """By guard that is in alarm: when that was last told (epoch seconds)."""
+        self.latest: tuple[GuardState, ...] = ()
+        """What they found when they last looked."""
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -73,6 +75,7 @@ class Guarding:
 
     def take(self, found: tuple[GuardState, ...], now: float) -> None:
         """Tells what is new."""
+        self.latest = found
         for verdict in found:
             told = self._since.get(verdict.guard)
             if verdict.state == "alarm":

@@ -3,11 +3,15 @@
 A head that the parser has taken is remembered as what stands before and behind the digits of its Content-Length. Bytes
 that differ in nothing but these digits would be read the same way, so the parser need not look at them again. Only a
 request that is whole is taken so: one read brings the head, its body and nothing else.
+
+Connections that are sent the same head share one `Head`, and with it the headers and what was made of them: a few
+hundred clients of one program are then no more to hold in a processor's cache than one.
 """
 
 from __future__ import annotations
 
 import re
+from weakref import WeakValueDictionary
 
 from fairlead.server.exchange import Exchange, Line
 
@@ -24,7 +28,7 @@ ACTED_ON = frozenset((b"expect", b"upgrade", b"transfer-encoding"))
 class Head:
     """A head, and what the parser read in it."""
 
-    __slots__ = ("_before", "_behind", "_headers", "_method", "_path", "_query", "_reach", "_start")
+    __slots__ = ("__weakref__", "_before", "_behind", "_headers", "_method", "_path", "_query", "_reach", "_start")
 
     def __init__(self, first: Exchange, before: bytes, behind: bytes) -> None:
         self._method = first.method
@@ -47,16 +51,14 @@ class Head:
         body = data[end + len(self._behind) :]
         if not digits.isdigit() or int(digits) != len(body):
             return None
-        exchange = Exchange(connection, received)
-        exchange.method = self._method
-        exchange.path = self._path
-        exchange.query = self._query
-        exchange.headers = self._headers
-        exchange.body = body
-        return exchange
+        return Exchange(connection, received, self._method, self._path, self._query, self._headers, body)
 
 
-def remembered(data: bytes, exchange: Exchange) -> Head | None:
+Heads = WeakValueDictionary[tuple[bytes, bytes], Head]
+"""Those in use, by what stands before and behind the digits."""
+
+
+def remembered(data: bytes, exchange: Exchange, known: Heads) -> Head | None:
     """The head of a request the parser has made of `data`; None unless the data hold just this request, and the
     connection goes on behind it."""
     size = len(data) - len(exchange.body)
@@ -65,4 +67,8 @@ def remembered(data: bytes, exchange: Exchange) -> Head | None:
     found = LENGTH.search(data, 0, size)
     if found is None or int(found[1]) != len(exchange.body) or data.find(END) + len(END) != size:
         return None
-    return Head(exchange, data[: found.start(1)], data[found.end(1) : size])
+    before, behind = data[: found.start(1)], data[found.end(1) : size]
+    head = known.get((before, behind))
+    if head is None:
+        head = known[before, behind] = Head(exchange, before, behind)
+    return head

@@ -18,6 +18,8 @@ from fairlead.gateway.outbox import Outbox
 from fairlead.server.bounds import USUAL, Bounds
 from fairlead.server.connection import Connection
 from fairlead.server.exchange import Exchange
+from fairlead.server.head import Heads
+from fairlead.server.turns import Turns
 
 SWEEP = 1.0
 FAREWELL = 1.0
@@ -85,8 +87,10 @@ class Listener:
         self.bounds = bounds
         self.loop = asyncio.get_running_loop()
         self.outbox = Outbox(self.loop) if outbox is None else outbox
+        self.turns = Turns(self.loop)
         self.now = monotonic  # the loop's own clock has only milliseconds under uvloop
         self.connections: set[Connection] = set()
+        self.heads = Heads()
         self.closing = False
         self._until = 0.0
         """When closing ends, whatever is under way then."""

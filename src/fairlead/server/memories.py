@@ -117,7 +117,7 @@ async def search(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
 
 async def listed(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
     """What is known of a user or a session, or of nobody in particular; the latest first."""
-    query = {name: texts[-1] for name, texts in parse_qs(exchange.query).items()}
+    query = queried(exchange)
     limit = query.get("limit", "20")
     if not limit.isascii() or not limit.isdecimal() or not 1 <= int(limit[:6]) <= MOST:
         raise BadRequest(f"limit has to be a whole number from 1 to {MOST}.", param="limit")
@@ -132,18 +132,23 @@ async def listed(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
 
 
 async def get(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    name = exchange.path.removeprefix(f"{PATH}/")
+    exchange.send(200, JSON, orjson.dumps(told(await named(runtime, exchange, caller))))
+
+
+async def named(runtime: Runtime, exchange: Exchange, caller: Caller) -> Memory:
+    """The one in the path. Knowing its id is not enough: whose it is has to be said too."""
+    name, query = exchange.path.removeprefix(f"{PATH}/"), queried(exchange)
     try:
         found = await switched_on(runtime).store.memories.find(caller.tenant, name)
     except StateError as problem:
         raise not_now(problem) from None
-    if found is None:
+    if found is None or not sought_by(query.get("user", ""), query.get("session", ""), "", []).meets(found):
         raise missing(name)
-    exchange.send(200, JSON, orjson.dumps(told(found)))
+    return found
 
 
 async def forget(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-    name = exchange.path.removeprefix(f"{PATH}/")
+    name = (await named(runtime, exchange, caller)).id
     remembering = switched_on(runtime)
     try:
         gone = await remembering.store.memories.forget(caller.tenant, name)
@@ -153,6 +158,10 @@ async def forget(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
         raise missing(name)
     remembering.store.forget_begun(caller.tenant)
     exchange.send(200, JSON, orjson.dumps({"id": name, "object": "memory", "deleted": True}))
+
+
+def queried(exchange: Exchange) -> dict[str, str]:
+    return {name: texts[-1] for name, texts in parse_qs(exchange.query).items()}
 
 
 def sought_by(user: str, session: str, agent: str, kinds: list[Kind]) -> Sought:
@@ -210,7 +219,8 @@ def told(memory: Memory) -> dict[str, Any]:
 
 def missing(name: str) -> NotFound:
     return NotFound(
-        f"There is no memory {name[:100]!r}: it is another tenant's, was erased, or is too old.",
+        f"There is no memory {name[:100]!r}: it is another tenant's, is of a user or a session that was not named, was erased, or "
+        "is too old.",
         code="memory_not_found",
     )
 

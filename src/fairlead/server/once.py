@@ -28,9 +28,15 @@ class Copy(Exchange):
     __slots__ = ("_outlet",)
 
     def __init__(self, exchange: Exchange, outlet: Outlet) -> None:
-        super().__init__(exchange._connection, exchange.received)
-        self.method, self.path, self.query = exchange.method, exchange.path, exchange.query
-        self.headers, self.body = exchange.headers, exchange.body
+        super().__init__(
+            exchange._connection,
+            exchange.received,
+            exchange.method,
+            exchange.path,
+            exchange.query,
+            exchange.headers,
+            exchange.body,
+        )
         self._outlet = outlet
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
@@ -40,6 +46,10 @@ class Copy(Exchange):
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         self.started = True
         self._outlet.start(status, headers)
+
+    @property
+    def direct(self) -> None:
+        """It goes to somebody else, who may have to be waited for."""
 
     async def write(self, piece: bytes) -> None:
         await self._outlet.write(piece)

@@ -23,11 +23,13 @@ from fairlead.server.admin_socket import AdminSocket
 from fairlead.server.app import App, refusal
 from fairlead.server.bounds import Bounds
 from fairlead.server.building import build, check_open
+from fairlead.server.experimenting import Experimenting
 from fairlead.server.guarding import Guarding
 from fairlead.server.listener import Listener
 from fairlead.server.market import Prices
 from fairlead.server.reload import Reload, Source
-from fairlead.server.shedding import Bearable, Shedding, bearable
+from fairlead.server.scheduling import Scheduling
+from fairlead.server.shedding import PATIENCE, Bearable, Shedding, bearable
 from fairlead.store.ledger import EmbeddedLedger
 from fairlead.store.owner import Owner, is_owned, unusable
 from fairlead.version import __version__
@@ -56,6 +58,8 @@ class Running(msgspec.Struct):
     """Only where the configuration is a file."""
     prices: Prices | None = None
     guarding: Guarding | None = None
+    experimenting: Experimenting | None = None
+    scheduling: Scheduling | None = None
 
     def taken(self, config: Config) -> None:
         """A new configuration is in force."""
@@ -73,6 +77,10 @@ class Running(msgspec.Struct):
             await self.prices.close()
         if self.guarding is not None:
             await self.guarding.close()
+        if self.experimenting is not None:
+            await self.experimenting.close()
+        if self.scheduling is not None:
+            await self.scheduling.close()
         if self.reload is not None:
             await self.reload.close()
         try:
@@ -101,8 +109,8 @@ async def start(
     clients = connections_for(config, file_limit())
     shedding = Shedding(borne_by(server, clients), lambda kind, words: runtime.audit(kind, NOBODY, "", words))
     app = App(runtime, shedding, reload)
-    runtime.beats.append(app.shedding.beat)
     listener = Listener(app, refusal, bounds_of(server, clients), app.gate, runtime.http.outbox, app)
+    runtime.beats.append(lambda late: shedding.beat(max(late, listener.turns.late(listener.now()) / PATIENCE)))
     admin = AdminSocket(runtime, state_dir, app.shedding, reload)
     try:
         host, port = await listener.listen(server.host, server.port)
@@ -121,8 +129,12 @@ async def start(
     if reload is not None:
         reload.took.append(running.taken)
         running.prices = Prices(config, reload)
-    running.guarding = Guarding(runtime)
+    running.guarding = app.metrics.guarding = Guarding(runtime)
     running.guarding.begin()
+    running.experimenting = Experimenting(runtime)
+    running.experimenting.begin()
+    running.scheduling = Scheduling(runtime, state_dir)
+    running.scheduling.begin()
     return running
 
 

@@ -34,6 +34,8 @@ NO = 1 / 10
 """What turning one away costs, as a share of letting it in."""
 GOING_ON = 1 / 16
 """What a request under way costs from beat to beat, likewise."""
+PATIENCE = 4
+"""A request may wait for its turn so many times as long as the loop may be late: it holds up nobody who was begun."""
 FADE_SECONDS = 1.0
 """How often what keys were let in of late is halved, and memory looked at."""
 QUIET_SECONDS = 5.0

@@ -6,7 +6,20 @@ import msgspec
 
 from fairlead.core.call import Caller
 from fairlead.errors import BadRequest
-from fairlead.server import acts, budgets, caching, erasing, guarding, keys, openapi, spending, switching
+from fairlead.server import (
+    acts,
+    budgets,
+    caching,
+    erasing,
+    experimenting,
+    guarding,
+    keys,
+    openapi,
+    reviewing,
+    scheduling,
+    spending,
+    switching,
+)
 from fairlead.server.admin import Asking, Route, Tables, tables
 from fairlead.server.reload import Reload
 
@@ -29,6 +42,9 @@ def routes(reload: Reload | None) -> tuple[Route, ...]:
         *erasing.ROUTES,
         *spending.ROUTES,
         *guarding.ROUTES,
+        *experimenting.ROUTES,
+        *reviewing.ROUTES,
+        *scheduling.ROUTES,
         _reloading(reload),
         *switching.ROUTES,
     )

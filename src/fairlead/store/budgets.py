@@ -37,11 +37,10 @@ class Spent(msgspec.Struct, frozen=True):
     cost: int
 
 
-def spent_on(connection: sqlite3.Connection, purpose: str, since_ms: int) -> int:
-    """By requests that served a purpose, any but answering: only the others have an index."""
-    sql = f"SELECT {halves('cost')} FROM requests WHERE at_ms >= ? AND purpose = ? AND purpose <> 'answer'"
-    (cost,) = whole(connection.execute(sql, (since_ms, purpose)).fetchone())
-    return cost
+def spent_on(connection: sqlite3.Connection, purpose: str, since_ms: int) -> dict[str, int]:
+    """By tenant, by requests that served a purpose, any but answering: only the others have an index."""
+    sql = f"SELECT tenant, {halves('cost')} FROM requests WHERE at_ms >= ? AND purpose = ? AND purpose <> 'answer' GROUP BY 1"
+    return {tenant: whole(sums)[0] for tenant, *sums in connection.execute(sql, (since_ms, purpose))}
 
 
 def spent_since(connection: sqlite3.Connection, moments: Iterable[float]) -> dict[float, tuple[Spent, ...]]:

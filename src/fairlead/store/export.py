@@ -1,4 +1,5 @@
-"""The ledger as rows: one of each attempt, those of side calls among them, with all that is known of it.
+"""The ledger as rows: one of each attempt, those of side calls among them, with all that is known of it, and one of each
+answer that a cache gave again, which cost nothing: it says whose it was and what that one cost.
 
 Amounts are exact decimals. What the baseline model would have cost stands with the attempt that answered, so that a sum
 over the rows is right.
@@ -13,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from fairlead.core.record import Attempt, Record
+from fairlead.core.record import Attempt, Record, Usage
 from fairlead.store.window import EVERYTHING, Window, where_of
 
 Kind = Literal["text", "whole", "flag", "amount", "texts", "time"]
@@ -32,9 +33,21 @@ def amount(nano: int) -> Decimal:
     return Decimal(nano).scaleb(-9)
 
 
+def _answered(record: Record, one: Attempt) -> bool:
+    return not record.attempts or one is record.attempts[-1]
+
+
 def _baseline(record: Record, one: Attempt) -> Decimal | None:
-    answered = one is record.attempts[-1] and record.baseline_cost is not None
-    return amount(record.baseline_cost or 0) if answered else None
+    known = record.baseline_cost is not None and _answered(record, one)
+    return amount(record.baseline_cost or 0) if known else None
+
+
+def _given_again(record: Record) -> Attempt:
+    """A row for an answer for which nobody was asked."""
+    return Attempt(
+        "", 0, record.model, record.channel, "", "", record.outcome, record.status, "", record.at_ms, -1, record.total_ms,
+        Usage(), (), 0, "USD", move="",
+    )  # fmt: skip
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -84,8 +97,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("cost", "amount", lambda _, one: amount(one.cost)),
     Column("cost_usd", "amount", lambda _, one: amount(one.spent)),
     Column("expected_usd", "amount", lambda _, one: amount(one.expected)),
-    Column("baseline", "text", lambda record, one: record.baseline if one is record.attempts[-1] else ""),
+    Column("baseline", "text", lambda record, one: record.baseline if _answered(record, one) else ""),
     Column("baseline_usd", "amount", _baseline),
+    Column("reuse", "text", lambda record, _: "" if record.reuse is None else record.reuse.kind),
+    Column("reused", "text", lambda record, _: "" if record.reuse is None else record.reuse.request),
+    Column("saved_usd", "amount", lambda record, _: None if record.reuse is None else amount(record.reuse.saved)),
 )
 
 
@@ -96,5 +112,5 @@ def attempts(connection: sqlite3.Connection, window: Window = EVERYTHING) -> Ite
     readers = [column.of for column in COLUMNS]
     for (payload,) in rows:
         record = _record(payload)
-        for one in record.attempts:
+        for one in record.attempts if record.reuse is None else (_given_again(record),):
             yield tuple([read(record, one) for read in readers])

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
-from fairlead.store import budgets, reuses, rollups
+from fairlead.store import budgets, reuses, rollups, trials
 
 PAGE_SIZE = 16384
 
@@ -132,6 +132,12 @@ def _reuses(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _trials(connection: sqlite3.Connection) -> None:
+    """Requests that were part of an experiment: before, there were none."""
+    for statement in trials.TABLE:
+        connection.execute(statement)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first,
     _contents,
@@ -142,6 +148,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _rollups,
     _spent_by_records,
     _reuses,
+    _trials,
 ]
 
 

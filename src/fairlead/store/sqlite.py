@@ -24,7 +24,7 @@ import msgspec
 
 from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record
 from fairlead.errors import StateError
-from fairlead.store import budgets, feedback, prices, reuses, rollups
+from fairlead.store import budgets, feedback, prices, reuses, rollups, trials
 from fairlead.store.migrations import PAGE_SIZE, migrate
 from fairlead.store.window import DAY_MS
 
@@ -227,6 +227,7 @@ class Projection:
                 ("attempts", own),
                 ("tags", "?1"),
                 ("reuses", "?1"),
+                ("trials", "?1"),
                 ("requests", "?1"),
             ):
                 self.connection.executemany(f"DELETE FROM {table} WHERE seq IN ({which})", old)
@@ -305,6 +306,7 @@ class Projection:
         for these in self._cut(tags):
             self._run(_insert("tags", TAG_COLUMNS, len(these)), list(chain.from_iterable(these)))
         reuses.write(self.connection, ((at, record) for at, record, _ in chunk))
+        trials.write(self.connection, ((at, record) for at, record, _ in chunk))
         return [at for at, _, _ in chunk]
 
     def _run(self, statement: str, values: list[object]) -> int:

@@ -89,6 +89,12 @@ def test_what_is_hard_for_one_is_no_harder_for_another(quality: float, before: f
     assert -1e-9 <= easy <= 1 + 1e-9
 
 
+def test_what_a_weaker_one_gets_wrong_is_as_easy_as_anything_for_a_stronger_one() -> None:  # M4.4
+    assert behind(0.9, 0.6) == pytest.approx(0.8452, abs=1e-4)
+    assert behind(0.8, 0.6) == pytest.approx(0.7081, abs=1e-4)
+    assert behind(0.9, 0.2) == pytest.approx(0.875), "else what it gets right would not fit into the rest"
+
+
 @pytest.mark.parametrize("caught", [0.0, 0.3, 0.6, 1.0])
 def test_nobody_is_asked_below_what_the_best_alone_is_worth(caught: float) -> None:  # M4.4
     there = world(*(model(f"m{at}", 2.0**at, 0.5 + at / 20) for at in range(9)))

@@ -13,7 +13,7 @@ import pytest
 
 from fairlead.classify import linear
 from fairlead.errors import ConfigError
-from fairlead.evidence.train import calibration, classifier, labels, phrases, scores, sources
+from fairlead.evidence.train import calibration, classifier, labels, phrases, scores, solver, sources
 from tests.shape.tree import ROOT
 
 OWN = ROOT / "training"
@@ -90,6 +90,10 @@ def test_a_subject_that_is_as_often_sums_as_facts_has_no_task_but_its_complexity
     assert told.task == "knowledge_qa"
 
 
+def test_where_only_one_source_may_be_learned_from_it_can_still_be_asked() -> None:
+    assert not solver.fit([], [], 1).weights.any()
+
+
 def test_a_source_is_held_out_with_what_borrows_from_it(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = list(phrases.examples(own / "phrases", {}, 1))
     samples = [
@@ -148,11 +152,36 @@ def test_the_weights_that_ship_are_small_and_of_these_answers() -> None:
 def test_the_data_card_is_of_other_weights_or_tells_of_too_little() -> None:  # M2.1 M2.3
     card = (linear.FOLDER / "README.md").read_text(encoding="utf-8")
     assert f"weights {linear.load().facts.version}." in card
-    rows = re.findall(r"^\| task, ([^|]+) \| \d+ \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|$", card, re.MULTILINE)
-    scores_of = {name: (float(f1), float(error)) for name, f1, error in rows}
-    assert min(scores_of[name][0] for name in ("all", "collections from elsewhere")) >= 0.65
-    assert scores_of["Chinese"][0] >= scores_of["English"][0] - 0.05
-    assert max(scores_of[name][1] for name in ("all", "English", "Chinese")) <= 0.05
+    rows = re.findall(r"^\| (\w+), ([^|]+) \| \d+ \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|$", card, re.MULTILINE)
+    told = {(head, name): (float(f1), float(error)) for head, name, f1, error in rows}
+    assert min(told["task", name][0] for name in ("all", "collections from elsewhere")) >= 0.65
+    assert told["task", "Chinese"][0] >= told["task", "English"][0] - 0.05
+    for head, _ in linear.HEADS:
+        assert told[head, "all"][1] <= 0.05
+    assert max(told["task", name][1] for name in ("English", "Chinese", "collections from elsewhere")) <= 0.05
+
+
+def judged(*groups: tuple[str, int, str]) -> scores.Judged:
+    """Each group is a source, how many samples of it there are, and what they are; all are said to be the same."""
+    sample = sources.Sample((("user", "x"),), sources.shape_of(()), None, None, False, "en", "", "", True)
+    samples = [
+        sources.msgspec.structs.replace(sample, source=source, critical=critical == "yes")
+        for source, size, critical in groups
+        for _ in range(size)
+    ]
+    said = np.zeros((len(samples), scores.COLUMNS), np.float32)
+    said[:, scores.SPANS["critical"]] = (1, 0)
+    return scores.judge(scores.Asked(tuple(samples), said), "critical")
+
+
+def test_a_large_source_drowns_the_others_in_calibration() -> None:  # M2.3
+    found = judged(("large", 900, "no"), ("small", 10, "yes"), ("asked", 1, "no"))
+    assert found.confidence[-1] == pytest.approx(0.5, abs=0.05)
+
+
+def test_confidence_is_not_calibrated_on_what_is_held_out_together() -> None:
+    found = judged(("own/en_x", 10, "yes"), ("own/zh_x", 10, "yes"), ("other", 10, "no"))
+    assert found.confidence[0] == pytest.approx(1.0, abs=0.05)
 
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the prompt collections are not here")

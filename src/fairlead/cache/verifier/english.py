@@ -211,10 +211,12 @@ PLAIN = listed(
 )
 """Words of a text that tells things apart: none of them stands for another."""
 MARKERS = listed("""
-the what how and who why which when where are does can you with for from my this that please tell give explain list write
-should i'm don't it's what's have has was were about recommend suggest convert many much because between into without need
-through could would don't doesn't can't did more less than there their them they he she his our
+the what how who why which when where does you with from this that please tell give explain write should i'm don't it's what's
+have were about recommend suggest convert many much because between without through could would doesn't can't did less there
+their them they she his
 """)
 """Words that only English has."""
-WEAK_MARKERS = listed("it to of if be by not your an we is me")
+WEAK_MARKERS = listed("""
+it to of if be by not your an we is me was has are can for my her he our into need more than list
+""")
 """Words that English and few other languages have: two of them tell it."""

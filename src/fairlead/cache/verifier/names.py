@@ -290,6 +290,7 @@ AMBIGUOUS = listed("""
 us it who may march aids apple turkey polish china amazon shell target gap rust go swift mercury mars jordan chad will mark
 bill rose word ram sat act met man can ms is windows nice bath reading cork orange phoenix mobile chile outlook teams edge
 jobs gates bush cook rice king brown green white black stone hope faith grace rich jack frank
+co no hf cs si
 """)
 """Words that are something else when written large."""
 

@@ -98,6 +98,11 @@ CHINESE = """
 第三
 """
 HAN = {"零": 0, "〇": 0, "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
+ZEROS = ("零", "〇")
+DIGITS = tuple(sign for sign, digit in HAN.items() if digit)
+LONGEST_RANGE = 3
+"""Figures in a row, up to so many, may be a range or a way of speaking: 三五天, 一一. More are a year or a code."""
+BEYOND = 10**18
 HAN_POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
 
@@ -108,16 +113,37 @@ def plain(figure: str) -> str:
 
 
 def han(text: str) -> str:
-    """A row of Chinese figures in digits: 一百二十 is 120, 二〇二四 is 2024."""
+    """A row of Chinese figures in digits: 一百二十 is 120, 一万五 is 15000, 二〇二四 is 2024. What is no single number, or only
+    part of one, stays as it is written: 七八十, 三五, the 万 of 5万."""
     if not any(sign in HAN_POWERS for sign in text):
-        return "".join(str(HAN[sign]) for sign in text)
+        return "".join(str(HAN[sign]) for sign in text) if len(text) == 1 or len(text) > LONGEST_RANGE else text
+    value = _value(text)
+    return text if value is None else str(value)
+
+
+def _value(text: str) -> int | None:
+    """None where it is not one number, written in full."""
     total = section = digit = 0
+    big, power, before = BEYOND, BEYOND, ""
     for sign in text:
-        power = HAN_POWERS.get(sign)
-        if power is None:
+        here = HAN_POWERS.get(sign)
+        if here is None:
+            if before in DIGITS:
+                return None  # two in a row: one or the other
             digit = HAN[sign]
-        elif power >= 10_000:
-            total, section, digit = (total + section + digit) * power, 0, 0
+        elif here >= 10_000:
+            section += digit
+            if not (total or section) or before in ZEROS or here == big:
+                return None
+            total = total + section * here if here < big else (total + section) * here
+            section, digit, big, power = 0, 0, here, here
         else:
-            section, digit = section + (digit or 1) * power, 0
-    return str(total + section + digit)
+            if (not digit and (here > 10 or section)) or (here >= power and power < 10_000):
+                return None
+            section, digit, power = section + (digit or 1) * here, 0, here
+        before = sign
+    if before in ZEROS:
+        return None
+    if digit and text[-2] in HAN_POWERS and power > 10:
+        digit *= power // 10  # 一万五: five of the next smaller
+    return total + section + digit

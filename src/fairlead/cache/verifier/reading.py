@@ -16,7 +16,7 @@ import re
 
 import msgspec
 
-from fairlead.cache.verifier import chinese, english, names
+from fairlead.cache.verifier import chinese, english, names, other_languages
 from fairlead.cache.verifier.english_words import EnglishWords
 from fairlead.cache.verifier.han_words import HanWords
 from fairlead.cache.verifier.spoken import FREE, LITERAL, PLAIN, Spoken
@@ -39,12 +39,14 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def read(text: str) -> Reading:
-    text = plainly(text)
+    written, text = text, plainly(text)
     found = tokens(text)
     han = HAN.search(text) is not None
     lower = {token.lower() for kind, token in found if kind == "word"}
     language = _language(text, han, lower)
     freedom = _freedom(text, language, lower)
+    if freedom == LITERAL and han:
+        found = tokens(plainly(written, as_written=True))
     spoken = _spoken(found, language, freedom)
     if spoken.twofold:
         spoken = _spoken(found, language, PLAIN)
@@ -56,9 +58,9 @@ def _language(text: str, han: bool, lower: set[str]) -> str:
         return ""
     if han:
         return "zh"
-    if english.MARKERS.isdisjoint(lower) and len(english.WEAK_MARKERS & lower) < 2:
-        return ""
-    return "en"
+    strong, others = len(english.MARKERS & lower), len(other_languages.WORDS & lower)
+    known = strong >= others if strong else not others and len(english.WEAK_MARKERS & lower) > 1
+    return "en" if known else ""
 
 
 def _freedom(text: str, language: str, lower: set[str]) -> int:

@@ -17,7 +17,7 @@ TOKEN = re.compile(
     (?P<word>[A-Za-z]+(?:'[A-Za-z]+)*(?![\w+#'@./]))\s*
   | (?P<han>[㐀-鿿〇]+)
   | (?P<code>```.*?```|`[^`]+`)
-  | (?P<address>(?:https?://|www\.)[^\s,]+|[\w.+-]+@[\w-]+\.[\w.]+|(?<!\w)(?:~|\.{0,2})/[\w./-]+)
+  | (?P<address>(?:https?://|www\.)[^\s,]+|(?<![A-Za-z0-9_.+-])[A-Za-z0-9_.+-]+@[\w-]+\.[\w.]+|(?<!\w)(?:~|\.{0,2})/[\w./-]+)
   | (?P<quote>"[^"]+"|“[^”]+”|‘[^’]+’|「[^」]+」|『[^』]+』|《[^》]+》|(?<!\w)'[^'\n]+'(?!\w))
   | (?P<payload>:(?!\d)\s*\S.*|\n\s*\S.*)
   | (?P<date>\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|\d{1,2}:\d{2}(?::\d{2})?)
@@ -26,20 +26,26 @@ TOKEN = re.compile(
   | (?P<number>(?:(?<![\w)\].])[-−+])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\d))
   | (?P<mixed>[A-Za-zÀ-ɏ]+(?:['’][A-Za-zÀ-ɏ]+)*(?:\d+[A-Za-z]*)*)
   | (?P<other>[^\W\d_]+)
-  | (?P<silent>[\s,;、…'"“”‘’]+|(?<!\d)(?<!\b[A-Za-z])!+|\.+(?![\w])|(?<=[A-Za-z]{2})-(?=[A-Za-z]))
+  | (?P<telling>(?<=\d)['"’”]|(?<=[不没别未非]),)
+  | (?P<silent>[\s,;、…'"“”‘’]+|(?<!\d)(?<!\b[A-Za-z])!+(?![\dA-Za-z_(=!])|\.+(?![\w])|(?<=[A-Za-z]{2})-(?=[A-Za-z]))
   | (?P<asking>\?[?!\s]*)
   | (?P<sign>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-RAISED = str.maketrans({"²": "^2", "³": "^3", "¹": "^1"})
+RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁱⁿ]+")
+LOWERED = re.compile(r"(?<=[₀-₉])(?=\d)|(?<=\d)(?=[¼-¾⅐-⅞])")
+"""Between signs that would be one figure on one line: log₂8, 5¼."""
 PLAIN_SIGNS = str.maketrans({"。": ".", "’": "'", "—": "-", "–": "-"})
 
 
-def plainly(text: str) -> str:
-    """Wide signs as narrow ones, traditional characters as simplified ones."""
+def plainly(text: str, as_written: bool = False) -> str:
+    """Wide signs as narrow ones, traditional characters as simplified ones unless they are to stay; what is raised stays so:
+    10⁵ is 10^5."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(RAISED)).translate(SIMPLIFIED).translate(PLAIN_SIGNS)
+        text = LOWERED.sub(" ", RAISED.sub(r"^\g<0>", text))
+        text = unicodedata.normalize("NFKC", text).translate(PLAIN_SIGNS)
+        text = text if as_written else text.translate(SIMPLIFIED)
     return text.strip()
 
 
@@ -48,5 +54,5 @@ def tokens(text: str) -> list[Token]:
     found = []
     for match in TOKEN.finditer(text):
         kind = match.lastgroup or ""
-        found.append(("sign", "?") if kind == "asking" else (kind, match[kind]))
+        found.append(("sign", "?") if kind == "asking" else ("sign" if kind == "telling" else kind, match[kind]))
     return found

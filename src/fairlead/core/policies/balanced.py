@@ -6,13 +6,15 @@ order of two models because a third, absurdly dear one joined.
 
 An unknown price counts as the worst, for what cannot be known cannot be called cheap. An unknown latency counts as the
 average of the known ones, and an unknown quality as half: both are found out by asking. A channel that answers only
-a share of what it is asked is worth that share.
+a share of what it is asked is worth that share. Where an experiment told a model from another, the part `experiment` is
+the difference that its quality has in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fairlead.core import expectation
 from fairlead.core.ask import Ask
 from fairlead.core.expectation import UNKNOWN_QUALITY
 from fairlead.core.plan import Rejection, Target
@@ -27,18 +29,26 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
     return sorted(scored(targets, ask), key=key)
 
 
-def scored(targets: list[Target], ask: Ask, qualities: Mapping[str, float] | None = None) -> list[Target]:
+def scored(
+    targets: list[Target],
+    ask: Ask,
+    qualities: Mapping[str, float] | None = None,
+    among: list[Target] | None = None,
+) -> list[Target]:
     """The same targets with their scores and what these are made of, in their order; by `qualities` of models, where
-    they are not to be weighed by what is expected."""
+    they are not to be weighed by what is expected; weighed `among` others, where these are not all the candidates."""
+    among = targets if among is None else among
     weights = ask.policy.weights
-    health = ask.conditions.health
+    health, compared = ask.conditions.health, ask.conditions.compared
     whole = weights.quality + weights.cost + weights.latency or 1.0
     of_quality, of_cost, of_latency = weights.quality / whole, weights.cost / whole, weights.latency / whole
-    costs = [t.expected.cost for t in targets if t.expected.cost is not None]
-    latencies = [t.expected.latency_ms for t in targets if t.expected.latency_ms is not None]
+    costs = [paid for target in among if (paid := target.expected.cost) is not None]
+    latencies = [took for target in among if (took := target.expected.latency_ms) is not None]
     least_cost = min(costs, default=0) + FREE
     least_latency = min(latencies, default=0) + 1
-    usual_latency = sum(least_latency / (ms + 1) for ms in latencies) / len(latencies) if latencies else 1.0
+    usual_latency = 1.0
+    if latencies and len(latencies) < len(among):
+        usual_latency = sum(least_latency / (took + 1) for took in latencies) / len(latencies)
     found: list[Target] = []
     for target in targets:
         expected = target.expected
@@ -55,6 +65,8 @@ def scored(targets: list[Target], ask: Ask, qualities: Mapping[str, float] | Non
             if answered < 1.0:
                 score *= answered
                 parts = (*parts, ("health", answered))
+        if compared and (found_out := expectation.compared(ask, target.model)) is not None:
+            parts = (*parts, ("experiment", found_out[0].gain))
         found.append(
             Target(
                 target.model, target.channels, expected, score, parts, target.tier, target.thinking, target.downgraded

@@ -50,7 +50,6 @@ _EVENT = msgspec.json.Decoder(_Event)
 class StreamReader(Passing):
     __slots__ = ("_found", "_whole")
     issues = ISSUES["anthropic_messages"]
-    odd = (b'"input_json_delta"', b'"citations_delta"')
 
     def __init__(self) -> None:
         super().__init__()

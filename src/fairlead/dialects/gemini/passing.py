@@ -52,8 +52,6 @@ WINDOW = 8192
 class StreamReader(Passing):
     __slots__ = ("_answers", "_finished")
     issues = ISSUES["gemini"]
-    odd = (b'"thoughtSignature":', b'"groundingMetadata":')
-    unlike = (b'"logprobsResult":',)
 
     def __init__(self, answers: int = 1) -> None:
         super().__init__()

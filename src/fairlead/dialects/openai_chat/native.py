@@ -149,8 +149,11 @@ class ChatView:
         return self._shape
 
     def max_output(self) -> int | None:
-        limit = self.request.max_completion_tokens
-        return self.request.max_tokens if limit is None else limit
+        """Where both names are given, some read one and some the other; and a limit of nothing may be none."""
+        limit, other = self.request.max_completion_tokens, self.request.max_tokens
+        if limit is None or other is None:
+            return other if limit is None else limit
+        return max(limit, other) if limit and other else 0
 
     def neutral(self) -> neutral.Request:
         if self._neutral is None:
@@ -211,15 +214,19 @@ def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView
         raise BadRequest("messages is empty; send at least one message.", param="messages")
     if len(request.model) > NAME_LIMIT:
         raise BadRequest(f"model is longer than {NAME_LIMIT} characters; no model has such a name.", param="model")
-    for field, value, least, most in (
-        # Zero tokens mean no limit to some providers and are refused by others: theirs to say.
-        ("max_tokens", request.max_tokens, 0, MOST_OUTPUT),
-        ("max_completion_tokens", request.max_completion_tokens, 0, MOST_OUTPUT),
-        ("n", request.n, 1, MOST_ANSWERS),
-    ):
-        if value is not None and not least <= value <= most:
-            raise BadRequest(f"{field} is {value}; it has to be from {least} to {most}.", param=field)
+    # Zero tokens mean no limit to some providers and are refused by others: theirs to say.
+    most, completion, answers = request.max_tokens, request.max_completion_tokens, request.n
+    if most is not None and not 0 <= most <= MOST_OUTPUT:
+        raise _outside("max_tokens", most, 0, MOST_OUTPUT)
+    if completion is not None and not 0 <= completion <= MOST_OUTPUT:
+        raise _outside("max_completion_tokens", completion, 0, MOST_OUTPUT)
+    if answers is not None and not 1 <= answers <= MOST_ANSWERS:
+        raise _outside("n", answers, 1, MOST_ANSWERS)
     return ChatView(request, body)
+
+
+def _outside(field: str, value: int, least: int, most: int) -> BadRequest:
+    return BadRequest(f"{field} is {value}; it has to be from {least} to {most}.", param=field)
 
 
 # ---- answers

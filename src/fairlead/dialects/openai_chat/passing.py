@@ -10,7 +10,7 @@ from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.native import Reported, reported_usage
 from fairlead.dialects.passing import Passing
-from fairlead.dialects.weighing import BYTES, spoken_in
+from fairlead.dialects.weighing import BYTES, spoken_in, unescaped
 from fairlead.errors import RequestError
 
 
@@ -37,6 +37,7 @@ class _Chunk(Reported):
 
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
+_CHUNKS = msgspec.json.Decoder(list[_Chunk])
 _USAGE_NULL = (b',"usage":null', b', "usage": null', b',"usage": null')
 _MARKS = (b'"finish_reason":"', b'"finish_reason": "', b'"usage":{', b'"usage": {', b'"error"')
 """What the last events of a stream hold, as it is usually spelled."""
@@ -50,8 +51,6 @@ class StreamReader(Passing):
 
     __slots__ = ("_answers", "_finished", "strip")
     issues = ISSUES["openai_chat"]
-    odd = (b'"tool_calls":[{', b'"tool_calls": [{')
-    unlike = (b'"logprobs":{', b'"logprobs": {', b'"audio":{', b'"audio": {')
 
     def __init__(self, strip: bool, answers: int = 1) -> None:
         super().__init__()
@@ -105,10 +104,20 @@ class StreamReader(Passing):
 
     def weigh(self, event: bytes) -> int:
         try:
-            chunk = _CHUNK.decode(sse.data(event) or b"{}")
+            return _said(_CHUNK.decode(sse.data(event) or b"{}"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return 0
-        return sum(_content(choice.delta) for choice in chunk.choices or () if choice.delta is not None)
+
+    def weigh_block(self, block: bytes) -> int:
+        """As one list, where all its events are spelled as usual: a text cannot hold what stands between two of them."""
+        try:
+            return sum(map(_said, _CHUNKS.decode(b"[%b]" % block[6:-2].replace(b"\n\ndata: ", b","))))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return super().weigh_block(block)
+
+
+def _said(chunk: _Chunk) -> int:
+    return sum([_content(choice.delta) for choice in chunk.choices or () if choice.delta is not None])
 
 
 def _telling(tail: bytes) -> int:
@@ -123,22 +132,20 @@ def _telling(tail: bytes) -> int:
 
 def _content(delta: _Delta) -> int:
     """About the bytes of what a delta says; 0 where it says nothing. A thought may be told by several names."""
-    thought = max(_weight(delta.reasoning_content), _weight(delta.reasoning), _weight(delta.reasoning_details))
-    return (
-        _weight(delta.content)
-        + thought
-        + _weight(delta.tool_calls)
-        + _weight(delta.refusal)
-        + _weight(delta.audio)
-        + _weight(delta.images)
-        + _weight(delta.function_call)
-    )
+    said = _weight(delta.content)
+    if not said or delta != _Delta(delta.content):
+        said += max(_weight(delta.reasoning_content), _weight(delta.reasoning), _weight(delta.reasoning_details))
+        said += sum(map(_weight, (delta.tool_calls, delta.refusal, delta.audio, delta.images, delta.function_call)))
+    return said
 
 
 def _weight(value: Raw | UnsetType) -> int:
-    if value is UNSET or (raw := bytes(value)) in EMPTY:
+    if value is UNSET:
         return 0
-    return spoken_in(raw) if raw[:1] == b'"' else max(spoken_in(raw), BYTES)
+    raw = bytes(value)
+    if raw[:1] == b'"':
+        return unescaped(raw) - 2
+    return 0 if raw in EMPTY else max(spoken_in(raw), BYTES)
 
 
 def _without_usage(event: bytes) -> bytes:

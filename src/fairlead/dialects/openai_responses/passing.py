@@ -47,8 +47,6 @@ _EVENT = msgspec.json.Decoder(_Event)
 class StreamReader(Passing):
     __slots__ = ()
     issues = ISSUES["openai_responses"]
-    odd = (b'.done"', b'.added"', b'"response":', b'"response.audio', b'"response.function_call_arguments')
-    unlike = (b'"logprobs":[{', b'"logprobs": [{')
 
     def ends(self, block: bytes) -> bool:
         return b'"response.' in block and _END.search(block) is not None

@@ -1,7 +1,7 @@
 """fairlead's own ledger, as `fairlead ledger export` writes it: a row for each attempt, JSON lines or CSV.
 
 Each attempt counts as a request of its model: that is what was paid. Amounts are taken in USD. What the gateway asked on
-its own account (a judge, a classifier) is a task of that name.
+its own account (a judge, a classifier) is a task of that name. What a cache gave again is left out: nobody was asked.
 """
 
 from __future__ import annotations
@@ -36,15 +36,18 @@ class _Attempt(msgspec.Struct, gc=False):
     estimated: bool = False
     price_row: str = ""
     cost_usd: str | float | None = None
+    reuse: str = ""
 
 
 _ATTEMPTS = msgspec.json.Decoder(_Attempt, strict=False)
-_TEXTS = ("outcome", "tenant", "key", "task", "provider", "purpose", "price_row")
+_TEXTS = ("outcome", "tenant", "key", "task", "provider", "purpose", "price_row", "reuse")
 _COUNTS = ("input", "output", "cached_input", "cache_write", "cache_write_1h", "reasoning")
 
 
 def attempt(raw: bytes | msgspec.Raw) -> Iterable[Row]:
-    yield _row(_ATTEMPTS.decode(raw))
+    one = _ATTEMPTS.decode(raw)
+    if not one.reuse:
+        yield _row(one)
 
 
 def table(columns: Columns) -> ReadFields:
@@ -66,7 +69,7 @@ def table(columns: Columns) -> ReadFields:
             setattr(one, name, field(fields, at))
         for name, at in counts:
             setattr(one, name, count(field(fields, at)))
-        return _row(one)
+        return None if one.reuse else _row(one)
 
     return read
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from fairlead.classify.heads import HEADS
-from fairlead.evidence.train import labels
+from fairlead.evidence.train import labels, solver
 from fairlead.evidence.train.scores import Judged, Score, examples, external, phrases
 from fairlead.evidence.train.sources import Sample
 
@@ -19,30 +19,39 @@ Written by `fairlead train classifier`; weights {version}. A linear model over h
 stems and endings of at most about 640 characters (half as many in Chinese, Japanese and Korean), and a few traits of
 the structure.
 
-Every figure below is taken **by held-out source**: a source is asked of a model that has not learned from it, and
-confidence is calibrated on the other sources. Big sources are thinned before counting. What may not be learned from
-for its licence is measured on only. The project's own are held out, too: an example file as one source, and the ways of
-asking ("phrases", filled from a pool that is the same for all tasks) in thirds, the same third of all files at once.
-Whatever has an English and a Chinese version is held out in both at once. Who wrote the phrases had seen prompts
-of the collections, and none of the example files; no phrase repeats a run of words of a collection's instructions. The
-example files come from few hands, so a held-out one has relatives that were learned from. Phrases in languages other
-than English and Chinese are learned from and not asked. The settings of the learning were chosen by looking at the
-collections' figures, as a reader of those should know. The files `*_asks`, `*_more` and `*-wide` were written to mend
-confusions seen in those figures, with the names of the collections' labels and templates known and none of their
-prompts read.
+Every figure below is taken **by held-out source**: a source is asked of a model that has not learned from it (the
+mean of {models} models that learned in different orders, as what ships is). The calibration error is over ten bins of equal
+width, each answer counting alike; confidence is calibrated, by a temperature and a rising curve, on what was not held
+out together with what is asked, and there whatever is held out together counts as one, be it large or small.
+
+Big sources are thinned before counting. What may not be learned from for its licence is measured on only. The
+project's own are held out, too: an example file as one source, and the ways of asking ("phrases", filled from a pool
+that is the same for all tasks) in thirds, the same third of all files at once. What fills them may be borrowed from a
+collection, and is then held out with it. Whatever has an English and a Chinese version is held out in both at once.
+Who wrote the phrases had seen prompts of the collections, and none of the example files; no phrase repeats a run of
+words of a collection's instructions. The example files come from few hands, so a held-out one has relatives that were
+learned from. Phrases in languages other than English and Chinese are learned from and not asked. The settings of the
+learning were chosen by looking at the collections' figures, as a reader of those should know. The files `*_asks`,
+`*_more`, `*-wide` and `*-broad` were written to mend confusions seen in those figures, with the names of the
+collections' labels and templates known and none of their prompts read, but for six seen before writing `*-broad`.
 
 Labels: a collection's own label where it means one of the tasks, by the tables in
-`fairlead/evidence/train/labels.py`; what could be two tasks is left out, also the subjects of MMLU-Pro whose questions
-are as often sums as facts (business, chemistry, engineering, physics). Questions about a passage count as long
-documents, and are lengthened to a long document's size before they are learned from or asked. Complexity is what the
-benchmark declares (easy, medium, hard; competition level), its place among benchmarks (grade-school sums are medium,
-trivia simple), or what the author of an example wrote down. `critical` is medicine, law, money and safety against
-subjects in which an error does no harm.
+`fairlead/evidence/train/labels.py`; what could be two tasks is left out, also the subjects of MMLU-Pro whose
+questions are as often sums as facts (business, chemistry, computer science, engineering, physics: in more than two
+fifths of each one's questions stand two numbers). Questions about a passage count as long documents, and are
+lengthened to a long document's size before they are learned from or asked. Complexity is what the benchmark declares
+(easy, medium, hard; competition level), its place among benchmarks (grade-school sums are medium, trivia simple), or
+what the author of an example wrote down. `critical` is medicine, law, money and safety against subjects in which an
+error does no harm.
 """
 
 
 def written(samples: Sequence[Sample], judged: dict[str, Judged], version: str) -> str:
-    parts = [INTRODUCTION.format(version=version), "## Scores\n", table(HEADINGS, summary(judged))]
+    parts = [
+        INTRODUCTION.format(version=version, models=solver.MODELS),
+        "## Scores\n",
+        table(HEADINGS, summary(judged)),
+    ]
     for head in ("task", "complexity"):
         parts += [f"## {head.capitalize()} by held-out source\n", table(HEADINGS, by_source(judged[head]))]
     parts += ["## Task by answer\n", table(("task", "asked", "precision", "recall"), by_answer(judged["task"]))]

@@ -131,7 +131,7 @@ class Judged(msgspec.Struct, frozen=True):
     given: NDArray[np.int64]
     said: NDArray[np.int64]
     confidence: NDArray[np.float64]
-    """Calibrated on the other sources."""
+    """Calibrated on what was not held out together with it."""
     temperature: float
     curve: tuple[tuple[float, float], ...]
     """Calibration on all of them: what ships."""
@@ -152,6 +152,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judge(asked: Asked, head: str) -> Judged:
+    """To calibration, whatever is held out together counts as one, be it large or small: a request is from one more."""
     at = [name for name, _ in HEADS].index(head)
     places = [place for place, sample in enumerate(asked.samples) if solver.answers(sample)[at] >= 0]
     samples = tuple(asked.samples[place] for place in places)
@@ -159,13 +160,14 @@ def judge(asked: Asked, head: str) -> Judged:
     scores = asked.scores[places][:, SPANS[head]]
     said = scores.argmax(1)
     right = said == given
-    per_source = Counter(sample.source for sample in samples)
-    weight = np.array([per_source[sample.source] ** -0.5 for sample in samples])
-    by_source: dict[str, list[int]] = defaultdict(list)
+    by_family: dict[str, list[int]] = defaultdict(list)
     for place, sample in enumerate(samples):
-        by_source[sample.source].append(place)
+        by_family[family(sample.source)].append(place)
+    weight = np.zeros(len(samples))
+    for inside in by_family.values():
+        weight[inside] = 1 / len(inside)
     confidence = np.zeros(len(samples))
-    for inside in by_source.values():
+    for inside in by_family.values():
         others = np.ones(len(samples), bool)
         others[inside] = False
         if not others.any():

@@ -1,0 +1,64 @@
+"""Whose request is begun next: few in one turn of the loop, in the order they came.
+
+Whoever has been begun goes before whoever has not: between two turns what providers have answered is read and passed on.
+Begun all at once, a thousand requests would all wait for the last of them, each with a connection to a provider of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+AT_ONCE = 16
+"""Requests begun in one turn. Fewer cost throughput: what is written in one turn goes out together."""
+OF_A_STREAM = 4
+"""A stream counts as so many, for its reader waits for the first token: it is with whom was begun before, and not behind the
+work for others."""
+STREAM = b'"stream"'
+EDGE = 512
+"""Bytes at either end of a body where clients say whether they want a stream."""
+
+
+def share(path: str, body: bytes) -> int:
+    """How much of a turn a request takes. Whoever is misjudged begins a little sooner or later, no more."""
+    at = body.find(STREAM, 0, EDGE)
+    if at < 0:
+        at = body.find(STREAM, -EDGE)
+    said = at >= 0 and body[at + len(STREAM) : at + len(STREAM) + 6].lstrip(b": ").startswith(b"true")
+    return OF_A_STREAM if said or "stream" in path else 1
+
+
+class Turns:
+    """Of one loop."""
+
+    __slots__ = ("_begun", "_loop", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._begun = 0
+        """In this turn."""
+        self._waiting: deque[tuple[float, int, Callable[[], None]]] = deque()
+
+    def begin(self, received: float, share: int, go: Callable[[], None]) -> None:
+        if not self._begun:
+            self._loop.call_soon(self._next)
+        if self._begun < AT_ONCE and not self._waiting:
+            self._begun += share
+            go()
+        else:
+            self._waiting.append((received, share, go))
+
+    def late(self, now: float) -> float:
+        """How long the first that waits has done so."""
+        return now - self._waiting[0][0] if self._waiting else 0.0
+
+    def _next(self) -> None:
+        waiting = self._waiting
+        self._begun = 0
+        while waiting and self._begun < AT_ONCE:
+            _, share, go = waiting.popleft()
+            self._begun += share
+            go()
+        if self._begun:
+            self._loop.call_soon(self._next)
