@@ -89,10 +89,12 @@ async def test_the_classifiers_budget_begins_anew_with_the_process(tmp_path: Pat
         server.upstream.push("two", answer("{}", (1000, 1000)))
         await server.chat(**body)
         opinions = server.running.runtime.opinions
-        assert opinions is not None and opinions.purse.budget is not None
+        assert opinions is not None
+        assert opinions.purse.budget is not None
         left = opinions.purse.budget - 500_000
         assert server.upstream.seats[0] == "two"
-        assert opinions.purse.affords(left, "default", 1) and not opinions.purse.affords(left + 1, "default", 1)
+        assert opinions.purse.affords(left, "default", 1)
+        assert not opinions.purse.affords(left + 1, "default", 1)
     async with serving(tmp_path / "s", more=CLASSIFIER, extra_policy=TABLE) as server:
         await server.chat(**body)
         assert len(server.upstream.calls) == 1
