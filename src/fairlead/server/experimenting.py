@@ -6,7 +6,6 @@ What was found, and that an experiment is over, is a line in the log and a row o
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 import time
@@ -14,10 +13,11 @@ import time
 import msgspec
 
 from fairlead.core.call import Caller
-from fairlead.errors import Overloaded, StateError
+from fairlead.errors import Overloaded
 from fairlead.evidence.experiments import Standing, certain, standings
 from fairlead.gateway.runtime import Runtime
 from fairlead.server.admin import Asking, Route
+from fairlead.server.rounds import Rounds
 from fairlead.server.spending import of_ledger
 
 log = logging.getLogger("fairlead.experiments")
@@ -31,23 +31,7 @@ class Experimenting:
         self._runtime = runtime
         self._told: set[tuple[str, str]] | None = None
         """(kind, words) of what is in the audit; None until it was read."""
-        self._task: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
-        self._task = asyncio.create_task(self._look_now_and_then(), name="fairlead-experiments")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
-
-    async def _look_now_and_then(self) -> None:
-        while True:
-            try:
-                await self.look(int(time.time()))
-            except (StateError, sqlite3.Error) as problem:
-                log.warning("the experiments could not be looked at: %s", problem)
-            await asyncio.sleep(EVERY)
+        self.rounds = Rounds("experiments", lambda: self.look(int(time.time())), lambda: EVERY, at_once=True)
 
     async def look(self, now: int) -> None:
         vitals = self._runtime.vitals

@@ -7,7 +7,6 @@ in the audit. The same looks are answered to `fairlead guards`.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 import time
@@ -17,13 +16,14 @@ from typing import Any
 import msgspec
 
 from fairlead.core.call import Caller
-from fairlead.errors import Overloaded, StateError
+from fairlead.errors import Overloaded
 from fairlead.evidence.guards import GuardState, Looked, verdicts
 from fairlead.evidence.worth import average_quality, price_of
 from fairlead.gateway.admit import new_id
 from fairlead.gateway.runtime import Runtime
 from fairlead.server.admin import Asking, Route
 from fairlead.server.reporting import Configured, configured
+from fairlead.server.rounds import Rounds
 from fairlead.server.spending import of_ledger
 from fairlead.server.webhook import Webhook
 from fairlead.store.feedback import judged
@@ -49,29 +49,18 @@ class Guarding:
         """By guard that is in alarm: when that was last told (epoch seconds)."""
         self.latest: tuple[GuardState, ...] = ()
         """What they found when they last looked."""
-        self._task: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
-        self._task = asyncio.create_task(self._look_now_and_then(), name="fairlead-guards")
+        self._took_up = False
+        self.rounds = Rounds("guards", self._look, lambda: runtime.world.said.watch.every)
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+        await self.rounds.close()
         await self._webhook.close()
 
-    async def _look_now_and_then(self) -> None:
-        """At the settings of the configuration that is in force then."""
-        took_up = False
-        while True:
-            await asyncio.sleep(self._runtime.world.said.watch.every)
-            try:
-                if not took_up:
-                    self._since = await of_ledger(self._runtime, alarms) | self._since
-                    took_up = True
-                self.take(await verdicts_of(self._runtime, time.time()), time.time())
-            except (StateError, sqlite3.Error) as problem:
-                log.warning("the guards could not look: %s", problem)
+    async def _look(self) -> None:
+        if not self._took_up:
+            self._since = await of_ledger(self._runtime, alarms) | self._since
+            self._took_up = True
+        self.take(await verdicts_of(self._runtime, time.time()), time.time())
 
     def take(self, found: tuple[GuardState, ...], now: float) -> None:
         """Tells what is new."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +30,7 @@ from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
 from fairlead.server.admin import Asking, Route
 from fairlead.server.reviewing import last_period, review_of
+from fairlead.server.rounds import Rounds
 
 log = logging.getLogger("fairlead.schedule")
 
@@ -50,24 +50,11 @@ class Scheduling:
     def __init__(self, runtime: Runtime, folder: Path) -> None:
         self._runtime = runtime
         self._folder = folder
-        self._task: asyncio.Task[None] | None = None
+        self.rounds = Rounds("schedule", lambda: self.look(int(time.time())), lambda: EVERY)
 
     def begin(self) -> None:
         count(self._runtime, self._folder, int(time.time()))
-        self._task = asyncio.create_task(self._look_now_and_then(), name="fairlead-schedule")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
-
-    async def _look_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            try:
-                await self.look(int(time.time()))
-            except (StateError, sqlite3.Error, OSError) as problem:
-                log.warning("what was due could not be done: %s", problem)
+        self.rounds.begin()
 
     async def look(self, now: int) -> None:
         """Does what is due."""

@@ -78,9 +78,9 @@ class Running(msgspec.Struct):
         if self.guarding is not None:
             await self.guarding.close()
         if self.experimenting is not None:
-            await self.experimenting.close()
+            await self.experimenting.rounds.close()
         if self.scheduling is not None:
-            await self.scheduling.close()
+            await self.scheduling.rounds.close()
         if self.reload is not None:
             await self.reload.close()
         try:
@@ -130,9 +130,9 @@ async def start(
         reload.took.append(running.taken)
         running.prices = Prices(config, reload)
     running.guarding = app.metrics.guarding = Guarding(runtime)
-    running.guarding.begin()
+    running.guarding.rounds.begin()
     running.experimenting = Experimenting(runtime)
-    running.experimenting.begin()
+    running.experimenting.rounds.begin()
     running.scheduling = Scheduling(runtime, state_dir)
     running.scheduling.begin()
     return running
