@@ -171,7 +171,7 @@ def test_how_sure_it_is_of_harm_is_what_that_was_worth_elsewhere() -> None:  # M
     found, facts = words.find(shape, texts), linear.load().facts
     no, yes = linear.scores(linear.load(), found.piece, found.words)[words._CRITICAL]
     harm = 1 / (1 + exp((no - yes) / facts.temperatures["critical"]))
-    assert found.domain_confidence == pytest.approx(words.calibrated(facts, "critical", harm))
+    assert found.domain_confidence == pytest.approx(words.calibrated(facts, "critical", "English", harm))
 
 
 def test_everyday_requests_are_not_critical() -> None:

@@ -41,6 +41,9 @@ WEIGHT = {HAN: 3, KANA: 2, HANGUL: 2}
 KANA_SHARE = 8
 """Japanese has at least one kana in so many Chinese characters."""
 UKRAINIAN_SHARE = 40
+KINDS_OF_LANGUAGE = ("English", "Chinese", "other")
+"""How much was there to learn from: what a probability is worth differs by it."""
+_KIND_OF = {"en": "English", "zh": "Chinese"}
 SURE = 0.97
 FEW = 0.6
 
@@ -65,6 +68,10 @@ def of_script(found: Words, text: str) -> tuple[str, float] | None:
         return None
     total = latin + most
     return variant(best, text), SURE if most * 3 > total * 2 else FEW + (SURE - FEW) * (most * 2 - total) / total
+
+
+def kind(language: str) -> str:
+    return _KIND_OF.get(language, "other")
 
 
 def variant(language: str, text: str) -> str:

@@ -40,8 +40,9 @@ class Facts(msgspec.Struct, frozen=True):
     """What an eighth-bit step is worth, by column."""
     bias: tuple[float, ...]
     temperatures: dict[str, float]
-    confidence: dict[str, tuple[tuple[float, float], ...]]
-    """By head: (probability said, share that was right), increasing; between the points, in proportion."""
+    confidence: dict[str, dict[str, tuple[tuple[float, float], ...]]]
+    """By head and kind of language: (probability said, share that was right), increasing; between the points, in
+    proportion."""
 
 
 WIDTH = -(-COLUMNS // 8) * 8

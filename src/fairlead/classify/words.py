@@ -90,16 +90,18 @@ def said(shape: Shape, piece: Excerpt) -> Found:
     found = words(piece.text)
     scores = linear.scores(model, piece, found)
     task, likely, compared = best(scores[_TASK], facts.temperatures["task"])
-    name, confidence = TASKS[task], calibrated(facts, "task", likely)
+    spoken, spoken_confidence = language.of_script(found, piece.text) or latin(facts, scores[_LANGUAGE])
+    kind = language.kind(spoken)
+    name, confidence = TASKS[task], calibrated(facts, "task", kind, likely)
     if shape.images or shape.audio:
         if not (shape.tools and name in ACTING):
             name, likely, confidence = "multimodal", 1.0, SEEN
     level, level_likely, _ = best(scores[_COMPLEXITY], facts.temperatures["complexity"])
-    domain, domain_confidence = domain_of(facts, name, confidence, likely, compared, scores)
-    spoken, spoken_confidence = language.of_script(found, piece.text) or latin(facts, scores[_LANGUAGE])
+    domain, domain_confidence = domain_of(facts, kind, name, confidence, likely, compared, scores)
     latency = "batch" if shape.chars > BULK_CHARS else BY_NAME[name].latency_class
+    level_confidence = calibrated(facts, "complexity", kind, level_likely)
     return Found(
-        piece, found, name, likely, confidence, COMPLEXITIES[level], calibrated(facts, "complexity", level_likely),
+        piece, found, name, likely, confidence, COMPLEXITIES[level], level_confidence,
         domain, domain_confidence, spoken, spoken_confidence, latency,
     )  # fmt: skip
 
@@ -111,9 +113,9 @@ def best(scores: Sequence[float], temperature: float) -> tuple[int, float, list[
     return scores.index(top), 1.0 / sum(compared), compared
 
 
-def calibrated(facts: linear.Facts, head: str, said: float) -> float:
-    """The share that was right when so much was said, read off the curve."""
-    points = facts.confidence[head]
+def calibrated(facts: linear.Facts, head: str, kind: str, said: float) -> float:
+    """The share that was right when so much was said in this kind of language, read off the curve."""
+    points = facts.confidence[head][kind]
     after = bisect_right(points, (said, 2.0))
     if after == 0:
         return points[0][1]
@@ -124,13 +126,19 @@ def calibrated(facts: linear.Facts, head: str, said: float) -> float:
 
 
 def domain_of(
-    facts: linear.Facts, task: str, confidence: float, likely: float, compared: list[float], scores: list[float]
+    facts: linear.Facts,
+    kind: str,
+    task: str,
+    confidence: float,
+    likely: float,
+    compared: list[float],
+    scores: list[float],
 ) -> tuple[Domain, float]:
     """Where an error does harm: `critical`. Else the task's domain, at least as sure as the task."""
     no, yes = scores[_CRITICAL]
     harm = 1.0 / (1.0 + exp(min(50.0, (no - yes) / facts.temperatures["critical"])))
     if harm >= CRITICAL_FROM:
-        return "critical", calibrated(facts, "critical", harm)
+        return "critical", calibrated(facts, "critical", kind, harm)
     domain = BY_NAME[task].domain
     if task == "multimodal":
         return domain, confidence
@@ -140,7 +148,8 @@ def domain_of(
 
 def latin(facts: linear.Facts, scores: Sequence[float]) -> tuple[str, float]:
     at, likely, _ = best(scores, facts.temperatures["language"])
-    return LATIN_LANGUAGES[at], calibrated(facts, "language", likely)
+    spoken = LATIN_LANGUAGES[at]
+    return spoken, calibrated(facts, "language", language.kind(spoken), likely)
 
 
 def signals(shape: Shape, found: Found) -> tuple[Signal, ...]:

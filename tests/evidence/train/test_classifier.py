@@ -156,9 +156,10 @@ def test_the_data_card_is_of_other_weights_or_tells_of_too_little() -> None:  # 
     told = {(head, name): (float(f1), float(error)) for head, name, f1, error in rows}
     assert min(told["task", name][0] for name in ("all", "collections from elsewhere")) >= 0.65
     assert told["task", "Chinese"][0] >= told["task", "English"][0] - 0.05
-    for head, _ in linear.HEADS:
-        assert told[head, "all"][1] <= 0.05
-    assert max(told["task", name][1] for name in ("English", "Chinese", "collections from elsewhere")) <= 0.05
+    assert told["task", "all"][0] >= 0.8
+    few = ("complexity", "collections from elsewhere")  # five of them, each with its own meaning of complex
+    assert told.pop(few)[1] <= 0.07
+    assert {cut: error for cut, (_, error) in told.items() if error > 0.05} == {}
 
 
 def judged(*groups: tuple[str, int, str]) -> scores.Judged:
@@ -177,6 +178,25 @@ def judged(*groups: tuple[str, int, str]) -> scores.Judged:
 def test_a_large_source_drowns_the_others_in_calibration() -> None:  # M2.3
     found = judged(("large", 900, "no"), ("small", 10, "yes"), ("asked", 1, "no"))
     assert found.confidence[-1] == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_language_that_is_told_worse_is_as_sure_of_itself_as_english() -> None:  # M2.3
+    texts = {"en": "which of them is it", "ru": "\u043a\u0430\u043a\u043e\u0439 \u0438\u0437 \u043d\u0438\u0445"}
+    sample = sources.Sample((("user", "x"),), sources.shape_of(()), None, None, True, "en", "", "", True)
+    samples = [
+        sources.msgspec.structs.replace(
+            sample, texts=(("user", text),), language=language, source=f"{language}{source}", critical=at < right
+        )
+        for (language, text), right in zip(texts.items(), (90, 60), strict=True)
+        for source in range(3)
+        for at in range(100)
+    ]
+    said = np.zeros((len(samples), scores.COLUMNS), np.float32)
+    said[:, scores.SPANS["critical"]] = (0, 1)
+    found = scores.judge(scores.Asked(tuple(samples), said), "critical")
+    assert found.confidence[0] == pytest.approx(0.9, abs=0.01)
+    assert found.confidence[-1] == pytest.approx(0.6, abs=0.01)
+    assert found.curves["Chinese"][0][1] == pytest.approx(0.75, abs=0.01)
 
 
 def test_confidence_is_not_calibrated_on_what_is_held_out_together() -> None:

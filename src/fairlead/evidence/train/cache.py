@@ -96,7 +96,8 @@ def chosen(judged: Sequence[Judged]) -> float:
     """1 where none is good enough."""
     near = [one for one in judged if not one.pair.same and not one.pair.held_out]
     same = [one for one in judged if one.pair.same]
-    allowed = [each for each in THRESHOLDS if count(near, each).at_most <= ALLOWED]
+    alike = [one for one in near if not one.why]
+    allowed = [each for each in THRESHOLDS if at_most(count(alike, each).hits, len(near)) <= ALLOWED]
     if not allowed:
         return 1.0
     most = count(same, allowed[0]).hits

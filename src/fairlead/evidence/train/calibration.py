@@ -1,10 +1,12 @@
-"""What a probability is worth: a temperature and a rising curve from the probability said to the share that was right.
+"""What a probability is worth: a temperature, and by kind of language a rising curve from the probability said to the
+share that was right.
 
 Both are fitted on sources that were not learned from, since that is what requests are.
 """
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,6 +58,26 @@ def curve(
             both = before[2] + last[2]
             blocks.append([(before[at] * before[2] + last[at] * last[2]) / both for at in (0, 1)] + [both])
     return tuple((round(x, 4), round(y, 4)) for x, y, _ in blocks)
+
+
+class Learned(msgspec.Struct, frozen=True):
+    """Scores with their right answers, from which any part can be calibrated on any other."""
+
+    scores: NDArray[np.float32]
+    answers: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    kinds: NDArray[np.object_]
+    """The kind of language of each."""
+
+    def temperature(self, among: NDArray[np.bool_]) -> float:
+        return temperature(self.scores[among], self.answers[among], self.weights[among])
+
+    def curve(self, among: NDArray[np.bool_], kind: str, warmth: float) -> tuple[tuple[float, float], ...]:
+        """Of this kind of language; where there is none among them, of all."""
+        alike = among & (self.kinds == kind)
+        at = alike if alike.any() else among
+        said = softmax(self.scores[at], warmth).max(1)
+        return curve(said, self.scores[at].argmax(1) == self.answers[at], self.weights[at])
 
 
 def read_off(points: tuple[tuple[float, float], ...], said: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ def packed(model: Model, judged: dict[str, scores.Judged]) -> tuple[Facts, dict[
         scales=tuple(float(each) for each in scales),
         bias=tuple(float(each) for each in model.bias),
         temperatures={head: each.temperature for head, each in judged.items()},
-        confidence={head: each.curve for head, each in judged.items()},
+        confidence={head: each.curves for head, each in judged.items()},
     )
     return facts, steps
 

@@ -18,13 +18,14 @@ from fairlead.classify.tasks import COMPLEXITIES
 from fairlead.evidence.train.sources import OWN, Sample, shape_of
 
 PARTS = 3
-FILLINGS, BARE = 6, 3
-"""Examples from one phrase with slots, and from one without."""
+FILLINGS = {"en": 10, "zh": 8}
+FILLINGS_ELSEWHERE, BARE = 6, 3
+"""Examples from one phrase with slots, by its language, and from one without."""
 POLITE = 0.4
 SYSTEM = 0.25
 TOOLS = 0.01
 """Shares of the examples with a courtesy before it, with a system prompt that says nothing, with tools it needs not."""
-BORROWED = {"en": 0.5, "zh": 0.15}
+BORROWED = {"en": 0.3, "zh": 0.15}
 """Share of the texts to work on that are borrowed from a collection (in English), by the language of the phrases."""
 LENDERS = ("llmrouter_ulab", "mmlu_pro")
 SPANS = {"text": (200, 1_200), "sentence": (25, 140)}
@@ -116,6 +117,7 @@ def examples(folder: Path, lending: dict[str, list[Matter]], seed: int) -> Itera
     for file in sorted(folder.glob("*.yaml")):
         for phrases in read(file):
             random = Random(f"{seed}/{file.stem}/{phrases.language}")
+            fillings = FILLINGS.get(phrases.language, FILLINGS_ELSEWHERE)
             ways = [
                 (task, level, way)
                 for task, levels in phrases.tasks.items()
@@ -125,7 +127,7 @@ def examples(folder: Path, lending: dict[str, list[Matter]], seed: int) -> Itera
             for number, (task, level, way) in enumerate(ways):
                 source = f"{OWN}/phrases-{file.stem}.{number % PARTS + 1}"
                 part = f"{source}/{phrases.language}{number}"
-                for _ in range(FILLINGS if SLOT.search(way) else BARE):
+                for _ in range(fillings if SLOT.search(way) else BARE):
                     made = example(phrases, way.replace("\\n", "\n"), lending, task, level, random)
                     made = msgspec.structs.replace(made, source=source, part=part)
                     yield made

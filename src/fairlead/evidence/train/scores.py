@@ -14,13 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fairlead.classify.heads import COLUMNS, HEADS, SPANS
+from fairlead.classify import language
+from fairlead.classify.excerpt import excerpt
+from fairlead.classify.features import words
+from fairlead.classify.heads import COLUMNS, HEADS, LATIN_LANGUAGES, SPANS
 from fairlead.evidence.train import calibration, solver
 from fairlead.evidence.train.solver import Model, Row
 from fairlead.evidence.train.sources import OWN, Sample
 
 BALANCE = 0.9
-LEARNED_PER_PART, LEARNED_PER_TASK = 80, 500
+LEARNED_PER_PART, LEARNED_PER_TASK = 80, 700
 ASKED_PER_PART, ASKED_PER_TASK = 15, 120
 
 
@@ -133,8 +136,8 @@ class Judged(msgspec.Struct, frozen=True):
     confidence: NDArray[np.float64]
     """Calibrated on what was not held out together with it."""
     temperature: float
-    curve: tuple[tuple[float, float], ...]
-    """Calibration on all of them: what ships."""
+    curves: dict[str, tuple[tuple[float, float], ...]]
+    """By kind of language; calibration on all of them: what ships."""
 
     def score(self, keep: Callable[[Sample], bool] = lambda _: True) -> Score:
         at = [place for place, sample in enumerate(self.samples) if keep(sample)]
@@ -152,34 +155,41 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judge(asked: Asked, head: str) -> Judged:
-    """To calibration, whatever is held out together counts as one, be it large or small: a request is from one more."""
+    """To calibration, whatever is held out together counts as one in each kind of language, be it large or small: a
+    request is from one more."""
     at = [name for name, _ in HEADS].index(head)
     places = [place for place, sample in enumerate(asked.samples) if solver.answers(sample)[at] >= 0]
     samples = tuple(asked.samples[place] for place in places)
     given = np.array([solver.answers(sample)[at] for sample in samples], np.int64)
     scores = asked.scores[places][:, SPANS[head]]
     said = scores.argmax(1)
-    right = said == given
-    by_family: dict[str, list[int]] = defaultdict(list)
-    for place, sample in enumerate(samples):
-        by_family[family(sample.source)].append(place)
-    weight = np.zeros(len(samples))
-    for inside in by_family.values():
-        weight[inside] = 1 / len(inside)
+    families = [family(sample.source) for sample in samples]
+    group = [(name, language.kind(sample.language)) for name, sample in zip(families, samples, strict=True)]
+    sizes = Counter(group)
+    weight = np.array([1 / sizes[each] for each in group])
+    kinds = [language.kind(heard(asked.samples[place], asked.scores[place])) for place in places]
+    learned = calibration.Learned(scores, given, weight, np.array(kinds, object))
+    together: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for place, (name, kind) in enumerate(zip(families, kinds, strict=True)):
+        together[name][kind].append(place)
     confidence = np.zeros(len(samples))
-    for inside in by_family.values():
-        others = np.ones(len(samples), bool)
-        others[inside] = False
-        if not others.any():
-            others[:] = True
-        warmth = calibration.temperature(scores[others], given[others], weight[others])
-        points = calibration.curve(
-            calibration.softmax(scores[others], warmth).max(1), right[others], weight[others]
-        )  # fmt: skip
-        confidence[inside] = calibration.read_off(points, calibration.softmax(scores[inside], warmth).max(1))
-    warmth = calibration.temperature(scores, given, weight)
-    points = calibration.curve(calibration.softmax(scores, warmth).max(1), right, weight)
-    return Judged(samples, given, said, confidence, warmth, points)
+    for name, by_kind in together.items():
+        others = np.array([each != name for each in families]) if len(together) > 1 else np.ones(len(samples), bool)
+        warmth = learned.temperature(others)
+        for kind, inside in by_kind.items():
+            likely = calibration.softmax(scores[inside], warmth).max(1)
+            confidence[inside] = calibration.read_off(learned.curve(others, kind, warmth), likely)
+    everything = np.ones(len(samples), bool)
+    warmth = learned.temperature(everything)
+    curves = {kind: learned.curve(everything, kind, warmth) for kind in language.KINDS_OF_LANGUAGE}
+    return Judged(samples, given, said, confidence, warmth, curves)
+
+
+def heard(sample: Sample, scores: NDArray[np.float32]) -> str:
+    """The language that the sample would be taken for: it may not be the one it is in."""
+    text = excerpt(sample.shape, sample.texts).text
+    told = language.of_script(words(text), text)
+    return told[0] if told else LATIN_LANGUAGES[int(scores[SPANS["language"]].argmax())]
 
 
 def external(sample: Sample) -> bool:
