@@ -12,8 +12,9 @@ import msgspec
 from fairlead.core.cost import cost_lines, total, usage_cost
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import Attempt, Priced, Record, Usage
-from fairlead.store.rollups import BANDS, ROLLUPS, TOKENS, add
+from fairlead.store.rollups import BANDS, ROLLUPS, TOKENS
 from fairlead.store.sqlite import Projection, Row
+from fairlead.store.tally import waiting
 from fairlead.store.window import DAY_MS
 from tests.store.entries import AT, record
 
@@ -62,7 +63,7 @@ def filled(into: Path | Projection | None, kinds: Sequence[Like], since_ms: int 
     notes = [(last + 1 + n, Priced(since_ms, one)) for n, one in enumerate(prices.values())]
     projection.ingest(rows, [*notes], 1, 1)
     projection.connection.execute("BEGIN")
-    add(projection.connection)
+    waiting(projection.connection).write(projection.connection)
     for (_, one, _), count in zip(rows, counts, strict=True):
         _multiply(projection.connection, one, count)
     projection.connection.execute("COMMIT")

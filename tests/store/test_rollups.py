@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.core.record import Record, Usage
-from fairlead.store import rollups
+from fairlead.store import rollups, tally
 from fairlead.store.reports import groups, totals
 from fairlead.store.rollups import FOREVER, HOUR_MS, MINUTE_MS, pieces
 from fairlead.store.sqlite import Projection
@@ -130,12 +133,73 @@ def test_a_window_is_not_what_its_records_add_up_to(
 def test_a_sum_that_is_wrong_passes_for_right_or_stays_wrong(table: str, grain: int) -> None:
     records = [one(n, BEGIN + n * 7_000_000, (1, 0, 2, 1, True)) for n in range(20)]
     with books(*records) as made:
-        rollups.add(made.connection)
+        tally.waiting(made.connection).write(made.connection)
         made.connection.execute(f"UPDATE {table} SET input = input + 1 WHERE grain = ? AND at_ms >= ?", (grain, BEGIN))
         found = [one for one in verify(made.connection).told if one.what.startswith(f"{table} {grain} ")]
         assert len(found) >= 2
-        rollups.rebuild(made.connection)
+        tally.rebuild(made.connection)
         assert list(rollups.differences(made.connection)) == []
+
+
+@pytest.mark.parametrize("together", [1, 4_000])
+def test_what_stands_alone_or_is_read_from_caches_is_added_up_otherwise_than_the_records_say(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:  # M6.1
+    """In the sums made while records are taken in, and in those made anew."""
+    monkeypatch.setattr(rollups, "TOGETHER", together)
+    usages = (
+        Usage(100, 20, 60, 10, 5, 7),
+        Usage(100, 20, 90, 20),
+        Usage(100, 20, image_output=15, reasoning=9),
+        Usage(32_000, 1),
+        Usage(32_001, 1, estimated=True),
+        Usage(2_000_000, 1, 1_999_999),
+        Usage(rollups.LARGEST + 1, 1),
+        Usage(2**63, 2**63),
+    )
+    costs = (0, 5, rollups.LARGEST, rollups.LARGEST + 1, 2**63)
+    records = []
+    for n, (usage, cost, outcome) in enumerate(product(usages, costs, ("ok", "failed"))):
+        at = BEGIN + n * 20_000
+        tried = attempt(f"r{n}", usage=usage, cost=cost, outcome=outcome)
+        made = record(f"r{n}", tried, at_ms=at, outcome=outcome, baseline_cost=cost if n % 3 else None)
+        records += [msgspec.structs.replace(made, tags=("a",)), record(f"s{n}", at_ms=at, purpose="judge")]
+    with books(*records) as made:
+        tally.waiting(made.connection).write(made.connection)
+        assert list(rollups.differences(made.connection)) == []
+        before = [made.connection.execute(f"SELECT * FROM {kind.table}").fetchall() for kind in rollups.KINDS]
+        made.rebuild()
+        after = [made.connection.execute(f"SELECT * FROM {kind.table}").fetchall() for kind in rollups.KINDS]
+        assert before == after
+        assert all(before)
+
+
+def test_what_waited_to_be_added_up_is_lost_or_counted_twice_after_a_failure_or_a_new_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # M6.1
+    monkeypatch.setattr(rollups, "TOGETHER", 8)
+    rows = []
+    for n in range(9):
+        each = one(n, BEGIN + n, (1, 0, 1, 2, True))
+        rows.append((1_000 * (n + 1), each, msgspec.msgpack.encode(each)))
+    first = Projection(tmp_path / "ledger.db")
+    first.ingest(rows[:3], [], 1, 1)
+    first.close()
+    second = Projection(tmp_path / "ledger.db")
+    second.ingest(rows[3:5], [], 1, 2)
+    second.connection.execute(
+        "CREATE TEMP TRIGGER full BEFORE UPDATE ON checkpoint BEGIN SELECT raise(ABORT, 'full'); END"
+    )
+    for batch in (rows[5:7], rows[5:]):
+        with pytest.raises(sqlite3.Error, match="full"):
+            second.ingest(batch, [], 1, 3)
+    second.connection.execute("DROP TRIGGER full")
+    assert rollups.horizons(second.connection).rolled == -1
+    second.ingest(rows[5:], [], 1, 3)
+    assert rollups.horizons(second.connection).rolled == 9_000
+    assert totals(second.connection).requests == 9
+    assert list(rollups.differences(second.connection)) == []
+    second.close()
 
 
 def test_a_record_taken_in_twice_counts_twice() -> None:
@@ -143,7 +207,7 @@ def test_a_record_taken_in_twice_counts_twice() -> None:
     with books(*records) as made:
         rows = [(1_000 * (n + 1), each, msgspec.msgpack.encode(each)) for n, each in enumerate(records)]
         made.ingest(rows, [], 1, 1)
-        rollups.add(made.connection)
+        tally.waiting(made.connection).write(made.connection)
         made.ingest(rows, [], 1, 1)
         made.ingest([(99_000, records[0], rows[0][2])], [], 1, 1)
         assert totals(made.connection).requests == 5
@@ -166,7 +230,7 @@ def test_records_that_are_let_go_of_leave_the_report() -> None:
         assert reported(made, Window(hour + 17)) == added_up(records, Window(hour))
         assert reported(made, Window(hour, hour + HOUR_MS + 5)) == added_up(records, Window(hour, hour + 2 * HOUR_MS))
         assert list(rollups.differences(made.connection)) == []
-        rollups.rebuild(made.connection)
+        tally.rebuild(made.connection)
         assert reported(made, Window()) == before
 
 

@@ -13,6 +13,7 @@ from fairlead.store.window import DAY_MS, halves, whole
 
 QUARTER = 900
 """Seconds that are added up together: days begin at a quarter of an hour everywhere."""
+QUARTER_MS = QUARTER * 1000
 MOST = 10**16
 """What one sum is cut down to: a figure beyond is absurd, and would not fit."""
 
@@ -57,25 +58,18 @@ def spent_since(connection: sqlite3.Connection, moments: Iterable[float]) -> dic
     return found
 
 
-def write(connection: sqlite3.Connection, records: Iterable[Record]) -> None:
-    """Adds up what these requests came to; each of them is to be given once."""
-    sums: Sums = {}
-    for record in records:
-        add(sums, record)
-    _insert(connection, sums)
-
-
 def add(sums: Sums, record: Record) -> None:
     tags = "\n".join(record.tags)
     for one in record.attempts:
         if one.spent:
             policy = (one.purse or record.policy) if one.tier else ""
-            quarter = one.started_ms // (QUARTER * 1000)
+            quarter = one.started_ms // QUARTER_MS
             kind = quarter, record.tenant, record.team, record.key, one.model, policy, one.tier, tags
             sums[kind] = sums.get(kind, 0) + one.spent
 
 
-def _insert(connection: sqlite3.Connection, sums: Sums) -> None:
+def write(connection: sqlite3.Connection, sums: Sums) -> None:
+    """Adds these to what is there."""
     connection.executemany(
         """INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET cost = cost + excluded.cost""",
@@ -86,7 +80,7 @@ def _insert(connection: sqlite3.Connection, sums: Sums) -> None:
 def since_quarter(records_ms: int) -> int:
     """From when on all that was spent is in records that are there. One that is gone may have had attempts after midnight,
     which is when they are let go of."""
-    return (records_ms + DAY_MS) // (QUARTER * 1000) if records_ms else 0
+    return (records_ms + DAY_MS) // QUARTER_MS if records_ms else 0
 
 
 def rebuild(connection: sqlite3.Connection, records_ms: int) -> None:
@@ -96,7 +90,7 @@ def rebuild(connection: sqlite3.Connection, records_ms: int) -> None:
     sums: Sums = {}
     for (payload,) in connection.execute("SELECT record FROM requests WHERE at_ms >= ?", (records_ms,)):
         add(sums, _record(payload))
-    _insert(connection, {kind: cost for kind, cost in sums.items() if kind[0] >= since})
+    write(connection, {kind: cost for kind, cost in sums.items() if kind[0] >= since})
 
 
 def differences(connection: sqlite3.Connection, records_ms: int, sums: Sums) -> Iterator[tuple[str, str]]:
@@ -114,7 +108,7 @@ def differences(connection: sqlite3.Connection, records_ms: int, sums: Sums) -> 
 
 def _told(kind: Kind, words: str) -> tuple[str, str]:
     quarter, *whose = kind
-    return f"spent {quarter * QUARTER * 1000}", f"{tuple(whose)} has {words}"
+    return f"spent {quarter * QUARTER_MS}", f"{tuple(whose)} has {words}"
 
 
 def _tags(stored: str) -> tuple[str, ...]:

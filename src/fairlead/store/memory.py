@@ -14,7 +14,8 @@ from fairlead.core.record import Audit, Feedback, Intent, Priced, Record
 from fairlead.errors import StateError
 from fairlead.store.flood import Flood
 from fairlead.store.reports import Totals, totals
-from fairlead.store.sqlite import CHUNKS, Note, Projection, Row
+from fairlead.store.sqlite import Note, Projection, Row
+from fairlead.store.statements import CHUNKS
 from fairlead.store.window import EVERYTHING, Window
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ thousand rows.
     answers    by tenant and size of the prompt: the tokens of the attempts that answered, for what they would have cost
 
 Rules:
-- They are added to in the transaction that takes records in, whenever some thousand have come together, which costs a
-  fraction of adding each. `kept.rolled` says how far they reach; what came after that is read from the records. They can
-  be made anew from the records at any time.
+- `tally` makes them, of records as they are taken in. They are added to in the transaction that takes records in, whenever
+  some thousand have come together, which costs a fraction of adding each. `kept.rolled` says how far they reach; what came
+  after that is read from the records. They can be made anew from the records at any time.
 - A window is cut into days, hours and minutes; what is left at its ends, less than a minute, is read from the records.
 - Minutes are kept for a short while; an end that lies further back is read from the records, up to an hour of them.
 - Figures so large that their sums might not hold stand alone, under grain 0.
@@ -150,68 +150,6 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO kept VALUES (1, 0, 0, -1)")
 
 
-def pending(connection: sqlite3.Connection) -> int:
-    """Records that the sums do not hold yet."""
-    return int(connection.execute("SELECT count(*) FROM requests WHERE seq > (SELECT rolled FROM kept)").fetchone()[0])
-
-
-def late(connection: sqlite3.Connection, requests: Sequence[int]) -> None:
-    """Within the transaction that took them in: adds those whose turn has been."""
-    rolled = horizons(connection).rolled
-    missed = [seq for seq in requests if seq <= rolled]
-    if missed:
-        _add(connection, missed)
-
-
-def add(connection: sqlite3.Connection) -> None:
-    """Within a transaction: all records that are not in the sums yet."""
-    rolled = horizons(connection).rolled
-    cursor = connection.execute("SELECT seq FROM requests WHERE seq > ? ORDER BY seq", (rolled,))
-    while rows := cursor.fetchmany(TOGETHER):
-        _add(connection, [seq for (seq,) in rows])
-        rolled = rows[-1][0]
-    connection.execute("UPDATE kept SET rolled = ?", (rolled,))
-
-
-def rebuild(connection: sqlite3.Connection) -> None:
-    """Within a transaction: anew from the records, as far back as these are kept."""
-    kept = horizons(connection)
-    for kind in KINDS:
-        connection.execute(f"DELETE FROM {kind.table} WHERE at_ms >= ?", (kept.records,))
-    cursor = connection.execute("SELECT seq FROM requests WHERE at_ms >= ?", (kept.records,))
-    while rows := cursor.fetchmany(TOGETHER):
-        _add(connection, [seq for (seq,) in rows])
-    connection.execute("UPDATE kept SET rolled = coalesce((SELECT max(seq) FROM requests), -1)")
-    _drop_minutes(connection, kept.minutes)
-
-
-def _add(connection: sqlite3.Connection, requests: Sequence[int]) -> None:
-    wanted = "(SELECT value AS seq FROM json_each(?1))"
-    connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS taken AS {_books(wanted)} LIMIT 0", ("[]",))
-    connection.execute(f"INSERT INTO taken {_books(wanted)}", (msgspec.json.encode(requests).decode(),))
-    for kind in KINDS:
-        columns = ", ".join(("grain", "at_ms", *kind.keys, "seq", *kind.sums))
-        more = ", ".join(f"{name} = {name} + excluded.{name}" for name in kind.sums)
-        into, on_conflict = f"INSERT INTO {kind.table} ({columns})", f"ON CONFLICT DO UPDATE SET {more}"
-        minutes = f"taken_{kind.table}"
-        connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {minutes} AS SELECT {columns} FROM {kind.table} LIMIT 0")
-        connection.execute(f"INSERT INTO {minutes} {_select(kind, MINUTE_MS, 'taken')}")
-        connection.execute(f"{into} {_select(kind, 0, 'taken')} {on_conflict}")
-        connection.execute(f"{into} SELECT {columns} FROM {minutes} WHERE 1 {on_conflict}")
-        for grain in (HOUR_MS, DAY_MS):
-            connection.execute(f"{into} {_again(kind, grain, minutes)} {on_conflict}")
-        connection.execute(f"DELETE FROM {minutes}")
-    connection.execute("DELETE FROM taken")
-
-
-def _again(kind: Kind, grain: int, finer: str) -> str:
-    """Sums of sums."""
-    sums = ", ".join(f"sum({name})" for name in kind.sums)
-    places = ", ".join(str(2 + n) for n in range(len(kind.keys) + 1))
-    return f"""SELECT {grain}, at_ms - at_ms % {grain}, {", ".join(kind.keys)}, -1, {sums} FROM {finer} WHERE 1
-        GROUP BY {places}"""
-
-
 def _select(kind: Kind, grain: int, books: str) -> str:
     """The sums of a grain; for grain 0 what stands alone."""
     source = f"FROM {books} AS books {kind.joined} WHERE {kind.where}"
@@ -242,17 +180,17 @@ def forget_minutes(connection: sqlite3.Connection, now_ms: int) -> None:
     before = (now_ms - MINUTES_DAYS * DAY_MS) // HOUR_MS * HOUR_MS
     if before > horizons(connection).minutes:
         connection.execute("UPDATE kept SET minutes_ms = ?", (before,))
-        _drop_minutes(connection, before)
+        drop_minutes(connection, before)
 
 
-def _drop_minutes(connection: sqlite3.Connection, before: int) -> None:
+def drop_minutes(connection: sqlite3.Connection, before: int) -> None:
     for kind in KINDS:
         connection.execute(f"DELETE FROM {kind.table} WHERE grain = {MINUTE_MS} AND at_ms < ?", (before,))
 
 
-def usage_of(tokens: Sequence[int]) -> Usage:
+def usage_of(tokens: Sequence[int], calls: tuple[tuple[str, int], ...] = ()) -> Usage:
     """As TOKENS has them."""
-    used: tuple[int, ...] = (*tokens[:6], False, *tokens[6:])
+    used = (*tokens[:6], False, *tokens[6:], calls)
     return Usage(*used)  # type: ignore[arg-type]  # the seventh is the flag
 
 

@@ -4,53 +4,42 @@ Rules:
 - One connection writes, and one thread at a time uses it.
 - A batch and the checkpoint it reaches are one transaction; every row has a unique id, so a batch taken in
   twice changes nothing, and of two records of one request the first one stays.
-- CPython gives up the GIL around every SQLite step and may wait 5 ms to have it back, so rows go in by large
-  statements of fixed sizes, each prepared once.
+- What waits to be added to the sums is in memory and in the records: after a failure it is read from these.
 - The whole record lies beside its columns as the spool's own bytes: nothing is encoded twice.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record
 from fairlead.errors import StateError
-from fairlead.store import budgets, feedback, prices, reuses, rollups, trials
+from fairlead.store import budgets, calls, feedback, prices, reuses, rollups, tally, trials
 from fairlead.store.migrations import PAGE_SIZE, migrate
+from fairlead.store.statements import insert
+from fairlead.store.tally import Tally
 from fairlead.store.window import DAY_MS
 
 Row = tuple[int, Record, bytes]
 """Position, record and its payload."""
 Note = tuple[int, Audit | Feedback | Priced]
+Tried = tuple[int, int, Record, Attempt]
+"""Position of the record, which of its attempts it is, and both."""
 
-T = TypeVar("T")
-
-CHUNKS = (250, 25, 1)
-"""Rows per statement, largest first."""
 WAL_BYTES = 16 << 20
 BUSY_MS = 5_000
-REQUEST_COLUMNS = 15
-ATTEMPT_COLUMNS = 24
-TIER_COLUMNS = 6
-TAG_COLUMNS = 2
-AUDIT_COLUMNS = 7
-
+PLAIN = "(?, ?, 1, ?, ?, ?, 'ok', 'USD', ?, ?, ?, 0, 0, 0, 0, 0, ?, ?, ?, ?, 0, 0, 0, 0)"
+"""The row of a first attempt that went well, with tokens in and out and nothing else: most are such, and what is bound
+costs, a text most of all."""
+NO_MORE = (0,) * 9
 PRUNED = 100
 """Old records that lose their decision at a time."""
 
-ABSURD = 10**16
-"""What stands for a figure beyond 64 bits, small enough that sums still hold."""
-
-log = logging.getLogger("fairlead.ledger")
 _tuple = msgspec.structs.astuple
 _json = msgspec.json.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
@@ -108,7 +97,7 @@ class Projection:
                 timeout=BUSY_MS / 1000,
                 isolation_level=None,
                 check_same_thread=False,
-                cached_statements=32,
+                cached_statements=64,
             )
         except (sqlite3.Error, OSError) as error:
             raise StateError(f"cannot open the ledger {where}: {error}") from error
@@ -121,9 +110,7 @@ class Projection:
         finally:
             if not ready:
                 self.connection.close()
-        self._pending = rollups.pending(self.connection)
-        variables = self.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-        self._chunks = tuple(size for size in CHUNKS if size * ATTEMPT_COLUMNS <= variables)
+        self._waiting: Tally | None = None
 
     def _prepare(self, where: str) -> None:
         self.connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
@@ -147,20 +134,14 @@ class Projection:
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            fresh = [at for chunk in self._cut(self._unknown(rows)) for at in self._requests(chunk)]
-            rollups.late(self.connection, fresh)
-            pending = self._pending + len(fresh)
-            if pending >= rollups.TOGETHER:
-                rollups.add(self.connection)
-                pending = 0
-            for part in self._cut([note for note in notes if isinstance(note[1], Audit)]):
-                values = [value for at, note in part for value in (at, *_tuple(note))]
-                execute(_insert("audit", AUDIT_COLUMNS, len(part)), values)
+            before = self._waited()
+            waiting = self._sum(self._requests(self._unknown(rows)), before)
+            insert(self.connection, "audit", [(at, *_tuple(note)) for at, note in notes if isinstance(note, Audit)])
             feedback.write(self.connection, ((at, note) for at, note in notes if isinstance(note, Feedback)))
             prices.write(self.connection, ((at, note) for at, note in notes if isinstance(note, Priced)))
             execute("UPDATE checkpoint SET segment = ?, offset = ?", (segment, offset))
             execute("COMMIT")
-            self._pending = pending
+            self._waiting = waiting
         finally:
             if self.connection.in_transaction:
                 execute("ROLLBACK")
@@ -216,7 +197,7 @@ class Projection:
         before_ms -= before_ms % DAY_MS
         execute("BEGIN IMMEDIATE")
         try:
-            rollups.add(self.connection)
+            self._waited().write(self.connection)
             rollups.forget_minutes(self.connection, now_ms)
             execute("UPDATE kept SET records_ms = max(records_ms, ?)", (before_ms,))
             sql = "SELECT seq FROM requests WHERE at_ms < ? ORDER BY at_ms LIMIT ?"
@@ -224,6 +205,7 @@ class Projection:
             own = "SELECT seq FROM attempts WHERE seq BETWEEN ?1 AND ?1 + 255 AND +request = ?1"
             for table, which in (
                 ("tiers", own),
+                ("calls", own),
                 ("attempts", own),
                 ("tags", "?1"),
                 ("reuses", "?1"),
@@ -240,7 +222,6 @@ class Projection:
         finally:
             if self.connection.in_transaction:
                 execute("ROLLBACK")
-        self._pending = 0
         return more
 
     def rebuild(self) -> None:
@@ -248,7 +229,7 @@ class Projection:
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            rollups.rebuild(self.connection)
+            tally.rebuild(self.connection)
             budgets.rebuild(self.connection, rollups.horizons(self.connection).records)
             execute("COMMIT")
         finally:
@@ -265,57 +246,46 @@ class Projection:
             if self.connection.in_transaction:
                 execute("ROLLBACK")
 
-    def _cut(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
-        """The items in runs of the fixed sizes, as large as possible."""
-        done, total = 0, len(items)
-        for size in self._chunks:
-            while total - done >= size:
-                yield items[done : done + size]
-                done += size
-
     def _unknown(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Those that are not there already: sums must not be added to twice."""
         (last,) = self.connection.execute("SELECT coalesce(max(seq), -1) FROM requests").fetchone()
         present = "SELECT 1 FROM requests WHERE seq = ?"
         return [row for row in rows if row[0] > last or not self.connection.execute(present, (row[0],)).fetchone()]
 
-    def _requests(self, chunk: Sequence[Row]) -> Iterable[int]:
-        """The positions of those that were added."""
-        values = list(chain.from_iterable([_request_values(*row) for row in chunk]))
-        added = self._run(_insert("requests", REQUEST_COLUMNS, len(chunk)), values)
-        if added < len(chunk):
+    def _requests(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Those that were added; of each also what hangs on it."""
+        connection = self.connection
+        if insert(connection, "requests", [_request_values(*row) for row in rows]) < len(rows):
             present = "SELECT 1 FROM requests WHERE seq = ? AND id = ?"
-            chunk = [row for row in chunk if self.connection.execute(present, (row[0], row[1].request)).fetchone()]
-        budgets.write(self.connection, (record for _, record, _ in chunk))
-        attempts = [
-            _attempt_values(at + index, at, attempt)
-            for at, record, _ in chunk
-            for index, attempt in enumerate(record.attempts)
+            rows = [row for row in rows if connection.execute(present, (row[0], row[1].request)).fetchone()]
+        attempts: list[Tried] = [
+            (at, index, record, attempt) for at, record, _ in rows for index, attempt in enumerate(record.attempts)
         ]
-        for part in self._cut(attempts):
-            self._run(_insert("attempts", ATTEMPT_COLUMNS, len(part)), list(chain.from_iterable(part)))
-        paid = [
-            paid_by_tier(at + index, record, attempt)
-            for at, record, _ in chunk
-            for index, attempt in enumerate(record.attempts)
-            if attempt.tier
-        ]
-        for some in self._cut(paid):
-            self._run(_insert("tiers", TIER_COLUMNS, len(some)), list(chain.from_iterable(some)))
-        tags = [(at, tag) for at, record, _ in chunk if record.tags for tag in record.tags]
-        for these in self._cut(tags):
-            self._run(_insert("tags", TAG_COLUMNS, len(these)), list(chain.from_iterable(these)))
-        reuses.write(self.connection, ((at, record) for at, record, _ in chunk))
-        trials.write(self.connection, ((at, record) for at, record, _ in chunk))
-        return [at for at, _, _ in chunk]
+        plain, others = _attempt_rows(attempts)
+        insert(connection, "attempts", plain, shape=PLAIN)
+        insert(connection, "attempts", others)
+        paid = [paid_by_tier(at + index, record, one) for at, index, record, one in attempts if one.tier]
+        insert(connection, "tiers", paid)
+        insert(connection, "tags", [(at, tag) for at, record, _ in rows if record.tags for tag in record.tags])
+        reuses.write(connection, ((at, record) for at, record, _ in rows))
+        trials.write(connection, ((at, record) for at, record, _ in rows))
+        calls.write(connection, {at: record for at, _, record, one in attempts if one.usage.calls}.items())
+        return rows
 
-    def _run(self, statement: str, values: list[object]) -> int:
-        """The number of rows added. A figure that SQLite cannot hold must not keep every later row out."""
-        try:
-            return self.connection.execute(statement, values).rowcount
-        except OverflowError:
-            log.error("a request reports figures beyond 64 bits: they are cut down in the tables, its record has them")
-            return self.connection.execute(statement, [cut_down(value) for value in values]).rowcount
+    def _waited(self) -> Tally:
+        """The sums of what was taken in before and is not written to the tables of sums."""
+        there, self._waiting = self._waiting, None
+        if there is None or there.since != rollups.horizons(self.connection).rolled:
+            return tally.waiting(self.connection)
+        return there
+
+    def _sum(self, rows: Sequence[Row], sums: Tally) -> Tally:
+        """Adds records to what waits; returns what waits now."""
+        budgets.write(self.connection, sums.take((at, record) for at, record, _ in rows))
+        if sums.requests < rollups.TOGETHER and all(at > sums.since for at, *_ in rows):
+            return sums
+        sums.write(self.connection)
+        return Tally(rollups.horizons(self.connection).rolled)
 
 
 def contents(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, bytes]:
@@ -326,16 +296,6 @@ def contents(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, b
 def paid_by_tier(seq: int, record: Record, attempt: Attempt) -> tuple[int, int, str, str, str, int]:
     """The row of table `tiers` of an attempt that a tier paid for."""
     return seq, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.spent
-
-
-def cut_down(value: object) -> object:
-    return min(value, ABSURD) if isinstance(value, int) and value.bit_length() > 63 else value
-
-
-@cache
-def _insert(table: str, columns: int, rows: int) -> str:
-    row = f"({', '.join('?' * columns)})"
-    return f"INSERT OR IGNORE INTO {table} VALUES {', '.join([row] * rows)}"
 
 
 def _request_values(at: int, record: Record, payload: bytes) -> tuple[object, ...]:
@@ -358,23 +318,17 @@ def _request_values(at: int, record: Record, payload: bytes) -> tuple[object, ..
     )
 
 
-def _attempt_values(seq: int, request: int, attempt: Attempt) -> tuple[object, ...]:
-    """The fields of Usage stand in the order of the columns: `input` to `estimated`, then `image_input` and on."""
-    usage = _tuple(attempt.usage)
-    return (
-        seq,
-        request,
-        attempt.number,
-        attempt.model,
-        attempt.channel,
-        attempt.provider,
-        attempt.outcome,
-        attempt.currency,
-        attempt.cost,
-        *usage[:7],
-        _json(attempt.lines).decode(),
-        attempt.price_row,
-        attempt.spent,
-        attempt.expected,
-        *usage[7:],
-    )
+def _attempt_rows(attempts: Iterable[Tried]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Plain ones, and all others. The fields of Usage stand in the order of the columns: `input` to `estimated`, then
+    `image_input` and on; what tools were used has a table of its own."""
+    plain, others = list[tuple[object, ...]](), list[tuple[object, ...]]()
+    for at, index, _, one in attempts:
+        usage = _tuple(one.usage)
+        where = one.model, one.channel, one.provider
+        charged = _json(one.lines).decode(), one.price_row, one.spent, one.expected
+        if one.number == 1 and one.outcome == "ok" and one.currency == "USD" and usage[2:11] == NO_MORE:
+            plain.append((at + index, at, *where, one.cost, *usage[:2], *charged))
+        else:
+            ended = one.outcome, one.currency, one.cost
+            others.append((at + index, at, one.number, *where, *ended, *usage[:7], *charged, *usage[7:11]))
+    return plain, others

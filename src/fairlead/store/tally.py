@@ -1,0 +1,198 @@
+"""Tally: what records add to the sums, worked out from the records at hand while they are taken in.
+
+`rollups` says in SQL what the sums are, and `ledger verify` holds these here against that. Attempts that are alike in all
+but their figures come together and are added up column by column: what is done for each of them is one tuple of what it is
+like and one of its figures.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import add
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fairlead.core.record import Attempt, Record, Usage
+from fairlead.store import budgets, rollups
+from fairlead.store.rollups import ANSWERS, BANDS, HOUR_MS, KINDS, LARGEST, MINUTE_MS, ROLLUPS, TAGS, Kind
+from fairlead.store.statements import insert
+from fairlead.store.window import DAY_MS, cut_down
+
+NOTHING = Attempt("", 0, "", "", "", "", "failed", 0, "", 0, 0, 0, Usage(), (), 0, "")
+"""Stands for the attempt of a request without one."""
+
+Place = tuple[int | str, ...]
+"""What a sum is of: grain, time, the keys of its kind, and the attempt that stands alone or -1."""
+Sums = dict[Place, Sequence[int]]
+Figures = tuple[Any, ...]
+"""Of one attempt: its seq, the time of its request, what that cost, its baseline, its own cost, the same in USD, its usage,
+of which the last part is no figure."""
+
+_usage = msgspec.structs.astuple
+_record = msgspec.msgpack.Decoder(Record).decode
+
+
+class Like(NamedTuple):
+    """What attempts have in common that are added up together."""
+
+    minute: int
+    quarter: int
+    tenant: str
+    team: str
+    key: str
+    task: str
+    tags: tuple[str, ...]
+    purpose: str
+    outcome: str
+    compared: bool
+    last: bool
+    tried: bool
+    model: str
+    currency: str
+    ended: str
+    policy: str
+    tier: str
+
+
+class Tally:
+    """The sums of records after `since` that are not written yet."""
+
+    def __init__(self, since: int) -> None:
+        self.since = since
+        self.requests = 0
+        self._sums: dict[str, Sums] = {kind.table: {} for kind in KINDS}
+
+    def take(self, rows: Iterable[tuple[int, Record]]) -> budgets.Sums:
+        """Adds records with their seq; returns what they spent, for the budgets."""
+        alike: defaultdict[tuple[object, ...], list[Figures]] = defaultdict(list)
+        for at, record in rows:
+            self.requests += 1
+            attempts = record.attempts or (NOTHING,)
+            at_ms, last = record.at_ms, len(attempts) - 1
+            for index, one in enumerate(attempts):
+                like = (
+                    at_ms // MINUTE_MS, one.started_ms // budgets.QUARTER_MS, record.tenant, record.team, record.key,
+                    record.task, record.tags, record.purpose, record.outcome, record.baseline_cost is not None,
+                    index == last, one is not NOTHING, one.model, one.currency, one.outcome,
+                    (one.purse or record.policy) if one.tier else "", one.tier,
+                )  # fmt: skip
+                alike[like].append(
+                    (at + index, at_ms, record.cost, record.baseline_cost or 0, one.cost, one.spent, *_usage(one.usage))
+                )
+        spent: budgets.Sums = {}
+        for common, group in alike.items():
+            self._add_up(Like(*common), group, spent)  # type: ignore[arg-type]  # in its order, named once for many
+        return spent
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Within a transaction: adds these sums to those of the minute, the hour and the day."""
+        for kind in KINDS:
+            sums = self._sums[kind.table]
+            coarser: Sums = {}
+            for (grain, at_ms, *keys), figures in sums.items():
+                for whole in (HOUR_MS, DAY_MS) if grain else ():
+                    _put(coarser, (whole, int(at_ms) // whole * whole, *keys), figures)
+            rows = [(*place, *figures) for some in (sums, coarser) for place, figures in some.items()]
+            more = ", ".join(f"{name} = {name} + excluded.{name}" for name in kind.sums)
+            insert(connection, kind.table, rows, f"DO UPDATE SET {more}")
+        connection.execute("UPDATE kept SET rolled = max(rolled, coalesce((SELECT max(seq) FROM requests), -1))")
+
+    def _add_up(self, like: Like, group: list[Figures], spent: budgets.Sums) -> None:
+        *columns, _ = zip(*group, strict=True)
+        totals = list(map(sum, columns))
+        if totals[5]:
+            whose = like.tenant, like.team, like.key, like.model, like.policy, like.tier, "\n".join(like.tags)
+            kind = like.quarter, *whose
+            spent[kind] = spent.get(kind, 0) + totals[5]
+        parts = any(totals[8:12]) or any(totals[13:])
+        if not parts and max(totals[2:]) <= LARGEST and max(columns[6]) <= BANDS[0]:
+            self._put_all(like, 0, len(group), totals)
+            return
+        split: defaultdict[tuple[int, int | None, int | None], list[Figures]] = defaultdict(list)
+        for figures in group:
+            split[_apart(figures)].append(figures)
+        for (band, large, mixed), some in split.items():
+            *columns, _ = zip(*some, strict=True)
+            self._put_all(like, band, len(some), list(map(sum, columns)), large, mixed)
+
+    def _put_all(
+        self,
+        like: Like,
+        band: int,
+        count: int,
+        totals: Sequence[int],
+        large: int | None = None,
+        mixed: int | None = None,
+    ) -> None:
+        """`large` and `mixed` name the attempt where it stands alone."""
+        _, at_ms, cost, baseline, *own = totals if mixed is None else map(cut_down, totals)
+        asked, ok = like.last and like.purpose == "answer", like.outcome == "ok"
+        figures = (
+            count if asked else 0,
+            count if asked and ok and like.tried else 0,
+            count if like.last and not asked else 0,
+            count if asked and not ok else 0,
+            count if like.tried else 0,
+            own[8],
+            *own[:2],
+            cost if like.last else 0,
+            cost if like.last and like.compared else 0,
+            baseline if like.last else 0,
+            *own[2:5],
+        )
+        minute = like.minute * MINUTE_MS
+
+        def put(kind: Kind, keys: Place, figures: Sequence[int], alone: int | None) -> None:
+            place = (MINUTE_MS, minute, *keys, -1) if alone is None else (0, at_ms, *keys, alone)
+            _put(self._sums[kind.table], place, figures)
+
+        put(ROLLUPS, (like.tenant, like.team, like.key, like.task, like.model, like.currency), figures, large)
+        for tag in set(like.tags):
+            put(TAGS, (like.tenant, tag), figures, large)
+        if asked and ok and like.ended == "ok":
+            put(ANSWERS, (like.tenant, band), (count, *own[2:8], *own[9:]), mixed)
+
+
+def _apart(figures: Figures) -> tuple[int, int | None, int | None]:
+    """The size of the prompt, and the attempt where it must stand alone: among all sums, and among those of answers."""
+    seq, _, *costs, read, written, cached, stored, stored_1h, reasoning, _, image, audio, drawn, said, _ = figures
+    large = max(*costs, read, written) > LARGEST
+    mixed = cached + stored + stored_1h + image + audio > read or reasoning + drawn + said > written
+    return bisect_left(BANDS, read), seq if large else None, seq if large or mixed else None
+
+
+def _put(sums: Sums, place: Place, figures: Sequence[int]) -> None:
+    there = sums.get(place)
+    sums[place] = figures if there is None else tuple(map(add, there, figures))
+
+
+def waiting(connection: sqlite3.Connection) -> Tally:
+    """Of the records that the sums do not hold yet."""
+    tally = Tally(rollups.horizons(connection).rolled)
+    tally.take(_stored(connection, "seq > ?", tally.since))
+    return tally
+
+
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Within a transaction: anew from the records, as far back as these are kept; their tags too."""
+    kept = rollups.horizons(connection)
+    for kind in KINDS:
+        connection.execute(f"DELETE FROM {kind.table} WHERE at_ms >= ?", (kept.records,))
+    records = _stored(connection, "at_ms >= ?", kept.records)
+    while some := list(islice(records, rollups.TOGETHER)):
+        tags = [(seq, tag) for seq, record in some for tag in record.tags]
+        connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", tags)
+        tally = Tally(kept.rolled)
+        tally.take(some)
+        tally.write(connection)
+    rollups.drop_minutes(connection, kept.minutes)
+
+
+def _stored(connection: sqlite3.Connection, where: str, since: int) -> Iterator[tuple[int, Record]]:
+    for seq, payload in connection.execute(f"SELECT seq, record FROM requests WHERE {where}", (since,)):
+        yield seq, _record(payload)
