@@ -92,6 +92,10 @@ def written(build: Build) -> str:
         for offer in model["offers"].values():
             for row in offer["prices"]:
                 row["source"] = place[row["source"]]
+                row["fees"] = {tool: [amount, per, place[at]] for tool, (amount, per, at) in row["fees"].items()}
+            offer["prices"] = [
+                {name: value for name, value in row.items() if name != "fees" or value} for row in offer["prices"]
+            ]
         kept = {name: value for name, value in model.items() if value not in ([], {}, None)}
         lines.append(json.dumps(kept, ensure_ascii=False, separators=(",", ":")))
     sources = [json.dumps(build.sources.rows[at], ensure_ascii=False, separators=(",", ":")) for at in order]

@@ -105,7 +105,7 @@ def offers(build: Build, vendor: Row, model: Row, names: set[str]) -> tuple[Row,
         result[kind] = {
             "upstream": upstream,
             "region": regions[kind],
-            "prices": [{**row, "source": package} for row in rows],
+            "prices": [{**row, "source": package, "fees": fees(build, kind, upstream, row["fees"])} for row in rows],
         }
         if info is not None and info.context_window and kind in (*packaged.HOSTS, "openrouter"):
             result[kind]["context"] = info.context_window
@@ -117,8 +117,11 @@ def offers(build: Build, vendor: Row, model: Row, names: set[str]) -> tuple[Row,
         before = result.get(kind, {}).get("prices") or []
         rows = [{"start": released or "first", **row, "source": at} for row in offer["rows"]]
         compare_rows(build, f"{model['name']} at {kind}", rows, before)
+        upstream = offer.get("upstream") or result[kind]["upstream"]
+        known = before[-1]["fees"] if before else fees(build, kind, upstream, {})
+        rows = [{**row, "fees": known} for row in rows]
         result[kind] = {
-            "upstream": offer.get("upstream") or result[kind]["upstream"],
+            "upstream": upstream,
             "region": regions[kind],
             "prices": rows,
         }
@@ -130,6 +133,23 @@ def offers(build: Build, vendor: Row, model: Row, names: set[str]) -> tuple[Row,
             result[kind]["context"] = context
     notes += [f"{kind}: no USD price is known." for kind, offer in result.items() if not offer["prices"]]
     return result, origin, notes, aliases
+
+
+def fees(build: Build, kind: str, upstream: str, packaged_fees: dict[str, str]) -> Row:
+    """Tool -> (USD, per, source). What is declared without an amount says only by what a known fee is counted."""
+    found: Row = {tool: [amount, "call", build.sources.at("genai")] for tool, amount in packaged_fees.items()}
+    for declared in build.declared["fees"].get(kind, ()):
+        tool, amount, per = declared["tool"], declared.get("amount"), declared.get("per", "call")
+        known = found.get(tool)
+        if not upstream.startswith(tuple(declared.get("models", ("",)))):
+            continue
+        if amount is not None:
+            if known is not None and Decimal(known[0]) != Decimal(amount):
+                build.complain(f"{upstream} at {kind}: {tool} is {amount} as declared, {known[0]} in genai-prices")
+            found[tool] = [amount, per, build.sources.at(declared["source"])]
+        elif known is not None:
+            found[tool] = [known[0], per, known[2]]
+    return dict(sorted(found.items()))
 
 
 def compare_rows(build: Build, where: str, kept: list[Row], other: list[Row]) -> None:

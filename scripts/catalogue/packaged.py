@@ -41,6 +41,8 @@ RATES = {
     "cache_write": "cache_write_mtok",
     "cache_write_1h": "cache_write_1h_mtok",
 }
+FEES = {"web_search": "web_searches_kcount", "file_search": "storage_searches_kcount"}
+"""Tool that a provider runs itself -> what a thousand uses cost."""
 DATED = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$")
 BILLIONTH = Decimal("1e-9")
 
@@ -82,6 +84,8 @@ def price_row(prices: genai.ModelPrice) -> Row:
     row = rates_at(prices, 0)
     if starts:
         row["tiers"] = [[start, rates_at(prices, start)] for start in starts]
+    fees = {tool: getattr(prices, attribute, None) for tool, attribute in FEES.items()}
+    row["fees"] = {tool: plain(value / 1000) for tool, value in fees.items() if isinstance(value, Decimal)}
     return row
 
 

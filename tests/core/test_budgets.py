@@ -251,6 +251,19 @@ def test_an_expired_hold_frees_what_its_late_end_then_spends_again() -> None:  #
     assert (one.account.at(12.0).spent, books.held) == (100, 0)
 
 
+def test_what_an_answer_takes_beyond_an_expired_hold_is_held_for_good() -> None:  # M6.3 FAULTS 43
+    books = Books()
+    one = bound(books)
+    hold = taken(books, (one,), 600, 0.0, until=10.0)
+    assert books.expire(10.0) == 1
+    assert books.grow(hold, 100) is None
+    assert (one.account.at(11.0).spent, books.held) == (700, 0)
+    assert books.grow(hold, 301) is not None
+    books.settle(hold, 650)
+    period = one.account.at(12.0)
+    assert (period.spent, period.held) == (650, 0)
+
+
 def test_an_alert_is_told_again_or_never() -> None:
     books = Books()
     one = bound(books, alerts=(0.5, 1.0))

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fairlead.core.cost import cost_lines, in_usd, total, usage_cost
-from fairlead.core.model import Price, Rates
+from fairlead.core.model import Fee, Price, Rates
+from fairlead.core.record import Usage
 from fairlead.dialects.table import DIALECTS
 from tests.dialects.recordings import BESIDE
 
@@ -22,6 +23,27 @@ SPOKEN = Price("audio", Rates(2_500 * M, 10_000 * M, audio_input=40_000 * M, aud
 DRAWN = Price("image", Rates(5_000 * M, 0, image_input=10_000 * M, image_output=40_000 * M))
 THOUGHT = Price("thought", Rates(100 * M, 400 * M, reasoning=1_200 * M), per_request=5_000_000)
 YUAN = Price("yuan", Rates(2_000 * M, 8_000 * M, 500 * M), "CNY", exchange=140_000_000)
+
+CENT = 10_000_000
+SEARCHING = Price(
+    "searching",
+    Rates(2_000 * M, 8_000 * M),
+    fees=(
+        Fee("web_search", CENT),
+        Fee("web_search_preview", 25_000_000),
+        Fee("file_search", 2_500_000),
+        Fee("code_interpreter", 3 * CENT),
+    ),
+)
+GROUNDED = Price("per query", Rates(2_000 * M, 12_000 * M), fees=(Fee("web_search", 14_000_000),))
+GROUNDED_ONCE = Price(
+    "per prompt",
+    Rates(1_250 * M, 10_000 * M),
+    fees=(Fee("web_search", 35_000_000, "request"), Fee("maps", 25_000_000, "request")),
+)
+SEARCHED = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "a"}}
+OPENED = {"type": "web_search_call", "status": "completed", "action": {"type": "open_page", "url": "https://a.example"}}
+RAN = {"type": "code_interpreter_call", "status": "completed", "container_id": "cntr_1"}
 
 OPENAI = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}
 RESPONSES = {"status": "completed", "output": [{"type": "message", "role": "assistant", "content": []}]}
@@ -129,6 +151,113 @@ INVOICES: dict[str, tuple[str, Price, dict[str, Any], dict[str, tuple[int, str]]
         {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.1]}], "usage": {"prompt_tokens": 8, "total_tokens": 8}},
         {"input": (8, "0.00000016")},
     ),
+    "responses, two searches, pages opened in between, one that failed": (
+        "openai_responses",
+        SEARCHING,
+        {
+            **RESPONSES,
+            "output": [SEARCHED, OPENED, SEARCHED, {**SEARCHED, "status": "failed"}, *RESPONSES["output"]],
+            "usage": {"input_tokens": 1_000, "output_tokens": 100},
+        },
+        {"input": (1_000, "0.002"), "output": (100, "0.0008"), "web_search": (2, "0.02")},
+    ),
+    "responses, a search by the tool that costs otherwise": (
+        "openai_responses",
+        SEARCHING,
+        {
+            **RESPONSES,
+            "output": [{**SEARCHED, "action": None}, *RESPONSES["output"]],
+            "tools": [{"type": "web_search_preview"}],
+            "usage": {"input_tokens": 1_000, "output_tokens": 100},
+        },
+        {"input": (1_000, "0.002"), "output": (100, "0.0008"), "web_search_preview": (1, "0.025")},
+    ),
+    "responses, code run three times in two containers, and files searched": (
+        "openai_responses",
+        SEARCHING,
+        {
+            **RESPONSES,
+            "output": [RAN, RAN, {**RAN, "container_id": "cntr_2"}, {"type": "file_search_call", "status": "completed"}],
+            "usage": {"input_tokens": 1_000, "output_tokens": 100},
+        },
+        {"input": (1_000, "0.002"), "output": (100, "0.0008"), "code_interpreter": (2, "0.06"), "file_search": (1, "0.0025")},
+    ),
+    "responses, functions of the caller's own": (
+        "openai_responses",
+        SEARCHING,
+        {
+            **RESPONSES,
+            "output": [{"type": "function_call", "name": "web_search_call", "arguments": '{"type": "web_search_call"}', "call_id": "c"}],
+            "usage": {"input_tokens": 1_000, "output_tokens": 100},
+        },
+        {"input": (1_000, "0.002"), "output": (100, "0.0008")},
+    ),
+    "responses, told in the usage": (
+        "openai_responses",
+        SEARCHING,
+        {
+            **RESPONSES,
+            "output": [SEARCHED],
+            "usage": {"input_tokens": 1_000, "output_tokens": 100, "server_side_tool_usage_details": {"web_search_calls": 3, "x_search_calls": 0}},
+        },
+        {"input": (1_000, "0.002"), "output": (100, "0.0008"), "web_search": (3, "0.03")},
+    ),
+    "anthropic, searches and pages": (
+        "anthropic_messages",
+        Price("claude", Rates(3_000 * M, 15_000 * M), fees=(Fee("web_search", CENT), Fee("web_fetch", 0))),
+        {
+            **CLAUDES,
+            "container": {"id": "container_1"},
+            "usage": {"input_tokens": 1_000, "output_tokens": 100, "server_tool_use": {"web_search_requests": 4, "web_fetch_requests": 2}},
+        },
+        {"input": (1_000, "0.003"), "output": (100, "0.0015"), "web_fetch": (2, "0"), "web_search": (4, "0.04")},
+    ),
+    "anthropic, code": (
+        "anthropic_messages",
+        Price("claude", Rates(3_000 * M, 15_000 * M), fees=(Fee("code_execution", 5_000_000),)),
+        {
+            **CLAUDES,
+            "container": {"id": "container_1"},
+            "usage": {"input_tokens": 1_000, "output_tokens": 100, "server_tool_use": {"web_search_requests": 0}},
+        },
+        {"input": (1_000, "0.003"), "output": (100, "0.0015"), "code_execution": (1, "0.005")},
+    ),
+    "gemini, charged by the query": (
+        "gemini",
+        GROUNDED,
+        {
+            "candidates": [{**GEMINIS["candidates"][0], "groundingMetadata": {"webSearchQueries": ["a", "b", ""], "groundingChunks": []}}],
+            "usageMetadata": {"promptTokenCount": 1_000, "candidatesTokenCount": 100},
+        },
+        {"input": (1_000, "0.002"), "output": (100, "0.0012"), "web_search": (2, "0.028")},
+    ),
+    "gemini, charged by the prompt, and a map": (
+        "gemini",
+        GROUNDED_ONCE,
+        {
+            "candidates": [
+                {**GEMINIS["candidates"][0], "groundingMetadata": {"webSearchQueries": ["a", "b"], "groundingChunks": [{"maps": {"uri": "https://a.example"}}]}}
+            ],
+            "usageMetadata": {"promptTokenCount": 1_000, "candidatesTokenCount": 100},
+        },
+        {"input": (1_000, "0.00125"), "output": (100, "0.001"), "maps": (1, "0.025"), "web_search": (1, "0.035")},
+    ),
+    "openrouter, a search": (
+        "openai_chat",
+        SEARCHING,
+        {**OPENAI, "usage": {"prompt_tokens": 1_000, "completion_tokens": 100, "server_tool_use_details": {"web_search_requests": 2}}},
+        {"input": (1_000, "0.002"), "output": (100, "0.0008"), "web_search": (2, "0.02")},
+    ),
+    "groq, a search of the browser's": (
+        "openai_chat",
+        SEARCHING,
+        {
+            "choices": [{**OPENAI["choices"][0], "message": {"role": "assistant", "content": "hi", "executed_tools": [{"type": "browser_search"}, {"type": "browser.open"}]}}],
+            "usage": {"prompt_tokens": 1_000, "completion_tokens": 100},
+            "x_groq": {"id": "req_1"},
+        },
+        {"input": (1_000, "0.002"), "output": (100, "0.0008"), "web_search": (1, "0.01")},
+    ),
 }  # fmt: skip
 
 
@@ -146,9 +275,36 @@ def test_an_invoice_is_not_the_golden_one(name: str) -> None:  # M6.1 FAULTS 47
     assert usage_cost(price, usage) == in_usd(total(lines), price)
 
 
+@pytest.mark.parametrize("odd", [-1, "2", 10**9, None, [1], 2.5], ids=repr)
+def test_a_provider_that_miscounts_its_tools_is_believed_or_loses_its_tokens(odd: object) -> None:  # FAULTS 47
+    told = {
+        **CLAUDES,
+        "usage": {"input_tokens": 10, "output_tokens": 5, "server_tool_use": {"web_search_requests": odd}},
+    }
+    usage, wrong = DIALECTS["anthropic_messages"].account(json.dumps(told).encode())
+    assert (wrong, usage is not None) == ("", True)
+    assert usage is not None
+    assert (usage.input, usage.output) == (10, 5)
+    assert usage.calls == ((("web_search", 1_000_000),) if odd == 10**9 else ())
+
+
+def test_a_tool_without_a_fee_is_free_or_left_out() -> None:  # M6.2
+    usage = Usage(1_000, 100, calls=(("image_generation", 2), ("web_search", 1)))
+    lines = cost_lines(SEARCHING, usage)
+    assert [(line.kind, line.quantity, line.unit, line.price_row, line.amount) for line in lines[-2:]] == [
+        ("image_generation", 2, "call", "", 0),
+        ("web_search", 1, "call", "searching", CENT),
+    ]
+    assert usage_cost(SEARCHING, usage) == 2_000_000 + 800_000 + CENT
+
+
 # ---- recorded answers
 
-PRICE = Price("recorded", Rates(3_000 * M, 15_000 * M, 300 * M, 3_750 * M, 6_000 * M))
+PRICE = Price(
+    "recorded",
+    Rates(3_000 * M, 15_000 * M, 300 * M, 3_750 * M, 6_000 * M),
+    fees=(Fee("web_search", CENT), Fee("code_interpreter", 3 * CENT)),
+)
 DIALECT_OF = (
     ("/chat/completions", "openai_chat"),
     ("/responses", "openai_responses"),
@@ -203,7 +359,19 @@ def by_hand(dialect: str, answer: dict[str, Any]) -> Decimal:
         beside = max(some.get("total_tokens", 0) - read - written, 0) if dialect == "openai_chat" else 0
         parts = (read - cached - stored, cached, stored, 0, written + beside)
     rates = ("3", "0.3", "3.75", "6", "15")
-    return sum((Decimal(n) * Decimal(rate) for n, rate in zip(parts, rates, strict=True)), Decimal(0)) / 10**6
+    searches: int = (some.get("server_tool_use") or some.get("server_tool_use_details") or {}).get(
+        "web_search_requests", 0
+    )
+    for candidate in answer.get("candidates", ()):
+        searches += len((candidate.get("groundingMetadata") or {}).get("webSearchQueries", ()))
+    items = answer.get("output") if dialect == "openai_responses" else ()
+    searches += sum(
+        1 for item in items or () if item["type"] == "web_search_call" and item["action"]["type"] == "search"
+    )
+    containers = {item["container_id"] for item in items or () if item["type"] == "code_interpreter_call"}
+    fees = Decimal("0.01") * searches + Decimal("0.03") * len(containers)
+    tokens = sum((Decimal(n) * Decimal(rate) for n, rate in zip(parts, rates, strict=True)), Decimal(0)) / 10**6
+    return fees + tokens
 
 
 @pytest.mark.skipif(not RECORDED, reason="no recordings beside the checkout")
@@ -220,3 +388,6 @@ def test_a_recorded_answer_comes_to_another_sum(name: str) -> None:  # FAULTS 47
 def test_a_provider_was_not_looked_at() -> None:
     assert len(RECORDED) > 60
     assert {dialect for dialect, _ in RECORDED.values()} == {name for _, name in DIALECT_OF}
+    used = [DIALECTS[dialect].account(json.dumps(answer).encode())[0] for dialect, answer in RECORDED.values()]
+    tools = {tool for usage in used if usage is not None for tool, _ in usage.calls}
+    assert tools == {"code_execution", "code_interpreter", "web_search"}

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from fairlead.evidence.logs.ledger import attempt
@@ -15,6 +16,7 @@ from fairlead.store.export import COLUMNS, attempts
 from fairlead.store.reports import Report, report
 from fairlead.store.verification import verify
 from tests.server.serving import KEYS, serving
+from tests.store.test_verification import PRICES, USAGES, books, charged, settled
 
 CACHED = f"{KEYS}cache: {{exact: {{enabled: true}}}}\n"
 
@@ -55,3 +57,15 @@ async def test_the_advisor_takes_what_was_given_again_for_a_request_without_a_pr
     rows, _, _ = await exported(tmp_path / "s")
     read = [one for row in rows for one in attempt(orjson.dumps(row, default=str))]
     assert [one.model for one in read] == ["m-one"]
+
+
+def test_the_baseline_of_a_request_stands_with_each_of_its_attempts() -> None:  # M6.1
+    """Then a sum over the rows would count it as often as somebody failed."""
+    failed, answered = charged("r1", PRICES[0], USAGES[0]), charged("r1", PRICES[0], USAGES[1], 2)
+    record = msgspec.structs.replace(settled("r1", failed, answered), baseline="m", baseline_cost=7_000_000_000)
+    names = [column.name for column in COLUMNS]
+    rows = [dict(zip(names, row, strict=True)) for row in attempts(books(record).connection)]
+    assert [(row["number"], row["baseline"], row["baseline_usd"]) for row in rows] == [
+        (1, "", None),
+        (2, "m", Decimal(7)),
+    ]

@@ -13,7 +13,7 @@ import pytest
 from fairlead.core.cost import cost_lines, in_usd, total
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import Attempt, Priced, Record, Usage
-from fairlead.store import rollups
+from fairlead.store import tally
 from fairlead.store.ledger import DATABASE, EmbeddedLedger
 from fairlead.store.reports import open_ledger
 from fairlead.store.sqlite import PRUNED, Projection
@@ -240,7 +240,7 @@ def with_tiers() -> list[Record]:
 def test_what_hangs_on_a_record_is_changed_unseen(damage: str, words: str) -> None:  # M6.1
     made = books(*with_tiers())
     made.connection.execute("BEGIN")
-    rollups.add(made.connection)
+    tally.waiting(made.connection).write(made.connection)
     made.connection.execute("COMMIT")
     assert verify(made.connection).told == []
     assert made.connection.execute(damage).rowcount >= 1

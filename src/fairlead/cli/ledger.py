@@ -91,6 +91,12 @@ def verify(path: Path | None, state_dir: Path | None, as_json: bool) -> None:
                 older=f"{found.older:,}",
             )
         )
+        if found.unpriced_tools:
+            put(
+                tr("{count} attempts used a provider's tool whose fee is not known: it is not in their cost").format(
+                    count=f"{found.unpriced_tools:,}"
+                )
+            )
         put(
             tr("{count} differences").format(count=f"{found.differences:,}")
             if found.differences

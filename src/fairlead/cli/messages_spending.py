@@ -82,6 +82,14 @@ SPENDING: dict[str, str] = {
     "{sent} tokens put in instead of {instead}, in {requests} requests": (
         "{requests} 个请求共放入 {sent} 个 token，代替 {instead} 个"
     ),
+    "Tools that providers ran": "服务商自行运行的工具",
+    "tool": "工具",
+    "uses": "使用次数",
+    "fees": "费用",
+    "without a known fee": "费用未知",
+    "{count} attempts used a provider's tool whose fee is not known: it is not in their cost": (
+        "{count} 次尝试使用了费用未知的服务商工具：其费用未计入成本"
+    ),
     "Providers' prompt caches": "提供方的提示缓存",
     "from its cache": "缓存读取",
     "written to it": "缓存写入",

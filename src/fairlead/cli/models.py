@@ -232,6 +232,10 @@ def _price_facts(owner: str, rows: tuple[Price, ...]) -> list[Fact]:
         if row.per_request:
             parts.append(f"per request {rate(row.per_request)}")
         facts.append(Fact(f"{owner}: price{since}", ", ".join(parts), row.source))
+        facts += [
+            Fact(f"{owner}: {fee.tool}{since}", f"{rate(fee.amount)} a {fee.per}", fee.source or row.source)
+            for fee in row.fees
+        ]
         for above, rates in row.tiers:
             tier = f"{owner}: price{since} above {above:,} tokens"
             facts.append(Fact(tier, f"input {rate(rates.input)}, output {rate(rates.output)}", row.source))

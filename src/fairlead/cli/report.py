@@ -16,6 +16,7 @@ from fairlead.cli.messages import tr
 
 if TYPE_CHECKING:
     from fairlead.server.reporting import Told
+    from fairlead.store.calls import Used
     from fairlead.store.feedback import Judged
     from fairlead.store.opinions import Opinions
     from fairlead.store.reports import Report
@@ -138,6 +139,8 @@ def show(told: Told, by: By) -> None:
         show_tiers(found.tiers)
     if found.subscriptions:
         show_subscriptions(found.subscriptions)
+    if found.tools:
+        show_tools(found.tools)
     if found.opinions is not None:
         show_opinions(found.opinions)
     if found.judged:
@@ -170,6 +173,18 @@ def show_subscriptions(paid: tuple[Subscription, ...]) -> None:
     ]
     headings = (tr("channel"), f">{tr('amount')}", tr("per"), tr("since"), f">{tr('of this window')}")
     table(headings, rows, title=tr("Subscriptions"))
+
+
+def show_tools(used: tuple[Used, ...]) -> None:
+    """Part of what requests cost."""
+    from fairlead.cli.tables import money, table
+
+    rows = [
+        (one.tool, one.model, f"{one.times:,}", money(one.cost), f"{one.unpriced:,}" if one.unpriced else "")
+        for one in used
+    ]
+    headings = (tr("tool"), tr("model"), f">{tr('uses')}", f">{tr('fees')}", f">{tr('without a known fee')}")
+    table(headings, rows, title=tr("Tools that providers ran"))
 
 
 def show_groups(found: Report, by: By) -> None:

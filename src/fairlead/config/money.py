@@ -1,17 +1,21 @@
-"""The settings of prices beside the rates themselves: currencies, peak hours, subscriptions, sources that are polled."""
+"""The settings of prices beside the rates themselves: currencies, peak hours, subscriptions, fees of tools, sources that
+are polled."""
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from fairlead.config.references import ProviderRef
 from fairlead.config.section import Section
 from fairlead.config.values import Address, Count, Money, Path, Text, Word, choice_of, expect, text
+from fairlead.core.tools import TOOLS
 
 PERIODS = ("day", "week", "month", "year")
+PER = ("call", "request")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CODE = re.compile("[A-Z]{3}")
 HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
@@ -36,6 +40,8 @@ def _days(value: Any) -> Any:
 
 
 Period = Annotated[str, BeforeValidator(lambda value: choice_of(value, PERIODS)), Word(" / ".join(PERIODS))]
+FeePer = Annotated[str, BeforeValidator(lambda value: choice_of(value, PER)), Word(" / ".join(PER))]
+ToolName = Annotated[str, BeforeValidator(lambda value: choice_of(value, tuple(TOOLS))), Word(" / ".join(TOOLS))]
 DayName = Annotated[str, BeforeValidator(lambda value: choice_of(value, DAYS)), Word(" / ".join(DAYS))]
 Hours = Annotated[str, BeforeValidator(_hours), Word("hours like 08:30-18:00")]
 Currency = Annotated[str, BeforeValidator(_currency), Word("currency such as USD or CNY")]
@@ -55,6 +61,16 @@ class Peak(Section):
 class Flat(Section):
     amount: Money = Field(description="What it costs, in the currency of the price.")
     per: Period = Field("month", description="For how long.")
+
+
+class Fee(Section):
+    amount: Money = Field(description="What it costs, in the currency of the price.")
+    per: FeePer = Field("call", description="Each use that the provider tells of, or once for a request with any.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _amount_alone(cls, data: Any) -> Any:
+        return {"amount": data} if isinstance(data, (int, float, str, Decimal)) else data
 
 
 class Exchange(Section):

@@ -68,8 +68,8 @@ def expected_cost(price: Price, input_tokens: int, output_tokens: int) -> int:
 
 
 def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
-    """One line per kind of token that was used and per request fee; cached and cache-write tokens are part of
-    `usage.input` and billed apart; reasoning, images and audio are billed apart only if priced apart."""
+    """One line per kind of token that was used, per request fee and per tool that was run; cached and cache-write tokens
+    are part of `usage.input` and billed apart; reasoning, images and audio are billed apart only if priced apart."""
     rates = rates_for(price, usage.input) if price.tiers else price.rates
     row, currency = price.id, price.currency
     plain_input, plain_output = usage.input, usage.output
@@ -110,7 +110,19 @@ def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
         lines.append(CostLine("output", plain_output, "token", row, rounded(plain_output, rates.output), currency))
     if price.per_request:
         lines.append(CostLine("request", 1, "request", row, price.per_request, currency))
+    if usage.calls:
+        lines += [_called(price, tool, times) for tool, times in usage.calls]
     return tuple(lines)
+
+
+def _called(price: Price, tool: str, times: int) -> CostLine:
+    """A line without a price row for a tool whose fee is not known: it is no less used for that."""
+    fee = price.fee(tool)
+    if fee is None:
+        return CostLine(tool, times, "call", "", 0, price.currency)
+    if fee.per == "request":
+        return CostLine(tool, 1, "request", price.id, fee.amount, price.currency)
+    return CostLine(tool, times, "call", price.id, min(times * fee.amount, DEAREST), price.currency)
 
 
 def _apart(
@@ -137,16 +149,14 @@ def usage_cost(price: Price, usage: Usage) -> int:
         or usage.audio_input
         or usage.image_output
         or usage.audio_output
+        or usage.calls
     ):
         return in_usd(total(cost_lines(price, usage)), price)
     return expected_cost(price, usage.input, usage.output)
 
 
 def total(lines: tuple[CostLine, ...]) -> int:
-    amount = 0
-    for line in lines:
-        amount += line.amount
-    return amount
+    return sum([line.amount for line in lines])
 
 
 def plain(nano: int) -> str:

@@ -7,6 +7,7 @@ Capabilities are bits, so that "can it do all of this" is one operation however 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
 
 import msgspec
 
@@ -56,6 +57,21 @@ class Rates(msgspec.Struct, frozen=True):
 
 NANO = 1_000_000_000
 
+FeePer = Literal["call", "request"]
+"""Each use that is told, or once for a request that uses it at all."""
+
+
+class Fee(msgspec.Struct, frozen=True, array_like=True):
+    """What a provider takes for a tool that it runs itself, beside the tokens."""
+
+    tool: str
+    """web_search, file_search, code_interpreter..."""
+    amount: int
+    """Nano-units of the row's currency."""
+    per: FeePer = "call"
+    source: str = ""
+    """Who said so, and as of which day, where that is another than the row's."""
+
 
 class Price(msgspec.Struct, frozen=True):
     """One dated price row. `tiers` are (prompt tokens above which they hold, rates), ascending; all tokens
@@ -79,6 +95,14 @@ class Price(msgspec.Struct, frozen=True):
     """Nano-units that a subscription costs each period, whatever is used."""
     flat_per: str = ""
     """day, week, month or year"""
+    fees: tuple[Fee, ...] = ()
+    """For tools that the provider runs. What one of the others costs is not known."""
+
+    def fee(self, tool: str) -> Fee | None:
+        for fee in self.fees:
+            if fee.tool == tool:
+                return fee
+        return None
 
 
 class Peak(msgspec.Struct, frozen=True):
@@ -123,6 +147,10 @@ class Channel(msgspec.Struct, frozen=True):
     self_hosted: bool = False
     flags: frozenset[str] = frozenset()
     enabled: bool = True
+
+    def settled(self, at: int) -> bool:
+        """Whether its price is the same from then on."""
+        return not self.prices or (self.prices[-1].since <= at and not self.prices[-1].peaks)
 
     def price_at(self, at: int) -> Price | None:
         rows = self.prices

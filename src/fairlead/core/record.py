@@ -33,16 +33,19 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     audio_input: int = 0
     image_output: int = 0
     audio_output: int = 0
+    calls: tuple[tuple[str, int], ...] = ()
+    """Of tools that the provider ran itself, how often each: by name, as price rows call them."""
 
 
 class CostLine(msgspec.Struct, frozen=True, array_like=True):
     kind: str
     """input, output, cached_input, cache_write, cache_write_1h, reasoning, image_input, audio_input, image_output,
-    audio_output, request; `hold` where a crash left an estimate"""
+    audio_output, request, or a tool that the provider ran; `hold` where a crash left an estimate"""
     quantity: int
     unit: str
-    """token or request"""
+    """token, request or call"""
     price_row: str
+    """Empty where nobody knows what such a tool costs."""
     amount: int
     """Nano-units of `currency`, rounded half-even once."""
     currency: str
@@ -110,6 +113,11 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """The cost in nano-units of USD, at the exchange rate of the price row; None where that is its currency."""
     expected: int = 0
     """What it was expected to cost, in nano-units of USD."""
+
+    @property
+    def priced(self) -> bool:
+        """Whether all that it used has a price."""
+        return bool(self.price_row) and (not self.usage.calls or all(line.price_row for line in self.lines))
 
     @property
     def spent(self) -> int:

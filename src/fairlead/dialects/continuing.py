@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import structs
 
 from fairlead.core.record import Usage
+from fairlead.core.tools import together
 from fairlead.dialects import neutral
 from fairlead.dialects.dialect import Interpreter, Writer
 from fairlead.dialects.remade import Remade
@@ -147,6 +148,7 @@ def added(one: Usage, other: Usage) -> Usage:
         one.cache_write_1h + other.cache_write_1h,
         one.reasoning + other.reasoning,
         one.estimated or other.estimated,
+        calls=together(one.calls, other.calls),
     )
 
 

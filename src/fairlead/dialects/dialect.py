@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
+from fairlead.core.tools import Calls
 from fairlead.dialects import neutral
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.wishes import Options
@@ -102,6 +103,11 @@ class Reader(Protocol):
     @property
     def estimate(self) -> int:
         """About the tokens delivered, where usage never came."""
+        ...
+
+    @property
+    def calls(self) -> Calls:
+        """Tools of the provider's own that were used, where usage never came."""
         ...
 
     def feed(self, piece: bytes) -> bytes:

@@ -14,6 +14,7 @@ from typing import ClassVar
 import msgspec
 
 from fairlead.core.record import Usage
+from fairlead.core.tools import Calls
 from fairlead.dialects import sse
 from fairlead.dialects.issued import Issues
 from fairlead.dialects.weighing import BYTES
@@ -133,7 +134,7 @@ class Passing(ABC):
         self._weighed = len(self._tail)
         self.events += block.count(b"\ndata:") + block.startswith(b"data:")
         self.said += self.weigh_block(block)
-        self._take_down(block)
+        self.take_down(block)
 
     def _shorten(self) -> None:
         """Only the last blocks are kept, or the end of the last one. All of them were weighed."""
@@ -156,7 +157,7 @@ class Passing(ABC):
 
     def _event(self, event: bytes) -> bytes:
         self.look(event)
-        self._take_down(event)
+        self.take_down(event)
         if self.ends(event):
             self.ended = True
         event = self.shown(event)
@@ -171,8 +172,8 @@ class Passing(ABC):
             self._held_size = 0
         return event
 
-    def _take_down(self, block: bytes) -> None:
-        """The ids in whole events: a mark is never torn in them, however the pieces came."""
+    def take_down(self, block: bytes) -> None:
+        """The ids in whole events, and what else a dialect keeps of them: a mark is never torn in them, however the pieces came."""
         if self.issues is None:
             return
         for mark in self.issues.marks:
@@ -197,13 +198,18 @@ class Passing(ABC):
             if self.usage is None or not self.told():
                 self._weigh()
             else:
-                self._take_down(b"".join(self._tail[self._weighed :]))
+                self.take_down(b"".join(self._tail[self._weighed :]))
             self._tail.clear()
             self._weighed = 0
         last = self._event(rest) if rest else b""
         if self.usage is not None and not self.told():
             self.usage = at_least(self.usage, self.estimate)
         return last
+
+    @property
+    def calls(self) -> Calls:
+        """Tools of the provider's own that were seen to be used, where usage never came."""
+        return ()
 
     @property
     def estimate(self) -> int:

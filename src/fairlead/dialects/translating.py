@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairlead.core.record import Usage
+from fairlead.core.tools import Calls
 from fairlead.dialects import neutral, sse
 from fairlead.dialects.dialect import Interpreter, Writer
 from fairlead.dialects.neutral import Delta
@@ -60,6 +61,11 @@ class Translating:
             # Whatever ended it: what was told is paid for.
             self.usage = at_least(self.usage, self.estimate)
         return self._given(b"".join(out))
+
+    @property
+    def calls(self) -> Calls:
+        """Tools of a provider's own do not go from one dialect to another."""
+        return ()
 
     @property
     def estimate(self) -> int:

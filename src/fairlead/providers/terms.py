@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from fairlead.providers import toolsets
+
 USUAL = frozenset(("auto", "default", "flex", "on_demand", "standard", "standard_only", "batch"))
 """Lanes that cost what the price says, or less."""
 NOWHERE = frozenset(("", "global", "not_available"))
 
 
-class _Asked(msgspec.Struct):
+class Terms(toolsets.Asked):
     service_tier: Any = None
     serviceTier: Any = None
     speed: Any = None
@@ -22,18 +24,26 @@ class _Asked(msgspec.Struct):
     plugins: Any = None
 
 
-USUALLY = _Asked()
-_decode = msgspec.json.Decoder(_Asked).decode
+USUALLY = Terms()
+_decode = msgspec.json.Decoder(Terms).decode
+
+
+def asked(body: bytes) -> Terms | None:
+    """None for nothing that could cost other than the price says."""
+    try:
+        found = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None  # no JSON object: nothing of it is read by anybody
+    return None if found == USUALLY else found
 
 
 def dearer(body: bytes, kind: str) -> str:
     """What of a request costs other than its price says, in words; empty for nothing. `kind` is its provider's."""
-    try:
-        asked = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""  # no JSON object: nothing of it is read by anybody
-    if asked == USUALLY:
-        return ""
+    found = asked(body)
+    return "" if found is None else unusual(found, kind)
+
+
+def unusual(asked: Terms, kind: str) -> str:
     for name, value in (("service_tier", asked.service_tier), ("serviceTier", asked.serviceTier)):
         if value is not None and str(value).lower() not in USUAL:
             return f"{name} {str(value)[:40]!r} is charged otherwise than its price says"

@@ -4,6 +4,8 @@
     hours > discount > exchange rate                               what becomes of it
 
 - A price with a start day leaves the next source's rows in force before it.
+- What a price does not say of a provider's own tools, the next source does, where that is in the same currency: hardly
+  anybody who writes down what tokens cost means that searches are free, or that nobody knows.
 - Discounts and peak hours are reckoned exactly, rounded half-even to a nano-unit where that is finer.
 - A row in another currency begins anew with each exchange rate, under an id that names the rate: one id is one way to
   reckon, for good.
@@ -16,13 +18,13 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from fairlead.config import money, offers, schema
-from fairlead.core.model import WEEK, Peak, Price, Rates
+from fairlead.core.model import WEEK, Fee, FeePer, Peak, Price, Rates
 from fairlead.errors import ConfigError
 from fairlead.registry import exchange
 from fairlead.registry.catalogue import spelling
@@ -49,11 +51,11 @@ class Book:
         names = dict.fromkeys(spelling(name) for name in (model, *((entry.name,) if entry else ())))
         for polled in (one for name in names for one in self._polled.get(name, ())):
             if polled.provider in ("", given.provider):
-                rows = _followed(rows, polled.price)
+                rows = _followed(rows, _with_fees(polled.price, rows))
         peaks: dict[str, tuple[money.Peak, ...]] = {}
         for owner, price in ((model, self._config.models[model].price), (f"{model}@{channel}", given.price)):
             if price is not None:
-                row = row_of(price, f"config/{owner}", "configuration")
+                row = _with_fees(row_of(price, f"config/{owner}", "configuration"), rows)
                 rows = _followed(rows, row)
                 peaks[row.id] = price.peaks
         rows = tuple(_peaked(row, peaks.get(row.id, ())) for row in rows)
@@ -112,8 +114,22 @@ def row_of(price: schema.Price, owner: str, source: str, since: int | None = Non
         source=source,
         flat=0 if price.flat is None else nano(price.flat.amount),
         flat_per="" if price.flat is None else price.flat.per,
+        fees=tuple(Fee(tool, nano(fee.amount), cast(FeePer, fee.per)) for tool, fee in sorted(price.tools.items())),
     )
     return msgspec.structs.replace(row, id=f"{owner}/{digest(row)[:8]}")
+
+
+def _with_fees(row: Price, before: tuple[Price, ...]) -> Price:
+    """With those of the row that it follows, for tools of which it says nothing."""
+    named = {fee.tool for fee in row.fees}
+    last = before[-1] if before else None
+    if last is None or last.currency != row.currency:
+        return row
+    more = tuple(fee if fee.source else msgspec.structs.replace(fee, source=last.source) for fee in last.fees)
+    more = tuple(fee for fee in more if fee.tool not in named)
+    if not more:
+        return row
+    return msgspec.structs.replace(row, id=f"{row.id}+{digest(more)[:4]}", fees=(*row.fees, *more))
 
 
 def _followed(rows: tuple[Price, ...], row: Price) -> tuple[Price, ...]:
@@ -150,6 +166,7 @@ def changed(row: Price, mark: str, change: Change) -> Price:
         rates=_rates(row.rates, change),
         tiers=tuple((above, _rates(old, change)) for above, old in row.tiers),
         per_request=change(row.per_request),
+        fees=tuple(msgspec.structs.replace(fee, amount=change(fee.amount)) for fee in row.fees),
         peaks=tuple(msgspec.structs.replace(peak, price=changed(peak.price, mark, change)) for peak in row.peaks),
     )
 

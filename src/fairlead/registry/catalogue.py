@@ -6,7 +6,7 @@ configuration. Loading is on the start path, so the file is decoded straight int
 
 Rules: an offer's price rows ascend by date and are never overwritten; the first one holds from the beginning of the
 model, whatever date its id names. Prices in the file are decimal strings in USD per million tokens and become exact
-integers here. A quality is a prior, to be displaced by the user's own evidence.
+integers here; fees of a provider's own tools are USD for a use, each with its own source. A quality is a prior, to be displaced by the user's own evidence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from fairlead.core.model import CAPABILITIES, Price, Rates
+from fairlead.core.model import CAPABILITIES, Fee, FeePer, Price, Rates
 from fairlead.registry.exchange import Table, shipped
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -102,6 +102,8 @@ class _Row(_Rates):
     start: str = "first"
     source: int = 0
     tiers: list[tuple[int, _Rates]] = []
+    fees: dict[str, tuple[str, FeePer, int]] = {}
+    """Tool -> (amount, per, source)."""
 
 
 class _Offer(msgspec.Struct):
@@ -178,10 +180,17 @@ def _offer(kind: str, model: str, offer: _Offer, sources: list[tuple[str, str]])
             tiers=tuple((above, _rates(rates)) for above, rates in row.tiers),
             since=(date.fromisoformat(row.start).toordinal() - EPOCH) * DAY if position else 0,
             source=" ".join(sources[row.source]),
+            fees=tuple(
+                Fee(tool, nano(amount), per, _told(at, sources)) for tool, (amount, per, at) in row.fees.items()
+            ),
         )
         for position, row in enumerate(offer.prices)
     )
     return Offer(offer.upstream, prices, offer.region, offer.context)
+
+
+def _told(source: int, sources: list[tuple[str, str]]) -> str:
+    return " ".join(sources[source])
 
 
 def _rates(row: _Rates) -> Rates:

@@ -32,9 +32,13 @@ class Answered:
         self._connection, self._window = connection, window
         self._sums = list(_sums(connection, window))
         self.requests = sum(one.answers for one in self._sums)
+        self._fees = _fees(connection, window)
 
     def cost(self, price: Price) -> int:
-        """In nano-units of USD."""
+        """In nano-units of USD; with the fees of the tools that were used, as they were charged."""
+        return self._fees + self._of_tokens(price)
+
+    def _of_tokens(self, price: Price) -> int:
         if all(above in BANDS for above, _ in price.tiers):
             costs = [_cost(price, one) for one in self._sums]
             if None not in costs:
@@ -61,14 +65,28 @@ def _sums(connection: sqlite3.Connection, window: Window) -> Iterator[Sum]:
         yield Sum(band, seq >= 0, answers, usage_of(whole(parts)))
 
 
+_ANSWERED = """requests.purpose = 'answer' AND requests.outcome = 'ok' AND attempts.outcome = 'ok'
+    AND NOT EXISTS (SELECT 1 FROM attempts AS later
+        WHERE later.seq = attempts.seq + 1 AND later.request = attempts.request)"""
+
+
+def _fees(connection: sqlite3.Connection, window: Window) -> int:
+    """What providers took for tools of the attempts that answered: hardly any model's own affair."""
+    where, values = where_of(window, "calls")
+    row = connection.execute(
+        f"""SELECT {halves("calls.usd")} FROM calls CROSS JOIN attempts ON attempts.seq = calls.seq
+            CROSS JOIN requests ON requests.seq = attempts.request WHERE {where} AND {_ANSWERED}""",
+        values,
+    ).fetchone()
+    return whole(row)[0]
+
+
 def _each(connection: sqlite3.Connection, window: Window) -> Iterator[Usage]:
     where, values = where_of(window)
     rows = connection.execute(
         f"""SELECT {", ".join(f"attempts.{name}" for name in TOKENS)} FROM attempts
             CROSS JOIN requests ON requests.seq = attempts.request
-            WHERE requests.purpose = 'answer' AND requests.outcome = 'ok' AND attempts.outcome = 'ok' AND {where}
-            AND NOT EXISTS (SELECT 1 FROM attempts AS later
-                WHERE later.seq = attempts.seq + 1 AND later.request = attempts.request)""",
+            WHERE {where} AND {_ANSWERED}""",
         values,
     )
     return (usage_of(list(row)) for row in rows)

@@ -91,6 +91,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("audio_input", "whole", lambda _, one: one.usage.audio_input),
     Column("image_output", "whole", lambda _, one: one.usage.image_output),
     Column("audio_output", "whole", lambda _, one: one.usage.audio_output),
+    Column("tools", "texts", lambda _, one: tuple(f"{tool}={times}" for tool, times in one.usage.calls)),
+    Column("tools_unpriced", "flag", lambda _, one: bool(one.price_row) and not one.priced),
     Column("estimated", "flag", lambda _, one: one.usage.estimated),
     Column("price_row", "text", lambda _, one: one.price_row),
     Column("currency", "text", lambda _, one: one.currency),

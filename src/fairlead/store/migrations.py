@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
-from fairlead.store import budgets, reuses, rollups, trials
+from fairlead.store import budgets, calls, reuses, rollups, tally, trials
 
 PAGE_SIZE = 16384
 
@@ -98,9 +98,9 @@ def _priced(connection: sqlite3.Connection) -> None:
 
 
 def _rollups(connection: sqlite3.Connection) -> None:
-    """The sums that reports ask for; tags of requests from before are not among them."""
+    """The sums that reports ask for."""
     rollups.create(connection)
-    rollups.rebuild(connection)
+    tally.rebuild(connection)
 
 
 def _spent(connection: sqlite3.Connection) -> None:
@@ -138,6 +138,12 @@ def _trials(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _calls(connection: sqlite3.Connection) -> None:
+    """Tools that providers ran themselves: before, nobody counted them."""
+    for statement in calls.TABLE:
+        connection.execute(statement)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first,
     _contents,
@@ -149,6 +155,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _spent_by_records,
     _reuses,
     _trials,
+    _calls,
 ]
 
 

@@ -20,6 +20,7 @@ import msgspec
 from fairlead.core.model import Price
 from fairlead.errors import StateError
 from fairlead.store.answers import Answered
+from fairlead.store.calls import Used, used
 from fairlead.store.feedback import Judged, judged
 from fairlead.store.migrations import refuse_newer
 from fairlead.store.opinions import Opinions, opinions
@@ -129,6 +130,8 @@ class Report(msgspec.Struct, frozen=True):
     """Beside the cost of requests."""
     reused: tuple[Reused, ...] = ()
     """Answers given again, for which nobody was asked."""
+    tools: tuple[Used, ...] = ()
+    """What providers ran themselves: their fees are part of the cost."""
 
     @property
     def hits(self) -> int:
@@ -180,6 +183,7 @@ def report(
             teams=groups(connection, "team", window),
             tags=groups(connection, "tag", window),
             reused=reused(connection, window),
+            tools=used(connection, window),
         )
     except sqlite3.DatabaseError as error:
         raise unreadable(_file_of(connection), error) from error

@@ -9,6 +9,7 @@ import msgspec
 
 from fairlead.core.cost import usage_cost
 from fairlead.core.model import Price
+from fairlead.store.calls import by_attempt, fees
 from fairlead.store.rollups import TOKENS, usage_of
 from fairlead.store.window import EVERYTHING, Window, where_of
 
@@ -24,7 +25,8 @@ class Repriced(msgspec.Struct):
     was: int = 0
     would: int = 0
     unpriced: int = 0
-    """Attempts for which there is no other price: they count with what they cost."""
+    """Attempts for which there is no other price: they count with what they cost. So does a provider's tool whose fee the
+    other price does not name."""
 
     @property
     def difference(self) -> int:
@@ -36,13 +38,14 @@ def repriced(connection: sqlite3.Connection, pricing: Pricing, window: Window = 
     where, values = where_of(window)
     tokens = ", ".join(f"attempts.{name}" for name in TOKENS)
     rows = connection.execute(
-        f"""SELECT attempts.model, attempts.channel, requests.at_ms, attempts.outcome, attempts.usd, {tokens}
+        f"""SELECT attempts.seq, attempts.model, attempts.channel, requests.at_ms, attempts.outcome, attempts.usd, {tokens}
             FROM requests CROSS JOIN attempts ON attempts.seq BETWEEN requests.seq AND requests.seq + 255
                 AND +attempts.request = requests.seq WHERE {where}""",
         values,
     )
+    called, charged = by_attempt(connection), fees(connection, window)
     found: dict[str, Repriced] = {}
-    for model, channel, at_ms, outcome, usd, *used in rows:
+    for seq, model, channel, at_ms, outcome, usd, *used in rows:
         one = found.get(model)
         if one is None:
             one = found[model] = Repriced(model)
@@ -53,5 +56,6 @@ def repriced(connection: sqlite3.Connection, pricing: Pricing, window: Window = 
             one.unpriced += 1
             one.would += usd
         else:
-            one.would += usage_cost(price, usage_of(used))
+            one.would += usage_cost(price, usage_of(used, called.get(seq, ())))
+            one.would += sum(usd for tool, usd in charged.get(seq, ()) if price.fee(tool) is None)
     return tuple(sorted(found.values(), key=lambda one: (-abs(one.difference), one.model)))

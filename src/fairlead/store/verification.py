@@ -6,8 +6,8 @@
 - Where a process died with an attempt under way, what it was expected to cost stands for its cost; where a price was
   unknown, nothing.
 - The sums by minute, hour and day must be those of the records, and so must what budgets are counted by.
-- What stands in the columns of a request, and of it in the tables of attempts, tiers, tags and reuses, must be what its record
-  says, and so for a price row.
+- What stands in the columns of a request, and of it in the tables of attempts, calls, tiers, tags and reuses, must be what
+  its record says, and so for a price row.
 - No record may lie before the day from which on records are said to be kept: nothing is held against it.
 - Attempts from before price rows were kept can be added up, not worked out: they are counted.
 """
@@ -25,10 +25,11 @@ import msgspec
 from fairlead.core.cost import cost_lines, in_usd, plain, total
 from fairlead.core.model import Price
 from fairlead.core.record import CostLine, Record, Usage
-from fairlead.store import budgets, reuses, rollups
+from fairlead.store import budgets, calls, reuses, rollups
 from fairlead.store.prices import differences as prices_differ
 from fairlead.store.prices import versions
-from fairlead.store.sqlite import cut_down, paid_by_tier
+from fairlead.store.sqlite import paid_by_tier
+from fairlead.store.window import cut_down
 
 TOLD = 100
 """Differences that are told one by one."""
@@ -37,7 +38,7 @@ _lines = msgspec.json.Decoder(tuple[CostLine, ...]).decode
 
 _ATTEMPTS = """SELECT requests.seq, requests.id, requests.cost AS spent, attempts.number, attempts.outcome, currency,
         attempts.cost, attempts.usd, price_row, lines, input, output, cached_input, cache_write, cache_write_1h, reasoning,
-        estimated, image_input, audio_input, image_output, audio_output
+        estimated, image_input, audio_input, image_output, audio_output, attempts.seq
     FROM attempts
     CROSS JOIN requests ON requests.seq = attempts.request ORDER BY attempts.seq"""
 _WITHOUT = """SELECT id, cost FROM requests WHERE cost <> 0
@@ -47,6 +48,7 @@ _COLUMNS = ("tenant", "team", "key", "model", "task", "purpose", "operation", "o
 _RECORDS = f"SELECT seq, id, at_ms, record, {', '.join(_COLUMNS)} FROM requests ORDER BY seq"
 _BESIDE = {
     "attempts": "SELECT request, number, model, channel, provider, outcome, usd FROM attempts ORDER BY seq",
+    "calls": "SELECT attempts.request, calls.* FROM calls JOIN attempts ON attempts.seq = calls.seq ORDER BY calls.seq, tool",
     "tiers": "SELECT attempts.request, tiers.* FROM tiers JOIN attempts ON attempts.seq = tiers.seq ORDER BY tiers.seq",
     "tags": "SELECT seq, tag FROM tags ORDER BY seq, tag",
     "reuses": "SELECT seq, reuses.* FROM reuses ORDER BY seq",
@@ -54,6 +56,7 @@ _BESIDE = {
 """What stands in other tables of a request, in the order of the requests."""
 _ASTRAY = {
     "attempts": "SELECT count(*) FROM attempts WHERE request NOT IN (SELECT seq FROM requests)",
+    "calls": "SELECT count(*) FROM calls WHERE seq NOT IN (SELECT seq FROM attempts)",
     "tiers": "SELECT count(*) FROM tiers WHERE seq NOT IN (SELECT seq FROM attempts)",
     "tags": "SELECT count(*) FROM tags WHERE seq NOT IN (SELECT seq FROM requests)",
     "reuses": "SELECT count(*) FROM reuses WHERE seq NOT IN (SELECT seq FROM requests)",
@@ -74,6 +77,8 @@ class Verification(msgspec.Struct):
     worked_out: int = 0
     """Attempts whose cost was worked out again from their price row."""
     unpriced: int = 0
+    unpriced_tools: int = 0
+    """Attempts that used a provider's tool whose fee is not known, which is not in their cost."""
     lost: int = 0
     older: int = 0
     """Attempts that do not say their price row."""
@@ -106,8 +111,9 @@ def verify(connection: sqlite3.Connection) -> Verification:
         found = Verification(told=[])
         prices = versions(connection)
         found.price_rows = sum(map(len, prices.values()))
+        called = calls.by_attempt(connection)
         for _, rows in groupby(connection.execute(_ATTEMPTS), itemgetter(0)):
-            _request(found, prices, rows)
+            _request(found, prices, called, rows)
         for name, cost in connection.execute(_WITHOUT):
             found.differs(name, f"costs {plain(cost)} USD without an attempt")
         for what, detail in rollups.differences(connection):
@@ -158,6 +164,7 @@ def _of_record(seq: int, record: Record) -> Mapping[str, list[tuple[object, ...]
             for index, one in enumerate(record.attempts)
             if one.tier
         ],
+        "calls": [tuple(map(cut_down, row)) for row in calls.rows_of(seq, record)],
         "tags": [(tag,) for tag in sorted(set(record.tags))],
         "reuses": [] if (again := reuses.row(seq, record)) is None else [again],
     }
@@ -185,11 +192,13 @@ def _odd(rows: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> str:
     return ", ".join(map(str, odd[:SHOWN])) or "nothing else"
 
 
-def _request(found: Verification, prices: dict[str, list[Price]], rows: Iterator[tuple[Any, ...]]) -> None:
+def _request(
+    found: Verification, prices: dict[str, list[Price]], called: dict[int, calls.Calls], rows: Iterator[tuple[Any, ...]]
+) -> None:
     usd = 0
     for row in rows:
-        _, name, spent, number, *rest = row
-        one = _attempt(f"{name}.{number}", rest)
+        _, name, spent, number, *rest, seq = row
+        one = _attempt(f"{name}.{number}", rest, called.get(seq, ()))
         usd += one.usd
         found.attempts += 1
         _check(found, prices, one)
@@ -198,10 +207,10 @@ def _request(found: Verification, prices: dict[str, list[Price]], rows: Iterator
         found.differs(name, f"costs {plain(spent)} USD, its attempts come to {plain(usd)}")
 
 
-def _attempt(name: str, row: list[Any]) -> _Attempt:
+def _attempt(name: str, row: list[Any], called: calls.Calls) -> _Attempt:
     outcome, currency, cost, usd, price_row, lines, *usage = row
     *tokens, estimated, image_input, audio_input, image_output, audio_output = usage
-    used = (*tokens, bool(estimated), image_input, audio_input, image_output, audio_output)
+    used = (*tokens, bool(estimated), image_input, audio_input, image_output, audio_output, called)
     return _Attempt(name, outcome, currency, cost, usd, price_row, _lines(lines), Usage(*used))
 
 
@@ -223,6 +232,7 @@ def _check(found: Verification, prices: dict[str, list[Price]], one: _Attempt) -
         found.differs(one.name, f"its price row {one.price_row} is not kept")
     else:
         found.worked_out += 1
+        found.unpriced_tools += any(not line.price_row for line in one.lines)
         _work_out(found, prices[one.price_row], one)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from fairlead.core.record import Usage
 from fairlead.dialects.anthropic_messages import native
+from fairlead.dialects.anthropic_messages.usage import usage_json
 from fairlead.errors import BadRequest, Infeasible, Overloaded, RateLimited, RequestError, TooLarge, UpstreamFailed
 from tests.dialects.anthropic_messages.recordings import ANSWERS, REQUESTS, compact
 
@@ -93,7 +94,7 @@ def test_usage_is_put_on_one_base_and_back() -> None:  # TRAPS 20
     usage, error = native.account(compact({"content": [{"type": "text", "text": "x"}], "usage": told}))
     assert (usage, error) == (Usage(135, 9, 100, 10, 20, 4), "")
     assert usage is not None
-    again = json.loads(native.usage_json(usage))
+    again = json.loads(usage_json(usage))
     assert {name: again[name] for name in told} == told
 
 

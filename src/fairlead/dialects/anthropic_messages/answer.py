@@ -7,9 +7,10 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
 from fairlead.dialects import citations, neutral, signatures
-from fairlead.dialects.anthropic_messages import blocks, native
+from fairlead.dialects.anthropic_messages import blocks
 from fairlead.dialects.anthropic_messages.blocks import Json
 from fairlead.dialects.anthropic_messages.native import DIALECT
+from fairlead.dialects.anthropic_messages.usage import raw_usage, usage_json, usage_of
 from fairlead.dialects.dialect import Asked
 from fairlead.dialects.json import EMPTY, given
 
@@ -66,7 +67,7 @@ def read_answer(body: bytes) -> neutral.Answer:
         blocks=content,
         stop=stop,
         stop_sequence=found.stop_sequence or "",
-        usage=native.usage_of(native.raw_usage(found.usage)),
+        usage=usage_of(raw_usage(found.usage)),
         unread=tuple(unread),
     )
 
@@ -103,7 +104,7 @@ def write_answer(answer: neutral.Answer, asked: Asked) -> bytes:
         "stop_sequence": answer.stop_sequence or None,
         "stop_details": None,
         "container": None,
-        "usage": Raw(native.usage_json(answer.usage or Usage())),
+        "usage": Raw(usage_json(answer.usage or Usage())),
     }
     if reason == "refusal":
         message["stop_details"] = {"type": "refusal", "category": None, "explanation": explanation}

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import neutral, signatures, sse
-from fairlead.dialects.anthropic_messages import blocks, native
+from fairlead.dialects.anthropic_messages import blocks
 from fairlead.dialects.anthropic_messages.answer import STOPS, StopDetails
 from fairlead.dialects.anthropic_messages.native import DIALECT
+from fairlead.dialects.anthropic_messages.usage import RawUsage, later, raw_usage, usage_of
 
 
 class _Delta(Struct):
@@ -91,7 +92,7 @@ class Interpreter:
         self._open: dict[int, _Open] = {}
         self._foreign: set[int] = set()
         """Blocks that only Anthropic's dialect knows."""
-        self._found: native.RawUsage | None = None
+        self._found: RawUsage | None = None
         self._whole = False
         """The usage of the whole answer has come."""
         self._estimate = 0
@@ -130,7 +131,7 @@ class Interpreter:
     def end(self) -> list[neutral.Event]:
         if self._whole or self._found is None:
             return []
-        usage = native.usage_of(self._found)
+        usage = usage_of(self._found)
         if usage is None:
             return []
         # Cut before the end told: what went in is known, what came out is estimated.
@@ -156,10 +157,10 @@ class Interpreter:
             self._begun = True
             message = message or _Message()
             events.append(neutral.Begin(message.id or "", message.model or ""))
-        found = None if message is None else native.raw_usage(message.usage)
+        found = None if message is None else raw_usage(message.usage)
         if found is not None:
-            self._found = native.later(self._found, found)
-            usage = native.usage_of(self._found)
+            self._found = later(self._found, found)
+            usage = usage_of(self._found)
             if usage is not None:
                 events.append(neutral.Used(msgspec.structs.replace(usage, estimated=True)))
         return events
@@ -262,10 +263,10 @@ class Interpreter:
 
     def _end_of_message(self, found: _Event) -> list[neutral.Event]:
         events: list[neutral.Event] = []
-        usage = native.raw_usage(found.usage)
+        usage = raw_usage(found.usage)
         if usage is not None:
-            self._found = native.later(self._found, usage)
-            whole = native.usage_of(self._found)
+            self._found = later(self._found, usage)
+            whole = usage_of(self._found)
             if whole is not None:
                 self._whole = True
                 events.append(neutral.Used(whole))

@@ -16,6 +16,7 @@ from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import json, neutral, signatures
 from fairlead.dialects.anthropic_messages.metadata import user_of
+from fairlead.dialects.anthropic_messages.usage import raw_usage, usage_of
 from fairlead.dialects.body import decode
 from fairlead.dialects.citations import NO_INDEX
 from fairlead.dialects.json import EMPTY, given
@@ -26,8 +27,6 @@ DIALECT = "anthropic_messages"
 CONTENT_TYPE = b"application/json"
 NAME_LIMIT = 256
 MOST_OUTPUT = 2**31 - 1
-MOST_TOKENS = 10**12
-"""A provider that reports more has miscounted."""
 MOST_MODELS = 1000
 UNSPOKEN = "x-anthropic-billing-header:"
 """What begins a line that a client puts in front for its own maker only. It differs from call to call, so that behind
@@ -282,89 +281,6 @@ def _foreign(block: Raw) -> bool:
     return signatures.unpack(thought.signature or thought.data or "")[0] not in ("", DIALECT)
 
 
-# ---- usage
-
-
-class _Creation(Struct):
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
-
-
-class _OutputDetails(Struct):
-    thinking_tokens: int | None = None
-
-
-class RawUsage(Struct):
-    """Every figure on Anthropic's base: input without what was read from a cache or written to it."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation: _Creation | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
-_USAGE = msgspec.json.Decoder(RawUsage)
-
-
-def raw_usage(raw: Raw | UnsetType) -> RawUsage | None:
-    """None where nothing usable was reported. A provider's odd figures never make its answer a bad one."""
-    if raw is UNSET or bytes(raw) in EMPTY:
-        return None
-    try:
-        return _USAGE.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def later(first: RawUsage | None, second: RawUsage) -> RawUsage:
-    """A later report replaces an earlier one, figure by figure: both are totals, and neither need hold all."""
-    if first is None:
-        return second
-    return RawUsage(
-        *(getattr(first if getattr(second, name) is None else second, name) for name in RawUsage.__struct_fields__)
-    )
-
-
-def usage_of(found: RawUsage | None) -> Usage | None:
-    if found is None or found.output_tokens is None:
-        return None
-    plain, output = found.input_tokens or 0, found.output_tokens
-    cached = max(found.cache_read_input_tokens or 0, 0)
-    written = max(found.cache_creation_input_tokens or 0, 0)
-    long = 0
-    if found.cache_creation is not None:
-        long = max(found.cache_creation.ephemeral_1h_input_tokens or 0, 0)
-        written = max(written, long + max(found.cache_creation.ephemeral_5m_input_tokens or 0, 0))
-    whole = plain + cached + written
-    if plain < 0 or output < 0 or not 0 < whole + output < MOST_TOKENS:
-        return None
-    reasoning = 0
-    if found.output_tokens_details is not None:
-        reasoning = found.output_tokens_details.thinking_tokens or 0
-    return Usage(whole, output, cached, written - long, long, min(max(reasoning, 0), output))
-
-
-def usage_json(usage: Usage) -> bytes:
-    """The usage of a whole message, on Anthropic's base."""
-    written = usage.cache_write + usage.cache_write_1h
-    return (
-        b'{"input_tokens":%d,"cache_creation_input_tokens":%d,"cache_read_input_tokens":%d,'
-        b'"cache_creation":{"ephemeral_5m_input_tokens":%d,"ephemeral_1h_input_tokens":%d},"output_tokens":%d,'
-        b'"output_tokens_details":{"thinking_tokens":%d},"server_tool_use":null,"service_tier":"standard",'
-        b'"inference_geo":null}'
-    ) % (
-        max(usage.input - usage.cached_input - written, 0),
-        written,
-        usage.cached_input,
-        usage.cache_write,
-        usage.cache_write_1h,
-        usage.output,
-        usage.reasoning,
-    )
-
-
 # ---- answers
 
 
@@ -373,6 +289,7 @@ class _Answer(Struct):
     error: Raw | UnsetType = UNSET
     content: Raw | UnsetType = UNSET
     stop_reason: str | None = None
+    container: Raw | UnsetType = UNSET
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -386,7 +303,7 @@ def account(body: bytes) -> tuple[Usage | None, str]:
         return None, "the provider's answer is not the JSON it should be"
     if given(answer.error):
         return None, "the provider sent an error with status 200"
-    usage = usage_of(raw_usage(answer.usage))
+    usage = usage_of(raw_usage(answer.usage), given(answer.container))
     if answer.content is UNSET or (bytes(answer.content) in EMPTY and not answer.stop_reason):
         return usage, "the provider's answer holds no content"
     return usage, ""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import sse
-from fairlead.dialects.anthropic_messages import native
+from fairlead.core.tools import Calls
+from fairlead.dialects import hosted, sse
+from fairlead.dialects.anthropic_messages.usage import RawUsage, later, raw_usage, usage_of
 from fairlead.dialects.issued import ISSUES
+from fairlead.dialects.json import given
 from fairlead.dialects.passing import Passing
 from fairlead.dialects.weighing import unescaped
 
@@ -26,6 +28,7 @@ class _Delta(Struct):
     partial_json: Raw | UnsetType = UNSET
     signature: Raw | UnsetType = UNSET
     stop_reason: str | None = None
+    container: Raw | UnsetType = UNSET
 
 
 class _Block(Struct):
@@ -48,15 +51,25 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 
 class StreamReader(Passing):
-    __slots__ = ("_found", "_whole")
+    __slots__ = ("_begun", "_found", "_whole")
     issues = ISSUES["anthropic_messages"]
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: native.RawUsage | None = None
+        self._found: RawUsage | None = None
         """What the start told, then with what the end told."""
         self._whole = False
         """The usage of the whole answer has come."""
+        self._begun: list[str] = []
+        """Tools of the provider's own."""
+
+    def take_down(self, block: bytes) -> None:
+        super().take_down(block)
+        self._begun += hosted.begun_tools(block)
+
+    @property
+    def calls(self) -> Calls:
+        return hosted.of_names(self._begun) if self._begun else ()
 
     def ends(self, block: bytes) -> bool:
         near = block[-NEAR:]
@@ -91,7 +104,8 @@ class StreamReader(Passing):
             self._count(found.message.usage)
         elif kind == "message_delta":
             self._count(found.usage)
-            self.usage = native.usage_of(self._found) or self.usage
+            contained = found.delta is not None and given(found.delta.container)
+            self.usage = usage_of(self._found, contained) or self.usage
             self._whole = self.usage is not None
             self.committed = self.committed or (found.delta is not None and found.delta.stop_reason is not None)
         elif kind == "message_stop":
@@ -111,10 +125,11 @@ class StreamReader(Passing):
 
     def end(self) -> bytes:
         rest = super().end()
-        begun = native.usage_of(self._found)
+        begun = usage_of(self._found)
         if self.usage is None and begun is not None and self.committed:
             # Cut before the end told: what went in is known, what came out is estimated.
-            self.usage = msgspec.structs.replace(begun, output=max(begun.output, self.estimate), estimated=True)
+            output = max(begun.output, self.estimate)
+            self.usage = msgspec.structs.replace(begun, output=output, estimated=True, calls=self.calls)
         return rest
 
     def _content(self, delta: _Delta) -> None:
@@ -124,9 +139,9 @@ class StreamReader(Passing):
             self.committed = True
 
     def _count(self, raw: Raw | UnsetType) -> None:
-        found = native.raw_usage(raw)
+        found = raw_usage(raw)
         if found is not None:
-            self._found = native.later(self._found, found)
+            self._found = later(self._found, found)
 
 
 def _said(delta: _Delta) -> list[int]:

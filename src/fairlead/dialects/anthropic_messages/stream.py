@@ -10,10 +10,11 @@ import msgspec
 
 from fairlead.core.record import Usage
 from fairlead.dialects import citations, neutral, signatures
-from fairlead.dialects.anthropic_messages import blocks, native
+from fairlead.dialects.anthropic_messages import blocks
 from fairlead.dialects.anthropic_messages.answer import REASONS, message_id
 from fairlead.dialects.anthropic_messages.interpreter import Interpreter
 from fairlead.dialects.anthropic_messages.native import DIALECT
+from fairlead.dialects.anthropic_messages.usage import usage_json
 from fairlead.dialects.dialect import Asked
 
 __all__ = ["Interpreter", "Writer"]
@@ -119,7 +120,7 @@ class Writer:
         ) % (
             encode(message_id(name or self._asked.request_id)),
             encode(self._asked.model),
-            native.usage_json(self._usage or Usage()),
+            usage_json(self._usage or Usage()),
             PING,
         )
 

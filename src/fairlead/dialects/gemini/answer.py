@@ -9,7 +9,7 @@ import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import citations, neutral
+from fairlead.dialects import citations, hosted, neutral
 from fairlead.dialects.dialect import Asked
 from fairlead.dialects.gemini import grounding, parts
 from fairlead.dialects.gemini.native import Feedback, GeminiView, read_usage
@@ -109,6 +109,9 @@ def read_answer(body: bytes) -> neutral.Answer:
         answer.stop = "content_filter"
         answer.blocks = _told(found.promptFeedback.blockReasonMessage)
         return answer
+    if usage is not None:
+        calls = hosted.of_groundings([one.groundingMetadata for one in found.candidates])
+        answer.usage = hosted.with_calls(usage, calls)
     candidate = found.candidates[0]
     blocks = _blocks(candidate.content, answer_id)
     answer.blocks = tuple(blocks)

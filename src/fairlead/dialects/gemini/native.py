@@ -17,7 +17,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral
+from fairlead.dialects import hosted, neutral
 from fairlead.dialects import thinking as scale
 from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
@@ -409,6 +409,8 @@ def account(body: bytes) -> tuple[Usage | None, str]:
     if given(answer.error):
         return None, "the provider sent an error with status 200"
     usage = read_usage(answer.usageMetadata)
+    if usage is not None:
+        usage = hosted.with_calls(usage, hosted.of_candidates(answer.candidates))
     if answer.candidates is UNSET or bytes(answer.candidates) in EMPTY:
         if answer.promptFeedback is not None and answer.promptFeedback.blockReason:
             return usage, ""

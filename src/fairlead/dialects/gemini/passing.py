@@ -8,7 +8,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import sse
+from fairlead.core.tools import Calls
+from fairlead.dialects import hosted, sse
 from fairlead.dialects.gemini.native import Feedback, read_usage
 from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
@@ -32,6 +33,7 @@ class _Content(Struct):
 class _Candidate(Struct):
     content: _Content | None = None
     finishReason: str | None = None
+    groundingMetadata: Raw | UnsetType = UNSET
     index: int | None = None
 
 
@@ -50,13 +52,42 @@ WINDOW = 8192
 
 
 class StreamReader(Passing):
-    __slots__ = ("_answers", "_finished")
+    __slots__ = ("_answers", "_finished", "_grounding")
     issues = ISSUES["gemini"]
 
     def __init__(self, answers: int = 1) -> None:
         super().__init__()
         self._answers = answers
         self._finished: set[int] = set()
+        self._grounding: dict[int, Raw] = {}
+        """Of each candidate the latest: a later chunk tells all of it again."""
+
+    def take_down(self, block: bytes) -> None:
+        super().take_down(block)
+        if hosted.GROUNDING_MARK in block:
+            for event in sse.split(block):
+                self._take_grounding(event)
+
+    def _take_grounding(self, event: bytes) -> None:
+        if hosted.GROUNDING_MARK not in event:
+            return
+        try:
+            chunk = _CHUNK.decode(sse.data(event) or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        for number, candidate in enumerate(chunk.candidates or ()):
+            if isinstance(candidate.groundingMetadata, Raw) and given(candidate.groundingMetadata):
+                self._grounding[number if candidate.index is None else candidate.index] = candidate.groundingMetadata
+
+    @property
+    def calls(self) -> Calls:
+        return hosted.of_groundings(self._grounding.values()) if self._grounding else ()
+
+    def end(self) -> bytes:
+        rest = super().end()
+        if self.usage is not None:
+            self.usage = hosted.with_calls(self.usage, self.calls)
+        return rest
 
     def ends(self, block: bytes) -> bool:
         return False

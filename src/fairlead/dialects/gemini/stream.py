@@ -13,7 +13,7 @@ import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
-from fairlead.dialects import citations, neutral, signatures, sse
+from fairlead.dialects import citations, hosted, neutral, signatures, sse
 from fairlead.dialects.dialect import Asked
 from fairlead.dialects.gemini import grounding, parts
 from fairlead.dialects.gemini.answer import REASONS, call_id, stop_of, write_usage
@@ -329,6 +329,8 @@ class Interpreter:
         raw, self._usage = self._usage, UNSET
         usage = read_usage(raw)
         if usage is not None:
+            if self._grounding is not UNSET:
+                usage = hosted.with_calls(usage, hosted.of_groundings([self._grounding]))
             out.append(Used(usage))
 
 

@@ -14,7 +14,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral
+from fairlead.core.tools import Calls, counted
+from fairlead.dialects import hosted, neutral
 from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.asking import read
@@ -257,6 +258,10 @@ class _Usage(_BareUsage):
     prompt_cache_hit_tokens: int | None = None
     cached_tokens: int | None = None
     num_cached_tokens: int | None = None
+    server_tool_use_details: hosted.Requests | None = None
+    server_tool_use: hosted.Requests | None = None
+    server_side_tool_usage_details: hosted.Details | None = None
+    num_search_queries: int | None = None
 
 
 class Reported(Struct):
@@ -281,6 +286,7 @@ class _UsualAnswer(Struct):
     choices: Raw
     usage: _Usage | None = None
     error: None = None
+    x_groq: Raw | UnsetType = UNSET
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -326,6 +332,8 @@ def _plausible(found: _Usage) -> Usage | None:
         return None
     if not 0 < prompt + completion < MOST_TOKENS:
         return None
+    if found == _Usage(prompt, completion, prompt + completion):  # as most
+        return Usage(prompt, completion)
     cached, written = found.prompt_cache_hit_tokens or found.cached_tokens or found.num_cached_tokens or 0, 0
     if found.prompt_tokens_details is not None:
         cached = found.prompt_tokens_details.cached_tokens or cached
@@ -341,12 +349,27 @@ def _plausible(found: _Usage) -> Usage | None:
     cached = min(max(cached, 0), prompt)
     written = min(max(written, 0), prompt - cached)
     usage = Usage(prompt, completion, cached, written, 0, min(max(reasoning, 0), completion))
+    if (
+        found.server_tool_use_details
+        or found.server_tool_use
+        or found.server_side_tool_usage_details
+        or found.num_search_queries
+    ):
+        usage = hosted.with_calls(usage, _calls(found))
     read, made = found.prompt_tokens_details, found.completion_tokens_details
     if (read is not None and (read.audio_tokens or read.image_tokens)) or (
         made is not None and (made.audio_tokens or made.image_tokens)
     ):
         return _with_media(usage, read or _PromptDetails(), made or _CompletionDetails())
     return usage
+
+
+def _calls(found: _Usage) -> Calls:
+    return (
+        hosted.of_requests(found.server_tool_use_details or found.server_tool_use)
+        or hosted.of_details(found.server_side_tool_usage_details)
+        or counted({"web_search": found.num_search_queries})
+    )
 
 
 def _with_media(usage: Usage, read: _PromptDetails, made: _CompletionDetails) -> Usage:
@@ -367,7 +390,10 @@ def read_answer(body: bytes) -> tuple[Usage | None, str]:
         return _read_odd_answer(body)
     if len(usual.choices) <= LONGEST_EMPTY and bytes(usual.choices) in EMPTY:
         return _read_odd_answer(body)
-    return None if usual.usage is None else _plausible(usual.usage), ""
+    usage = None if usual.usage is None else _plausible(usual.usage)
+    if usual.x_groq is not UNSET and usage is not None:
+        return hosted.with_calls(usage, hosted.of_choices(usual.choices)), ""
+    return usage, ""
 
 
 account = read_answer

@@ -12,7 +12,7 @@ from fairlead.dialects.dialect import Asked
 from fairlead.dialects.json import given
 from fairlead.dialects.logprobs import Sure
 from fairlead.dialects.openai_responses import items, response, tools
-from fairlead.dialects.openai_responses.native import FAILED, NAME, read_usage
+from fairlead.dialects.openai_responses.native import FAILED, NAME, read_usage, whole_usage
 from fairlead.dialects.openai_responses.tools import Named
 
 
@@ -24,6 +24,7 @@ class _Answer(Struct):
     status: str | None = None
     output: list[Raw] | None = None
     usage: Raw | UnsetType = UNSET
+    tools: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
     incomplete_details: Incomplete | None = None
 
@@ -53,7 +54,7 @@ def read_answer(body: bytes) -> neutral.Answer:
             any(isinstance(block, neutral.ToolCall) for block in blocks),
             any(isinstance(block, neutral.Refusal) for block in blocks),
         ),
-        usage=read_usage(found.usage),
+        usage=whole_usage(read_usage(found.usage), Raw(b"[%b]" % b",".join(found.output or ())), found.tools),
         created=heading[2],
         logprobs=logprobs.written(sure),
         unread=tuple(dict.fromkeys(unread)),

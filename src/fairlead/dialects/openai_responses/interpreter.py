@@ -14,7 +14,7 @@ from fairlead.dialects import citations, logprobs, neutral, signatures, sse
 from fairlead.dialects.json import given
 from fairlead.dialects.openai_responses import items
 from fairlead.dialects.openai_responses.answer import Incomplete, stop_of
-from fairlead.dialects.openai_responses.native import read_usage
+from fairlead.dialects.openai_responses.native import read_usage, whole_usage
 
 DELTAS: dict[str, neutral.Kind] = {
     "response.output_text.delta": "text",
@@ -43,6 +43,7 @@ class _Response(Struct):
     created_at: float | None = None
     status: str | None = None
     usage: Raw | UnsetType = UNSET
+    tools: Raw | UnsetType = UNSET
     error: _Error | None = None
     incomplete_details: Incomplete | None = None
     output: list[Raw] | None = None
@@ -316,7 +317,8 @@ class Interpreter:
             # Some servers tell everything at the end only.
             for number, raw in enumerate(response.output or ()):
                 self._done(number, bytes(raw), out)
-        usage = read_usage(response.usage)
+        output = Raw(b"[%b]" % b",".join(response.output or ()))
+        usage = whole_usage(read_usage(response.usage), output, response.tools)
         if usage is not None:
             out.append(neutral.Used(usage))
         status = "incomplete" if kind == "response.incomplete" else response.status or ""

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.dialects import neutral
+from fairlead.dialects import hosted, neutral
 from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_responses.history import (
@@ -298,6 +298,7 @@ class _BareUsage(Struct):
 class _Usage(_BareUsage):
     input_tokens_details: _InputDetails | None = None
     output_tokens_details: _OutputDetails | None = None
+    server_side_tool_usage_details: hosted.Details | None = None
 
 
 class _Answer(Struct):
@@ -305,6 +306,7 @@ class _Answer(Struct):
     output: Raw | UnsetType = UNSET
     usage: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
+    tools: Raw | UnsetType = UNSET
 
 
 _USAGE = msgspec.json.Decoder(_Usage)
@@ -336,7 +338,17 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
         written = min(max(found.input_tokens_details.cache_write_tokens or 0, 0), told - cached)
     if found.output_tokens_details is not None:
         reasoned = min(max(found.output_tokens_details.reasoning_tokens or 0, 0), said)
+    if found.server_side_tool_usage_details is not None:
+        calls = hosted.of_details(found.server_side_tool_usage_details)
+        return Usage(told, said, cached, written, 0, reasoned, calls=calls)
     return Usage(told, said, cached, written, 0, reasoned)
+
+
+def whole_usage(usage: Usage | None, output: Raw | UnsetType, tools: Raw | UnsetType) -> Usage | None:
+    """With the tools that were used, which hardly any provider tells in its usage."""
+    if usage is None or usage.calls:
+        return usage
+    return hosted.with_calls(usage, hosted.of_output(output, tools))
 
 
 def account(body: bytes) -> tuple[Usage | None, str]:
@@ -345,7 +357,7 @@ def account(body: bytes) -> tuple[Usage | None, str]:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "the provider's answer is not the JSON it should be"
-    usage = read_usage(answer.usage)
+    usage = whole_usage(read_usage(answer.usage), answer.output, answer.tools)
     if answer.status in FAILED or given(answer.error):
         return usage, "the provider reported that it failed"
     if answer.output is UNSET or bytes(answer.output) in ABSENT:

@@ -10,10 +10,11 @@ import re
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from fairlead.dialects import sse
+from fairlead.core.tools import Calls
+from fairlead.dialects import hosted, sse
 from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY
-from fairlead.dialects.openai_responses.native import read_usage
+from fairlead.dialects.openai_responses.native import read_usage, whole_usage
 from fairlead.dialects.passing import Passing
 from fairlead.dialects.weighing import BYTES, OF_MEDIA, unescaped
 
@@ -27,6 +28,8 @@ _ERROR = re.compile(rb'(?:^|[\r\n])(?:event: ?error[\r\n]|data: ?\{"type": ?"err
 
 class _Response(Struct):
     usage: Raw | UnsetType = UNSET
+    output: Raw | UnsetType = UNSET
+    tools: Raw | UnsetType = UNSET
 
 
 class _Item(Struct):
@@ -45,8 +48,21 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 
 class StreamReader(Passing):
-    __slots__ = ()
+    __slots__ = ("_items",)
     issues = ISSUES["openai_responses"]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._items: list[hosted.Item] = []
+        """Calls of tools that were told one by one."""
+
+    def take_down(self, block: bytes) -> None:
+        super().take_down(block)
+        self._items += hosted.done_items(block)
+
+    @property
+    def calls(self) -> Calls:
+        return hosted.of_items(self._items) if self._items else ()
 
     def ends(self, block: bytes) -> bool:
         return b'"response.' in block and _END.search(block) is not None
@@ -92,7 +108,7 @@ class StreamReader(Passing):
 
     def _count(self, response: _Response | None) -> None:
         if response is not None:
-            self.usage = read_usage(response.usage) or self.usage
+            self.usage = whole_usage(read_usage(response.usage), response.output, response.tools) or self.usage
 
 
 def _said(found: _Event) -> int:
