@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from fairlead.core.call import Caller, Facts, Wishes
 from fairlead.core.choice import read_choice
-from fairlead.core.decide import FAILOVERS, Memo, decide
+from fairlead.core.decide import Memo, decide
 from fairlead.core.model import CAPABILITIES, Model, Snapshot
-from fairlead.core.plan import Plan
+from fairlead.core.plan import FAILOVERS, Plan
 from fairlead.core.policies import STRATEGIES
 from fairlead.core.policy import Policy, Weights
 from fairlead.errors import NotFound

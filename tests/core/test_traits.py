@@ -34,13 +34,17 @@ FOUND = (
 )
 TRAITS = Traits(
     "math", 0.75, False, "complex", 0.6, "critical", "zh", "batch", frozenset({"image"}), frozenset({"invoice"}),
-    TOOLS, True, 3, 900, 200, 80, 500,
+    TOOLS, True, 3, 900, 200, 80, 500, sensitive=True,
 )  # fmt: skip
 
 
 @given(st.permutations(FOUND))
 def test_the_order_of_signals_changes_what_they_come_to(signals: list[Signal]) -> None:  # M2.1 M2.2
     assert read(signals, Wishes()) == TRAITS
+
+
+def test_what_is_only_marked_binds() -> None:  # M2.6
+    assert not read((Signal("sensitivity", "email", "mark"),), Wishes()).sensitive
 
 
 @pytest.mark.parametrize(

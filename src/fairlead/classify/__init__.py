@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fairlead.classify.linear import Reason
     from fairlead.classify.request import Reading
 
-FINDERS: tuple[Callable[[Shape], list[Signal]], ...] = (
+FINDERS: tuple[Callable[[Shape], Sequence[Signal]], ...] = (
     structure.find,
     tokens.find,
 )
@@ -24,10 +24,10 @@ FINDERS: tuple[Callable[[Shape], list[Signal]], ...] = (
 
 def signals(shape: Shape) -> tuple[Signal, ...]:
     """Everything the structure of a request tells; its words are not read."""
-    found: list[Signal] = []
+    found: tuple[Signal, ...] = ()
     for find in FINDERS:
-        found += find(shape)
-    return tuple(found)
+        found += (*find(shape),)
+    return found
 
 
 def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:

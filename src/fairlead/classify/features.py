@@ -40,11 +40,13 @@ _SPAN = LONGEST * 2 + 2
 """Code units of the longest excerpt, if all of it were pairs."""
 _SPREAD = 0xFF51AFD7ED558CCD
 """Each hash is multiplied by this in the end; as all steps are linear, its parts are instead."""
-_PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
-_TRIPLE = np.uint64(0x165667B19E3779F9)
-_STEM = np.uint64(0x27D4EB2F165667C5 * _SPREAD % (1 << 64))
-_ENDING = np.uint64(0x9FB21C651E98DF25 * _SPREAD % (1 << 64))
-_SHIFT = np.uint64(64 - ROW_BITS)
+# Arrays of one number each, which are taken up faster than numbers are.
+_PAIR = np.array(0xC2B2AE3D27D4EB4F, np.uint64)
+_TRIPLE = np.array(0x165667B19E3779F9, np.uint64)
+_STEM = np.array(0x27D4EB2F165667C5 * _SPREAD % (1 << 64), np.uint64)
+_ENDING = np.array(0x9FB21C651E98DF25 * _SPREAD % (1 << 64), np.uint64)
+_SHIFT = np.array(64 - ROW_BITS, np.uint64)
+_TWO_BYTES = np.dtype("<u2")
 
 
 def _powers(base: int, power: int = 1) -> NDArray[np.uint64]:
@@ -94,10 +96,11 @@ def words(text: str) -> Words:
     What this costs is the number of its steps rather than the length of the text, so there are as few as can be.
     """
     units = np.frombuffer(f" {text} ".encode("utf-16-le", "surrogatepass"), np.uint16)
-    sums = MIX.take(units)
-    sums *= _UP[: len(units)]
+    places = units.astype(np.intp)
+    sums = MIX.take(places)
+    sums *= _UP[: len(places)]
     sums = sums.cumsum()
-    neighbours: NDArray[np.uint16] = np.ndarray(len(units) - 1, "<u2", STEP.take(units), 0, (1,))
+    neighbours: NDArray[np.uint16] = np.ndarray(len(places) - 1, _TWO_BYTES, STEP.take(places), 0, (1,))
     starts = _BEGINS.take(neighbours).nonzero()[0]
     ends = _FINISHES.take(neighbours).nonzero()[0]
     sizes = ends - starts
@@ -126,7 +129,10 @@ def words(text: str) -> Words:
 def asked(text: str, starts: NDArray[np.int64]) -> int:
     """The token with which the last turn begins."""
     at = text.find(HEAD)
-    return int(starts.searchsorted(len(text[:at].encode("utf-16-le", "surrogatepass")) >> 1)) if at > 0 else 0
+    if at <= 0:
+        return 0
+    before = text[:at]
+    return int(starts.searchsorted(at if before.isascii() else len(before.encode("utf-16-le", "surrogatepass")) >> 1))
 
 
 def valued(tokens: int, asked: int, parts: NDArray[np.int64]) -> NDArray[np.float32]:

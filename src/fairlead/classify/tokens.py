@@ -22,13 +22,14 @@ TYPICAL_OUTPUT = 400
 """Until the output lengths of a model and task have been observed."""
 
 
-def find(shape: Shape) -> list[Signal]:
+def find(shape: Shape) -> tuple[Signal, ...]:
     room = shape.max_output or 0
-    return [
+    usual = room if 0 < room < TYPICAL_OUTPUT else TYPICAL_OUTPUT
+    return (
         Signal("tokens", "input", input_tokens(shape), 0.8),
-        Signal("tokens", "output", (min(room, TYPICAL_OUTPUT) if room else TYPICAL_OUTPUT) * shape.answers, 0.3),
+        Signal("tokens", "output", usual * shape.answers, 0.3),
         Signal("tokens", "output_room", room),
-    ]
+    )
 
 
 def input_tokens(shape: Shape) -> int:

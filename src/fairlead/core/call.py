@@ -185,6 +185,11 @@ class Facts(msgspec.Struct, frozen=True):
     arm: Arm | None = None
     """Of the experiment that the request may be part of."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing was found but the time."""
+        return not (self.standing or self.tiers or self.home or self.left or self.eased or self.arm)
+
 
 class Beside(msgspec.Struct):
     """What the side calls about a request have come to so far."""

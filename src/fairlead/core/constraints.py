@@ -264,6 +264,10 @@ CHANNEL_RULES: tuple[ChannelRule, ...] = (
 )
 
 
+SIZED = frozenset((*[one.reason for one in RULES if one.sized], *[one.reason for one in CHANNEL_RULES if one.sized]))
+"""Reasons that hang on the size of a request."""
+
+
 class Rules(msgspec.Struct, frozen=True):
     """What is asked of each candidate of one request."""
 

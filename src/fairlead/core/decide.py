@@ -2,12 +2,17 @@
 
     traits      what the signals and the caller's word come to            core/traits.py
     rule        the first of the policy's table that holds                core/table.py
-    candidates  the models a rule names, else all the policy admits
+    candidates  the models a rule names, else all the policy admits       core/shortlist.py
     constraints every candidate that may not, with its reason             core/constraints.py
     order       as the rule says, else as the strategy ranks              core/policies/
     standing    a conversation stays where it is, unless moving pays      core/standing.py
     arm         of an experiment: its model goes first                    core/arms.py
     ladder      who is asked where the answer is not good enough          core/ladder.py
+
+Of what was decided before, under the same snapshot, the next plan is made where nothing but the size is another:
+
+    named       a model that the caller names                             core/named.py
+    field       the models that are weighed for requests of one kind      core/field.py
 
 Pure: the same arguments give the same plan on any machine, on any day. Everything it knows of the world comes
 in with the snapshot, everything it knows of the request with the call and its signals.
@@ -19,45 +24,34 @@ from typing import Literal
 
 import msgspec
 
-from fairlead.core import arms, standing, traits
+from fairlead.core import arms, field, shortlist, standing, traits
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.constraints import fitting, fitting_rules, standing_channels, standing_rules
-from fairlead.core.expectation import expected, expecting
+from fairlead.core.field import Field
 from fairlead.core.ladder import Rungs, rungs
-from fairlead.core.model import Channel, Conditions, Model, Snapshot
+from fairlead.core.model import Conditions, Snapshot
 from fairlead.core.named import Kept, again, kept
 from fairlead.core.named import kind as named_kind
-from fairlead.core.plan import Plan, Rejection, Step, Target, quality_of
+from fairlead.core.plan import FAILOVERS, Plan, Rejection, Step, Target, outranked, quality_of
 from fairlead.core.policies import STRATEGIES, cost_first, tiered
 from fairlead.core.policy import Policy, least, listed, payer
+from fairlead.core.shortlist import candidates, eligible, resolved
 from fairlead.core.table import NO_SETTINGS, OPEN, Rule, Settings, in_words, lookup
 from fairlead.core.traits import Traits
 
 PINNED = STRATEGIES["pinned"]
-FAILOVERS = 3
-"""Further models a plan holds ready behind the first."""
-UNKNOWN = 1 << 62
-OUTRANKED = f"it would do, but {1 + FAILOVERS} others rank before it"
-
-
-class Shortlist(msgspec.Struct, frozen=True):
-    """The models that may serve requests of one kind, and why the others may not: all that size does not touch."""
-
-    standing: tuple[tuple[Model, tuple[Channel, ...], bool], ...]
-    """Model, channels, and whether it was named by the caller."""
-    rejected: tuple[Rejection, ...]
-
-
-Memo = dict[tuple[object, ...], Shortlist | Kept]
-"""What requests of one kind have in common, under one snapshot. Whoever keeps one drops it with its snapshot."""
+Memo = shortlist.Memo
+Met = Literal["once", "unlike"]
+"""A kind of request that was met before, and one whose requests do not share a field."""
 
 
 def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None = None) -> Plan:
     """With a memo the same plan comes sooner; it never comes out differently."""
-    if memo is None or choice.model is None:
-        return _decided(call, choice, snapshot, seed, memo)
+    if memo is None:
+        return _decided(call, choice, snapshot, seed)
+    if choice.model is None:
+        return _chosen(call, choice, snapshot, seed, memo)
     kind = named_kind(call, choice)
     before = memo.get(kind)
     plan = again(before, call, seed) if type(before) is Kept else None
@@ -69,14 +63,35 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
     return plan
 
 
-def _decided(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None) -> Plan:
+def _chosen(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo) -> Plan:
+    found = traits.read(call.signals, call.wishes)
+    kind = field.kind(call, choice, found)
+    before = memo.get(kind)
+    plan = field.plan(before, call, found, seed) if type(before) is Field else None
+    if plan is None:
+        plan = _decided(call, choice, snapshot, seed, memo, found)
+        if before is None:
+            memo[kind] = "once"
+        elif before == "once" and field.weighs(call, choice.policy, plan):
+            memo[kind] = _field(call, choice, snapshot, plan, found) or "unlike"
+    return plan
+
+
+def _field(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan, found: Traits) -> Field | None:
+    """Found with a plan of its kind, which has to come of it just so."""
+    ask, targets, rejected = eligible(asked(call, choice, snapshot, plan.seed, found)[0], choice, snapshot, False)
+    targets = STRATEGIES[plan.strategy].rank(targets, ask, rejected)
+    made = field.found(plan, ask, targets, tuple(_once(rejected)))
+    return made if made is not None and field.plan(made, call, found, plan.seed) == plan else None
+
+
+def _decided(
+    call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None = None, found: Traits | None = None
+) -> Plan:
     policy = choice.policy
-    ask, named = asked(call, choice, snapshot, seed)
+    ask, named = asked(call, choice, snapshot, seed, found)
     found, rule = ask.traits, ask.rule
-    targets, rejected = candidates(ask, choice, snapshot, named, memo)
-    if not targets and ask.soft_floor is not None:
-        ask = msgspec.structs.replace(ask, min_quality=ask.soft_floor, soft_floor=None)
-        targets, rejected = candidates(ask, choice, snapshot, named, memo)
+    ask, targets, rejected = eligible(ask, choice, snapshot, named, memo)
     last_resort = not targets and bool(ask.conditions.ejected)
     if last_resort:
         ask = msgspec.structs.replace(ask, conditions=_anyone(ask.conditions))
@@ -106,7 +121,7 @@ def _decided(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Me
         targets = _stood_in(targets, rejected, call, choice, snapshot, seed)
     if rejected:
         rejected = _once(rejected)
-    ladder = _ladder(ask, choice, snapshot, targets, climbing, named, memo)
+    ladder = _ladder(ask, choice, snapshot, targets, climbing, named, None if last_resort else memo)
     if len(targets) > 1 + FAILOVERS:
         rejected += _outranked(targets, ladder)
     return Plan(
@@ -154,58 +169,21 @@ def _anyone(conditions: Conditions) -> Conditions:
     return msgspec.structs.replace(conditions, ejected=conditions.resting)
 
 
-def asked(call: Call, choice: Choice, snapshot: Snapshot, seed: int = 0) -> tuple[Ask, bool]:
+def asked(
+    call: Call, choice: Choice, snapshot: Snapshot, seed: int = 0, found: Traits | None = None
+) -> tuple[Ask, bool]:
     """What is asked of every candidate, and whether one model was named rather than to be chosen."""
     policy = choice.policy
     named = choice.model is not None or policy.strategy == "pinned"
-    found = traits.read(call.signals, call.wishes)
+    found = traits.read(call.signals, call.wishes) if found is None else found
     rule = None if choice.model is not None else rule_for(found, policy)
     return requirements(call, policy, snapshot, named, found, rule, seed), named
-
-
-def candidates(
-    ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None = None
-) -> tuple[list[Target], list[Rejection]]:
-    """Those that may answer, not in order yet, and why the others may not."""
-    shortlist = _remembered(ask, choice, snapshot, named, memo)
-    rejected = list(shortlist.rejected)
-    targets: list[Target] = []
-    wishes = ask.call.wishes
-    as_declared = not wishes.sort and not wishes.provider_order
-    rules = fitting_rules(ask, False, snapshot.extremes)
-    expect = expecting(ask)
-    for model, channels, spared in shortlist.standing:
-        asked_of = fitting_rules(ask, True, snapshot.extremes) if spared else rules
-        fit = fitting(ask, model, channels, asked_of, rejected)
-        if fit:
-            if not as_declared:
-                fit = channels_in_order(ask, model, fit)
-            targets.append(Target(model, fit, expect(model, fit[0])))
-    return targets, rejected
 
 
 def _once(rejected: list[Rejection]) -> list[Rejection]:
     """Of a model that is out as a whole, what was said of its channels says nothing more."""
     whole = {one.model for one in rejected if not one.channel}
     return [one for one in rejected if not one.channel or one.model not in whole]
-
-
-def channels_in_order(ask: Ask, model: Model, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """As declared, unless the caller says otherwise."""
-    wishes = ask.call.wishes
-    if wishes.sort:
-        by_price = wishes.sort == "price"
-
-        def measure(channel: Channel) -> int:
-            found = expected(ask, model, channel)
-            known = found.cost if by_price else found.latency_ms
-            return UNKNOWN if known is None else known
-
-        channels = tuple(sorted(channels, key=measure))
-    if wishes.provider_order:
-        places = {name: place for place, name in enumerate(wishes.provider_order)}
-        channels = tuple(sorted(channels, key=lambda channel: places.get(channel.provider, len(places))))
-    return channels
 
 
 def rule_for(found: Traits, policy: Policy) -> Rule | None:
@@ -216,38 +194,6 @@ def rule_for(found: Traits, policy: Policy) -> Rule | None:
     if hit == OPEN and not found.task and policy.default_task:
         hit = lookup(msgspec.structs.replace(found, task=policy.default_task), policy.rules)
     return hit if isinstance(hit, Rule) else None
-
-
-def _remembered(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None) -> Shortlist:
-    call, policy = ask.call, ask.policy
-    wishes = call.wishes
-    if memo is None or call.sensitive or call.facts.home or not wishes.plain:
-        return _shortlist(ask, choice, snapshot, named)
-    name = "" if choice.model is None else choice.model.name
-    rule = None if ask.rule is None else arms.listed(ask.rule, call.facts.arm)
-    kind = (
-        call.caller.tenant, call.caller.name, policy.name, policy.hash, name, choice.channel, ask.capabilities, ask.traits.task,
-        ask.min_quality, call.operation, rule,
-    )  # fmt: skip
-    found = memo.get(kind)
-    if type(found) is not Shortlist:
-        found = memo[kind] = _shortlist(ask, choice, snapshot, named)
-    return found
-
-
-def _shortlist(ask: Ask, choice: Choice, snapshot: Snapshot, named: bool) -> Shortlist:
-    rejected: list[Rejection] = []
-    kept = []
-    of_choice = standing_rules(ask, False, snapshot.extremes)
-    for place, model in enumerate(_pool(ask, choice, snapshot, rejected)):
-        # Only the model that was named is spared the questions of taste; what stands in for it is chosen.
-        spared = named and place == 0 and ask.rule is None
-        only = choice.channel if spared else ""
-        rules = standing_rules(ask, True, snapshot.extremes) if spared else of_choice
-        channels = standing_channels(ask, model, rules, only, rejected)
-        if channels:
-            kept.append((model, channels, spared))
-    return Shortlist(tuple(kept), tuple(rejected))
 
 
 def requirements(
@@ -284,35 +230,6 @@ def requirements(
         seed,
         snapshot.models,
     )
-
-
-def _pool(ask: Ask, choice: Choice, snapshot: Snapshot, rejected: list[Rejection]) -> list[Model]:
-    """The models to look at: those named by caller, rule or policy, or all there are."""
-    policy, wishes = choice.policy, ask.call.wishes
-    if choice.model is not None:
-        if choice.channel or wishes.stay:  # a wish for exactly that one
-            return [choice.model]
-        return [choice.model, *_named((*wishes.models, *policy.fallbacks), snapshot, rejected, choice.model)]
-    if wishes.models:
-        return _named(wishes.models, snapshot, rejected)
-    if ask.rule is not None:
-        return _named(arms.listed(ask.rule, ask.call.facts.arm), snapshot, rejected)
-    if policy.strategy == "pinned":
-        return _named((policy.model, *policy.fallbacks), snapshot, rejected)
-    return list(snapshot.models.values())
-
-
-def _named(
-    names: tuple[str, ...], snapshot: Snapshot, rejected: list[Rejection], first: Model | None = None
-) -> list[Model]:
-    found: list[Model] = []
-    for name in names:
-        model = snapshot.resolve(name)
-        if model is None:
-            rejected.append(Rejection(name, "", "unknown", "it is listed, but not configured"))
-        elif model is not first and model not in found:
-            found.append(model)
-    return found
 
 
 def _by_strategy(
@@ -368,7 +285,7 @@ def _with_fallbacks(
 ) -> list[Target]:
     """The policy's own chain takes the place of the ranking behind the first: availability, in the order given."""
     by_name = {target.model.name: target for target in targets}
-    others = (by_name.get(model.name) for model in _named(policy.fallbacks, snapshot, [], targets[0].model))
+    others = (by_name.get(model.name) for model in resolved(policy.fallbacks, snapshot, [], targets[0].model))
     chain = [targets[0], *(target for target in others if target is not None)]
     for target in targets:
         if target not in chain:
@@ -442,7 +359,7 @@ def _outranked(targets: list[Target], ladder: Rungs) -> list[Rejection]:
     """Who would do, and is held ready for nothing."""
     rising = {target.model.name for target in ladder}
     others = (target.model.name for target in targets[1 + FAILOVERS :])
-    return [Rejection(name, "", "outranked", OUTRANKED) for name in others if name not in rising]
+    return [outranked(name) for name in others if name not in rising]
 
 
 def _steps(targets: list[Target], ladder: Rungs = ()) -> tuple[Step, ...]:

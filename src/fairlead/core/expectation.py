@@ -129,8 +129,12 @@ def output_tokens(ask: Ask, model: Model) -> int:
 
 def cost_of(ask: Ask, price: Price, channel: Channel, output: int) -> int:
     whole = expected_cost(price, ask.input_tokens, output)
-    cached = cached_tokens(ask, channel)
-    rates = rates_for(price, ask.input_tokens)
+    return less_cached(whole, price, ask.input_tokens, cached_tokens(ask, channel))
+
+
+def less_cached(whole: int, price: Price, tokens: int, cached: int) -> int:
+    """What the whole comes to where so much of the input is read from the prompt cache."""
+    rates = rates_for(price, tokens)
     if not cached or rates.cached_input is None:
         return whole
     return whole - in_usd(rounded(cached, rates.input) - rounded(cached, rates.cached_input), price)

@@ -12,9 +12,10 @@ from fairlead.core.ask import Ask
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
 from fairlead.core.cost import plain
-from fairlead.core.decide import asked, candidates
+from fairlead.core.decide import asked
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Target
+from fairlead.core.shortlist import candidates
 
 LIMITS = ("quality-floor", "max-cost", "max-latency")
 

@@ -26,6 +26,7 @@ from fairlead.core.model import Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Target
 from fairlead.core.policies import STRATEGIES, balanced, hybrid, learned
 from fairlead.core.policies.cost_first import UNPRICED as LAST
+from fairlead.core.shortlist import candidates
 
 NEAREST = 3
 """Other models of which a flip of the ranking is told."""
@@ -65,7 +66,7 @@ def flips(call: Call, choice: Choice, snapshot: Snapshot, seed: int, plan: Plan)
         if plan.rule:
             found += _of_rule(ask, plan, first)
         elif not named:
-            targets, _ = decide.candidates(ask, choice, snapshot, named)
+            targets, _ = candidates(ask, choice, snapshot, named)
             look = OF_STRATEGY.get(plan.strategy)
             if look is not None:
                 found += look(case, ask, targets, first)

@@ -39,17 +39,15 @@ class Refused:
 class Slot:
     """What a meter admitted in a quarter second."""
 
-    __slots__ = ("meter", "number", "requests", "tokens")
+    __slots__ = ("ends", "meter", "number", "requests", "tokens")
 
     def __init__(self, meter: Meter, number: int) -> None:
         self.meter = meter
         self.number = number
         self.requests = 0
         self.tokens = 0
-
-    def ends(self) -> float:
+        self.ends = (number + 1 + _SLOTS) * SLOT
         """When it counts no more."""
-        return (self.number + 1 + _SLOTS) * SLOT
 
 
 class Meter:
@@ -97,7 +95,7 @@ class Meter:
             for slot in self._slots:
                 excess -= slot.requests
                 if excess <= 0:
-                    waits = slot.ends() - now
+                    waits = slot.ends - now
                     break
             return Refused("requests a minute", self.rpm, waits, self.whose)
         used = self.tokens
@@ -107,7 +105,7 @@ class Meter:
             for slot in self._slots:
                 excess -= slot.tokens
                 if excess <= 0:
-                    waits = slot.ends() - now
+                    waits = slot.ends - now
                     break
             return Refused("tokens a minute", self.tpm, waits, self.whose)
         return None
@@ -117,8 +115,7 @@ class Meter:
         slot = self.slot
         if not slot.requests:
             slot = next((one for one in reversed(self._slots) if one.requests), slot)
-        ends = (slot.number + 1 + _SLOTS) * SLOT
-        return ends - now if slot.requests and ends > now else 0.0
+        return slot.ends - now if slot.requests and slot.ends > now else 0.0
 
     def at_rest(self, now: float) -> bool:
         """Nothing of it counts any more."""
@@ -193,29 +190,26 @@ class Gate:
 
     def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
         """Of requests and of tokens, each of the limit that has least left."""
+        meters = self.meters
+        of_requests = of_tokens = meters[0]
         number = int(now / SLOT)
-        least = fewest = UNLIMITED
-        of_requests: Meter | None = None
-        of_tokens: Meter | None = None
-        for meter in self.meters:
+        for meter in meters:
             if number > meter.latest:
                 meter.turn(number)
-            left = meter.rpm - meter.requests
-            if left < least and meter.rpm != UNLIMITED:
-                least, of_requests = left, meter
-            left = meter.tpm - meter.tokens
-            if left < fewest and meter.tpm != UNLIMITED:
-                fewest, of_tokens = left, meter
+            if meter is not of_requests and meter.rpm - meter.requests < of_requests.rpm - of_requests.requests:
+                of_requests = meter
+            if meter is not of_tokens and meter.tpm - meter.tokens < of_tokens.tpm - of_tokens.tokens:
+                of_tokens = meter
         requests: Quota | None = None
         tokens: Quota | None = None
         resets = 0.0
-        if of_requests is not None:
-            slot = of_requests.slot
-            resets = (slot.number + 1 + _SLOTS) * SLOT - now if slot.requests else of_requests.empty_in(now)
-            resets = resets if resets > 0.0 else 0.0
-            requests = of_requests.rpm, least if least > 0 else 0, resets
-        if of_tokens is not None:
-            if of_tokens is not of_requests:
+        if of_requests.rpm != UNLIMITED:
+            slot, left = of_requests.slot, of_requests.rpm - of_requests.requests
+            resets = slot.ends - now if slot.requests else of_requests.empty_in(now)
+            requests = of_requests.rpm, left if left > 0 else 0, resets if resets > 0.0 else 0.0
+        if of_tokens.tpm != UNLIMITED:
+            left = of_tokens.tpm - of_tokens.tokens
+            if of_tokens is not of_requests or requests is None:
                 resets = of_tokens.empty_in(now)
-            tokens = of_tokens.tpm, fewest if fewest > 0 else 0, resets
+            tokens = of_tokens.tpm, left if left > 0 else 0, resets if resets > 0.0 else 0.0
         return requests, tokens

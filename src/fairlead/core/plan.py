@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from fairlead.core.table import NO_SETTINGS, Settings
 
 Move = Literal["first", "failover", "escalate", "downgrade"]
 _encode = msgspec.msgpack.Encoder().encode
+_id = attrgetter("id")
 
 
 class Expected(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,6 +73,16 @@ class Rejection(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The same in words a person reads."""
 
 
+FAILOVERS = 3
+"""Further models a plan holds ready behind the first."""
+OUTRANKED = f"it would do, but {1 + FAILOVERS} others rank before it"
+
+
+def outranked(name: str) -> Rejection:
+    """Who would do, and is held ready for nothing."""
+    return Rejection(name, "", "outranked", OUTRANKED)
+
+
 class Plan(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     rejected: tuple[Rejection, ...]
@@ -113,21 +125,12 @@ def quality_of(handling: Handling, settings: Settings) -> Quality | None:
 
 def digest(plan: Plan) -> str:
     """Two plans with the same digest do the same and say the same of who was left out."""
-    steps = [
-        (
-            step.move,
-            target.model.name,
-            [channel.id for channel in target.channels],
-            target.expected,
-            target.score,
-            target.parts,
-            target.tier,
-            target.thinking,
-            target.downgraded,
-            *((target.bar, target.draft) if target.bar is not None or target.draft else ()),
-        )
-        for step in plan.steps
-        for target in step.targets
-    ]
-    told = _encode((plan.strategy, plan.rule, plan.reason, steps, plan.rejected))
-    return blake2b(told, digest_size=8).hexdigest()
+    told: list[tuple[object, ...]] = []
+    for step in plan.steps:
+        for one in step.targets:
+            of_one: tuple[object, ...] = (
+                step.move, one.model.name, list(map(_id, one.channels)), one.expected, one.score, one.parts, one.tier, one.thinking,
+                one.downgraded,
+            )  # fmt: skip
+            told.append(of_one if one.bar is None and not one.draft else (*of_one, one.bar, one.draft))
+    return blake2b(_encode((plan.strategy, plan.rule, plan.reason, told, plan.rejected)), digest_size=8).hexdigest()

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from fairlead.core import sensitivity
 from fairlead.core.call import Signal, Wishes
 from fairlead.core.model import CAPABILITIES
 
@@ -41,60 +42,58 @@ class Traits(msgspec.Struct, frozen=True):
     """What the answer may take at most, as far as the caller said; 0 otherwise."""
     quality_floor: float = 0.0
     """What the caller requires."""
+    sensitive: bool = False
+    """Whether what it says binds it to where it may go."""
 
 
 def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
     task, task_confidence, declared = wishes.task, 1.0, bool(wishes.task)
     complexity, complexity_confidence = wishes.complexity, 1.0 if wishes.complexity else 0.0
-    named = {"domain": wishes.domain, "language": "", "latency_class": wishes.latency_class}
-    sizes = {"input": 0, "output": 0, "output_room": 0, "turns": 0, "chars": 0}
+    domain, language, latency_class = wishes.domain, "", wishes.latency_class
+    turns = chars = input_tokens = output_tokens = output_room = capabilities = 0
     modalities: list[str] = []
     keywords: list[str] = []
-    capabilities = 0
-    tools = False
+    tools = sensitive = False
     for signal in signals:
         kind, name = signal.kind, signal.name
         if kind == "tokens":
-            sizes[name] = int(signal.value)
+            if name == "input":
+                input_tokens = int(signal.value)
+            elif name == "output":
+                output_tokens = int(signal.value)
+            elif name == "output_room":
+                output_room = int(signal.value)
         elif kind == "structure":
-            if name == "tools":
+            if name == "turns":
+                turns = int(signal.value)
+            elif name == "chars":
+                chars = int(signal.value)
+            elif name == "tools":
                 tools = bool(signal.value)
-            elif name in sizes:
-                sizes[name] = int(signal.value)
-        elif kind == "needs":
-            if signal.value:
-                capabilities |= CAPABILITIES[name]
         elif kind == "task":
             if not declared:
                 task, task_confidence = name, signal.confidence
         elif kind == "complexity":
             if not wishes.complexity:
                 complexity, complexity_confidence = name, signal.confidence
-        elif kind in named:
-            if kind == "language" or not getattr(wishes, kind):
-                named[kind] = name
+        elif kind == "domain":
+            domain = wishes.domain or name
+        elif kind == "language":
+            language = name
+        elif kind == "latency_class":
+            latency_class = wishes.latency_class or name
         elif kind == "modality":
             if name != "text":
                 modalities.append(name)
+        elif kind == "needs":
+            if signal.value:
+                capabilities |= CAPABILITIES[name]
         elif kind == "keyword":
             keywords.append(name)
+        elif kind == sensitivity.SIGNAL:
+            sensitive = sensitive or signal.value is sensitivity.BINDS
     return Traits(
-        task,
-        task_confidence if task else 0.0,
-        declared,
-        complexity,
-        complexity_confidence,
-        named["domain"],
-        named["language"],
-        named["latency_class"],
-        frozenset(modalities) if modalities else NONE,
-        frozenset(keywords) if keywords else NONE,
-        capabilities,
-        tools,
-        sizes["turns"],
-        sizes["chars"],
-        sizes["input"],
-        sizes["output"],
-        sizes["output_room"],
-        wishes.quality_floor or 0.0,
-    )
+        task, task_confidence if task else 0.0, declared, complexity, complexity_confidence, domain, language, latency_class,
+        frozenset(modalities) if modalities else NONE, frozenset(keywords) if keywords else NONE, capabilities, tools, turns,
+        chars, input_tokens, output_tokens, output_room, wishes.quality_floor or 0.0, sensitive,
+    )  # fmt: skip

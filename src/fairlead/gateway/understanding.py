@@ -71,26 +71,19 @@ def signals(
     by_agent: bool,
     sensitivities: tuple[Signal, ...],
 ) -> tuple[Signal, ...]:
-    policy = choice.policy
-    rough = tokens.from_size(len(incoming.body))
-    find = incoming.body.find
-    if find(PARTS) >= 0 or incoming.dialect not in IN_PARTS:
-        for mark in ELSEWHERE:
-            if find(mark) >= 0:
-                rough = max(rough, tokens.input_tokens(view.shape()))
-                break
-    near = choice.model is not None and rough > CLOSE_TO_CONTEXT * choice.model.context > 0
-    named = choice.model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
-    found = sensitivities
-    if named and not near and not policy.fallbacks and not wish.models:
-        limit = view.max_output()
-        usual = min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * view.answers
-        return (
-            *found,
-            Signal("tokens", "input", rough, 0.5),
-            Signal("tokens", "output", usual, 0.3),
-            Signal("tokens", "output_room", limit or 0),
-        )
+    policy, model, found = choice.policy, choice.model, sensitivities
+    named = model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
+    if named and not policy.fallbacks and not wish.models:
+        rough = _rough(view, incoming)
+        if model is None or not rough > CLOSE_TO_CONTEXT * model.context > 0:
+            limit = view.max_output()
+            usual = min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * view.answers
+            return (
+                *found,
+                Signal("tokens", "input", rough, 0.5),
+                Signal("tokens", "output", usual, 0.3),
+                Signal("tokens", "output_room", limit or 0),
+            )
     shape = view.shape()
     found += classify.signals(shape)
     if choice.model is not None or incoming.operation != "generate":
@@ -101,6 +94,16 @@ def signals(
         found += classify.read(shape, view.texts())
         found += named_tasks(world, found)
     return found
+
+
+def _rough(view: View, incoming: Incoming) -> int:
+    """Tokens by the size of the body, or by what it refers to where that may come to more."""
+    rough, find = tokens.from_size(len(incoming.body)), incoming.body.find
+    if find(PARTS) >= 0 or incoming.dialect not in IN_PARTS:
+        for mark in ELSEWHERE:
+            if find(mark) >= 0:
+                return max(rough, tokens.input_tokens(view.shape()))
+    return rough
 
 
 def settled(world: World, policy: Policy, found: tuple[Signal, ...], wish: Wishes) -> bool:

@@ -12,7 +12,10 @@ the difference that its quality has in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
 
 from fairlead.core import expectation
 from fairlead.core.ask import Ask
@@ -77,3 +80,53 @@ def scored(
 
 def key(target: Target) -> tuple[float, str]:
     return -target.score, target.model.name
+
+
+class Fixed(NamedTuple):
+    """What of a candidate's score stays as it is where nothing but the costs change: the shares times their weights."""
+
+    name: str
+    quality: float
+    latency: float
+    health: float
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """Candidates that were scored once, to be scored again with other costs."""
+
+    cost: float
+    """Its weight."""
+    fixed: tuple[Fixed, ...]
+    parts: tuple[Parts, ...]
+    """As they were told, the cost in its place among them."""
+
+
+def scale(targets: list[Target], ask: Ask) -> Scale:
+    """Of all candidates, as `scored` gave them back."""
+    weights = ask.policy.weights
+    whole = weights.quality + weights.cost + weights.latency or 1.0
+    of_quality, of_latency = weights.quality / whole, weights.latency / whole
+    fixed = []
+    for target in targets:
+        told = dict(target.parts)
+        quality, latency = of_quality * told["quality"], of_latency * told["latency"]
+        fixed.append(Fixed(target.model.name, quality, latency, told.get("health", 1.0)))
+    return Scale(weights.cost / whole, tuple(fixed), tuple(target.parts for target in targets))
+
+
+def reordered(known: Scale, costs: Sequence[int | None]) -> tuple[list[tuple[float, str, int]], list[float]]:
+    """The candidates with these costs: the score, less than nothing so that the best is first, the name and the place of each;
+    and what share of the score its cost is, by place."""
+    least, weight = min([cost for cost in costs if cost is not None], default=0) + FREE, known.cost
+    shares = [0.0 if cost is None else least / (cost + FREE) for cost in costs]
+    order = [
+        (-((quality + weight * share + latency) * health), name, place)
+        for place, ((name, quality, latency, health), share) in enumerate(zip(known.fixed, shares, strict=True))
+    ]
+    order.sort()
+    return order, shares
+
+
+def parts_at(known: Scale, place: int, share: float) -> Parts:
+    quality, _, *others = known.parts[place]
+    return (quality, ("cost", share), *others)

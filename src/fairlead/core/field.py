@@ -1,0 +1,163 @@
+"""A field: the models that are weighed for requests of one kind. Of two such requests only the size differs, and with it
+what each model costs: all else of the plan, from who may not answer to what each is worth, is as it was for the other.
+
+`decide` finds a field where it meets a kind for the second time; `plan` makes the next plan of it, or None where a request
+has to be looked at as a whole. Only where `balanced` weighs, with nothing behind it that would change its order.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fairlead.core.ask import Ask
+from fairlead.core.call import Call, Caller, Wishes
+from fairlead.core.choice import Choice
+from fairlead.core.constraints import SIZED
+from fairlead.core.cost import expected_cost
+from fairlead.core.expectation import less_cached
+from fairlead.core.model import Channel, Model, Price
+from fairlead.core.plan import FAILOVERS, Expected, Plan, Rejection, Step, Target, outranked
+from fairlead.core.policies import balanced
+from fairlead.core.policy import Policy
+from fairlead.core.traits import Traits
+
+UNBOUNDED = 1 << 62
+READY = 1 + FAILOVERS
+
+
+class Runner(msgspec.Struct, frozen=True, gc=False):
+    """One of the field, with all that size does not touch."""
+
+    model: Model
+    channels: tuple[Channel, ...]
+    price: Price | None
+    cached: float
+    """Share of the input that is likely to be read from the channel's prompt cache."""
+    output: int | None
+    """Tokens that its answers to the task have, where they were measured."""
+    latency: int | None
+    quality: float | None
+    outranked: Rejection
+
+
+class Field(msgspec.Struct, frozen=True):
+    caller: Caller
+    wishes: Wishes
+    first: Plan
+    """The plan that it was found with."""
+    runners: tuple[Runner, ...]
+    scale: balanced.Scale
+    rejected: tuple[Rejection, ...]
+    """Who may not answer, whatever the size."""
+    fits: int
+    """Tokens of input and output that every runner takes."""
+    gives: int
+    """Tokens of output that every runner gives."""
+    since: int
+    """Epoch seconds from which the prices are known to hold."""
+
+
+def weighs(call: Call, policy: Policy, plan: Plan) -> bool:
+    """Whether the plan hangs on nothing but what a field tells, and everybody is in it."""
+    wishes = call.wishes
+    otherwise = policy.rules or policy.tiers or policy.fallbacks or policy.critical or policy.handling.quality
+    led = wishes.models or wishes.stay or wishes.low_budget or wishes.sort or wishes.provider_order
+    if plan.strategy != "balanced" or otherwise or led or not call.facts.plain or call.sensitive:
+        return False
+    if not plan.steps or plan.last_resort or any(one.reason in SIZED for one in plan.rejected):
+        return False
+    return policy.max_cost is None and wishes.max_cost is None and call.caller.max_cost is None
+
+
+def found(plan: Plan, ask: Ask, targets: list[Target], rejected: tuple[Rejection, ...]) -> Field | None:
+    """`targets` are all that may answer, as they were scored, `rejected` those that may not. None where a price is about to
+    change."""
+    call = ask.call
+    at = call.facts.at
+    if not all(target.channels[0].settled(at) for target in targets):
+        return None
+    models = [target.model for target in targets]
+    takes = [model.context for model in models] + [one.context for target in targets for one in target.channels]
+    return Field(
+        call.caller,
+        call.wishes,
+        plan,
+        tuple(_runner(target, ask) for target in targets),
+        balanced.scale(targets, ask),
+        rejected,
+        min(filter(None, takes), default=UNBOUNDED),
+        min(filter(None, (model.max_output for model in models)), default=UNBOUNDED),
+        at,
+    )
+
+
+def _runner(target: Target, ask: Ask) -> Runner:
+    model, channel, conditions = target.model, target.channels[0], ask.conditions
+    return Runner(
+        model,
+        target.channels,
+        channel.price_at(ask.call.facts.at),
+        conditions.cached.get(channel.id, 0.0),
+        conditions.output.get(f"{model.name}|{ask.traits.task}"),
+        target.expected.latency_ms,
+        target.expected.quality,
+        outranked(model.name),
+    )
+
+
+def kind(call: Call, choice: Choice, found: Traits) -> tuple[object, ...]:
+    """What requests have in common that may share a field, as far as it is quickly compared."""
+    caller, policy = call.caller, choice.policy
+    return (
+        policy.name, policy.hash, caller.tenant, caller.name, call.operation, found.task, found.complexity, found.capabilities
+    )  # fmt: skip
+
+
+def plan(field: Field, call: Call, found: Traits, seed: int) -> Plan | None:
+    tokens, usual, room = found.input_tokens, found.output_tokens, found.output_room
+    if tokens + room > field.fits or room > field.gives or not _alike(field, call, found):
+        return None
+    runners = field.runners
+    outputs = [usual if one.output is None else min(one.output, room or one.output) for one in runners]
+    costs: list[int | None] = []
+    for one, output in zip(runners, outputs, strict=True):
+        price = one.price
+        cost = None if price is None else expected_cost(price, tokens, output)
+        if one.cached and price is not None and cost is not None:
+            cost = less_cached(cost, price, tokens, int(tokens * one.cached))
+        costs.append(cost)
+    order, shares = balanced.reordered(field.scale, costs)
+    ready = [
+        Target(
+            runners[at].model,
+            runners[at].channels,
+            Expected(tokens, outputs[at], costs[at], runners[at].latency, runners[at].quality),
+            -score,
+            balanced.parts_at(field.scale, at, shares[at]),
+        )
+        for score, _, at in order[:READY]
+    ]
+    steps = [Step("first", (ready[0],))]
+    if len(ready) > 1:
+        steps.append(Step("failover", tuple(ready[1:])))
+    first = field.first
+    return Plan(
+        tuple(steps),
+        (*field.rejected, *[runners[at].outranked for _, _, at in order[READY:]]),
+        first.policy,
+        first.strategy,
+        first.policy_hash,
+        first.snapshot_hash,
+        first.conditions,
+        seed,
+        first.task,
+        handling=first.handling,
+    )
+
+
+def _alike(field: Field, call: Call, found: Traits) -> bool:
+    if field.wishes is not call.wishes and field.wishes != call.wishes:
+        return False
+    if field.caller is not call.caller and field.caller != call.caller:
+        return False
+    return call.facts.plain and field.since <= call.facts.at and not found.sensitive
