@@ -1,13 +1,15 @@
 /* load: asks a server for chat completions and says how it went, as one line of JSON.
  *
  *     load -p PORT -b BODY_FILE [-P PATH] [-H "Name: value"]... [-c CONNECTIONS] [-d SECONDS] [-w WARM_UP_SECONDS]
- *          [-r REQUESTS_A_SECOND] [-n REQUESTS] [-s] [-v] [-x] [-e EXPECTED_TEXT]
+ *          [-r REQUESTS_A_SECOND] [-n REQUESTS] [-s] [-v] [-x] [-i] [-e EXPECTED_TEXT]
  *
  * Closed loop by default: each connection asks again as soon as it was answered. With -r the loop is open: requests
- * start by the clock on whichever of the -c connections is free, and latency counts from the planned start, so that a
- * slow server cannot hide behind fewer questions. -s reads server-sent events; -n stops after so many requests. With -v
+ * start by the clock on whichever of the -c connections is free, and latency counts from the planned start. What finds
+ * none free is not sent, and counted as "late", so that a slow server cannot hide behind fewer questions. -s reads server-sent events; -n stops after so many requests. With -v
  * no two questions are the same: the first eight characters of what the user says count them. With -x a 429 or 503 that
- * says when to come back is no error: it is counted as refused, and the connection asks on.
+ * says when to come back is no error: it is counted as refused, and the connection asks on. With -i it is told on its
+ * input what to do, a line each time, and says after each how it went: CONNECTIONS (of those of -c, which stay open)
+ * REQUESTS_A_SECOND (0 for a closed loop) WARM_UP_SECONDS SECONDS.
  *
  * Every body must contain EXPECTED_TEXT (with -s by default "[DONE]"), or the request is an error. Rates and latencies
  * leave out the warm-up; "sent" counts everything. When time is up nothing new starts and what is open is read to its
@@ -32,7 +34,7 @@ enum { BATCH = 512, HEAD_SIZE = 16384, READ_SIZE = 1 << 18 };
 static const long long SECOND = 1000000000LL, DRAIN = 10 * 1000000000LL;
 
 static struct {
-    int port, connections, streamed, varied, refusable;
+    int port, connections, streamed, varied, refusable, told, active; /* active: how many of the connections ask now */
     double seconds, warm_up, rate;
     long requests;
     const char *path, *expected;
@@ -94,6 +96,9 @@ static struct { long sent, answered, counted, refused, events, late; } total;
 static struct { long connect, status, body, closed, unfinished; } errors;
 static int bad_status;
 static char bad_body[200];
+
+static connection **idle; /* of the open loop: those that ask nothing, the latest last */
+static int idle_count;
 
 static long long nanoseconds(void) {
     struct timespec t;
@@ -302,18 +307,15 @@ static void finish(connection *c, int complete, long long now) {
 
 static int may_ask(long long now) { return now < measured_to && (!option.requests || total.sent < option.requests); }
 
-/* Starts what is due in the open loop; returns the nanoseconds until the next start. */
+/* Starts what is due in the open loop; what finds no connection free is not sent. Returns the nanoseconds until the next start. */
 static long long ask_by_clock(long long *planned, long long interval) {
-    static int last;
     long long now = nanoseconds();
     while (*planned <= now && may_ask(now)) {
-        int tries = 0;
-        while (tries < option.connections && connections[last].busy) last = (last + 1) % option.connections, tries++;
-        if (tries == option.connections) {
-            total.late++;
-            return SECOND / 1000;
-        }
-        ask(&connections[last], *planned);
+        if (idle_count) {
+            connection *c = idle[--idle_count];
+            ask(c, *planned);
+            if (!c->busy) idle[idle_count++] = c;
+        } else total.late++;
         *planned += interval;
     }
     return *planned > now ? *planned - now : 0;
@@ -331,7 +333,8 @@ static void on_readable(connection *c, char *buffer) {
     int state = n > 0 ? take(c, buffer, n, now) : c->at == UNTIL_CLOSE ? 1 : -1;
     if (!state) return;
     finish(c, state > 0, now);
-    if (!option.rate && may_ask(now)) ask(c, 0);
+    if (option.rate) idle[idle_count++] = c;
+    else if (may_ask(now)) ask(c, 0);
 }
 
 static int busy_connections(void) {
@@ -346,7 +349,9 @@ static void run(void) {
     long long start = nanoseconds(), interval = option.rate > 0 ? (long long)(SECOND / option.rate) : 0, planned = start;
     measured_from = start + (long long)(option.warm_up * SECOND);
     measured_to = measured_from + (long long)(option.seconds * SECOND);
-    for (int i = 0; !interval && i < option.connections && may_ask(start); i++) ask(&connections[i], 0);
+    idle_count = 0;
+    for (int i = option.active; interval && i--;) idle[idle_count++] = &connections[i];
+    for (int i = 0; !interval && i < option.active && may_ask(start); i++) ask(&connections[i], 0);
     for (;;) {
         long long now = nanoseconds(), pause = SECOND / 10;
         if (interval && may_ask(now)) {
@@ -355,7 +360,7 @@ static void run(void) {
         }
         if (now > measured_to + DRAIN || (!may_ask(now) && !busy_connections())) break;
         if (!interval && may_ask(now)) /* connections that failed try again */
-            for (int i = 0; i < option.connections && may_ask(now); i++)
+            for (int i = 0; i < option.active && may_ask(now); i++)
                 if (!connections[i].busy) ask(&connections[i], 0);
         struct timespec wait = {0, pause};
         int n = epoll_pwait2(poller, events, BATCH, &wait, 0);
@@ -380,10 +385,11 @@ static void report(void) {
     }
     if (bad_status) printf(", \"bad_status\": %d, \"bad_body\": \"%s\"", bad_status, bad_body);
     printf("}\n");
+    fflush(stdout);
 }
 
 static void read_options(int argc, char **argv, const char **body_file) {
-    for (int o; (o = getopt(argc, argv, "p:P:b:H:c:d:w:r:n:svxe:")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "p:P:b:H:c:d:w:r:n:svxie:")) != -1;) {
         if (o == 'p') option.port = atoi(optarg);
         else if (o == 'P') option.path = optarg;
         else if (o == 'b') *body_file = optarg;
@@ -395,6 +401,7 @@ static void read_options(int argc, char **argv, const char **body_file) {
         else if (o == 's') option.streamed = 1;
         else if (o == 'v') option.varied = 1;
         else if (o == 'x') option.refusable = 1;
+        else if (o == 'i') option.told = 1;
         else if (o == 'e') option.expected = optarg;
         else if (o == 'H' && strlen(option.headers) + strlen(optarg) + 3 < sizeof option.headers)
             strcat(strcat(option.headers, optarg), "\r\n");
@@ -425,15 +432,34 @@ static void build_request(const char *body_file) {
     }
 }
 
+/* Reads from its input what to do next. */
+static int next_phase(void) {
+    int connections;
+    if (scanf("%d %lf %lf %lf", &connections, &option.rate, &option.warm_up, &option.seconds) != 4) return 0;
+    option.active = connections < option.connections ? connections : option.connections;
+    latencies.count = first_tokens.count = 0;
+    memset(&total, 0, sizeof total);
+    memset(&errors, 0, sizeof errors);
+    return 1;
+}
+
 int main(int argc, char **argv) {
     const char *body_file = 0;
     signal(SIGPIPE, SIG_IGN);
     read_options(argc, argv, &body_file);
     build_request(body_file);
+    option.active = option.connections;
     poller = epoll_create1(0);
     connections = calloc(option.connections, sizeof *connections);
+    idle = calloc(option.connections, sizeof *idle);
     for (int i = 0; i < option.connections; i++) connections[i].fd = -1;
-    run();
-    report();
+    if (!option.told) {
+        run();
+        report();
+    }
+    while (option.told && next_phase()) {
+        run();
+        report();
+    }
     return 0;
 }

@@ -20,26 +20,27 @@ from typing import Any
 
 import build
 from machine import Process
-from targets import CATCH_UP_SECONDS, ROOT, Route, Server, fairlead_environment
+from targets import CATCH_UP_SECONDS, ROOT, NotStarted, Route, Server, fairlead_environment
 
 Result = dict[str, Any]
 LOAD_PATIENCE = 45.0
 STREAMS_AT_ONCE = 1000
 
 
-def load(route: Route, mode: str, *options: str, streamed: bool = False) -> Result:
-    """Runs the load generator; its report, or a failure that says why there is none."""
-    expected = ["-e", route.ending if streamed else '"usage"']
+def load_command(route: Route, mode: str, *options: str, streamed: bool = False) -> list[str]:
     headers = [part for line in route.headers for part in ("-H", line)]
-    command = [str(build.program("load")), "-p", str(route.port), "-P", route.path, *headers]
-    command += [
-        "-b",
-        str(route.body(mode, streamed=streamed)),
+    return [
+        *(str(build.program("load")), "-p", str(route.port), "-P", route.path, *headers),
+        *("-b", str(route.body(mode, streamed=streamed)), "-e", route.ending if streamed else '"usage"'),
         *(["-s"] if streamed else []),
         *(["-v"] if route.varied else []),
-        *expected,
         *options,
     ]
+
+
+def load(route: Route, mode: str, *options: str, streamed: bool = False) -> Result:
+    """Runs the load generator; its report, or a failure that says why there is none."""
+    command = load_command(route, mode, *options, streamed=streamed)
     seconds = float(options[options.index("-d") + 1]) if "-d" in options else 5
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + LOAD_PATIENCE, check=True)
@@ -68,6 +69,34 @@ def phase(server: Server | None, route: Route, mode: str, *options: str, streame
         void.append(f"{result['failed']} of {result['sent']} requests failed")
     result["cpu_us_per_request"] = (server.process.cpu_seconds() - cpu) * 1e6 / max(1, result["answered"])
     return result | {"void": void}
+
+
+class StandingLoad:
+    """A load generator that keeps its connections from one phase to the next."""
+
+    def __init__(self, server: Server, route: Route, mode: str, connections: int) -> None:
+        command = load_command(route, mode, "-c", str(connections), "-x", "-i")
+        self.server, self.connections = server, connections
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def phase(self, connections: int, rate: float, seconds: float) -> Result:
+        """Ends when all that was asked is answered, and the books are complete."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        rows, cpu = self.server.ledger_rows(), self.server.process.cpu_seconds()
+        self.process.stdin.write(f"{connections} {rate} {seconds / 5} {seconds}\n")
+        self.process.stdin.flush()
+        told = self.process.stdout.readline()
+        if not told:
+            raise NotStarted("The load generator has ended.")
+        result: Result = json.loads(told)
+        result["ledger_rows"] = self.server.catch_up(rows + result["answered"]) - rows
+        cpu = self.server.process.cpu_seconds() - cpu
+        return result | {"cpu_us_per_request": cpu * 1e6 / max(1, result["answered"])}
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.communicate()
 
 
 def warm_up(server: Server, route: Route, *, streams: bool) -> None:

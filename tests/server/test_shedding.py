@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from fairlead.errors import Overloaded, RateLimited
 from fairlead.server import memory
-from fairlead.server.shedding import QUIET_SECONDS, Bearable, Shedding, bearable
+from fairlead.server.shedding import NEAR, PATIENCE, QUIET_SECONDS, Bearable, Shedding, bearable
+from fairlead.server.turns import Turns
 from tests.server.serving import KEYS, Served, question, serving, soon
 from tests.server.wire import Client
 from tests.upstream import HANG, answer, events, stream
@@ -116,6 +119,84 @@ def test_the_time_that_turning_away_takes_turns_everybody_away() -> None:  # FAU
         shedding.beat(0.5)  # beyond the bound, however few are let in
     assert found[0] == 1000
     assert all(100 < count < 400 for count in found[-100:])
+
+
+class Flood:
+    """Requests that come by the clock at `times` what is served: a thousand a second, one after another."""
+
+    EACH = 0.001
+
+    def __init__(self, times: float) -> None:
+        self.clock = Clock()
+        self.soon: list[Callable[[], object]] = []
+        self.turns = Turns(cast(asyncio.AbstractEventLoop, self))
+        self.shedding = Shedding(Bearable(10**9, lag=0.5), now=self.clock)
+        self.shedding.ahead = self.turns.ahead
+        self.apart = self.EACH / times
+        self.coming = self.clock.at
+        self.beat_at = self.clock.at
+        self.waits: list[float] = []
+        self.refused = self.idle = 0
+
+    def call_soon(self, run: Callable[[], object]) -> None:
+        self.soon.append(run)
+
+    def begun(self, came: float) -> None:
+        self.waits.append(self.clock.at - came)
+        self.shedding.leave("a")
+        self.clock.at += self.EACH
+
+    def come(self, at: float) -> None:
+        if self.shedding.scarce and self.shedding.refusal("a") is not None:
+            self.refused += 1
+            return
+        self.shedding.enter("a")
+        self.turns.begin(at, 1, partial(self.begun, at))
+
+    def go_on(self, seconds: float) -> None:
+        self.waits.clear()
+        self.refused = self.idle = 0
+        end = self.clock.at + seconds
+        while self.clock.at < end:
+            while self.coming <= self.clock.at:
+                self.come(self.coming)
+                self.coming += self.apart
+            served = len(self.waits)
+            runs, self.soon = self.soon, []
+            for run in runs:
+                run()
+            if len(self.waits) == served:
+                self.idle += 1
+                self.clock.at += self.EACH
+            if self.clock.at >= self.beat_at:
+                self.turns.beat(self.clock.at)
+                self.shedding.beat(0.0)
+                self.beat_at = self.clock.at + BEAT
+
+
+@pytest.mark.parametrize("times", [1.5, 2, 10])
+def test_a_flood_leaves_the_server_idle_or_makes_those_it_lets_in_wait_beyond_the_bound(
+    times: float,
+) -> None:  # FAULTS 28
+    flood = Flood(times)
+    flood.go_on(6)
+    assert max(flood.waits) < 1.25 * PATIENCE * 0.5, "as it begins"
+    flood.go_on(6)
+    assert flood.idle == 0
+    assert NEAR * 0.9 < min(flood.waits) / (PATIENCE * 0.5) <= max(flood.waits) / (PATIENCE * 0.5) < 1.1
+    assert flood.refused / (flood.refused + len(flood.waits)) == pytest.approx(1 - 1 / times, abs=0.03)
+    assert flood.shedding.refused.keys() == {"time"}
+
+
+def test_who_could_be_answered_in_time_is_turned_away() -> None:
+    flood = Flood(0.9)
+    flood.go_on(3)
+    assert flood.refused == 0
+    flood.apart = flood.EACH / 2
+    flood.go_on(1.2)
+    flood.apart = flood.EACH / 0.9
+    flood.go_on(20)
+    assert flood.refused == 0, "a second's worth too much is a wait, no more"
 
 
 def test_one_long_stop_of_the_loop_turns_somebody_away() -> None:
@@ -308,6 +389,42 @@ async def test_half_of_the_requests_is_three_quarters_of_them_where_the_door_ask
             client.ask("POST", "/v1/chat/completions", question())
             statuses[(await client.response()).status] += 1
         assert statuses == {200: 30, 503: 30}
+
+
+async def test_half_of_those_who_ask_for_the_first_time_is_another_share(tmp_path: Path) -> None:  # FAULTS 28
+    """Each on a connection of its own, with a head that nobody sent before."""
+    async with serving(tmp_path / "s") as served:
+        shedding = served.running.app.shedding
+        served.running.runtime.beats.clear()  # the share is set here
+        shedding._pressure, shedding.scarce = 0.5, True
+        statuses = Counter[int]()
+        for number in range(20):
+            async with served.client() as client:
+                for _ in range(2):
+                    client.ask("POST", "/v1/chat/completions", question(), headers={"x-own": str(number)})
+                    statuses[(await client.response()).status] += 1
+        assert statuses == {200: 20, 503: 20}
+
+
+async def test_who_has_waited_for_his_turn_is_turned_away(tmp_path: Path) -> None:  # FAULTS 28
+    async with serving(tmp_path / "s") as served, kept(served, 1) as (client,):
+        shedding, listener = served.running.app.shedding, served.running.listener
+        served.running.runtime.beats.clear()
+        begin = listener.turns.begin
+
+        class Later:
+            """While somebody waits for his turn, time becomes short."""
+
+            def begin(self, received: float, share: int, go: Callable[[], None]) -> None:
+                shedding._pressure, shedding.scarce = 1.0, True
+                begin(received, share, go)
+
+        listener.turns = cast(Turns, Later())
+        statuses = []
+        for _ in range(2):
+            client.ask("POST", "/v1/chat/completions", question())
+            statuses.append((await client.response()).status)
+        assert statuses == [200, 503]
 
 
 async def test_who_is_turned_away_at_the_door_is_told_less_or_answered_for_another(tmp_path: Path) -> None:  # FAULTS 28

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+import pytest
+
 from fairlead.server.turns import AT_ONCE, OF_A_STREAM, Turns, share
 
 
@@ -33,12 +35,49 @@ async def test_one_who_comes_later_goes_before_those_who_wait() -> None:
 
 async def test_what_waits_for_its_turn_is_not_seen_to_wait() -> None:
     turns = Turns(asyncio.get_running_loop())
-    for number in range(AT_ONCE + 2):
-        turns.begin(100.0 + number, 1, lambda: None)
-    assert turns.late(200.0) == 100.0 - AT_ONCE
+    turns.beat(100.0)
+    for _ in range(20 * AT_ONCE):
+        turns.begin(100.0, 1, lambda: None)
+    assert turns.ahead() == 0.0, "nobody knows yet how fast they go"
+    for _ in range(10):
+        await asyncio.sleep(0)
+    turns.beat(100.1)
+    left = len(turns._waiting)
+    assert 0 < left < 19 * AT_ONCE
+    assert turns.ahead() == pytest.approx(0.1 * left / (19 * AT_ONCE - left))
+    while turns._waiting:
+        await asyncio.sleep(0)
+    assert turns.ahead() == 0.0
+
+
+async def test_a_stop_of_the_loop_is_taken_for_a_queue_that_does_not_move() -> None:
+    turns = Turns(asyncio.get_running_loop())
+    turns.beat(100.0)
+    for _ in range(100 * AT_ONCE):
+        turns.begin(100.0, 1, lambda: None)
+    seen = []
+    for at in (*(100.0 + beat / 20 for beat in range(1, 13)), 105.0):
+        for _ in range(5):
+            await asyncio.sleep(0)
+        turns.beat(at)
+        seen.append(turns.ahead() / len(turns._waiting))
+    assert seen[-1] < 2 * seen[-2]
+
+
+async def test_how_fast_a_queue_moved_that_is_gone_is_held_against_the_next() -> None:
+    turns = Turns(asyncio.get_running_loop())
+    turns.beat(100.0)
+    for _ in range(4 * AT_ONCE):
+        turns.begin(100.0, 1, lambda: None)
     await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert turns.late(200.0) == 0.0
+    turns.beat(100.2)
+    assert turns.ahead() > 0.1
+    while turns._waiting:
+        await asyncio.sleep(0)
+    turns.beat(100.25)
+    for _ in range(4 * AT_ONCE):
+        turns.begin(100.26, 1, lambda: None)
+    assert turns.ahead() == 0.0
 
 
 async def test_streams_that_come_together_wait_for_the_work_of_all() -> None:

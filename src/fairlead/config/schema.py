@@ -34,7 +34,7 @@ from fairlead.config.experiments import Experiment
 from fairlead.config.gates import Gate, Quality
 from fairlead.config.guards import Guards
 from fairlead.config.memory import Memory
-from fairlead.config.money import Currency, Exchange, Flat, Peak, Prices
+from fairlead.config.money import Currency, Exchange, Fee, Flat, Peak, Prices, ToolName
 from fairlead.config.proxy import usable as usable_proxy
 from fairlead.config.references import LevelRef, ModelRef, PlanRef, PolicyRef, ProviderRef, TaskRef
 from fairlead.config.secret import Secret
@@ -117,7 +117,9 @@ class Server(Section):
         description="Most requests under way at once, open streams included; by default as files and memory allow.",
     )
     max_lag: Seconds = Field(
-        0.5, description="How late the event loop may run; from half of it on requests are turned away, at it all."
+        0.5,
+        description="How late the event loop may run; from half of it on requests are turned away, at it all. "
+        "A request may wait four times as long for its turn.",
     )
     max_memory: Share = Field(
         0.8, description="Share of the memory (of the machine or its container) that the process may take."
@@ -232,6 +234,13 @@ class Price(Rates):
     currency: Currency = Field("USD", description="Currency of every amount here.")
     since: Day | None = Field(None, description="First day (UTC) it holds; before it the next source's price does.")
     tiers: tuple[Tier, ...] = Field((), description="Other rates for long prompts, by prompt length.")
+    tools: dict[ToolName, Fee] = Field(
+        {},
+        description=(
+            "What a use of a tool costs that the provider runs itself, or `{amount, per}`; of those not named here, as the "
+            "next source says."
+        ),
+    )
     peaks: tuple[Peak, ...] = Field((), description="Hours in which everything here costs more, or less.")
     flat: Flat | None = Field(
         None, description="A subscription beside it: no part of what a request costs, spread over time in reports."

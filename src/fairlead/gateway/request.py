@@ -16,16 +16,18 @@ T = TypeVar("T")
 class Headers(dict[bytes, bytes]):
     """Of a request, names in lower case. Requests that come with the same head share them, and what was read off them."""
 
-    __slots__ = ("_found", "settled")
+    __slots__ = ("_found", "proof", "settled")
 
     _found: dict[object, Any]
+    proof: object
+    """Whose they were found to be."""
     settled: object
     """What such a request came to the last time, as far as its head says it."""
 
     def __init__(self, lines: Mapping[bytes, bytes] | Iterable[tuple[bytes, bytes]] = ()) -> None:
         super().__init__(lines)
         self._found = {}
-        self.settled = None
+        self.proof = self.settled = None
 
     def once(self, read: Callable[[Mapping[bytes, bytes]], T]) -> T:
         """What `read` makes of them. Nobody may change it."""

@@ -117,7 +117,6 @@ class App:
         except RequestError:
             return False
         shed = self.shedding.refusal(caller.name)
-        exchange.let_in = shed is None
         if shed is not None:
             self._turn_away(exchange, shed)
         return shed is not None

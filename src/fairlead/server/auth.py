@@ -31,27 +31,28 @@ ANYONE = anonymous()
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """Who a connection's last request came from, and the key it showed: most clients send the same every time."""
+    """Who a request came from, and the key it showed. Requests with the same head share it; a connection keeps its last one, for most
+    clients show the same key every time."""
 
     world: World
-    headers: Mapping[bytes, bytes]
     key: bytes
     caller: Caller
 
 
 def identify(world: World, exchange: Exchange) -> Caller:
-    known, headers = exchange.known, exchange.headers
-    if type(known) is Proof and known.headers is headers and known.world is world:
-        return known.caller
+    headers = exchange.headers
+    proof = headers.proof
+    if type(proof) is Proof and proof.world is world:
+        return proof.caller
     if not world.keys:
         key, caller = b"", _local(headers)
     else:
-        key = _shown(exchange)
+        key, known = _shown(exchange), exchange.known
         if type(known) is Proof and known.world is world and known.key == key:
             caller = known.caller
         else:
             caller = _found(world, key)
-    exchange.known = Proof(world, headers, key, caller)
+    exchange.known = headers.proof = Proof(world, key, caller)
     return caller
 
 

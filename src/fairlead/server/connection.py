@@ -18,7 +18,7 @@ import httptools
 
 from fairlead.errors import BadRequest, HeadersTooLarge, Internal, Overloaded, RequestError, TooLarge
 from fairlead.server.exchange import STATUS_LINES, Exchange
-from fairlead.server.head import Head, remembered
+from fairlead.server.head import Head, known_to, remembered
 from fairlead.server.turns import share
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_begun", "_body", "_drained", "_fed", "_head", "_header_bytes", "_headers", "_held", "_paused", "_queue", "_rejected", "_repeats", "_silent", "_target", "_turn", "_unparsed", "_wake", "busy", "choked", "choked_since", "closing", "exchange",
-        "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
+        "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "statuses", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
+        self.statuses = listener.statuses
         self.transport: asyncio.Transport | None = None
         self.parser = httptools.HttpRequestParser(self)
         self.task: asyncio.Task[None] | None = None
@@ -113,14 +114,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.listener.outbox.expected += 1
+        if not self._fed and self._head is None:
+            self._head = known_to(data, self.listener.heads)
         if self._head is not None and not self.busy and not self.closing and self.exchange is None:
             exchange = self._head.again(data, self, self.listener.now())
             if exchange is not None and len(exchange.body) <= self.listener.bounds.body_bytes:
                 self.receiving_since = 0.0
-                door = self.listener.door
-                if not door.scarce or self.choked or not door.turned_away(exchange):
-                    self._turn = exchange
-                    self._answer()
+                self._take(exchange)
                 return
         if len(data) <= SLICE and not self._unparsed:
             self._parse(data)
@@ -331,13 +331,29 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Answer the first request that waits."""
         self._turn = self._queue.popleft()
-        self._answer()
+        self.busy = True
+        if self.listener.door.scarce:
+            # A no leads on to what comes next: not from within the parser.
+            self.listener.loop.call_soon(self._at_the_door)
+        else:
+            self._answer(self._turn)
 
-    def _answer(self) -> None:
+    def _at_the_door(self) -> None:
+        exchange, self._turn = self._turn, None
+        if exchange is not None and self.transport is not None:
+            self._take(exchange)
+
+    def _take(self, exchange: Exchange) -> None:
+        """Answer it in its turn, or say at once that it gets none."""
+        door = self.listener.door
+        if not door.scarce or self.choked or not door.turned_away(exchange):
+            self._turn = exchange
+            self._answer(exchange)
+
+    def _answer(self, exchange: Exchange) -> None:
         """Let the task answer whose turn it is, in the order of all connections."""
         self.busy = True
-        exchange = self._turn
-        assert exchange is not None
+        exchange.let_in = True
         self.listener.turns.begin(exchange.received, share(exchange.path, exchange.body), self._go)
 
     def _go(self) -> None:
@@ -437,6 +453,7 @@ class Connection(asyncio.Protocol):
     def refuse(self, error: RequestError) -> None:
         """Say what is wrong and close."""
         self.closing = True
+        self.statuses[error.status] += 1
         body = self.listener.refusal(error, self._target.partition(b"?")[0].decode("latin-1"))
         wait = b"" if error.retry_after is None else b"retry-after: %d\r\n" % max(1, round(error.retry_after + 0.499))
         self.write(

@@ -58,6 +58,13 @@ Heads = WeakValueDictionary[tuple[bytes, bytes], Head]
 """Those in use, by what stands before and behind the digits."""
 
 
+def known_to(data: bytes, known: Heads) -> Head | None:
+    """The head these bytes begin with, if some connection is sent the same: what comes first on a new one is mostly that."""
+    end = data.find(END, 0, LONGEST)
+    found = LENGTH.search(data, 0, end + 2) if end > 0 else None
+    return None if found is None else known.get((data[: found.start(1)], data[found.end(1) : end + len(END)]))
+
+
 def remembered(data: bytes, exchange: Exchange, known: Heads) -> Head | None:
     """The head of a request the parser has made of `data`; None unless the data hold just this request, and the
     connection goes on behind it."""

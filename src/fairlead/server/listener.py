@@ -91,6 +91,8 @@ class Listener:
         self.now = monotonic  # the loop's own clock has only milliseconds under uvloop
         self.connections: set[Connection] = set()
         self.heads = Heads()
+        self.statuses = [0] * 600
+        """How often each HTTP status was answered."""
         self.closing = False
         self._until = 0.0
         """When closing ends, whatever is under way then."""

@@ -29,7 +29,7 @@ from fairlead.server.listener import Listener
 from fairlead.server.market import Prices
 from fairlead.server.reload import Reload, Source
 from fairlead.server.scheduling import Scheduling
-from fairlead.server.shedding import PATIENCE, Bearable, Shedding, bearable
+from fairlead.server.shedding import Bearable, Shedding, bearable
 from fairlead.store.ledger import EmbeddedLedger
 from fairlead.store.owner import Owner, is_owned, unusable
 from fairlead.version import __version__
@@ -110,7 +110,9 @@ async def start(
     shedding = Shedding(borne_by(server, clients), lambda kind, words: runtime.audit(kind, NOBODY, "", words))
     app = App(runtime, shedding, reload)
     listener = Listener(app, refusal, bounds_of(server, clients), app.gate, runtime.http.outbox, app)
-    runtime.beats.append(lambda late: shedding.beat(max(late, listener.turns.late(listener.now()) / PATIENCE)))
+    shedding.ahead = listener.turns.ahead
+    app.metrics.statuses = listener.statuses
+    runtime.beats += [lambda late: listener.turns.beat(listener.now()), shedding.beat]
     admin = AdminSocket(runtime, state_dir, app.shedding, reload)
     try:
         host, port = await listener.listen(server.host, server.port)

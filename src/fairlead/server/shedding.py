@@ -4,8 +4,12 @@ Three things may run short: room (requests under way, open streams included), ti
 
 - Room: from NEAR of it on, a key that holds more than its equal share gets a 429; without room everybody a 503. So a
   greedy key never takes the last fifth, and the others go on.
-- Time and memory: from half of the bound, or from NEAR of it, to the bound a growing share is turned away, so that
-  what is let in settles at what can be done. Keys that were let in more than their equal share of late go first.
+- Time and memory: from NEAR of the bound to the bound a growing share is turned away, so that what is let in settles at what
+  can be done. Keys that were let in more than their equal share of late go first. A loop that runs late is a mean of what
+  was, so there it begins at half of the bound; how many wait for their turn is known as each one comes.
+
+Whoever was let in and has waited is answered. To wait a little is better for him than to be told to return, and for us: a no costs
+a tenth of an answer.
 
 A share is dealt out evenly, not by chance. What is turned away is counted; a line in the log and in the audit stands at
 the beginning and at the end of an episode, however many it turned away.
@@ -36,6 +40,8 @@ GOING_ON = 1 / 16
 """What a request under way costs from beat to beat, likewise."""
 PATIENCE = 4
 """A request may wait for its turn so many times as long as the loop may be late: it holds up nobody who was begun."""
+SOON = 0.8
+"""Of the wait from which on somebody is turned away: from here on each one that comes is looked at."""
 FADE_SECONDS = 1.0
 """How often what keys were let in of late is halved, and memory looked at."""
 QUIET_SECONDS = 5.0
@@ -88,6 +94,11 @@ def silent(kind: str, words: str) -> None:
     """Where nobody keeps an audit."""
 
 
+def at_once() -> float:
+    """Where nobody waits for a turn."""
+    return 0.0
+
+
 class Shedding:
     def __init__(self, bearable: Bearable, note: Note = silent, now: Callable[[], float] = monotonic) -> None:
         self.bearable = bearable
@@ -98,6 +109,8 @@ class Shedding:
         """Everybody is turned away: it begins at a bound and ends below NEAR of it."""
         self.scarce = False
         """Whether anybody may be turned away: only then is it worth asking as a request comes."""
+        self.ahead: Callable[[], float] = at_once
+        """Seconds that whoever is let in now waits for a turn."""
         self.refused: Counter[Shortage] = Counter()
         """By what ran short, since the start."""
         self._note = note
@@ -107,7 +120,7 @@ class Shedding:
         """How often each key was let in of late."""
         self._recent_sum = 0.0
         self._pressure = 0.0
-        """The share to be turned away for want of time or memory."""
+        """The share to be turned away because the loop is late, or for want of memory."""
         self._scarce: Shortage = "time"
         """Which of the two it is."""
         self._came = self._went = 0
@@ -126,9 +139,13 @@ class Shedding:
         """Why this key's next request is turned away now; None where it is let in. The same few errors again and again:
         saying no must cost next to nothing."""
         crowded = self.crowded(key)
-        if crowded is None and self._pressure and self._due(key):
-            return self._refuse(self._scarce)
-        return crowded
+        if crowded is not None:
+            return crowded
+        share, what = self._pressure, self._scarce
+        waits = self._share_of_wait()
+        if waits > share:
+            share, what = waits, "time"
+        return self._refuse(what) if share > 0 and self._due(key, share) else None
 
     def crowded(self, key: str) -> RequestError | None:
         """The same for want of room alone: it may be asked again of one that was let in and has not entered."""
@@ -158,8 +175,15 @@ class Shedding:
         else:
             del self._held[key]
 
-    def _due(self, key: str) -> bool:
-        share = self._pressure
+    def _wait(self) -> float:
+        """Of the longest that is borne."""
+        return self.ahead() / (PATIENCE * self.bearable.lag)
+
+    def _share_of_wait(self) -> float:
+        """The share to be turned away because too many wait."""
+        return min(1.0, (self._wait() - NEAR) / (1 - NEAR))
+
+    def _due(self, key: str, share: float) -> bool:
         if len(self._recent) > 1 and share < 1.0:
             greedy = self._recent.get(key, 0.0) * len(self._recent) > self._recent_sum
             share = min(1.0, 2 * share) if greedy else max(0.0, 2 * share - 1.0)
@@ -194,11 +218,12 @@ class Shedding:
         short = (self._taken - NEAR) / (1 - NEAR)
         self._scarce = "time" if late >= short else "memory"
         self._pressure = min(1.0, max(0.0, late, short))
-        if self._pressure >= 1.0:
+        pressure, near = max(self._pressure, self._share_of_wait()), self.in_flight >= NEAR * self.bearable.in_flight
+        if pressure >= 1.0:
             self.full = True
-        elif self.full and self.in_flight < NEAR * self.bearable.in_flight and not self._pressure:
+        elif self.full and not near and pressure <= 0:
             self.full = False
-        self.scarce = self._pressure > 0 or self.in_flight >= NEAR * self.bearable.in_flight
+        self.scarce = self._pressure > 0 or near or self._wait() > SOON * NEAR
         if self._began and now - self._last > QUIET_SECONDS:
             count, seconds = self.refused.total() - self._before, self._last - self._began
             self._began = 0.0

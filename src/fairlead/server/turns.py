@@ -15,6 +15,10 @@ AT_ONCE = 16
 OF_A_STREAM = 4
 """A stream counts as so many, for its reader waits for the first token: it is with whom was begun before, and not behind the
 work for others."""
+FADING = 0.9
+"""What is left, with each beat, of what earlier ones saw of how fast the queue moves."""
+STOPPED = 0.25
+"""Most seconds between two beats that count: where the loop was stopped by something else, that tells nothing of the queue."""
 STREAM = b'"stream"'
 EDGE = 512
 """Bytes at either end of a body where clients say whether they want a stream."""
@@ -32,13 +36,19 @@ def share(path: str, body: bytes) -> int:
 class Turns:
     """Of one loop."""
 
-    __slots__ = ("_begun", "_loop", "_waiting")
+    __slots__ = ("_begun", "_each", "_left", "_left_of_late", "_looked_at", "_loop", "_time_of_late", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._begun = 0
         """In this turn."""
         self._waiting: deque[tuple[float, int, Callable[[], None]]] = deque()
+        self._each = 0.0
+        """Seconds from one that leaves the queue to the next, of late; 0 while it is not known."""
+        self._left = 0
+        """How many have left it since the latest beat."""
+        self._left_of_late = self._time_of_late = 0.0
+        self._looked_at = 0.0
 
     def begin(self, received: float, share: int, go: Callable[[], None]) -> None:
         if not self._begun:
@@ -49,9 +59,21 @@ class Turns:
         else:
             self._waiting.append((received, share, go))
 
-    def late(self, now: float) -> float:
-        """How long the first that waits has done so."""
-        return now - self._waiting[0][0] if self._waiting else 0.0
+    def ahead(self) -> float:
+        """Seconds that whoever comes now will wait. Told by how many wait, not by how long the first of them has: that one tells
+        what was let in a while ago, and whoever goes by it turns away too many, then too few."""
+        return self._each * len(self._waiting)
+
+    def beat(self, now: float) -> None:
+        """Looks at how fast the queue moves, where it was never empty since the latest beat. Behind an empty one it is measured anew."""
+        passed, waiting = now - self._looked_at, self._waiting
+        if not waiting:
+            self._each = self._left_of_late = self._time_of_late = 0.0
+        elif self._left and now - waiting[0][0] >= passed:
+            self._left_of_late = FADING * self._left_of_late + self._left
+            self._time_of_late = FADING * self._time_of_late + min(passed, STOPPED)
+            self._each = self._time_of_late / self._left_of_late
+        self._looked_at, self._left = now, 0
 
     def _next(self) -> None:
         waiting = self._waiting
@@ -59,6 +81,7 @@ class Turns:
         while waiting and self._begun < AT_ONCE:
             _, share, go = waiting.popleft()
             self._begun += share
+            self._left += 1
             go()
         if self._begun:
             self._loop.call_soon(self._next)
