@@ -11,10 +11,10 @@ from fairlead.core.record import CostLine, Intent, Usage
 from fairlead.gateway.world import World
 
 
-def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int) -> Intent:
+def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int, price: Price | None) -> Intent:
     """What is written before an attempt leaves."""
     channel, target = candidate.channel, candidate.target
-    price, expected = channel.price_at(call.facts.at), target.expected
+    expected = target.expected
     return Intent(
         f"{call.id}.{number}",
         call.id,

@@ -106,7 +106,7 @@ async def asked(runtime: Runtime, parent: Call, question: Question, policy: Poli
     except StateError as error:
         problem, blameless = str(error), True
     finally:
-        cost = sum(attempt.spent for attempt in run.attempts)
+        cost = run.spent
         purse.settle(held, cost, tenant)
         if parent.beside is not None and run.attempts:
             parent.beside.add(cost, run.priced)

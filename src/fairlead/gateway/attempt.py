@@ -16,6 +16,7 @@ from fairlead.core.call import Call
 from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate, Cause, Committed, Event, Failed, Skipped
 from fairlead.core.limits import Gate
+from fairlead.core.model import Price
 from fairlead.core.record import Attempt, Intent, Outcome, Usage
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
@@ -30,11 +31,11 @@ from fairlead.gateway.belongings import take_down
 from fairlead.gateway.budgets import Ended, Grip
 from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error
 from fairlead.gateway.health import LEFT_ALONE, Entry
+from fairlead.gateway.hosting import bear
 from fairlead.gateway.metering import limited
 from fairlead.providers import limits
 from fairlead.providers.capping import LIMITS as CAPPED
 from fairlead.providers.capping import PLAIN, capped
-from fairlead.providers.terms import dearer
 from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 from fairlead.providers.wires import Wire, outbound, wire_for
 
@@ -66,6 +67,8 @@ class Try:
     limit = 0
     """The output limit it is sent with, where a budget wants one."""
     intent: Intent | None = None
+    price: Price | None = None
+    """What it is charged by, from when it is on the books."""
     losses: Losses | None = None
     reader: Reader | None = None
     reply: Reply | None = None
@@ -170,8 +173,12 @@ class Try:
             if isinstance(grip, Refusal):
                 return self.failed(0, grip.words, "budget", kind=grip.kind)
             self.grip = grip
-            if grip.hard and (words := dearer(sent.body, self.endpoint.kind)):
-                return self.failed(0, words, "budget", kind="budget")
+            if grip.hard:
+                price, kind = channel.price_at(call.facts.at), self.endpoint.kind
+                borne = bear(grip, call.caller, channel.model, price, sent, dialect, kind)
+                if isinstance(borne, Refusal):
+                    return self.failed(0, borne.words, "budget", kind=borne.kind)
+                sent = borne
             if grip.limit and dialect in CAPPED:
                 self.limit = grip.limit
                 if not (grip.as_asked and dialect in PLAIN and self.losses is None):
@@ -182,7 +189,8 @@ class Try:
         """On the books before it leaves."""
         run = self.run
         at_ms = run.began if self.number == 1 else time.time_ns() // 1_000_000
-        planned = intent(run.call, run.plan, self.candidate, self.number, at_ms)
+        self.price = self.candidate.channel.price_at(run.call.facts.at)
+        planned = intent(run.call, run.plan, self.candidate, self.number, at_ms, self.price)
         if run.joint is not None:
             planned = run.joint.longer(planned)
         run.runtime.ledger.intend(planned)
@@ -415,8 +423,7 @@ class Try:
         self.took = usage.input + usage.output
         if 0 < self.limit <= usage.output:
             run.runtime.vitals.cut(intent.model, run.plan.task, self.limit)
-        price = self.candidate.channel.price_at(run.call.facts.at)
-        run.priced = run.priced and price is not None
+        price = self.price
         lines, cost, usd = charge(price, usage)
         attempt = Attempt(
             intent.attempt,
@@ -443,8 +450,13 @@ class Try:
             usd,
             intent.hold,
         )
+        if price is None or (usage.calls and not attempt.priced):
+            run.priced = False
         run.attempts.append(attempt)
-        self._give_back(attempt.spent)
+        spent = cost if usd is None else usd
+        run.spent += spent
+        run.took += self.took
+        self._give_back(spent)
         return attempt
 
     def _give_back(self, cost: int) -> None:
@@ -467,7 +479,7 @@ class Try:
         """No usage came. A refusal costs nothing; what was delivered, or left running at the provider, is estimated."""
         reader = self.reader
         if reader is not None and (reader.committed or self.generating):
-            return Usage(intent.input_tokens, reader.estimate, estimated=True)
+            return Usage(intent.input_tokens, reader.estimate, estimated=True, calls=reader.calls)
         if outcome == "ok" or self.generating:
             told = tokens_of(self.body) if outcome == "ok" and self.run.call.operation == "generate" else 0
             return Usage(intent.input_tokens, max(intent.output_tokens, told), estimated=True)

@@ -78,6 +78,10 @@ class Run:
     """Whether every attempt's price is known; else the cost is not."""
     further = b""
     """Header lines of the answer that are known before it."""
+    spent = 0
+    """What all attempts together cost, in nano-units of USD."""
+    took = 0
+    """Tokens that they really took."""
     own_limit = 0.0
     """Of its task, in seconds; 0 for none."""
     task: asyncio.Task[object] | None = None
@@ -404,7 +408,7 @@ class Run:
         else:
             ours, baseline = self.overhead, self.baseline if self.settled else self._baseline_of(attempt)
             ours += 0 if self.call.stream else monotonic() - winner.first_at
-            cost = self._spent() if self.priced else None
+            cost = self.spent if self.priced else None
         call, checked = self.call, b""
         if self.checking is not None:
             checked = self.checking.header(winner)
@@ -418,17 +422,6 @@ class Run:
             checked,
             own_headers(call, cost, baseline, tried, ours, winner.losses, winner.limit),
         )
-
-    def _spent(self) -> int:
-        return sum([attempt.spent for attempt in self.attempts])
-
-    def tokens(self) -> int:
-        """What the request really took, all attempts together."""
-        took = 0
-        for attempt in self.attempts:
-            usage = attempt.usage
-            took += usage.input + usage.output
-        return took
 
     # ---- the books
 
@@ -465,7 +458,7 @@ class Run:
                 "" if answered is None else answered.model,
                 "" if answered is None else answered.channel,
                 tuple(self.attempts),
-                self._spent(),
+                self.spent,
                 self.baseline,
                 self.world.baseline,
                 int(self.overhead * 1e6),

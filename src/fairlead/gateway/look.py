@@ -164,7 +164,7 @@ def kept_of(run: Run, call: Call, body: bytes, lines: str, form: bytes) -> Kept:
         run.plan.task,
         last.tier,
         last.usage,
-        sum(attempt.spent for attempt in run.attempts),
+        run.spent,
         lines,
         form,
         now + STOOD_IN_SECONDS if stood_in(run) else 0.0,

@@ -115,7 +115,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         if look is not None:
             look.land()
         if gate is not None:
-            gate.leave(0 if run is None else run.tokens())
+            gate.leave(0 if run is None else run.took)
     return None
 
 

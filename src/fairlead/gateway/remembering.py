@@ -328,7 +328,7 @@ class Listening(Remembered):
 
     def leave(self, runtime: Runtime, run: Run | None) -> None:
         if self._status == 200 and self._whole and self.body and (run is None or not run.broken):
-            self._remembering.remember(runtime, self, 0 if run is None else run.tokens())
+            self._remembering.remember(runtime, self, 0 if run is None else run.took)
 
     # An outlet
 
