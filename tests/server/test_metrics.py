@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -50,6 +51,7 @@ async def test_what_was_done_is_counted_twice_or_not_at_all(tmp_path: Path) -> N
             assert told[f'fairlead_tokens_total{{{by_provider},kind="input"}}'] == 22
             assert told[f'fairlead_tokens_total{{{by_provider},kind="output"}}'] == 14
             assert told["fairlead_in_flight"] == 0
+            assert told['fairlead_responses_total{status="400"}'] == 1
             cost = told[f"fairlead_cost_usd_total{{{by_provider}}}"]
             assert cost > 0
             own = 'scope="key",tenant="default",who="plain",per="total",mode="hard"'
@@ -91,6 +93,45 @@ async def test_a_guard_is_missing_among_the_metrics(tmp_path: Path, guard: str) 
             told = await metrics(server)
             assert told[f'fairlead_guard{{guard="{guard}",state="{found}"}}'] == 1
             assert sum(value for name, value in told.items() if name.startswith("fairlead_guard{")) == 1
+
+
+async def test_statuses_are_counted_twice_or_not_at_all(tmp_path: Path) -> None:  # M8.3
+    """Those of answers, of streams, and of what never came to be a request."""
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        assert (await server.chat(key="fl_plain")).status == 200
+        assert (await server.chat(key="fl_plain", stream=True)).status == 200
+        assert (await server.chat(key="fl_unknown")).status == 401
+        assert (await ask(server.port, "GET", "/v1/nothing", key="fl_plain")).status == 404
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()
+        told = await metrics(server)
+        found = {name: value for name, value in told.items() if name.startswith("fairlead_responses_total")}
+        assert found == {
+            f'fairlead_responses_total{{status="{status}"}}': n
+            for status, n in ((200, 2), (400, 1), (401, 1), (404, 1))
+        }
+
+
+@pytest.mark.parametrize(("keys", "key", "expected"), [
+    ("", "", 200), ("", "fl_whatever", 200),
+    ("keys: [{name: a, key: fl_a}, {name: b, key: fl_b, tenant: others}]\n", "fl_a", 200),
+    ("keys: [{name: a, key: fl_a}, {name: b, key: fl_b, tenant: others}]\n", "fl_b", 403),
+    ("keys: [{name: a, key: fl_a}, {name: b, key: fl_b, role: viewer}]\n", "fl_a", 403),
+    ("keys: [{name: a, key: fl_a}, {name: b, key: fl_b, role: admin, expires: 2020-01-01}]\n", "fl_a", 200),
+])  # fmt: skip
+async def test_nobody_may_look_where_nobody_was_named_for_it(
+    tmp_path: Path, keys: str, key: str, expected: int
+) -> None:  # M8.3
+    async with serving(tmp_path / "s", more=keys) as server:
+        assert (await ask(server.port, "GET", "/metrics", key=key)).status == expected
+
+
+async def test_a_web_page_reads_the_metrics_of_a_gateway_without_keys(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s", more="") as server:
+        asked = await ask(server.port, "GET", "/metrics", headers={"Origin": "https://pages.example"}, key="")
+        assert asked.status == 403
 
 
 @pytest.mark.parametrize("key", ["fl_plain", "fl_head", "fl_lead", "fl_unknown"])

@@ -41,6 +41,8 @@ class Line(Protocol):
     """Whatever a handler wants to remember between the requests of a connection."""
     choked: bool
     """The client reads more slowly than we write."""
+    statuses: list[int]
+    """How often each status was answered."""
 
     @property
     def leaving(self) -> bool:
@@ -108,7 +110,7 @@ class Exchange:
         self.started = False
         self.finished = False
         self.let_in = False
-        """Whether there is time for it was asked as it came."""
+        """It was let in as it came, and has waited for its turn."""
 
     @property
     def peer(self) -> str:
@@ -125,6 +127,7 @@ class Exchange:
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
         self.started = True
+        self._connection.statuses[status] += 1
         keep = b"" if self.keep_alive and not self._connection.leaving else b"Connection: close\r\n"
         sent = b"" if self.method == "HEAD" else body
         self._connection.write(
@@ -136,6 +139,7 @@ class Exchange:
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
         self.started = True
+        self._connection.statuses[status] += 1
         self.keep_alive = self.keep_alive and not self._connection.leaving
         if length is not None:
             self._chunked = False

@@ -1,7 +1,8 @@
 """`GET /metrics`: what a gateway counts, in the text form that Prometheus reads. For keys with the role `viewer` or higher
-whose scope is the gateway.
+whose scope is the gateway; where no key has such a role, for any whose scope that is; and without keys for whoever may ask at
+all.
 
-Nothing is counted for it while requests are answered. What they came to is read off the ledger when somebody asks, each
+Nothing but their statuses is counted for it while requests are answered. What they came to is read off the ledger when somebody asks, each
 row once, beside its writer; the rest is what the gateway keeps anyway. Counters begin with the process. Labels are names
 out of the configuration, of keys and of tenants, and never more than MOST of a metric; no user's text, and no secret.
 """
@@ -20,6 +21,7 @@ from fairlead.core.model import NANO
 from fairlead.errors import Forbidden, Overloaded, StateError
 from fairlead.evidence.guards import GuardState, State
 from fairlead.gateway.runtime import Runtime
+from fairlead.gateway.world import World
 from fairlead.server.exchange import Exchange
 from fairlead.server.guarding import Guarding
 from fairlead.server.shedding import Shedding, Shortage
@@ -95,9 +97,11 @@ class Metrics:
         self._tally = Tally(int(started * 1000))
         self._reading = asyncio.Lock()
         self.guarding: Guarding | None = None
+        self.statuses: list[int] = []
+        """How often each HTTP status was answered."""
 
     async def __call__(self, runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
-        if not reaches(caller.role, "viewer"):
+        if not reaches(caller.role, "viewer") and _has_viewers(runtime.world):
             raise Forbidden("This takes a key with the role viewer, operator or admin.", code="role")
         if caller.scope != "gateway":
             raise Forbidden(
@@ -121,6 +125,8 @@ class Metrics:
         yield from _metric(
             "requests_total", "counter", what, _counted(("operation", "outcome"), tally.requests.items())
         )
+        answered = [((("status", str(status)),), count) for status, count in enumerate(self.statuses) if count]
+        yield from _metric("responses_total", "counter", "Answers to whatever was asked, by HTTP status.", answered)
         what = "Attempts at providers."
         yield from _metric(
             "attempts_total", "counter", what, _counted(("provider", "model", "outcome"), tally.attempts.items())
@@ -174,6 +180,11 @@ class Metrics:
         yield from _metric("guard_value", "gauge", "What it measured.", values)
         bounds = [((("guard", one.guard),), one.bound) for one in looked if one.bound is not None]
         yield from _metric("guard_bound", "gauge", "What that is held against.", bounds)
+
+
+def _has_viewers(world: World) -> bool:
+    """Whether anybody's key is for looking: else all look."""
+    return any(reaches(holder.caller.role, "viewer") for holder in world.keys.values() if not holder.ended)
 
 
 def _counted(names: tuple[str, ...], counts: Iterable[tuple[tuple[str, ...], float]]) -> Samples:
