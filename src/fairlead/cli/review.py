@@ -34,8 +34,8 @@ def command(days: int, as_json: bool, path: Path | None, state_dir: Path | None)
     from fairlead.cli.tables import line
     from fairlead.evidence.review import markdown
 
-    configured, now = when_asked(path), int(time.time())
-    found = books.review(state_dir or Path(configured().server.state_dir), configured, now - days * DAY, now)
+    configured, until = when_asked(path), int(time.time()) + 1  # what was done this second is done
+    found = books.review(state_dir or Path(configured().server.state_dir), configured, until - days * DAY, until)
     if as_json:
         put_json(msgspec.to_builtins(found))
     else:

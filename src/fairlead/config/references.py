@@ -5,6 +5,7 @@ A field says what it refers to by its type (`ModelRef`, `PolicyRef`...), so a ne
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
 
 from fairlead.config.document import NodePath
 from fairlead.config.section import Section
@@ -44,8 +46,23 @@ Rename = Callable[[str, str], str]
 
 def found(section: Section, path: NodePath = ()) -> Iterator[tuple[NodePath, str, str]]:
     """(where it stands, what it refers to, the name)."""
-    for field, info in type(section).model_fields.items():
+    for field, info in _leading(type(section)):
         yield from _found(getattr(section, field), info.annotation, info.metadata, (*path, field))
+
+
+@functools.cache
+def _leading(section: type[Section]) -> tuple[tuple[str, FieldInfo], ...]:
+    """The fields in which a reference may stand; most hold none, and need no looking at in each section of a file."""
+    fields = section.model_fields.items()
+    return tuple((field, info) for field, info in fields if _leads(info.annotation) or _refers(info.metadata))
+
+
+def _leads(annotation: Any) -> bool:
+    if annotation is Any or isinstance(annotation, Refers):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return True
+    return any(map(_leads, typing.get_args(annotation)))
 
 
 def _found(value: Any, annotation: Any, metadata: Iterable[Any], path: NodePath) -> Iterator[tuple[NodePath, str, str]]:

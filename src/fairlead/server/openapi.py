@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -27,11 +28,16 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def route(others: tuple[Route, ...]) -> Route:
+    """Described when somebody asks: it takes longer than all else of a server's start."""
+
+    @functools.cache
+    def told() -> dict[str, Any]:
+        return describe((*others, own))
+
     async def does(asking: Asking) -> dict[str, Any]:
-        return told
+        return told()
 
     own = Route("GET", PATH, does, "viewer", "This description.", dict[str, Any])
-    told = describe((*others, own))
     return own
 
 
