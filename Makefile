@@ -50,8 +50,9 @@ run: .venv/.core ## Start the gateway
 demo: .venv/.core ## A scripted minute on simulated models
 	@$(BIN)/fairlead demo $(ARGS)
 
+# What is compiled is kept, whatever else is said: hundreds of processes are started.
 test: setup .venv/.catalogue .venv/.redis .venv/.older .venv/.strict ## Run all tests
-	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 mutations: setup ## Damage recorded streams and bodies a million times (ARGS="--seed 1" for others)
 	@$(BIN)/python -m tests.replay.mutations $(ARGS)

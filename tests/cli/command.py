@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 import os
 import pty
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,17 +28,39 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "utf-8", **more}
 
 
-def run(*arguments: str, cwd: Path | None = None, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fairlead", *arguments],
-        cwd=cwd,
-        input=stdin,
-        env=environment(**env),
-        capture_output=True,
+@functools.cache
+def origin() -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-P", Path(__file__).parent / "origin.py"],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
+    atexit.register(process.communicate)
+    return process
+
+
+def run(*arguments: str, cwd: Path | None = None, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Forked from a process that has it imported: see `origin`."""
+    with tempfile.TemporaryDirectory() as folder:
+        streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
+        for stream, text in zip(streams, (stdin, "", ""), strict=True):
+            stream.write_text(text, encoding="utf-8")
+        asked = {
+            "arguments": arguments,
+            "cwd": os.fspath(cwd or Path.cwd()),
+            "env": environment(**env),
+            "streams": [os.fspath(stream) for stream in streams],
+            "seconds": 60,
+        }
+        process = origin()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print(json.dumps(asked), file=process.stdin, flush=True)
+        code = int(process.stdout.readline())
+        out, err = (stream.read_text(encoding="utf-8") for stream in streams[1:])
+    return subprocess.CompletedProcess(arguments, code, out, err)
 
 
 def shown(*arguments: str, columns: int) -> str:

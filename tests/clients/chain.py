@@ -19,7 +19,7 @@ KEY = "fl_test"
 VIAS = ("via-chat", "via-responses", "via-anthropic", "via-gemini")
 ABILITIES = "[tools, json_schema, vision, documents, audio, thinking, logprobs]"
 BACK = """
-server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0}}
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0, max_lag: 60}}
 providers: {{up: {provider}}}
 models:
   back: {{channels: [{{provider: up, model: sim-medium}}], price: {{input: 1, output: 2}}, capabilities: {abilities}, max_output: 64000, aliases: [gemini-3-back]}}
@@ -27,7 +27,7 @@ models:
 keys: [{{name: front, key: {key}}}]
 """
 FRONT = """
-server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0}}
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0, max_lag: 60}}
 providers:
   chat: {{kind: openai, base_url: "http://127.0.0.1:{port}/v1", api_key: {key}}}
   responses: {{kind: openai_responses, base_url: "http://127.0.0.1:{port}/v1", api_key: {key}}}

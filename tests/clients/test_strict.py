@@ -30,7 +30,7 @@ BESIDE = Path(sys.prefix) / "strict"
 NAMES = "gpt-6-astra, model_id"
 """Models that the tests ask about by name."""
 CONFIG = """
-server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0}}
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0, max_lag: 60}}
 providers:
   back: {{kind: simulated}}
   lists: {{kind: openai, base_url: "http://127.0.0.1:{port}/lists/v1"}}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -32,7 +34,12 @@ def trees(*rooms: str) -> Iterator[ast.AST]:
     for file in sources("src"):
         path = file.relative_to(PACKAGE).parts
         if "simulated" not in path and (not rooms or path[0] in rooms):
-            yield from ast.walk(ast.parse(file.read_text()))
+            yield from nodes(file)
+
+
+@functools.cache
+def nodes(file: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(file.read_text())))
 
 
 def texts(*rooms: str) -> Iterator[str]:
@@ -72,6 +79,7 @@ def wishes_in_code() -> set[str]:
     return {*KNOBS, "policy"}
 
 
+@functools.cache
 def answer_headers_in_code() -> set[str]:
     return {
         name for text in texts("gateway", "server") for name in re.findall(r"(?:^|\n)(x-[a-z-]+|retry-after): ", text)

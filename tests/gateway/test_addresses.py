@@ -62,25 +62,26 @@ async def test_a_provider_may_have_an_address_of_six_or_a_name(host: str) -> Non
 
 
 @on_both_loops
-async def test_the_next_address_is_tried_at_once_when_one_refuses() -> None:
+async def test_the_next_address_is_tried_at_once_when_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STAGGER", 30.0)
     async with scripted("127.0.0.3") as upstream:
         async with sending(
             endpoint(upstream.port, "provider.test"), named("127.0.0.1", "127.0.0.2", "127.0.0.3")
         ) as one:
             began = monotonic()
             assert await one.ask() == completion()
-            assert monotonic() - began < 0.2
+            assert monotonic() - began < 20
 
 
 @on_both_loops
 async def test_the_next_address_is_tried_soon_when_one_is_silent_and_the_silent_one_is_let_go() -> None:
     async with black_hole() as port, scripted("127.0.0.2", port) as upstream:
         async with sending(
-            endpoint(port, "provider.test", connect_timeout=5.0), named("127.0.0.1", "127.0.0.2")
+            endpoint(port, "provider.test", connect_timeout=40.0), named("127.0.0.1", "127.0.0.2")
         ) as one:
             began = monotonic()
             assert await one.ask() == completion()
-            assert 0.2 < monotonic() - began < 2
+            assert 0.2 < monotonic() - began < 20
             assert len(upstream.calls) == 1
             await soon(lambda: len(asyncio.all_tasks()) == 1)
 

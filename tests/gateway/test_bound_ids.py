@@ -33,7 +33,7 @@ def config(port: int, state: Path, dialect: str, keys: str) -> str:
     one, two = (KINDS[dialect].format(port=port, seat=seat) for seat in ("one", "two"))
     price = "price: {input: 1, output: 2}, context: 128000, quality: 0.5"
     return f"""
-server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0}}
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0, max_lag: 60}}
 providers:
   one: {{{one}, api_key: key-one}}
   two: {{{two}, api_key: key-two}}

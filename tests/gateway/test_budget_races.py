@@ -22,24 +22,34 @@ from tests.server.wire import Client, ask
 from tests.upstream import Play, answer, completion, event, events, plain, scripted, status, stream
 
 CLIENT = """
-import json, socket, sys
+import json, socket, sys, time
 port, times = int(sys.argv[1]), int(sys.argv[2])
 body = json.dumps({"model": "m-one", "max_tokens": 100000, "messages": [{"role": "user", "content": "Hello"}]}).encode()
 head = b"POST /v1/chat/completions HTTP/1.1\\r\\nHost: 127.0.0.1:%d\\r\\nAuthorization: Bearer fl_test\\r\\n" % port
 head += b"Content-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
+
+def ask():
+    there.sendall(head + body)
+    status = int(told.readline().split()[1])
+    fields = {}
+    while (line := told.readline()) != b"\\r\\n":
+        name, _, value = line.decode().lower().partition(":")
+        fields[name] = value
+    told.read(int(fields["content-length"]))
+    return status, int(fields.get("retry-after", 0))
+
 answers = []
 with socket.create_connection(("127.0.0.1", port)) as there, there.makefile("rb") as told:
-    for _ in range(times):
-        there.sendall(head + body)
-        answers.append(int(told.readline().split()[1]))
-        length = 0
-        while (line := told.readline()) != b"\\r\\n":
-            if line.lower().startswith(b"content-length:"):
-                length = int(line.split(b":")[1])
-        told.read(length)
+    while len(answers) < times:
+        status, seconds = ask()
+        if status == 503 and seconds:
+            time.sleep(seconds)
+        else:
+            answers.append(status)
 print(json.dumps(answers))
 """
-"""One of many processes that ask, with nothing but sockets, and say the statuses they got."""
+"""One of many processes that ask, with nothing but sockets, and say the statuses they got. On a loaded machine the server
+may turn some away for want of time: they come again when they are told to."""
 
 
 async def test_32_processes_overspend_one_budget(tmp_path: Path) -> None:  # FAULTS 42
@@ -64,7 +74,7 @@ async def test_32_processes_overspend_one_budget(tmp_path: Path) -> None:  # FAU
             return statuses
 
         watching = asyncio.create_task(watch())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             found = [status for those in await asyncio.gather(*(client() for _ in range(32))) for status in those]
         watching.cancel()
         assert len(found) == 32 * 8

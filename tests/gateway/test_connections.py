@@ -80,7 +80,7 @@ async def test_an_answer_whose_framing_has_no_end_is_given_up_after_bounded_byte
     begin, piece = ENDLESS[name]
     async with sending() as one:
         one.upstream.push("one", Play([begin, 0.01, *[piece] * (2 * MEGABYTES // len(piece)), HANG]))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             with pytest.raises(UpstreamBroken) as broken:
                 await (await one.send()).body()
         assert broken.value.reason == "protocol"
@@ -100,7 +100,7 @@ SWITCHING = {
 async def test_a_switch_of_protocols_is_a_failure_of_the_protocol(name: str) -> None:
     async with sending() as one:
         one.upstream.push("one", Play([SWITCHING[name], HANG]))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             with pytest.raises(UpstreamBroken) as broken:
                 await one.send()
         assert broken.value.reason == "protocol"
@@ -249,7 +249,7 @@ async def test_an_answer_that_never_ends_behind_its_end_mark_loses_its_connectio
         assert response.whole
         assert response.body.startswith(b"".join(events(usage=None)))
         await soon(server.upstream.calls[0].left.is_set)
-        assert monotonic() - began < 3
+        assert monotonic() - began < 20
         assert not server.running.runtime.http.pools["one"].open
         assert (await server.record(response)).outcome == "ok"
         assert (await server.chat()).status == 200

@@ -89,7 +89,7 @@ async def test_a_compressed_stream_is_read_as_it_comes(name: str) -> None:
         reply = await one.send()
         assert isinstance(reply, EncodedReply)
         told = b""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             while len(told) < len(events()[0] + events()[1]):
                 told += await reply.read()
         assert told == events()[0] + events()[1]

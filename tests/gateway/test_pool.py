@@ -100,9 +100,7 @@ async def test_a_request_that_is_given_up_closes_what_it_had_opened(
                 asking.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await asking
-                async with asyncio.timeout(1):
-                    while files() > at or len(asyncio.all_tasks()) > tasks:
-                        await asyncio.sleep(0.005)
+                await soon(lambda: files() <= at and len(asyncio.all_tasks()) <= tasks)
                 pool = one.http.pools["one"]
                 assert (len(pool.open), pool.connecting, len(pool.idle), len(pool.waiting)) == (0, 0, 0, 0)
 

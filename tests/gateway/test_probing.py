@@ -141,7 +141,7 @@ async def test_a_probe_holds_up_the_end_of_the_process(tmp_path: Path) -> None:
         await soon(lambda: "one" in server.upstream.seats)
         began = monotonic()
         await server.running.stop()
-        assert monotonic() - began < 3
+        assert monotonic() - began < 8
 
 
 async def test_nobody_looks_by_itself(tmp_path: Path) -> None:  # M4.5

@@ -18,7 +18,7 @@ from tests.upstream import Play, Upstream, chunk, plain, scripted
 
 KEY = "fl_test"
 CONFIG = """
-server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0}}
+server: {{host: 127.0.0.1, port: 0, state_dir: "{state}", retries: 0, max_lag: 60}}
 providers:
 {providers}
 models:

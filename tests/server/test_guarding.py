@@ -134,7 +134,7 @@ async def test_a_receiver_that_says_nothing_is_waited_for() -> None:
             await post(to(ear.port, 0.2), b"1", 1)
         with pytest.raises((Undelivered, TimeoutError)):
             await post(to(babbler.port, 0.2), b"1", 1)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(
