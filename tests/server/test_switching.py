@@ -134,6 +134,7 @@ async def test_the_command_does_not_reach_the_server(tmp_path: Path) -> None:  #
         done = await asyncio.to_thread(run, "models", "disable", "m-one", "--for", "soon", "--state-dir", state)
         assert done.returncode == 2
         assert "30s, 15m" in done.stderr
+        await server.running.runtime.ledger.flush()
         audited = rows(server.state_dir, "SELECT kind, key FROM audit WHERE kind LIKE 'switched%'")
         assert set(audited) == {("switched_off", "owner"), ("switched_on", "owner")}
     done = await asyncio.to_thread(run, "models", "disable", "m-one", "--state-dir", state)

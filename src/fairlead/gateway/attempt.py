@@ -68,7 +68,7 @@ class Try:
     """The output limit it is sent with, where a budget wants one."""
     intent: Intent | None = None
     price: Price | None = None
-    """What it is charged by, from when it is on the books."""
+    """What it is charged by."""
     losses: Losses | None = None
     reader: Reader | None = None
     reply: Reply | None = None
@@ -159,6 +159,7 @@ class Try:
         """The request as limits and budgets let it leave, with what they hold for it; else why they do not."""
         run, channel = self.run, self.candidate.channel
         runtime = run.runtime
+        price = self.price = channel.price_at(run.call.facts.at)
         meter = runtime.metering.of_models.get(channel.model)
         if meter is not None:
             self.gate = Gate((meter,))
@@ -167,15 +168,14 @@ class Try:
                 return self._skipped(limited(over), over.retry_after, "limited")
         if runtime.budgets.any:
             more, usual = 0 if run.joint is None else run.joint.more, runtime.vitals.conditions.longest
-            grip = runtime.budgets.hold(call, run.plan, self.candidate, usual, run.deadline - monotonic(), more)
+            grip = runtime.budgets.hold(call, run.plan, self.candidate, price, usual, run.deadline - monotonic(), more)
             if grip is None:
                 return sent
             if isinstance(grip, Refusal):
                 return self.failed(0, grip.words, "budget", kind=grip.kind)
             self.grip = grip
             if grip.hard:
-                price, kind = channel.price_at(call.facts.at), self.endpoint.kind
-                borne = bear(grip, call.caller, channel.model, price, sent, dialect, kind)
+                borne = bear(grip, call.caller, channel.model, price, sent, dialect, self.endpoint.kind)
                 if isinstance(borne, Refusal):
                     return self.failed(0, borne.words, "budget", kind=borne.kind)
                 sent = borne
@@ -189,7 +189,6 @@ class Try:
         """On the books before it leaves."""
         run = self.run
         at_ms = run.began if self.number == 1 else time.time_ns() // 1_000_000
-        self.price = self.candidate.channel.price_at(run.call.facts.at)
         planned = intent(run.call, run.plan, self.candidate, self.number, at_ms, self.price)
         if run.joint is not None:
             planned = run.joint.longer(planned)

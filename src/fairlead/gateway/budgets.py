@@ -285,7 +285,14 @@ class Budgets:
     # ---- what an attempt holds
 
     def hold(
-        self, call: Call, plan: Plan, candidate: Candidate, usual: Mapping[str, int], seconds: float, more: int = 0
+        self,
+        call: Call,
+        plan: Plan,
+        candidate: Candidate,
+        price: Price | None,
+        usual: Mapping[str, int],
+        seconds: float,
+        more: int = 0,
     ) -> Grip | Refusal | None:
         """Holds the most that an attempt may come to; None where no budget concerns it. `seconds` is how long it may
         take, `usual` the longest usual answers by `model|task`, `more` what is asked beyond the request itself."""
@@ -293,7 +300,6 @@ class Budgets:
         accounts = self.accounts(call, channel.model, plan.purse, target.tier)
         if not accounts.due.bounds or call.operation == "count":
             return None
-        price = channel.price_at(call.facts.at)
         if price is None and not accounts.hard:
             return None
         now = time.time()
