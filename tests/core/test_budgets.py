@@ -313,3 +313,43 @@ def test_one_attempt_may_take_all_that_is_left() -> None:  # M6.3
     taken(books, (tier,), 900)
     assert part((key, tier), 0.0) == 50
     assert part((bound(books, "soft", hard=False),), 0.0) is None
+
+
+STEPS = st.tuples(
+    st.sampled_from(("take", "settle", "grow", "spend", "expire", "took up", "midnight")),
+    st.integers(0, 1),
+    st.integers(0, CAP // 2),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(STEPS, max_size=40), st.integers(0, CAP))
+def test_what_was_left_at_the_last_look_is_borne_though_it_is_gone(
+    steps: list[tuple[str, int, int]], asked: int
+) -> None:  # M6.3
+    """Whoever asks again and again is told what somebody who asks for the first time is."""
+    books, now = Books(), 0.0
+    common = bound(books, "all", 2 * CAP)
+    bounds = [(bound(books, name), common) for name in "ab"]
+    dues = [books.due(of) for of in bounds]
+    holds: list[Hold] = []
+    for what, which, amount in steps:
+        if what == "take":
+            first = books.due(bounds[which]).bear(amount, now)
+            found = books.take(dues[which], amount, now, now + 100)
+            assert isinstance(found, Hold) == first
+            holds += [found] if isinstance(found, Hold) else []
+        elif what == "settle" and holds:
+            books.settle(holds.pop(), amount)
+        elif what == "grow" and holds:
+            books.grow(holds[-1], amount)
+        elif what == "spend":
+            books.spend(bounds[which], amount, now)
+        elif what == "expire":
+            books.expire(now + 200)
+        elif what == "took up":
+            took_up(bounds[which][0].account, amount, now, beginning=False)
+        elif what == "midnight":
+            now += DAY
+        for due, of in zip(dues, bounds, strict=True):
+            assert due.bear(asked, now) == books.due(of).bear(asked, now)

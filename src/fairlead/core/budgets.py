@@ -72,24 +72,30 @@ class Period(msgspec.Struct):
     """Amounts whose being spent was told."""
 
 
-class Turns:
-    """How often any account's period has become another."""
+ENDLESS = 1 << 62
+"""What is left where nothing is capped."""
 
-    __slots__ = ("count",)
+
+class Turns:
+    """How often any account's period has become another, and what all that was held or spent so far comes to."""
+
+    __slots__ = ("count", "grown")
 
     def __init__(self) -> None:
         self.count = 0
+        self.grown = 0
+        """Never less: no account has come to more than this has since."""
 
 
 class Account:
     """The periods of one payer, each by the date it begins on."""
 
-    __slots__ = ("_current", "_turns", "calendar", "per", "periods", "scope", "since", "until", "who")
+    __slots__ = ("_current", "calendar", "per", "periods", "scope", "since", "turns", "until", "who")
 
     def __init__(
         self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span], turns: Turns
     ) -> None:
-        self._turns = turns
+        self.turns = turns
         self.scope = scope
         self.who = who
         self.per = per
@@ -114,14 +120,14 @@ class Account:
             ]:
                 del self.periods[date]
         self._current, self.since, self.until = found, span.since, span.until
-        self._turns.count += 1
+        self.turns.count += 1
         return found
 
     def moved(self, calendar: Callable[[float], Span]) -> None:
         """Its days begin elsewhere from now on."""
         self.calendar = calendar
         self.since = self.until = 0.0
-        self._turns.count += 1
+        self.turns.count += 1
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -144,7 +150,7 @@ Line = tuple[Period, int | None, Bound]
 class Due:
     """The accounts that an attempt concerns, looked up once for all attempts that concern the same."""
 
-    __slots__ = ("bounds", "known", "seen", "since", "turns", "until")
+    __slots__ = ("bounds", "known", "room", "seen", "since", "turns", "until")
 
     def __init__(self, bounds: tuple[Bound, ...], turns: Turns) -> None:
         self.bounds = bounds
@@ -153,6 +159,8 @@ class Due:
         """How many turns there had been when the lines were worked out; between `since` and `until` they hold."""
         self.since = self.until = 0.0
         self.known: tuple[Line, ...] = ()
+        self.room = -1
+        """Until all accounts together have grown to this, none of these can be short: there is no need to look at each."""
 
     def turned(self, now: float) -> tuple[Line, ...]:
         """Worked out anew: some account's period is another by now."""
@@ -160,15 +168,22 @@ class Due:
         self.since = max((one.account.since for one in self.bounds), default=-math.inf)
         self.until = min((one.account.until for one in self.bounds), default=math.inf)
         self.seen = self.turns.count
+        self.room = -1
         return self.known
 
     def bear(self, amount: int, now: float) -> bool:
         """Whether every account has so much left."""
-        fresh = self.seen == self.turns.count and self.since <= now < self.until
-        for period, cap, _ in self.known if fresh else self.turned(now):
-            if cap is not None and period.spent + period.held + amount > cap:
-                return False
-        return True
+        turns = self.turns
+        fresh = self.seen == turns.count and self.since <= now < self.until
+        if fresh and turns.grown + amount <= self.room:
+            return True
+        return self.least(self.known if fresh else self.turned(now)) >= amount
+
+    def least(self, lines: tuple[Line, ...]) -> int:
+        """What is left of the account that has least."""
+        found = min((cap - one.spent - one.held for one, cap, _ in lines if cap is not None), default=ENDLESS)
+        self.room = self.turns.grown + found
+        return found
 
 
 class Hold(msgspec.Struct):
@@ -266,14 +281,17 @@ class Books:
 
     def take(self, due: Due, amount: int, now: float, until: float, spare: int = 0) -> Hold | Short:
         """Holds an amount on every account, or on none; on none also where less than `spare` would be left."""
-        fresh = due.seen == self.turns.count and due.since <= now < due.until
+        turns = self.turns
+        fresh = due.seen == turns.count and due.since <= now < due.until
         lines = due.known if fresh else due.turned(now)
         most = amount + spare
-        for period, cap, bound in lines:
-            if cap is not None and period.spent + period.held + most > cap:
-                return _short(bound, period, amount)
+        if turns.grown + most > due.room and due.least(lines) < most:
+            for period, cap, bound in lines:
+                if cap is not None and period.spent + period.held + most > cap:
+                    return _short(bound, period, amount)
         for period, _, _ in lines:
             period.held += amount
+        turns.grown += amount
         number = self._taken = self._taken + 1
         hold = self.holds[number] = Hold(number, lines, amount, until)
         return hold
@@ -289,6 +307,7 @@ class Books:
             else:
                 period.held += more
         hold.amount += more
+        self.turns.grown += more
         return None
 
     def settle(self, hold: Hold, cost: int) -> list[Crossed]:
@@ -299,6 +318,8 @@ class Books:
         crossed: list[Crossed] = []
         held = hold.amount if open_still else 0
         more = cost if open_still else cost - hold.amount
+        if more > held:
+            self.turns.grown += more - held
         for period, _, bound in hold.lines:
             period.held -= held
             spent = period.spent = period.spent + more
@@ -310,6 +331,7 @@ class Books:
     def spend(self, bounds: Sequence[Bound], cost: int, now: float) -> list[Crossed]:
         """What nothing was held for came to this. Gives back what is to be told."""
         crossed: list[Crossed] = []
+        self.turns.grown += cost
         for bound in bounds:
             period = bound.account.at(now)
             period.spent += cost
@@ -337,6 +359,7 @@ def took_up(account: Account, spent: int, now: float, beginning: bool) -> None:
     """Spent as far as the ledger knows, before this process began included."""
     period = account.at(now)
     period.spent = max(period.spent, spent)
+    account.turns.count += 1  # it may have come to more by any amount
     if beginning:
         period.before = period.spent
 
