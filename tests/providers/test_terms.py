@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fairlead.providers.terms import dearer
+from fairlead.providers import terms
 from tests.gateway.test_budgets import books, keys
 from tests.server.serving import question, serving
 
@@ -21,6 +21,11 @@ USUAL: list[dict[str, Any]] = [
     {"inference_geo": "global"}, {"messages": [{"content": '"service_tier": "priority"'}]}, {"preset": "@preset/x"},
     {"tools": [{"speed": "fast", "service_tier": "priority"}]},
 ]  # fmt: skip
+
+
+def dearer(body: bytes, kind: str) -> str:
+    found = terms.asked(body)
+    return "" if found is None else terms.unusual(found, kind)
 
 
 @pytest.mark.parametrize("asked", DEARER, ids=json.dumps)

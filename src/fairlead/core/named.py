@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fairlead.core.call import Call, Caller, Facts, Wishes
+from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.cost import expected_cost
 from fairlead.core.model import Channel, Model, Snapshot
@@ -39,7 +39,7 @@ def kind(call: Call, choice: Choice) -> tuple[object, ...]:
 
 def again(found: Kept, call: Call, seed: int) -> Plan | None:
     sizes = _sizes(call)
-    if sizes is None or found.wishes is not call.wishes or found.caller is not call.caller or not _plain(call.facts):
+    if sizes is None or found.wishes is not call.wishes or found.caller is not call.caller or not call.facts.plain:
         return None
     tokens, output, room = sizes
     if tokens + room > found.fits:
@@ -64,7 +64,7 @@ def again(found: Kept, call: Call, seed: int) -> Plan | None:
 
 def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | None:
     """None where the plan hangs on more than what `again` looks at."""
-    if len(plan.steps) != 1 or len(plan.steps[0].targets) != 1 or _sizes(call) is None or not _plain(call.facts):
+    if len(plan.steps) != 1 or len(plan.steps[0].targets) != 1 or _sizes(call) is None or not call.facts.plain:
         return None
     target, policy, wishes = plan.steps[0].targets[0], choice.policy, call.wishes
     conditions = snapshot.conditions
@@ -103,7 +103,3 @@ def _sizes(call: Call) -> tuple[int, int, int] | None:
     if tokens.name != "input" or output.name != "output" or room.name != "output_room":
         return None
     return int(tokens.value), int(output.value), int(room.value)
-
-
-def _plain(facts: Facts) -> bool:
-    return not (facts.home or facts.tiers or facts.left or facts.eased or facts.standing or facts.arm)

@@ -37,13 +37,8 @@ def asked(body: bytes) -> Terms | None:
     return None if found == USUALLY else found
 
 
-def dearer(body: bytes, kind: str) -> str:
-    """What of a request costs other than its price says, in words; empty for nothing. `kind` is its provider's."""
-    found = asked(body)
-    return "" if found is None else unusual(found, kind)
-
-
 def unusual(asked: Terms, kind: str) -> str:
+    """What of a request costs other than its price says, in words; empty for nothing. `kind` is its provider's."""
     for name, value in (("service_tier", asked.service_tier), ("serviceTier", asked.serviceTier)):
         if value is not None and str(value).lower() not in USUAL:
             return f"{name} {str(value)[:40]!r} is charged otherwise than its price says"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from fairlead.core.record import Attempt, CostLine, Record
+from fairlead.core.tools import Calls
 from fairlead.store.window import EVERYTHING, Window, halves, where_of, whole
 
 TABLE = (
@@ -22,7 +23,6 @@ TABLE = (
 LARGEST = 1 << 62
 
 Row = tuple[int, str, int, str, str, int, int, int]
-Calls = tuple[tuple[str, int], ...]
 
 
 class Used(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ import msgspec
 from fairlead.core.cost import cost_lines, in_usd, plain, total
 from fairlead.core.model import Price
 from fairlead.core.record import CostLine, Record, Usage
+from fairlead.core.tools import Calls
 from fairlead.store import budgets, calls, reuses, rollups
 from fairlead.store.prices import differences as prices_differ
 from fairlead.store.prices import versions
@@ -193,7 +194,7 @@ def _odd(rows: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> str:
 
 
 def _request(
-    found: Verification, prices: dict[str, list[Price]], called: dict[int, calls.Calls], rows: Iterator[tuple[Any, ...]]
+    found: Verification, prices: dict[str, list[Price]], called: dict[int, Calls], rows: Iterator[tuple[Any, ...]]
 ) -> None:
     usd = 0
     for row in rows:
@@ -207,7 +208,7 @@ def _request(
         found.differs(name, f"costs {plain(spent)} USD, its attempts come to {plain(usd)}")
 
 
-def _attempt(name: str, row: list[Any], called: calls.Calls) -> _Attempt:
+def _attempt(name: str, row: list[Any], called: Calls) -> _Attempt:
     outcome, currency, cost, usd, price_row, lines, *usage = row
     *tokens, estimated, image_input, audio_input, image_output, audio_output = usage
     used = (*tokens, bool(estimated), image_input, audio_input, image_output, audio_output, called)
