@@ -194,9 +194,10 @@ def fairlead_config(port: int | str, upstream: int | str, server: str = "", conn
 
 
 def fairlead_environment() -> dict[str, str]:
-    """Runs the checkout whether or not it is installed, and keeps provider keys of the caller out of it."""
+    """Runs the checkout whether or not it is installed. What is compiled is kept, as pip does when it installs: a start that
+    compiles everything anew is no user's."""
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
-    return {"PYTHONPATH": path}
+    return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def start_fairlead(
