@@ -48,6 +48,23 @@ def test_a_stopped_server_has_spent_something_else_than_a_running_one(tmp_path: 
     assert "$9" in shown
 
 
+def test_after_a_kill_it_says_that_the_last_requests_are_missing(tmp_path: Path) -> None:  # M6.3
+    (tmp_path / "f.yaml").write_text(CONFIG)
+    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, said):
+        ask(address_in(said), "sim-nano", task="chat")
+        server.kill()
+        server.wait(30)
+    killed = run("budgets", "--config", "f.yaml", cwd=tmp_path)
+    assert killed.returncode == 0
+    assert "did not stop in order" in killed.stderr
+    with running("serve", "--config", "f.yaml", cwd=tmp_path, until="Say hello") as (server, _):
+        server.terminate()
+        server.wait(30)
+    again = run("budgets", "--config", "f.yaml", "--json", cwd=tmp_path)
+    assert again.stderr == ""
+    assert json.loads(again.stdout)[0]["spent_usd"] != "0"
+
+
 def test_no_budgets_are_shown_as_an_empty_table(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(CONFIG.partition("budgets:")[0])
     said = run("budgets", "--config", "f.yaml", cwd=tmp_path)

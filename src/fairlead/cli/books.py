@@ -232,7 +232,7 @@ def say_what_is_missing(state_dir: Path) -> None:
     if is_owned(state_dir):
         say(tr("note: the program that owns this ledger cannot be asked; its last moments are missing here"))
     elif any((state_dir / SPOOL).glob("*")):
-        say(tr("note: the gateway did not stop in order; its last requests join the report when it starts again"))
+        say(tr("note: the gateway did not stop in order; its last requests join these figures when it starts again"))
 
 
 def demand_ledger(state_dir: Path) -> None:

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from fairlead.cli.asking import put_json, settings
-from fairlead.cli.books import ask_owner
+from fairlead.cli.books import ask_owner, say_what_is_missing
 from fairlead.cli.desk import CONFIG, STATE
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say
@@ -72,6 +72,7 @@ def _by_the_ledger(config: Config, folder: Path) -> list[BudgetTold]:
     world = build(config, load(), b"")
     budgets, now = Budgets(world), time.time()
     if world.budgets and (folder / DATABASE).exists():
+        say_what_is_missing(folder)
         with closing(open_ledger(folder / DATABASE)) as connection:
             budgets.take_up(world, spent_since(connection, budgets.moments(world, now)), now, beginning=True)
     return [told(line) for line in budgets.sheet(holder.caller for holder in world.keys.values())]

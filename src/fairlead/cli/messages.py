@@ -218,8 +218,8 @@ CHINESE: dict[str, str] = {
     "note: the program that owns this ledger cannot be asked; its last moments are missing here": (
         "注意：无法询问正在使用这个账本的程序，这里缺少它最后片刻的记录"
     ),
-    "note: the gateway did not stop in order; its last requests join the report when it starts again": (
-        "注意：网关上次没有正常停止；它最后的请求将在下次启动后计入报告"
+    "note: the gateway did not stop in order; its last requests join these figures when it starts again": (
+        "注意：网关上次没有正常停止；它最后的请求将在下次启动后计入"
     ),
     # route, explain
     "{model}  via {channel}  {price}": "{model}  经由 {channel}  {price}",
