@@ -188,7 +188,7 @@ class Facts(msgspec.Struct, frozen=True):
     @property
     def plain(self) -> bool:
         """Whether nothing was found but the time."""
-        return not (self.standing or self.tiers or self.home or self.left or self.eased or self.arm)
+        return self == Facts(self.at)
 
 
 class Beside(msgspec.Struct):

@@ -7,15 +7,18 @@ of one is the plan of the other, with other figures.
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.cost import expected_cost
-from fairlead.core.model import Channel, Model, Snapshot
+from fairlead.core.model import Channel, Model, Price, Snapshot
 from fairlead.core.plan import Expected, Plan, Step, Target
 
-SIZES = 3
-"""Signals of a request whose words nobody read: tokens of input, of output, and the most that this may take."""
+SIZES = ("tokens", "input", "tokens", "output", "tokens", "output_room")
+"""Kinds and names of what is found of a request whose words nobody read: how large it is, how large its answer, and the
+most that this may be."""
+UNKNOWN = 1 << 62
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -24,6 +27,9 @@ class Kept(msgspec.Struct, frozen=True):
     plan: Plan
     model: Model
     channels: tuple[Channel, ...]
+    price: Price | None
+    since: int
+    """Epoch seconds from which that is known to be the price of the first."""
     fits: int
     """Tokens of input and output that every channel takes."""
     latency: int | None
@@ -32,34 +38,22 @@ class Kept(msgspec.Struct, frozen=True):
 
 def kind(call: Call, choice: Choice) -> tuple[object, ...]:
     """What requests have in common that may share a plan, as far as it is quickly compared."""
-    model, policy, caller = choice.model, choice.policy, call.caller
+    model = choice.model
     assert model is not None
-    return model.name, choice.channel, policy.name, policy.hash, caller.tenant, caller.name, call.operation
+    return model.name, choice.channel, choice.policy.hash, call.caller.name, call.operation
 
 
 def again(found: Kept, call: Call, seed: int) -> Plan | None:
-    sizes = _sizes(call)
-    if sizes is None or found.wishes is not call.wishes or found.caller is not call.caller or not call.facts.plain:
+    sizes, facts = _sizes(call), call.facts
+    if sizes is None or found.wishes is not call.wishes or found.caller is not call.caller or not facts.plain:
         return None
     tokens, output, room = sizes
     if tokens + room > found.fits:
         return None
-    price = found.channels[0].price_at(call.facts.at)
+    price = found.price if found.since <= facts.at else found.channels[0].price_at(facts.at)
     cost = None if price is None else expected_cost(price, tokens, output)
-    expected = Expected(tokens, output, cost, found.latency, found.quality)
-    first = found.plan
-    return Plan(
-        (Step("first", (Target(found.model, found.channels, expected),)),),
-        (),
-        first.policy,
-        first.strategy,
-        first.policy_hash,
-        first.snapshot_hash,
-        first.conditions,
-        seed,
-        named=True,
-        handling=first.handling,
-    )
+    target = Target(found.model, found.channels, Expected(tokens, output, cost, found.latency, found.quality))
+    return replace(found.plan, steps=(Step("first", (target,)),), seed=seed)
 
 
 def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | None:
@@ -87,19 +81,21 @@ def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | N
     )
     if plan != usual:
         return None
+    first = target.channels[0]
+    since = call.facts.at if first.settled(call.facts.at) else UNKNOWN
     takes = [found for found in (target.model.context, *(one.context for one in target.channels)) if found]
-    fits = min(takes, default=1 << 62)
-    return Kept(call.caller, wishes, plan, target.model, target.channels, fits, expected.latency_ms, expected.quality)
+    return Kept(
+        call.caller, wishes, plan, target.model, target.channels, first.price_at(call.facts.at), since,
+        min(takes, default=UNKNOWN), expected.latency_ms, expected.quality,
+    )  # fmt: skip
 
 
 def _sizes(call: Call) -> tuple[int, int, int] | None:
     """Where nothing else is known of it."""
     signals = call.signals
-    if len(signals) != SIZES:
+    if len(signals) != len(SIZES) // 2:
         return None
     tokens, output, room = signals
-    if not tokens.kind == output.kind == room.kind == "tokens":
-        return None
-    if tokens.name != "input" or output.name != "output" or room.name != "output_room":
+    if (tokens.kind, tokens.name, output.kind, output.name, room.kind, room.name) != SIZES:
         return None
     return int(tokens.value), int(output.value), int(room.value)

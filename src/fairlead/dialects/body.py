@@ -32,7 +32,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], fields: frozenset[str]
     except RecursionError:
         raise BadRequest("The body is nested too deeply.", code="invalid_json") from None
     own = said.get("fairlead")
-    if isinstance(own, dict):
+    if own:
         json.check_names(own, wishes.FIELDS)
     return request
 

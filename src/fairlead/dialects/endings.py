@@ -15,11 +15,12 @@ from fairlead.dialects import neutral
 
 
 def _chat(body: bytes) -> bool:
-    if b'"stop"' in body and not _blank(body, _CONTENT) and not _any(body, _REFUSAL):
+    refused = b'"refusal":"' in body or b'"refusal": "' in body
+    if b'"stop"' in body and not refused and not _blank(body, _CONTENT):
         return False  # what nearly all are
     if b'"tool_calls":[{' in body or b'"tool_calls": [' in body:
-        return b'"length"' in body or b"content_filter" in body or _any(body, _REFUSAL)
-    return b"content_filter" in body or _blank(body, _CONTENT) or _any(body, _REFUSAL)
+        return refused or b'"length"' in body or b"content_filter" in body
+    return refused or b"content_filter" in body or _blank(body, _CONTENT)
 
 
 def _anthropic(body: bytes) -> bool:
@@ -57,7 +58,6 @@ def _blank(body: bytes, key: bytes) -> bool:
 
 _BLANK = (b'""', b'" ', b'"\\', b"nul")
 _CONTENT, _TEXT = b'"content":', b'"text":'
-_REFUSAL = (b'"refusal":"', b'"refusal": "')
 _CALLS_ANTHROPIC = (b'"type":"tool_use"', b'"type": "tool_use"')
 _SAID_ANTHROPIC = (b'"type":"text"', b'"type": "text"')
 _ODD_RESPONSES = (b'"incomplete"', b'"refusal"')

@@ -77,7 +77,7 @@ def admit(
     choice, wish, agent = said.choice, said.wish, said.agent
     if incoming.operation == "opaque":
         media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
-    found = understanding.signals(world, view, incoming, choice, wish, agent is not None, sensitivities)
+    found = understanding.signals(world, view, incoming, choice, wish, said.enough, sensitivities)
     signals = said.signals + found if said.signals else found
     way = None
     if agent is not None:
@@ -133,6 +133,8 @@ class Settled(msgspec.Struct, frozen=True):
     routed: bool
     """Whether the routes may still choose another policy."""
     wish: Wishes
+    enough: float
+    """Tokens up to which it is enough to know how large the request is."""
     warnings: tuple[str, ...]
     signals: tuple[Signal, ...]
     """What kind of turn of a coding agent it is, where that decides."""
@@ -161,8 +163,10 @@ def settled(world: World, incoming: Incoming, view: View) -> Settled:
     if wish.task:
         wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
     routed = agent is None and bool(world.routes) and choice.model is None and not said.policy and asked == AUTO
+    enough = understanding.enough(choice, wish, agent is not None)
     found = Settled(
-        world, caller, view.model, choice, bounds, agent, routed, wish, warnings, signals, sessions.named(headers), forwarded(headers)
+        world, caller, view.model, choice, bounds, agent, routed, wish, enough, warnings, signals, sessions.named(headers),
+        forwarded(headers),
     )  # fmt: skip
     if not signals and found.holds(world, incoming, view):
         headers.settled = found

@@ -16,9 +16,11 @@ T = TypeVar("T")
 class Headers(dict[bytes, bytes]):
     """Of a request, names in lower case. Requests that come with the same head share them, and what was read off them."""
 
-    __slots__ = ("_found", "proof", "settled")
+    __slots__ = ("_found", "json", "proof", "settled")
 
     _found: dict[object, Any]
+    json: bool
+    """Whether they were found to go before a body of JSON, as it is."""
     proof: object
     """Whose they were found to be."""
     settled: object
@@ -27,6 +29,7 @@ class Headers(dict[bytes, bytes]):
     def __init__(self, lines: Mapping[bytes, bytes] | Iterable[tuple[bytes, bytes]] = ()) -> None:
         super().__init__(lines)
         self._found = {}
+        self.json = False
         self.proof = self.settled = None
 
     def once(self, read: Callable[[Mapping[bytes, bytes]], T]) -> T:

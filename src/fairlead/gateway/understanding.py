@@ -7,7 +7,9 @@ is not kept waiting for the words to be read.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
+from functools import lru_cache
 
 from fairlead import classify
 from fairlead.classify import keywords, tokens
@@ -62,38 +64,47 @@ async def sensitivities(world: World, body: bytes) -> tuple[Signal, ...]:
     return detector.verdict(found)
 
 
+def enough(choice: Choice, wish: Wishes, by_agent: bool) -> float:
+    """Tokens up to which it is enough to know how large a request is: any number where its model is named, as long as that
+    has room to spare; none where somebody else may be chosen by what it is about."""
+    policy, model = choice.policy, choice.model
+    named = model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
+    if not named or policy.fallbacks or wish.models:
+        return 0
+    return CLOSE_TO_CONTEXT * model.context if model is not None and model.context else math.inf
+
+
 def signals(
     world: World,
     view: View,
     incoming: Incoming,
     choice: Choice,
     wish: Wishes,
-    by_agent: bool,
+    enough: float,
     sensitivities: tuple[Signal, ...],
 ) -> tuple[Signal, ...]:
-    policy, model, found = choice.policy, choice.model, sensitivities
-    named = model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
-    if named and not policy.fallbacks and not wish.models:
+    found = sensitivities
+    if enough:
         rough = _rough(view, incoming)
-        if model is None or not rough > CLOSE_TO_CONTEXT * model.context > 0:
-            limit = view.max_output()
-            usual = min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * view.answers
-            return (
-                *found,
-                Signal("tokens", "input", rough, 0.5),
-                Signal("tokens", "output", usual, 0.3),
-                Signal("tokens", "output_room", limit or 0),
-            )
+        if rough <= enough:
+            return (*found, Signal("tokens", "input", rough, 0.5), *_answer(view.max_output(), view.answers))
     shape = view.shape()
     found += classify.signals(shape)
     if choice.model is not None or incoming.operation != "generate":
         return found
     if world.keywords is not None:
         found += keywords.find(world.keywords, view.texts())
-    if not settled(world, policy, found, wish):
+    if not settled(world, choice.policy, found, wish):
         found += classify.read(shape, view.texts())
         found += named_tasks(world, found)
     return found
+
+
+@lru_cache(1_024)
+def _answer(limit: int | None, answers: int) -> tuple[Signal, ...]:
+    """How large the answer is likely to be, and may be."""
+    usual = min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * answers
+    return Signal("tokens", "output", usual, 0.3), Signal("tokens", "output_room", limit or 0)
 
 
 def _rough(view: View, incoming: Incoming) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -113,16 +113,22 @@ def incoming(
     stream: bool = False,
     path: str = "",
 ) -> Incoming:
-    """The request as the pipeline takes it. Other content types are refused: a web page may send those unasked."""
+    """The request as the pipeline takes it."""
     headers = exchange.headers
+    if not headers.json:
+        _demand_json(headers)
+        headers.json = True
+    return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path=path)
+
+
+def _demand_json(headers: Mapping[bytes, bytes]) -> None:
+    """Other content types are refused: a web page may send those unasked."""
     kind = headers.get(b"content-type", b"")
-    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
+    if kind != JSON_TYPE and kind.partition(b";")[0].strip().lower() != JSON_TYPE:
         shown = kind.decode("latin-1")[:100] or "nothing"
         raise UnsupportedMedia(f"Content-Type has to be application/json; this request says {shown}.")
-    coding = headers.get(b"content-encoding", b"identity")
-    if coding != b"identity":
+    if headers.get(b"content-encoding", b"identity") != b"identity":
         raise UnsupportedMedia("Compressed request bodies are not accepted; send it without Content-Encoding.")
-    return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path=path)
 
 
 async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:

@@ -86,26 +86,17 @@ FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request
 class MessagesView:
     """The decoded request with what can be read off it, worked out on first use."""
 
-    __slots__ = ("_neutral", "_shape", "body", "request")
+    __slots__ = ("_neutral", "_shape", "body", "model", "options", "request", "stream")
     answers = 1
 
     def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
         self.body = body
+        self.model = request.model
+        self.stream = request.stream is True
+        self.options = request.fairlead
         self._shape: Shape | None = None
         self._neutral: neutral.Request | None = None
-
-    @property
-    def model(self) -> str:
-        return self.request.model
-
-    @property
-    def stream(self) -> bool:
-        return bool(self.request.stream)
-
-    @property
-    def options(self) -> Options | None:
-        return self.request.fairlead
 
     @property
     def user(self) -> str:

@@ -93,38 +93,23 @@ def _lenient(raw: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | None
 class ChatView:
     """The decoded request with what can be read off it, worked out on first use."""
 
-    __slots__ = ("_neutral", "_shape", "body", "request")
+    __slots__ = ("_neutral", "_shape", "answers", "body", "model", "options", "prefers", "request", "stream")
 
     def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
         self.body = body
+        self.model = request.model
+        self.stream = request.stream is True
+        self.answers = request.n or 1
+        self.options = request.fairlead
+        self.prefers = request.models is not UNSET or request.provider is not UNSET
+        """Whether the caller speaks to a router: `models` or `provider` is there."""
         self._shape: Shape | None = None
         self._neutral: neutral.Request | None = None
 
     @property
-    def model(self) -> str:
-        return self.request.model
-
-    @property
-    def stream(self) -> bool:
-        return bool(self.request.stream)
-
-    @property
-    def answers(self) -> int:
-        return self.request.n or 1
-
-    @property
-    def options(self) -> Options | None:
-        return self.request.fairlead
-
-    @property
     def user(self) -> str:
         return self.request.user or ""
-
-    @property
-    def prefers(self) -> bool:
-        """Whether the caller speaks to a router: `models` or `provider` is there."""
-        return self.request.models is not UNSET or self.request.provider is not UNSET
 
     def fallbacks(self) -> list[str] | None:
         """`models`, as OpenRouter's callers list them; None where something else stands there."""
@@ -234,16 +219,19 @@ def _outside(field: str, value: int, least: int, most: int) -> BadRequest:
 
 
 class _PromptDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    audio_tokens: int | None = None
-    image_tokens: int | None = None
+    cached_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
+    audio_tokens: int | None = 0
+    image_tokens: int | None = 0
 
 
 class _CompletionDetails(Struct):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
-    image_tokens: int | None = None
+    reasoning_tokens: int | None = 0
+    audio_tokens: int | None = 0
+    image_tokens: int | None = 0
+
+
+_NOTHING_READ, _NOTHING_MADE = _PromptDetails(), _CompletionDetails()
 
 
 class _BareUsage(Struct):
@@ -332,15 +320,20 @@ def _plausible(found: _Usage) -> Usage | None:
         return None
     if not 0 < prompt + completion < MOST_TOKENS:
         return None
-    if found == _Usage(prompt, completion, prompt + completion):  # as most
+    read, made = found.prompt_tokens_details, found.completion_tokens_details
+    if (
+        (read is None or read == _NOTHING_READ)
+        and (made is None or made == _NOTHING_MADE)
+        and found == _Usage(prompt, completion, prompt + completion, read, made)
+    ):  # as most
         return Usage(prompt, completion)
     cached, written = found.prompt_cache_hit_tokens or found.cached_tokens or found.num_cached_tokens or 0, 0
-    if found.prompt_tokens_details is not None:
-        cached = found.prompt_tokens_details.cached_tokens or cached
-        written = found.prompt_tokens_details.cache_write_tokens or 0
+    if read is not None:
+        cached = read.cached_tokens or cached
+        written = read.cache_write_tokens or 0
     reasoning = 0
-    if found.completion_tokens_details is not None:
-        reasoning = found.completion_tokens_details.reasoning_tokens or 0
+    if made is not None:
+        reasoning = made.reasoning_tokens or 0
     # Some count reasoning beside the completion instead of in it; only their total tells.
     beside = (found.total_tokens or 0) - prompt - completion
     if 0 < beside < MOST_TOKENS:
@@ -356,7 +349,6 @@ def _plausible(found: _Usage) -> Usage | None:
         or found.num_search_queries
     ):
         usage = hosted.with_calls(usage, _calls(found))
-    read, made = found.prompt_tokens_details, found.completion_tokens_details
     if (read is not None and (read.audio_tokens or read.image_tokens)) or (
         made is not None and (made.audio_tokens or made.image_tokens)
     ):
