@@ -1,4 +1,4 @@
-"""Signals: what is found out about a request before a model is chosen. One small file a kind, one line here.
+"""Signals: what is found out about a request before a model is chosen. One small file a kind, named here.
 
 `signals` reads the structure alone; `read` reads the words too, and takes numpy and the weights with it at first need.
 """
@@ -16,18 +16,10 @@ if TYPE_CHECKING:
     from fairlead.classify.linear import Reason
     from fairlead.classify.request import Reading
 
-FINDERS: tuple[Callable[[Shape], Sequence[Signal]], ...] = (
-    structure.find,
-    tokens.find,
-)
-
 
 def signals(shape: Shape) -> tuple[Signal, ...]:
     """Everything the structure of a request tells; its words are not read."""
-    found: tuple[Signal, ...] = ()
-    for find in FINDERS:
-        found += (*find(shape),)
-    return found
+    return (*structure.find(shape), *tokens.find(shape))
 
 
 def read(shape: Shape, texts: Iterable[tuple[str, str]]) -> tuple[Signal, ...]:

@@ -7,8 +7,8 @@ from typing import Literal, Protocol, get_args
 
 import msgspec
 
-from fairlead.core import sensitivity
 from fairlead.core.experiments import Arm
+from fairlead.core.sensitivity import BINDS, SIGNAL
 
 Operation = Literal["generate", "embed", "count", "retrieve", "opaque"]
 Purpose = Literal["answer", "classify", "judge", "embed", "shadow", "extract", "bench"]
@@ -242,7 +242,7 @@ class Call(msgspec.Struct, frozen=True):
         if self.caller.sensitive or self.wishes.sensitive:
             return True
         for signal in self.signals:  # noqa: SIM110 - asked of every channel of every request
-            if signal.kind == sensitivity.SIGNAL and signal.value is sensitivity.BINDS:
+            if signal.kind == SIGNAL and signal.value is BINDS:
                 return True
         return False
 
@@ -265,7 +265,7 @@ def child(
         body=body,
         view=view,
         facts=msgspec.structs.replace(parent.facts, home="") if parent.facts.home else parent.facts,
-        signals=tuple(signal for signal in parent.signals if signal.kind == sensitivity.SIGNAL),
+        signals=tuple(signal for signal in parent.signals if signal.kind == SIGNAL),
         warnings=(),
         purpose=purpose,
         parent=parent.id,

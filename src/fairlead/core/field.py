@@ -7,22 +7,29 @@ has to be looked at as a whole. Only where `balanced` weighs, with nothing behin
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import msgspec
+from msgspec.structs import replace
 
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.constraints import SIZED
-from fairlead.core.cost import expected_cost
+from fairlead.core.cost import DEAREST, MILLION, expected_cost
 from fairlead.core.expectation import less_cached
-from fairlead.core.model import Channel, Model, Price
+from fairlead.core.model import NANO, Channel, Model, Price
 from fairlead.core.plan import FAILOVERS, Expected, Plan, Rejection, Step, Target, outranked
 from fairlead.core.policies import balanced
 from fairlead.core.policy import Policy
 from fairlead.core.traits import Traits
 
 UNBOUNDED = 1 << 62
+COUNTED = 10_000_000_000
+"""Tokens that no request comes near."""
 READY = 1 + FAILOVERS
+ByToken = tuple[int, int, int]
+"""Nano-units of USD that a token of input, one of output, and the request itself cost."""
 
 
 class Runner(msgspec.Struct, frozen=True, gc=False):
@@ -43,9 +50,13 @@ class Runner(msgspec.Struct, frozen=True, gc=False):
 class Field(msgspec.Struct, frozen=True):
     caller: Caller
     wishes: Wishes
-    first: Plan
-    """The plan that it was found with."""
+    bare: Plan
+    """What all its plans have in common."""
     runners: tuple[Runner, ...]
+    by_token: tuple[ByToken | None, ...]
+    """Of each of them."""
+    lowest: int
+    """Tokens of input up to which all are charged by their lowest tier."""
     scale: balanced.Scale
     rejected: tuple[Rejection, ...]
     """Who may not answer, whatever the size."""
@@ -77,15 +88,23 @@ def found(plan: Plan, ask: Ask, targets: list[Target], rejected: tuple[Rejection
     if not all(target.channels[0].settled(at) for target in targets):
         return None
     models = [target.model for target in targets]
+    runners = [_runner(target, ask) for target in targets]
     takes = [model.context for model in models] + [one.context for target in targets for one in target.channels]
+    tiers = [one.price.tiers[0][0] for one in runners if one.price is not None and one.price.tiers]
+    bare = Plan(
+        (), (), plan.policy, plan.strategy, plan.policy_hash, plan.snapshot_hash, plan.conditions, 0, plan.task,
+        handling=plan.handling,
+    )  # fmt: skip
     return Field(
         call.caller,
         call.wishes,
-        plan,
-        tuple(_runner(target, ask) for target in targets),
+        bare,
+        tuple(runners),
+        tuple(map(_by_token, runners)),
+        min(tiers, default=UNBOUNDED),
         balanced.scale(targets, ask),
         rejected,
-        min(filter(None, takes), default=UNBOUNDED),
+        min(filter(None, (COUNTED, *takes))),
         min(filter(None, (model.max_output for model in models)), default=UNBOUNDED),
         at,
     )
@@ -105,54 +124,59 @@ def _runner(target: Target, ask: Ask) -> Runner:
     )
 
 
+def _by_token(one: Runner) -> ByToken | None:
+    """In the lowest tier. None where more counts than that, and where there might be something to round or to bound."""
+    price = one.price
+    if price is None or one.cached or price.exchange != NANO or (one.output or 0) > COUNTED:
+        return None
+    of_input, input_rest = divmod(price.rates.input, MILLION)
+    of_output, output_rest = divmod(price.rates.output, MILLION)
+    if input_rest or output_rest or (of_input + of_output) * COUNTED > DEAREST:
+        return None
+    return of_input, of_output, price.per_request
+
+
 def kind(call: Call, choice: Choice, found: Traits) -> tuple[object, ...]:
     """What requests have in common that may share a field, as far as it is quickly compared."""
-    caller, policy = call.caller, choice.policy
-    return (
-        policy.name, policy.hash, caller.tenant, caller.name, call.operation, found.task, found.complexity, found.capabilities
-    )  # fmt: skip
+    return choice.policy.hash, call.caller.name, call.operation, found.task, found.complexity, found.capabilities
 
 
 def plan(field: Field, call: Call, found: Traits, seed: int) -> Plan | None:
     tokens, usual, room = found.input_tokens, found.output_tokens, found.output_room
-    if tokens + room > field.fits or room > field.gives or not _alike(field, call, found):
+    if tokens + max(room, usual) > field.fits or room > field.gives or not _alike(field, call, found):
         return None
     runners = field.runners
-    outputs = [usual if one.output is None else min(one.output, room or one.output) for one in runners]
+    outputs: list[int] = []
     costs: list[int | None] = []
-    for one, output in zip(runners, outputs, strict=True):
-        price = one.price
-        cost = None if price is None else expected_cost(price, tokens, output)
-        if one.cached and price is not None and cost is not None:
-            cost = less_cached(cost, price, tokens, int(tokens * one.cached))
+    for one, by_token in zip(runners, field.by_token if tokens <= field.lowest else repeat(None)):  # noqa: B905 - no end
+        output = usual if one.output is None else min(one.output, room or one.output)
+        if by_token is None:
+            cost = _cost(one, tokens, output)
+        else:
+            of_input, of_output, more = by_token
+            cost = tokens * of_input + output * of_output + more
+        outputs.append(output)
         costs.append(cost)
-    order, shares = balanced.reordered(field.scale, costs)
-    ready = [
-        Target(
-            runners[at].model,
-            runners[at].channels,
-            Expected(tokens, outputs[at], costs[at], runners[at].latency, runners[at].quality),
-            -score,
-            balanced.parts_at(field.scale, at, shares[at]),
-        )
-        for score, _, at in order[:READY]
-    ]
-    steps = [Step("first", (ready[0],))]
+    order, least = balanced.reordered(field.scale, costs)
+    ready = []
+    for score, _, at in order[:READY]:
+        one, cost = runners[at], costs[at]
+        expected = Expected(tokens, outputs[at], cost, one.latency, one.quality)
+        parts = balanced.parts_at(field.scale, at, cost, least)
+        ready.append(Target(one.model, one.channels, expected, -score, parts))
+    steps: tuple[Step, ...] = (Step("first", (ready[0],)),)
     if len(ready) > 1:
-        steps.append(Step("failover", tuple(ready[1:])))
-    first = field.first
-    return Plan(
-        tuple(steps),
-        (*field.rejected, *[runners[at].outranked for _, _, at in order[READY:]]),
-        first.policy,
-        first.strategy,
-        first.policy_hash,
-        first.snapshot_hash,
-        first.conditions,
-        seed,
-        first.task,
-        handling=first.handling,
-    )
+        steps = (*steps, Step("failover", tuple(ready[1:])))
+    rejected = (*field.rejected, *[runners[at].outranked for _, _, at in order[READY:]])
+    return replace(field.bare, steps=steps, rejected=rejected, seed=seed)
+
+
+def _cost(one: Runner, tokens: int, output: int) -> int | None:
+    price = one.price
+    if price is None:
+        return None
+    cost = expected_cost(price, tokens, output)
+    return less_cached(cost, price, tokens, int(tokens * one.cached)) if one.cached else cost
 
 
 def _alike(field: Field, call: Call, found: Traits) -> bool:

@@ -13,7 +13,7 @@ the difference that its quality has in it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -85,6 +85,7 @@ def key(target: Target) -> tuple[float, str]:
 class Fixed(NamedTuple):
     """What of a candidate's score stays as it is where nothing but the costs change: the shares times their weights."""
 
+    place: int
     name: str
     quality: float
     latency: float
@@ -107,26 +108,26 @@ def scale(targets: list[Target], ask: Ask) -> Scale:
     whole = weights.quality + weights.cost + weights.latency or 1.0
     of_quality, of_latency = weights.quality / whole, weights.latency / whole
     fixed = []
-    for target in targets:
+    for place, target in enumerate(targets):
         told = dict(target.parts)
         quality, latency = of_quality * told["quality"], of_latency * told["latency"]
-        fixed.append(Fixed(target.model.name, quality, latency, told.get("health", 1.0)))
+        fixed.append(Fixed(place, target.model.name, quality, latency, told.get("health", 1.0)))
     return Scale(weights.cost / whole, tuple(fixed), tuple(target.parts for target in targets))
 
 
-def reordered(known: Scale, costs: Sequence[int | None]) -> tuple[list[tuple[float, str, int]], list[float]]:
+def reordered(known: Scale, costs: Sequence[int | None]) -> tuple[list[tuple[float, str, int]], int]:
     """The candidates with these costs: the score, less than nothing so that the best is first, the name and the place of each;
-    and what share of the score its cost is, by place."""
-    least, weight = min([cost for cost in costs if cost is not None], default=0) + FREE, known.cost
-    shares = [0.0 if cost is None else least / (cost + FREE) for cost in costs]
+    and what a cost is compared with."""
+    paid: Sequence[Any] = [cost for cost in costs if cost is not None] if None in costs else costs
+    least, weight = min(paid, default=0) + FREE, known.cost
     order = [
-        (-((quality + weight * share + latency) * health), name, place)
-        for place, ((name, quality, latency, health), share) in enumerate(zip(known.fixed, shares, strict=True))
+        (-((quality + weight * (0.0 if cost is None else least / (cost + FREE)) + latency) * health), name, place)
+        for (place, name, quality, latency, health), cost in zip(known.fixed, costs, strict=True)
     ]
     order.sort()
-    return order, shares
+    return order, least
 
 
-def parts_at(known: Scale, place: int, share: float) -> Parts:
+def parts_at(known: Scale, place: int, cost: int | None, least: int) -> Parts:
     quality, _, *others = known.parts[place]
-    return (quality, ("cost", share), *others)
+    return (quality, ("cost", 0.0 if cost is None else least / (cost + FREE)), *others)
