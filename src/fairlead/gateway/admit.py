@@ -74,29 +74,28 @@ def admit(
     said = headers.settled
     if type(said) is not Settled or not said.holds(world, incoming, view):
         said = settled(world, incoming, view)
-    choice, wish, agent = said.choice, said.wish, said.agent
+    choice, wish = said.choice, said.wish
     if incoming.operation == "opaque":
         media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
-    found = understanding.signals(world, view, incoming, choice, wish, said.enough, sensitivities)
-    signals = said.signals + found if said.signals else found
+    size = tokens.from_size(len(incoming.body))
+    signals = understanding.sizes(view, incoming, size, said.enough, sensitivities)
+    if not signals:
+        signals = understanding.signals(world, view, incoming, choice, wish, sensitivities)
+    if said.signals:
+        signals = said.signals + signals
     way = None
-    if agent is not None:
-        turn = moving.turn(agent.name) if isinstance(agent, Group) else 0
-        way = choosing.Way(choice, said.bounds, agent, turn, caller.policies)
-    elif said.routed:
-        way = choosing.Way(choice, said.bounds, allowed=caller.policies)
-    if way is not None:
-        choice = way.taken(world, signals, wish)
-        way = way if agent is None or choosing.by_complexity(agent) else None
+    if said.open:
+        way, choice = _taken(world, said, signals, moving)
     home = belongings.home(world, incoming, choice, wish, moving.belongings, way is None)
     if gate is not None:
-        count(gate, incoming)
-    facts = Facts(int(time.time()), None, (), home) if home else Facts(int(time.time()))
-    to_choose = choice.model is None
-    session = wish.session or said.session or (sessions.of(incoming.body, view) if to_choose else "")
-    if session:
-        wish = msgspec.structs.replace(wish, session=session) if wish.session != session else wish
-        if to_choose:
+        refused = gate.enter(incoming.received, size)
+        if refused is not None:
+            raise metering.too_many(refused, metering.told(gate, incoming.dialect, incoming.received))
+    facts = Facts(int(time.time()), home=home)
+    if choice.model is None:
+        session = wish.session or sessions.of(incoming.body, view)
+        if session:
+            wish = wish if wish.session else msgspec.structs.replace(wish, session=session)
             facts = msgspec.structs.replace(facts, standing=moving.standing(sessions.scoped(caller, session)))
     if choice.policy.tiers:
         facts = msgspec.structs.replace(facts, tiers=moving.left(caller.tenant, choice.policy))
@@ -120,6 +119,17 @@ def admit(
     return call, choice, way
 
 
+def _taken(
+    world: World, said: Settled, signals: tuple[Signal, ...], moving: Moving
+) -> tuple[choosing.Way | None, Choice]:
+    """Who takes it by what it is about, and the way to that where it may be gone again."""
+    agent, allowed = said.agent, said.caller.policies
+    turn = moving.turn(agent.name) if isinstance(agent, Group) else 0
+    way = choosing.Way(said.choice, said.bounds, agent, turn, allowed)
+    choice = way.taken(world, signals, said.wish)
+    return way if agent is None or choosing.by_complexity(agent) else None, choice
+
+
 class Settled(msgspec.Struct, frozen=True):
     """What the head of a request, its key and the name of a model come to, whatever else the body says. Requests that come
     with the same head share it."""
@@ -130,16 +140,15 @@ class Settled(msgspec.Struct, frozen=True):
     choice: Choice
     bounds: Policy | None
     agent: Agent | Group | None
-    routed: bool
-    """Whether the routes may still choose another policy."""
+    open: bool
+    """Whether who takes it hangs on what it is about: an agent or a route says so."""
     wish: Wishes
+    """With the session that the head names."""
     enough: float
     """Tokens up to which it is enough to know how large the request is."""
     warnings: tuple[str, ...]
     signals: tuple[Signal, ...]
     """What kind of turn of a coding agent it is, where that decides."""
-    session: str
-    """The one that the head names."""
     forward: bytes
 
     def holds(self, world: World, incoming: Incoming, view: View) -> bool:
@@ -162,11 +171,13 @@ def settled(world: World, incoming: Incoming, view: View) -> Settled:
     wish, warnings = said.wishes, said.warnings
     if wish.task:
         wish, warnings = choosing.known_task(world, choice.policy, wish, warnings)
-    routed = agent is None and bool(world.routes) and choice.model is None and not said.policy and asked == AUTO
-    enough = understanding.enough(choice, wish, agent is not None)
+    session = wish.session or sessions.named(headers)
+    if session != wish.session:
+        wish = msgspec.structs.replace(wish, session=session)
+    routed = bool(world.routes) and choice.model is None and not said.policy and asked == AUTO
     found = Settled(
-        world, caller, view.model, choice, bounds, agent, routed, wish, enough, warnings, signals, sessions.named(headers),
-        forwarded(headers),
+        world, caller, view.model, choice, bounds, agent, agent is not None or routed, wish,
+        understanding.enough(choice, wish, agent is not None), warnings, signals, forwarded(headers),
     )  # fmt: skip
     if not signals and found.holds(world, incoming, view):
         headers.settled = found
@@ -178,13 +189,6 @@ def again(world: World, call: Call, way: choosing.Way, moving: Moving) -> tuple[
     choice = way.taken(world, call.signals, call.wishes)
     tiers = moving.left(call.caller.tenant, choice.policy) if choice.policy.tiers else ()
     return msgspec.structs.replace(call, facts=msgspec.structs.replace(call.facts, tiers=tiers)), choice
-
-
-def count(gate: Gate, incoming: Incoming) -> None:
-    """Raises RateLimited where a limit is reached."""
-    refused = gate.enter(incoming.received, tokens.from_size(len(incoming.body)))
-    if refused is not None:
-        raise metering.too_many(refused, metering.told(gate, incoming.dialect, incoming.received))
 
 
 def read_view(incoming: Incoming) -> View:

@@ -74,30 +74,22 @@ def enough(choice: Choice, wish: Wishes, by_agent: bool) -> float:
     return CLOSE_TO_CONTEXT * model.context if model is not None and model.context else math.inf
 
 
-def signals(
-    world: World,
-    view: View,
-    incoming: Incoming,
-    choice: Choice,
-    wish: Wishes,
-    enough: float,
-    sensitivities: tuple[Signal, ...],
+def sizes(
+    view: View, incoming: Incoming, size: int, enough: float, sensitivities: tuple[Signal, ...]
 ) -> tuple[Signal, ...]:
-    found = sensitivities
-    if enough:
-        rough = _rough(view, incoming)
-        if rough <= enough:
-            return (*found, Signal("tokens", "input", rough, 0.5), *_answer(view.max_output(), view.answers))
-    shape = view.shape()
-    found += classify.signals(shape)
-    if choice.model is not None or incoming.operation != "generate":
-        return found
-    if world.keywords is not None:
-        found += keywords.find(world.keywords, view.texts())
-    if not settled(world, choice.policy, found, wish):
-        found += classify.read(shape, view.texts())
-        found += named_tasks(world, found)
-    return found
+    """How large the request is, `size` by its body or more where that refers to what is not in it, and how large the answer
+    may be; nothing where that is not enough."""
+    if not enough:
+        return ()
+    find = incoming.body.find
+    if find(PARTS) >= 0 or incoming.dialect not in IN_PARTS:
+        for mark in ELSEWHERE:
+            if find(mark) >= 0:
+                size = max(size, tokens.input_tokens(view.shape()))
+                break
+    if size > enough:
+        return ()
+    return (*sensitivities, Signal("tokens", "input", size, 0.5), *_answer(view.max_output(), view.answers))
 
 
 @lru_cache(1_024)
@@ -107,14 +99,20 @@ def _answer(limit: int | None, answers: int) -> tuple[Signal, ...]:
     return Signal("tokens", "output", usual, 0.3), Signal("tokens", "output_room", limit or 0)
 
 
-def _rough(view: View, incoming: Incoming) -> int:
-    """Tokens by the size of the body, or by what it refers to where that may come to more."""
-    rough, find = tokens.from_size(len(incoming.body)), incoming.body.find
-    if find(PARTS) >= 0 or incoming.dialect not in IN_PARTS:
-        for mark in ELSEWHERE:
-            if find(mark) >= 0:
-                return max(rough, tokens.input_tokens(view.shape()))
-    return rough
+def signals(
+    world: World, view: View, incoming: Incoming, choice: Choice, wish: Wishes, sensitivities: tuple[Signal, ...]
+) -> tuple[Signal, ...]:
+    """What its structure and its words say, as far as the choice hangs on them."""
+    shape = view.shape()
+    found = sensitivities + classify.signals(shape)
+    if choice.model is not None or incoming.operation != "generate":
+        return found
+    if world.keywords is not None:
+        found += keywords.find(world.keywords, view.texts())
+    if not settled(world, choice.policy, found, wish):
+        found += classify.read(shape, view.texts())
+        found += named_tasks(world, found)
+    return found
 
 
 def settled(world: World, policy: Policy, found: tuple[Signal, ...], wish: Wishes) -> bool:

@@ -152,8 +152,9 @@ def _shape(request: Request) -> Shape:
     for message in request.messages:
         content = message.content
         if isinstance(content, str):
-            chars += len(content)
-            utf8 += len(content) if content.isascii() else len(content.encode("utf-8", "surrogatepass"))
+            size = len(content)
+            chars += size
+            utf8 += size if content.isascii() else len(content.encode("utf-8", "surrogatepass"))
         elif content is not None:
             for part in content:
                 if isinstance(part.text, str):
@@ -165,14 +166,14 @@ def _shape(request: Request) -> Shape:
                     audio += 1
                 elif part.type == "file":
                     documents += 1
-        if isinstance(message.tool_calls, Raw):
+        if message.tool_calls is not UNSET:
             declared += len(message.tool_calls)
-    for tool in request.tools or ():
-        declared += len(tool)
-    form = request.response_format
-    if form is not None and isinstance(form.json_schema, Raw):
+    tools, form = request.tools or (), request.response_format
+    if tools:
+        declared += sum(map(len, tools))
+    if form is not None and form.json_schema is not UNSET:
         declared += len(form.json_schema)
-    limit = request.max_completion_tokens
+    wanted, limit = None if form is None else form.type, request.max_completion_tokens
     return Shape(
         chars=chars,
         utf8=utf8,
@@ -180,11 +181,11 @@ def _shape(request: Request) -> Shape:
         images=images,
         audio=audio,
         documents=documents,
-        tools=len(request.tools or ()),
+        tools=len(tools),
         tool_bytes=declared,
-        json_schema=form is not None and form.type == "json_schema",
-        json_object=form is not None and form.type == "json_object",
-        logprobs=bool(request.logprobs),
+        json_schema=wanted == "json_schema",
+        json_object=wanted == "json_object",
+        logprobs=request.logprobs is True,
         reasoning=request.reasoning_effort,
         max_output=request.max_tokens if limit is None else limit,
         answers=request.n or 1,
