@@ -39,11 +39,11 @@ def endpoint(**more: Any) -> Endpoint:
     return Endpoint(**{"name": "p", "kind": "openai", "dialect": "openai_chat"} | more)
 
 
-def sent(body: bytes | str, to: str = "m", at: Endpoint = PLAIN, limit: int | None = None) -> bytes:
+def sent(body: bytes | str, to: str = "m", at: Endpoint = PLAIN) -> bytes:
     body = body.encode() if isinstance(body, str) else body
     view = read_request(body)
     asked = call(body=body, view=view, stream=view.stream)
-    return passed(asked, upstream(to), at, WIRES["openai_chat"], limit)
+    return passed(asked, view, upstream(to), at, WIRES["openai_chat"])
 
 
 @pytest.mark.parametrize(("body", "whole"), [case[1:] for case in CAPTURED], ids=[case[0] for case in CAPTURED])
@@ -144,36 +144,31 @@ def test_usage_is_not_asked_of_those_who_refuse_the_question() -> None:
     ],
 )
 def test_our_own_object_never_reaches_a_provider(where: str) -> None:
-    body = f"{{{where.replace('HI', HI)}}}"
+    body = f'{{{where.replace("HI", HI)},"max_completion_tokens":7}}'
     assert b"fairlead" not in sent(body)
-    both = sent(body, "other", endpoint(max_tokens_field="max_tokens"), 7)
+    both = sent(body, "other", endpoint(max_tokens_field="max_tokens"))
     assert json.loads(both) == {"model": "other", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 7}
 
 
 @pytest.mark.parametrize(
-    ("given_limits", "field", "limit", "expected"),
+    ("given_limits", "field", "expected"),
     [
-        ({"max_tokens": 5}, "", None, {"max_tokens": 5}),
-        ({"max_tokens": 5}, "max_completion_tokens", None, {"max_completion_tokens": 5}),
-        ({"max_completion_tokens": 5}, "max_tokens", None, {"max_tokens": 5}),
-        ({"max_completion_tokens": 5}, "max_completion_tokens", None, {"max_completion_tokens": 5}),
-        ({"max_tokens": 9, "max_completion_tokens": 5}, "max_tokens", None, {"max_tokens": 5}),
-        ({"max_tokens": 9, "max_completion_tokens": None}, "max_completion_tokens", None, {"max_completion_tokens": 9}),
-        ({}, "max_tokens", None, {}),
-        ({}, "", 3, {"max_tokens": 3}),
-        ({"max_tokens": 5}, "", 3, {"max_tokens": 3}),
-        ({"max_tokens": None}, "", 3, {"max_tokens": 3}),
-        ({"max_completion_tokens": 5}, "", 3, {"max_completion_tokens": 3}),
-        ({"max_tokens": 5}, "max_completion_tokens", 3, {"max_completion_tokens": 3}),
-        ({"max_tokens": 5}, "max_tokens", 5, {"max_tokens": 5}),
+        ({"max_tokens": 5}, "", {"max_tokens": 5}),
+        ({"max_tokens": 5}, "max_completion_tokens", {"max_completion_tokens": 5}),
+        ({"max_completion_tokens": 5}, "max_tokens", {"max_tokens": 5}),
+        ({"max_completion_tokens": 5}, "max_completion_tokens", {"max_completion_tokens": 5}),
+        ({"max_tokens": 9, "max_completion_tokens": 5}, "max_tokens", {"max_tokens": 5}),
+        ({"max_tokens": 9, "max_completion_tokens": None}, "max_completion_tokens", {"max_completion_tokens": 9}),
+        ({}, "max_tokens", {}),
+        ({"max_tokens": 5}, "max_tokens", {"max_tokens": 5}),
     ],
 )
 def test_the_output_limit_has_the_name_the_provider_wants(
-    given_limits: dict[str, int | None], field: str, limit: int | None, expected: dict[str, int]
+    given_limits: dict[str, int | None], field: str, expected: dict[str, int]
 ) -> None:
     common = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 2}
     body = json.dumps(common | given_limits).encode()
-    out = json.loads(sent(body, at=endpoint(max_tokens_field=field), limit=limit))
+    out = json.loads(sent(body, at=endpoint(max_tokens_field=field)))
     assert {key: value for key, value in out.items() if value is not None} == common | expected
 
 

@@ -14,22 +14,20 @@ INCLUDE_USAGE = b'{"include_usage":true}'
 NONE: Mapping[str, bytes | None] = {}
 
 
-def changes(call: Call, endpoint: Endpoint, max_output: int | None) -> Mapping[str, bytes | None]:
-    """`max_output` is set when the limit sent has to differ from the caller's."""
+def changes(call: Call, endpoint: Endpoint) -> Mapping[str, bytes | None]:
     view = call.view
     assert isinstance(view, ChatView)
     request = view.request
-    if not request.stream and max_output is None and not endpoint.max_tokens_field and not view.prefers:
+    if not request.stream and not endpoint.max_tokens_field and not view.prefers:
         return NONE
     found: dict[str, bytes | None] = {}
     if wants_usage(view, endpoint):
         found["stream_options"] = INCLUDE_USAGE if request.stream_options is None else _asking_usage(call.body)
-    theirs, own = "max_completion_tokens", request.max_completion_tokens
-    if own is None:
-        theirs, own = "max_tokens", request.max_tokens
-    limit = own if max_output is None else max_output
+    theirs, limit = "max_completion_tokens", request.max_completion_tokens
+    if limit is None:
+        theirs, limit = "max_tokens", request.max_tokens
     field = endpoint.max_tokens_field or theirs
-    if limit is not None and (field != theirs or limit != own):
+    if limit is not None and field != theirs:
         found[field] = b"%d" % limit
         for other in ("max_tokens", "max_completion_tokens"):
             if other != field and getattr(request, other) is not None:

@@ -28,6 +28,7 @@ from fairlead.providers import hints, openai_compatible, thinking
 from fairlead.providers.quirks import flags_of
 from fairlead.providers.wire import Endpoint, Outbound
 
+MODEL = b'"model"'
 MODEL_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')
 
 
@@ -37,7 +38,7 @@ class Wire(msgspec.Struct, frozen=True):
     """Behind the endpoint's prefix, for an upstream model, streaming or not."""
     count_path: Callable[[str], str] | None = None
     """Where tokens are counted without an answer."""
-    changes: Callable[[Call, Endpoint, int | None], Mapping[str, bytes | None]] | None = None
+    changes: Callable[[Call, Endpoint], Mapping[str, bytes | None]] | None = None
     """Fields to set in a body that passes, or (None) to take out, beside the model's name."""
     model_in_path: bool = False
     prepared: Callable[[bytes], bytes] | None = None
@@ -59,7 +60,7 @@ def _gemini_embeddings_path(model: str, stream: bool) -> str:
     return f"/models/{quote(model, safe='')}:batchEmbedContents"
 
 
-def _foreground(call: Call, endpoint: Endpoint, max_output: int | None) -> dict[str, bytes | None]:
+def _foreground(call: Call, endpoint: Endpoint) -> dict[str, bytes | None]:
     """A response asked for in the background is answered at once: its id is kept here, not at the provider."""
     view = call.view
     return {"background": None} if isinstance(view, responses.ResponsesView) and view.request.background else {}
@@ -122,29 +123,33 @@ def outbound(
 ) -> Outbound:
     """`losses` is given where the request has to be translated; `effort` where the policy wants it thought over.
     Raises BadRequest for what cannot be."""
-    view = cast(View, call.view)
-    thinks = bool(effort) and call.operation == "generate" and thinking.wanted(model, view, effort)
-    counts = call.operation == "count" and wire.count_path is not None
-    path = wire.count_path(channel.upstream) if counts and wire.count_path else wire.path(channel.upstream, call.stream)
+    view, forward = cast(View, call.view), call.forward
+    generates = call.operation == "generate"
+    thinks = effort and generates and thinking.wanted(model, view, effort)
+    if call.operation == "count" and wire.count_path is not None:
+        path = wire.count_path(channel.upstream)
+    else:
+        path = wire.path(channel.upstream, call.stream)
+    headers = endpoint.headers_of(wire.dialect)
     if losses is None:
-        body = passed(call, channel, endpoint, wire)
+        body = passed(call, view, channel, endpoint, wire)
         if thinks:
             body = thinking.put_in(body, wire.dialect, view, _target(model, channel, endpoint), effort)
-        version = b"" if b"anthropic-version:" in call.forward else wire.version
-        headers = endpoint.headers_of(wire.dialect) + call.forward + version
-        if b"content-type:" in call.forward:
+        if b"content-type:" in forward:
             headers = headers.replace(b"Content-Type: application/json\r\n", b"", 1)
+        headers += forward
     else:
         request = view.neutral()
         if thinks:
             request = thinking.asking(request, effort)
         body = DIALECTS[wire.dialect].write_request(request, _target(model, channel, endpoint), losses)
-        headers = endpoint.headers_of(wire.dialect) + wire.version
-    if endpoint.cache_hints and call.operation == "generate":
+    if wire.version and (losses is not None or b"anthropic-version:" not in forward):
+        headers += wire.version
+    if generates and endpoint.cache_hints:
         body = hints.put_in(body, wire.dialect, call, channel)
     if call.path:
         path = call.path
-    elif isinstance(call.view, EmbeddingsView) and losses is None and not call.view.batch:
+    elif wire.model_in_path and losses is None and isinstance(view, EmbeddingsView) and not view.batch:
         path = path.replace(":batchEmbedContents", ":embedContent")
     return Outbound("POST", endpoint.prefix + path, headers, body, call.stream)
 
@@ -154,15 +159,14 @@ def _target(model: Model, channel: Channel, endpoint: Endpoint) -> Target:
     return Target(channel.upstream, endpoint.kind, model.max_output, flags, endpoint.max_tokens_field)
 
 
-def passed(call: Call, channel: Channel, endpoint: Endpoint, wire: Wire, max_output: int | None = None) -> bytes:
+def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: Wire) -> bytes:
     """The caller's own bytes, changed no more than has to be."""
-    view = cast(View, call.view)
-    body = call.body
-    if isinstance(view, opaque.OpaqueView) and view.form:
-        return opaque.renamed(body, channel.upstream)
+    body, upstream = call.body, channel.upstream
+    if call.path and isinstance(view, opaque.OpaqueView) and view.form:
+        return opaque.renamed(body, upstream)
     if wire.prepared is not None:
         body = wire.prepared(body)
-    changes = NONE if wire.changes is None else wire.changes(call, endpoint, max_output)
+    changes = NONE if wire.changes is None else wire.changes(call, endpoint)
     if view.options is not None:
         body = json.without(body, "fairlead")
     fields: dict[str, bytes] = {}
@@ -171,12 +175,13 @@ def passed(call: Call, channel: Channel, endpoint: Endpoint, wire: Wire, max_out
             body = json.without(body, field)
         else:
             fields[field] = value
-    if isinstance(view, EmbeddingsView) and wire.model_in_path:
-        return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % channel.upstream.encode())
-    if not wire.model_in_path and view.model != channel.upstream:
-        name = orjson.dumps(channel.upstream)
-        if not fields and body.count(b'"model"') == 1 and b"\\u00" not in body:
-            at = MODEL_VALUE.match(body, body.index(b'"model"') + 7)
+    if wire.model_in_path:
+        if isinstance(view, EmbeddingsView):
+            return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % upstream.encode())
+    elif view.model != upstream:
+        name = orjson.dumps(upstream)
+        if not fields and body.count(MODEL) == 1 and b"\\u00" not in body:
+            at = MODEL_VALUE.match(body, body.index(MODEL) + len(MODEL))
             if at is not None:
                 return body[: at.start(1)] + name + body[at.end(1) :]
         fields["model"] = name
