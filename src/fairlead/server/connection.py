@@ -42,12 +42,11 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_begun", "_body", "_drained", "_fed", "_head", "_header_bytes", "_headers", "_held", "_paused", "_queue", "_rejected", "_repeats", "_silent", "_target", "_turn", "_unparsed", "_wake", "busy", "choked", "choked_since", "closing", "exchange",
-        "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "statuses", "task", "transport",
+        "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
-        self.statuses = listener.statuses
         self.transport: asyncio.Transport | None = None
         self.parser = httptools.HttpRequestParser(self)
         self.task: asyncio.Task[None] | None = None
@@ -64,7 +63,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._queue: deque[Exchange] = deque()
         self._head: Head | None = None
-        """Of the last request, where the next one may look just like it."""
+        """Of the last request, where the next one may look just like it; None as long as anything is with the parser."""
         self._turn: Exchange | None = None
         """The next request to be answered."""
         self._rejected: RequestError | None = None
@@ -113,12 +112,14 @@ class Connection(asyncio.Protocol):
         self._hold(0)
 
     def data_received(self, data: bytes) -> None:
-        self.listener.outbox.expected += 1
-        if not self._fed and self._head is None:
-            self._head = known_to(data, self.listener.heads)
-        if self._head is not None and not self.busy and not self.closing and self.exchange is None:
-            exchange = self._head.again(data, self, self.listener.now())
-            if exchange is not None and len(exchange.body) <= self.listener.bounds.body_bytes:
+        listener = self.listener
+        listener.outbox.expected += 1
+        head = self._head
+        if head is None and not self._fed:
+            head = self._head = known_to(data, listener.heads)
+        if head is not None and not self.busy and not self.closing and len(data) <= listener.bounds.body_bytes:
+            exchange = head.again(data, self, listener.now())
+            if exchange is not None:
                 self.receiving_since = 0.0
                 self._take(exchange)
                 return
@@ -336,7 +337,7 @@ class Connection(asyncio.Protocol):
             # A no leads on to what comes next: not from within the parser.
             self.listener.loop.call_soon(self._at_the_door)
         else:
-            self._answer(self._turn)
+            self._take(self._turn)
 
     def _at_the_door(self) -> None:
         exchange, self._turn = self._turn, None
@@ -344,49 +345,50 @@ class Connection(asyncio.Protocol):
             self._take(exchange)
 
     def _take(self, exchange: Exchange) -> None:
-        """Answer it in its turn, or say at once that it gets none."""
-        door = self.listener.door
-        if not door.scarce or self.choked or not door.turned_away(exchange):
-            self._turn = exchange
-            self._answer(exchange)
-
-    def _answer(self, exchange: Exchange) -> None:
-        """Let the task answer whose turn it is, in the order of all connections."""
-        self.busy = True
-        exchange.let_in = True
-        self.listener.turns.begin(exchange.received, share(exchange.path, exchange.body), self._go)
+        """Let the task answer it in its turn, in the order of all connections; or say at once that it gets none."""
+        listener = self.listener
+        door = listener.door
+        if door.scarce and not self.choked and door.turned_away(exchange):
+            return
+        self._turn = exchange
+        self.busy = exchange.let_in = True
+        listener.turns.begin(exchange.received, share(exchange.path, exchange.body), self._go)
 
     def _go(self) -> None:
         """One task serves the connection for good: it costs less than one each."""
         if self.transport is None:
             return
-        if self.task is None:
+        wake = self._wake
+        if wake is not None:
+            if not wake.done():
+                wake.set_result(None)
+        elif self.task is None:
             self.task = self.listener.loop.create_task(self._serve())
-        elif self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
 
     async def _serve(self) -> None:
-        while not self.closing or self._turn is not None:
-            exchange, self._turn = self._turn, None
-            if exchange is not None:
-                try:
-                    await self.listener.handler(exchange)
-                except asyncio.CancelledError:
-                    if not self.closing:
-                        raise
-                except Exception:
-                    log.exception("a handler failed at %s %s", exchange.method, exchange.path)
-                    if not exchange.started:
-                        self.refuse(Internal("fairlead failed here; this is a defect on our side, see the log."))
-                if not exchange.finished and not self.leave_at and self.transport is not None:
-                    exchange.abort()
-                if self.busy:
-                    # Others have their turn between the requests of one client; and a slow one reads first.
-                    await asyncio.sleep(0)
-                    await self.drain()
-            else:
-                self._wake = self.listener.loop.create_future()
-                await self._wake
+        loop, handler = self.listener.loop, self.listener.handler
+        while True:
+            while (exchange := self._turn) is None:
+                if self.closing:
+                    return
+                self._wake = wake = loop.create_future()
+                await wake
+            self._turn = None
+            try:
+                await handler(exchange)
+            except asyncio.CancelledError:
+                if not self.closing:
+                    raise
+            except Exception:
+                log.exception("a handler failed at %s %s", exchange.method, exchange.path)
+                if not exchange.started:
+                    self.refuse(Internal("fairlead failed here; this is a defect on our side, see the log."))
+            if not exchange.finished and not self.leave_at and self.transport is not None:
+                exchange.abort()
+            if self.busy:
+                # Others have their turn between the requests of one client; and a slow one reads first.
+                await asyncio.sleep(0)
+                await self.drain()
 
     def answered(self, keep_alive: bool) -> None:
         """The answer is written; on to the next request, if there is to be one."""
@@ -395,6 +397,9 @@ class Connection(asyncio.Protocol):
             return
         if not keep_alive or self.listener.closing:
             self._leave()
+            return
+        if self._head is not None:  # as mostly: nothing has come behind it
+            self.idle_since = self.listener.now()
             return
         if self._queue:
             self._next()
@@ -417,14 +422,6 @@ class Connection(asyncio.Protocol):
             self._begun = self._begun and self.receiving_since
         else:
             self.idle_since = self.listener.now()
-
-    @property
-    def date(self) -> bytes:
-        return self.listener.date
-
-    @property
-    def leaving(self) -> bool:
-        return self.listener.closing
 
     def write(self, data: bytes) -> None:
         if self.transport is not None:
@@ -453,7 +450,7 @@ class Connection(asyncio.Protocol):
     def refuse(self, error: RequestError) -> None:
         """Say what is wrong and close."""
         self.closing = True
-        self.statuses[error.status] += 1
+        self.listener.statuses[error.status] += 1
         body = self.listener.refusal(error, self._target.partition(b"?")[0].decode("latin-1"))
         wait = b"" if error.retry_after is None else b"retry-after: %d\r\n" % max(1, round(error.retry_after + 0.499))
         self.write(

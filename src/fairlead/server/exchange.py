@@ -33,6 +33,17 @@ REASONS = {
 STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Status")) for status in range(200, 600)}
 
 
+class House(Protocol):
+    """What an exchange needs of the listener that all connections share."""
+
+    closing: bool
+    """Connections close behind the answer under way, whatever their clients wish."""
+    date: bytes
+    """The header line, rendered."""
+    statuses: list[int]
+    """How often each status was answered."""
+
+
 class Line(Protocol):
     """What an exchange needs of the connection it came over."""
 
@@ -41,16 +52,9 @@ class Line(Protocol):
     """Whatever a handler wants to remember between the requests of a connection."""
     choked: bool
     """The client reads more slowly than we write."""
-    statuses: list[int]
-    """How often each status was answered."""
 
     @property
-    def leaving(self) -> bool:
-        """The connection closes behind the answer under way, whatever the client wishes."""
-        ...
-
-    @property
-    def date(self) -> bytes: ...
+    def listener(self) -> House: ...
 
     def write(self, data: bytes) -> None: ...
 
@@ -126,21 +130,23 @@ class Exchange:
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
-        self.started = True
-        self._connection.statuses[status] += 1
-        keep = b"" if self.keep_alive and not self._connection.leaving else b"Connection: close\r\n"
+        self.started = self.finished = True
+        connection = self._connection
+        house = connection.listener
+        house.statuses[status] += 1
+        keep = b"" if self.keep_alive and not house.closing else b"Connection: close\r\n"
         sent = b"" if self.method == "HEAD" else body
-        self._connection.write(
-            b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
-            % (STATUS_LINES[status], self._connection.date, headers, keep, len(body), sent)
+        connection.write(
+            b"%b%b%b%bContent-Length: %d\r\n\r\n%b" % (STATUS_LINES[status], house.date, headers, keep, len(body), sent)
         )
-        self.end_of_answer()
+        connection.answered(self.keep_alive)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
         self.started = True
-        self._connection.statuses[status] += 1
-        self.keep_alive = self.keep_alive and not self._connection.leaving
+        house = self._connection.listener
+        house.statuses[status] += 1
+        self.keep_alive = self.keep_alive and not house.closing
         if length is not None:
             self._chunked = False
             framing = b"Content-Length: %d\r\n%b" % (length, b"" if self.keep_alive else b"Connection: close\r\n")
@@ -153,7 +159,7 @@ class Exchange:
         else:
             self.keep_alive = False
             framing = b"Connection: close\r\n"
-        self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], self._connection.date, headers, framing))
+        self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], house.date, headers, framing))
 
     @property
     def direct(self) -> Exchange | None:
@@ -184,7 +190,8 @@ class Exchange:
             self._connection.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n")
         elif last:
             self._connection.write(last)
-        self.end_of_answer()
+        self.finished = True
+        self._connection.answered(self.keep_alive)
 
     def abort(self) -> None:
         """Break off so that nobody can take the answer for a whole one."""
@@ -195,7 +202,3 @@ class Exchange:
         """Close after what was written, the answer unfinished: for a server that plays a broken one."""
         self.finished = True
         self._connection.hang_up(rst)
-
-    def end_of_answer(self) -> None:
-        self.finished = True
-        self._connection.answered(self.keep_alive)

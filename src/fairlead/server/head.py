@@ -42,14 +42,12 @@ class Head:
 
     def again(self, data: bytes, connection: Line, received: float) -> Exchange | None:
         """The next request, if these bytes are this head again with all of its body."""
-        if not data.startswith(self._before):
-            return None
-        end = data.find(self._behind, self._start, self._reach)
+        start, behind = self._start, self._behind
+        end = data.find(behind, start, self._reach) if data.startswith(self._before) else -1
         if end < 0:
             return None
-        digits = data[self._start : end]
-        body = data[end + len(self._behind) :]
-        if not digits.isdigit() or int(digits) != len(body):
+        body = data[end + len(behind) :]
+        if data[start:end] != b"%d" % len(body):
             return None
         return Exchange(connection, received, self._method, self._path, self._query, self._headers, body)
 

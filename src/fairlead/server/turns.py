@@ -51,10 +51,11 @@ class Turns:
         self._looked_at = 0.0
 
     def begin(self, received: float, share: int, go: Callable[[], None]) -> None:
-        if not self._begun:
+        begun = self._begun
+        if not begun:
             self._loop.call_soon(self._next)
-        if self._begun < AT_ONCE and not self._waiting:
-            self._begun += share
+        if begun < AT_ONCE and not self._waiting:
+            self._begun = begun + share
             go()
         else:
             self._waiting.append((received, share, go))
