@@ -55,7 +55,6 @@ class HttpReply:
         "_connection",
         "_error",
         "_give",
-        "_loop",
         "_most",
         "_pieces",
         "_size",
@@ -63,7 +62,6 @@ class HttpReply:
         "awaited",
         "complete",
         "expires",
-        "headed",
         "headers",
         "heard",
         "status",
@@ -74,8 +72,8 @@ class HttpReply:
     def __init__(self, connection: Connection, expires: float, stream: bool = True) -> None:
         self._most = HIGH_WATER if stream else HIGH_WATER_WHOLE
         self.status = 0
+        """0 before its head has come whole."""
         self.headers = NO_HEADERS
-        self.headed = False
         self.complete = False
         self.awaited = False
         """Its content has still to begin: pings and the like do not count for its being there."""
@@ -87,7 +85,6 @@ class HttpReply:
         """Something of it has come since the sweep last looked."""
         self.expires = self._begins_by = expires
         self._connection: Connection | None = connection
-        self._loop = connection.pool.loop
         self._pieces: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -97,7 +94,7 @@ class HttpReply:
         """(reason, detail): an exception kept here would keep all that met it."""
 
     async def head(self) -> None:
-        while not self.headed:
+        while not self.status:
             if self._error is not None:
                 raise UpstreamBroken(*self._error)
             await self._wait()
@@ -168,7 +165,7 @@ class HttpReply:
             connection.resume()
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:
@@ -178,15 +175,16 @@ class HttpReply:
 
     def wake(self) -> None:
         waiter = self._waiter
-        pouring = self._give is not None and not self.complete and self._error is None
-        if waiter is not None and not pouring and not waiter.done():
+        if waiter is None or waiter.done():
+            return
+        if self._give is None or self.complete or self._error is not None:
             waiter.set_result(None)
 
-    def begin(self, status: int, headers: Mapping[bytes, bytes]) -> None:
-        self.status, self.headers, self.headed, self.heard = status, headers, True, True
-
-    def add(self, piece: bytes) -> bool:
-        """Takes a piece; true when the connection should stop reading for now."""
+    def add(self, arrived: list[bytes]) -> bool:
+        """Takes what one read has brought, however many chunks there were; true when the connection should stop reading for
+        now."""
+        piece = arrived[0] if len(arrived) == 1 else b"".join(arrived)
+        arrived.clear()
         if self.unwanted:
             return False
         self.heard = True
@@ -207,7 +205,7 @@ class HttpReply:
         if self.complete:
             return
         self._connection = None
-        if proper_end and self.headed and self._ends_with_connection():
+        if proper_end and self.status and self._ends_with_connection():
             self.complete = True
         else:
             self._error = (reason, detail)
@@ -227,7 +225,6 @@ class Connection(asyncio.BufferedProtocol):
         "_inbox",
         "_paused",
         "_silent",
-        "_status",
         "idle_since",
         "on_body",
         "parser",
@@ -253,7 +250,6 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._silent = 0
         """Bytes since the last of a body: a head, chunk sizes, a trailer."""
-        self._status = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
@@ -274,9 +270,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def send(self, data: bytes, expires: float, stream: bool = False) -> HttpReply:
         self.reply = reply = HttpReply(self, expires, stream)
-        assert self.transport is not None
-        outbox = self.pool.outbox
-        (outbox.hurry if stream else outbox.write)(self.transport, data)
+        transport, outbox = self.transport, self.pool.outbox
+        assert transport is not None
+        if stream:
+            outbox.hurry(transport, data)
+        else:
+            outbox.write(transport, data)
         return reply
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -284,11 +283,11 @@ class Connection(asyncio.BufferedProtocol):
         return self._inbox
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self.reply is None:
+        reply = self.reply
+        if reply is None:
             # Bytes nobody asked for: such a connection must never carry another request.
             self.drop()
             return
-        reply = self.reply
         reply.untouched = False
         self.pool.outbox.expected += 1
         try:
@@ -305,7 +304,9 @@ class Connection(asyncio.BufferedProtocol):
         """This read has not brought the end of the answer."""
         if self._arrived:
             self._silent = 0
-            self._hand_over(reply)
+            if reply.add(self._arrived) and not self._paused and self.transport is not None:
+                self._paused = True
+                self.transport.pause_reading()
         else:
             self._silent += read
             if self._silent > MAX_HEADER_BYTES:
@@ -326,30 +327,21 @@ class Connection(asyncio.BufferedProtocol):
         self._fields[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        self._status = self.parser.get_status_code()
+        status = self.parser.get_status_code()
         fields, self._fields = self._fields, {}
         reply = self.reply
-        if reply is not None and self._status >= 200:
-            reply.begin(self._status, fields)
+        if reply is not None and status >= 200:
+            reply.status, reply.headers, reply.heard = status, fields, True
             transfer = fields.get(b"transfer-encoding")
-            if transfer is not None and transfer != b"chunked" and transfer.lower() != b"chunked":
+            if transfer is not None and transfer.lower() != b"chunked":
                 self._break("its body is encoded for the transfer in a way that was not asked for")
-
-    def _hand_over(self, reply: HttpReply) -> None:
-        """What has arrived goes to the reply: once per read, however many chunks there were."""
-        arrived = self._arrived
-        full = reply.add(arrived[0] if len(arrived) == 1 else b"".join(arrived))
-        arrived.clear()
-        if full and not self._paused and self.transport is not None:
-            self._paused = True
-            self.transport.pause_reading()
 
     def on_message_complete(self) -> None:
         reply = self.reply
-        if reply is None or self._status < 200:
+        if reply is None or not reply.status:  # what is told ahead of an answer is none
             return
         if self._arrived:
-            self._hand_over(reply)
+            reply.add(self._arrived)
         self.reply = None
         self._silent = 0
         if self._fields:

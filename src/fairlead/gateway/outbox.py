@@ -17,34 +17,33 @@ import asyncio
 MOST = 16
 """Writes that are held: beyond, there is little more to save, and whoever wrote first would wait for it."""
 MOST_BYTES = 64 * 1024
+"""Who writes so much at once does not wait: sending it costs more than waking whoever it is for."""
 
 
 class Outbox:
     """Of one loop; shared by all that write on it."""
 
-    __slots__ = ("_held", "_loop", "_size", "expected")
+    __slots__ = ("_held", "_loop", "expected")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.expected = 0
         """Reads that have not led to a write yet. Some never do; then `_late` sends what waits for them."""
         self._loop = loop
         self._held: list[tuple[asyncio.Transport, bytes]] = []
-        self._size = 0
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
-        held = self._held
-        if self.expected <= 1:
+        held, expected = self._held, self.expected
+        if expected <= 1:
             self.expected = 0
             if held:
                 self.flush()
             transport.write(data)
             return
-        self.expected -= 1
+        self.expected = expected - 1
         if not held:
             self._loop.call_soon(self._late)
         held.append((transport, data))
-        self._size += len(data)
-        if len(held) >= MOST or self._size >= MOST_BYTES:
+        if len(held) >= MOST or len(data) >= MOST_BYTES:
             self.flush()
 
     def hurry(self, transport: asyncio.Transport, data: bytes) -> None:
@@ -55,7 +54,6 @@ class Outbox:
 
     def flush(self) -> None:
         held, self._held = self._held, []
-        self._size = 0
         for transport, data in held:
             if not transport.is_closing():
                 transport.write(data)

@@ -34,19 +34,20 @@ class Pool:
         self.way = Way(endpoint, loop, addresses)
         self.inbox = memoryview(bytearray(READ))
 
-    def ready(self) -> Connection | None:
+    def ready(self, now: float) -> Connection | None:
         """An idle connection that can be used at once."""
-        while self.idle:
-            connection = self.idle.pop()
+        idle = self.idle
+        while idle:
+            connection = idle.pop()
             if connection.usable:
-                if self.now() - connection.idle_since <= IDLE_SECONDS:
+                if now - connection.idle_since <= IDLE_SECONDS:
                     return connection
                 connection.drop()
         return None
 
     async def acquire(self) -> Connection:
         while True:
-            connection = self.ready()
+            connection = self.ready(self.now())
             if connection is not None:
                 return connection
             if len(self.open) + self.connecting < self.endpoint.max_connections:
@@ -111,7 +112,7 @@ class Pool:
                 reply.heard = False
                 reply.expires = now + self.endpoint.idle_timeout
             elif reply.expires < now:
-                begun = reply.headed and not reply.awaited
+                begun = reply.status and not reply.awaited
                 reason = "idle_timeout" if begun else "first_byte_timeout"
                 limit = self.endpoint.idle_timeout if begun else self.endpoint.first_byte_timeout
                 connection.drop()

@@ -55,9 +55,12 @@ class HttpUpstream:
         pool = self.pools.get(endpoint.name)
         if pool is None or pool.endpoint is not endpoint:
             pool = self._pool_of(endpoint)
-        connection = pool.ready() or await pool.acquire()
-        used = connection.used
         now = pool.now()
+        connection = pool.ready(now)
+        if connection is None:
+            connection = await pool.acquire()
+            now = pool.now()
+        used = connection.used
         reply = connection.send(
             b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b"
             % (outbound.method.encode(), outbound.path.encode(), outbound.headers, len(outbound.body), outbound.body),
@@ -68,7 +71,7 @@ class HttpUpstream:
         try:
             waiter = reply._waiter = self.loop.create_future()
             await waiter
-            if not reply.headed:
+            if not reply.status:
                 await reply.head()
         except UpstreamBroken as broken:
             if used and broken.reason == "cut" and reply.untouched and pool.now() - now <= RACE_SECONDS:
