@@ -62,6 +62,20 @@ Note = Callable[[str, str], None]
 """(kind, words) of a line in the audit."""
 
 
+class Share:
+    """What one key has of the server."""
+
+    __slots__ = ("due", "held", "recent")
+
+    def __init__(self) -> None:
+        self.held = 0
+        """Of its requests, how many are under way."""
+        self.recent = 0.0
+        """How often it was let in of late."""
+        self.due = 0.0
+        """What is owed of the share to be turned away."""
+
+
 def refused(what: Shortage, seconds: int) -> RequestError:
     words = f"{WORDS[what]}; try again in {seconds} s."
     if what == "share":
@@ -115,23 +129,35 @@ class Shedding:
         """By what ran short, since the start."""
         self._note = note
         self._now = now
-        self._held: dict[str, int] = {}
-        self._recent: dict[str, float] = {}
-        """How often each key was let in of late."""
+        self._shares: dict[str, Share] = {}
+        """Of each key that has something under way, was let in of late or asked."""
+        self._holding = 0
+        """How many keys have something under way."""
+        self._lately = 0
+        """How many were let in of late."""
         self._recent_sum = 0.0
+        """How often all of them were, up to the latest beat."""
         self._pressure = 0.0
         """The share to be turned away because the loop is late, or for want of memory."""
         self._scarce: Shortage = "time"
         """Which of the two it is."""
         self._came = self._went = 0
         """How many were let in, and turned away, since the latest beat."""
-        self._dues: dict[str, float] = {}
-        """What is owed of each key's share."""
         self._taken = 0.0
         """Of the memory, as a share of the bound."""
         self._looked_at = now()
         self._began = self._last = 0.0
         self._before = 0
+
+    @property
+    def bearable(self) -> Bearable:
+        return self._bearable
+
+    @bearable.setter
+    def bearable(self, bearable: Bearable) -> None:
+        self._bearable = bearable
+        self._near = NEAR * bearable.in_flight
+        """Requests under way from which on room is scarce."""
 
     # Every request
 
@@ -149,31 +175,39 @@ class Shedding:
 
     def crowded(self, key: str) -> RequestError | None:
         """The same for want of room alone: it may be asked again of one that was let in and has not entered."""
-        most = self.bearable.in_flight
-        if self.in_flight >= NEAR * most:
+        if self.in_flight >= self._near:
+            most = self.bearable.in_flight
             if self.in_flight >= most:
                 self.full = True
                 return self._refuse("room")
-            if self._held.get(key, 0) * len(self._held) > most:
+            share = self._shares.get(key)
+            if share is not None and share.held * self._holding > most:
                 return self._refuse("share")
         return None
 
     def enter(self, key: str) -> None:
-        self.in_flight += 1
-        if self.in_flight >= NEAR * self.bearable.in_flight:
+        under_way = self.in_flight = self.in_flight + 1
+        if under_way >= self._near:
             self.scarce = True
         self._came += 1
-        self._held[key] = self._held.get(key, 0) + 1
-        self._recent[key] = self._recent.get(key, 0.0) + 1.0
-        self._recent_sum += 1.0
+        share = self._shares.get(key) or self._first(key)
+        if not share.held:
+            self._holding += 1
+        if not share.recent:
+            self._lately += 1
+        share.held += 1
+        share.recent += 1.0
 
     def leave(self, key: str) -> None:
         self.in_flight -= 1
-        left = self._held[key] - 1
-        if left:
-            self._held[key] = left
-        else:
-            del self._held[key]
+        share = self._shares[key]
+        share.held -= 1
+        if not share.held:
+            self._holding -= 1
+
+    def _first(self, key: str) -> Share:
+        share = self._shares[key] = Share()
+        return share
 
     def _wait(self) -> float:
         """Of the longest that is borne."""
@@ -184,11 +218,12 @@ class Shedding:
         return min(1.0, (self._wait() - NEAR) / (1 - NEAR))
 
     def _due(self, key: str, share: float) -> bool:
-        if len(self._recent) > 1 and share < 1.0:
-            greedy = self._recent.get(key, 0.0) * len(self._recent) > self._recent_sum
+        own = self._shares.get(key) or self._first(key)
+        if self._lately > 1 and share < 1.0:
+            greedy = own.recent * self._lately > self._recent_sum + self._came
             share = min(1.0, 2 * share) if greedy else max(0.0, 2 * share - 1.0)
-        due = self._dues.get(key, 0.0) + share
-        self._dues[key] = due - 1.0 if due >= 1.0 else due
+        due = own.due + share
+        own.due = due - 1.0 if due >= 1.0 else due
         return due >= 1.0
 
     def _refuse(self, what: Shortage) -> RequestError:
@@ -211,6 +246,7 @@ class Shedding:
         work = self._came + GOING_ON * self.in_flight
         own = work / (work + NO * self._went) if self._went else 1.0
         self.lag += SMOOTH * (own * late - self.lag)
+        self._recent_sum += self._came
         self._came = self._went = 0
         if now - self._looked_at >= FADE_SECONDS:
             self._look(now)
@@ -218,7 +254,7 @@ class Shedding:
         short = (self._taken - NEAR) / (1 - NEAR)
         self._scarce = "time" if late >= short else "memory"
         self._pressure = min(1.0, max(0.0, late, short))
-        pressure, near = max(self._pressure, self._share_of_wait()), self.in_flight >= NEAR * self.bearable.in_flight
+        pressure, near = max(self._pressure, self._share_of_wait()), self.in_flight >= self._near
         if pressure >= 1.0:
             self.full = True
         elif self.full and not near and pressure <= 0:
@@ -235,9 +271,14 @@ class Shedding:
         most = self.bearable.memory
         if most is not None:
             self._taken = (memory.taken() or 0) / max(most, 1)
-        self._recent = {key: count / 2 for key, count in self._recent.items() if count > 1.0}
-        self._recent_sum = sum(self._recent.values())
-        self._dues = {key: due for key, due in self._dues.items() if key in self._recent}
+        for key, share in list(self._shares.items()):
+            share.recent = share.recent / 2 if share.recent > 1.0 else 0.0
+            if not share.recent:
+                share.due = 0.0
+                if not share.held:
+                    del self._shares[key]
+        recent = [share.recent for share in self._shares.values() if share.recent]
+        self._lately, self._recent_sum = len(recent), sum(recent)
 
     def state(self) -> str:
         return (
