@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 from fairlead.gateway.request import Headers
 
 JSON = b"Content-Type: application/json\r\n"
@@ -69,52 +71,26 @@ class Line(Protocol):
     def hang_up(self, rst: bool) -> None: ...
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """One request and the way to answer it. Answer with `send`, or with `start`, `write`..., `end`."""
 
-    __slots__ = (
-        "_chunked",
-        "_connection",
-        "_hurried",
-        "body",
-        "finished",
-        "headers",
-        "keep_alive",
-        "let_in",
-        "method",
-        "path",
-        "query",
-        "received",
-        "started",
-    )
-
-    def __init__(
-        self,
-        connection: Line,
-        received: float,
-        method: str = "",
-        path: str = "",
-        query: str = "",
-        headers: Headers | None = None,
-        body: bytes = b"",
-    ) -> None:
-        self._connection = connection
-        self.keep_alive = True
-        self._chunked = True
-        self._hurried = False
-        """The first piece has left: whoever waits for it has waited long enough."""
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = Headers() if headers is None else headers
-        """Lower-case names, without Content-Length. Several requests of a connection may share them."""
-        self.body = body
-        self.received = received
-        """Monotonic time at which the request was complete."""
-        self.started = False
-        self.finished = False
-        self.let_in = False
-        """It was let in as it came, and has waited for its turn."""
+    _connection: Line
+    received: float
+    """Monotonic time at which the request was complete."""
+    method: str = ""
+    path: str = ""
+    query: str = ""
+    headers: Headers = msgspec.field(default_factory=Headers)
+    """Lower-case names, without Content-Length. Several requests of a connection may share them."""
+    body: bytes = b""
+    keep_alive: bool = True
+    started: bool = False
+    finished: bool = False
+    let_in: bool = False
+    """It was let in as it came, and has waited for its turn."""
+    _chunked: bool = True
+    _hurried: bool = False
+    """The first piece has left: whoever waits for it has waited long enough."""
 
     @property
     def peer(self) -> str:
@@ -136,9 +112,8 @@ class Exchange:
         house.statuses[status] += 1
         keep = b"" if self.keep_alive and not house.closing else b"Connection: close\r\n"
         sent = b"" if self.method == "HEAD" else body
-        connection.write(
-            b"%b%b%b%bContent-Length: %d\r\n\r\n%b" % (STATUS_LINES[status], house.date, headers, keep, len(body), sent)
-        )
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        connection.write(b"".join((STATUS_LINES[status], house.date, headers, keep, length, sent)))
         connection.answered(self.keep_alive)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:

@@ -22,22 +22,10 @@ TOLD = frozenset((b"anthropic-version", b"anthropic-beta", b"openai-beta"))
 Surface = Callable[[Runtime, Exchange, Caller], Awaitable[object]]
 
 
-class Copy(Exchange):
+class Copy(Exchange, kw_only=True, eq=False):
     """A request whose answer goes elsewhere than to the client it came from."""
 
-    __slots__ = ("_outlet",)
-
-    def __init__(self, exchange: Exchange, outlet: Outlet) -> None:
-        super().__init__(
-            exchange._connection,
-            exchange.received,
-            exchange.method,
-            exchange.path,
-            exchange.query,
-            exchange.headers,
-            exchange.body,
-        )
-        self._outlet = outlet
+    _outlet: Outlet
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         self.started = self.finished = True
@@ -64,9 +52,22 @@ def once(surface: Surface) -> Surface:
         if NAME not in exchange.headers:
             return surface(runtime, exchange, caller)
         asked = asked_of(runtime.world, exchange, caller)
-        return runtime.once.answer(asked, exchange, lambda outlet: surface(runtime, Copy(exchange, outlet), caller))
+        return runtime.once.answer(asked, exchange, lambda outlet: surface(runtime, copy(exchange, outlet), caller))
 
     return answer
+
+
+def copy(exchange: Exchange, outlet: Outlet) -> Copy:
+    return Copy(
+        exchange._connection,
+        exchange.received,
+        exchange.method,
+        exchange.path,
+        exchange.query,
+        exchange.headers,
+        exchange.body,
+        _outlet=outlet,
+    )
 
 
 def asked_of(world: World, exchange: Exchange, caller: Caller) -> Asked:
