@@ -50,7 +50,8 @@ class HttpUpstream:
     ) -> HttpReply | EncodedReply:
         if type(permit) is not EgressPermit or permit.provider != endpoint.name:
             raise TypeError(f"no permit for {endpoint.name}")
-        if not permit.call and outbound.body:
+        body = outbound.body
+        if body and not permit.call:
             raise TypeError(f"the permit for {endpoint.name} is for a probe, which carries nothing")
         pool = self.pools.get(endpoint.name)
         if pool is None or pool.endpoint is not endpoint:
@@ -61,12 +62,10 @@ class HttpUpstream:
             connection = await pool.acquire()
             now = pool.now()
         used = connection.used
-        reply = connection.send(
-            b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b"
-            % (outbound.method.encode(), outbound.path.encode(), outbound.headers, len(outbound.body), outbound.body),
-            now + endpoint.first_byte_timeout,
-            outbound.stream,
-        )
+        line = f"{outbound.method} {outbound.path} HTTP/1.1\r\n".encode()
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        data = b"".join((line, outbound.headers, length, body))
+        reply = connection.send(data, now + endpoint.first_byte_timeout, outbound.stream)
         sent()
         try:
             waiter = reply._waiter = self.loop.create_future()

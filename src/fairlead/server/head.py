@@ -38,13 +38,13 @@ class Head:
         self._before = before
         self._behind = behind
         self._start = len(before)
-        self._reach = len(before) + DIGITS + len(behind)
+        self._reach = len(before) + DIGITS + 1
 
     def again(self, data: bytes, connection: Line, received: float) -> Exchange | None:
         """The next request, if these bytes are this head again with all of its body."""
         start, behind = self._start, self._behind
-        end = data.find(behind, start, self._reach) if data.startswith(self._before) else -1
-        if end < 0:
+        end = data.find(b"\r", start, self._reach)
+        if end < 0 or not data.startswith(behind, end) or not data.startswith(self._before):
             return None
         body = data[end + len(behind) :]
         if data[start:end] != b"%d" % len(body):

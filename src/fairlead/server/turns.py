@@ -20,7 +20,7 @@ FADING = 0.9
 STOPPED = 0.25
 """Most seconds between two beats that count: where the loop was stopped by something else, that tells nothing of the queue."""
 STREAM = b'"stream"'
-EDGE = 512
+EDGE = 256
 """Bytes at either end of a body where clients say whether they want a stream."""
 
 
