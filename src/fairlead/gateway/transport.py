@@ -50,8 +50,7 @@ class HttpUpstream:
     ) -> HttpReply | EncodedReply:
         if type(permit) is not EgressPermit or permit.provider != endpoint.name:
             raise TypeError(f"no permit for {endpoint.name}")
-        body = outbound.body
-        if body and not permit.call:
+        if not permit.call and outbound.body:
             raise TypeError(f"the permit for {endpoint.name} is for a probe, which carries nothing")
         pool = self.pools.get(endpoint.name)
         if pool is None or pool.endpoint is not endpoint:
@@ -63,9 +62,12 @@ class HttpUpstream:
             now = pool.now()
         used = connection.used
         line = f"{outbound.method} {outbound.path} HTTP/1.1\r\n".encode()
-        length = b"Content-Length: %d\r\n\r\n" % len(body)
-        data = b"".join((line, outbound.headers, length, body))
-        reply = connection.send(data, now + endpoint.first_byte_timeout, outbound.stream)
+        length = b"Content-Length: %d\r\n\r\n" % len(outbound.body)
+        reply = connection.send(
+            b"".join((line, outbound.headers, length, outbound.body)),  # kept nowhere here: it may be large
+            now + endpoint.first_byte_timeout,
+            outbound.stream,
+        )
         sent()
         try:
             waiter = reply._waiter = self.loop.create_future()

@@ -33,8 +33,8 @@ class App:
         self.shedding = shedding
         self.ready = False
         self.started = time.time()
-        self._told: dict[tuple[RequestError, str], tuple[bytes, bytes]] = {}
-        """What who is turned away is told, with NO_ID: headers and body."""
+        self._told: dict[tuple[RequestError, str], tuple[list[bytes], list[bytes]]] = {}
+        """What who is turned away is told: headers and body, in pieces between which each answer has an id of its own."""
         self.metrics = Metrics(shedding, self.started)
         administration = surfaces(reload)
         self.open: Mapping[str, Callable[[bool, Exchange], None]] = {
@@ -62,6 +62,8 @@ class App:
             METRICS: {"GET": self.metrics},
             **administration.exact,
         }
+        self._dialects = {path: dialect_of(path) for path, methods in self.surfaces.items() if "POST" in methods}
+        """Of the requests that may be turned away as they come."""
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (
             ("/v1/models/", {"GET": openai.one_model, "POST": once(gemini.generate)}),
             ("/v1beta/models/", {"GET": gemini.one_model, "POST": once(gemini.generate)}),
@@ -92,7 +94,7 @@ class App:
             shedding = self.shedding
             shed = shedding.crowded(caller.name) if exchange.let_in else shedding.refusal(caller.name)
             if shed is not None:
-                self._turn_away(exchange, shed)
+                self._turn_away(exchange, shed, dialect_of(exchange.path))
                 return
             shedding.enter(caller.name)
             try:
@@ -109,17 +111,18 @@ class App:
     def turned_away(self, exchange: Exchange) -> bool:
         """As the handler would, before its task wakes: where more come than can be answered, what a no costs is what counts.
         Whoever shows no good key, or asks for something else, is left to the handler."""
-        methods = self.surfaces.get(exchange.path)
-        if methods is None or exchange.method != "POST" or "POST" not in methods:
+        dialect = self._dialects.get(exchange.path)
+        if dialect is None or exchange.method != "POST":
             return False
         try:
             caller = identify(self.runtime.world, exchange)
         except RequestError:
             return False
         shed = self.shedding.refusal(caller.name)
-        if shed is not None:
-            self._turn_away(exchange, shed)
-        return shed is not None
+        if shed is None:
+            return False
+        self._turn_away(exchange, shed, dialect)
+        return True
 
     def gate(self, exchange: Exchange) -> None:
         """Before a body that does not come at once is taken in: whose is it, and is there room for more?"""
@@ -134,16 +137,15 @@ class App:
                 # A copy: one that was raised keeps what it was raised in.
                 raise type(shed)(shed.message, code=shed.code, retry_after=shed.retry_after)
 
-    def _turn_away(self, exchange: Exchange, shed: RequestError) -> None:
+    def _turn_away(self, exchange: Exchange, shed: RequestError, dialect: str) -> None:
         """Not audited one by one: what was turned away is told once, when it is over."""
-        dialect = dialect_of(exchange.path)
         told = self._told.get((shed, dialect))
         if told is None:
-            body = DIALECTS[dialect].error_body(shed, NO_ID)
-            told = self._told[(shed, dialect)] = (error_headers(shed, NO_ID), body)
+            lines, words = error_headers(shed, NO_ID), DIALECTS[dialect].error_body(shed, NO_ID)
+            told = self._told[(shed, dialect)] = lines.split(ID), words.split(ID)
         headers, body = told
         own = new_id().encode()
-        exchange.send(shed.status, headers.replace(ID, own), body.replace(ID, own))
+        exchange.send(shed.status, own.join(headers), own.join(body))
 
     def _by_prefix(self, path: str) -> Mapping[str, Surface]:
         for prefix, methods in self.prefixes:

@@ -176,7 +176,7 @@ class Shedding:
     def crowded(self, key: str) -> RequestError | None:
         """The same for want of room alone: it may be asked again of one that was let in and has not entered."""
         if self.in_flight >= self._near:
-            most = self.bearable.in_flight
+            most = self._bearable.in_flight
             if self.in_flight >= most:
                 self.full = True
                 return self._refuse("room")
@@ -211,7 +211,7 @@ class Shedding:
 
     def _wait(self) -> float:
         """Of the longest that is borne."""
-        return self.ahead() / (PATIENCE * self.bearable.lag)
+        return self.ahead() / (PATIENCE * self._bearable.lag)
 
     def _share_of_wait(self) -> float:
         """The share to be turned away because too many wait."""
@@ -230,9 +230,8 @@ class Shedding:
         refusals = REFUSALS[what]
         count = self.refused[what] = self.refused[what] + 1
         self._went += 1
-        self._last = self._now()
         if not self._began:
-            self._began = self._last
+            self._began = self._last = self._now()
             self._before = self.refused.total() - 1
             self._tell("shedding", f"{WORDS[what]}: {self.state()}")
         return refusals[count % len(refusals)]
@@ -244,7 +243,9 @@ class Shedding:
         now = self._now()
         # What saying no takes is left out: where it is all that is done, saying it more often would not help.
         work = self._came + GOING_ON * self.in_flight
-        own = work / (work + NO * self._went) if self._went else 1.0
+        own = 1.0
+        if self._went:
+            self._last, own = now, work / (work + NO * self._went)
         self.lag += SMOOTH * (own * late - self.lag)
         self._recent_sum += self._came
         self._came = self._went = 0
