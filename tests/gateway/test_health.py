@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.core.execution import Candidate, begin
+from fairlead.core.execution import Candidate, line
 from fairlead.core.health import Change, HealthSettings
 from fairlead.gateway.further import SPARED_SECONDS
 from fairlead.gateway.health import Entry, Health
@@ -20,7 +20,7 @@ from tests.upstream import answer, scripted, status
 
 NAMES = "abcd"
 CHANNELS = [channel("m", name, provider=name) for name in NAMES]
-CANDIDATES = begin(plan(call(), world(model("m", channels=tuple(CHANNELS))), policy())).candidates
+CANDIDATES, _ = line(plan(call(), world(model("m", channels=tuple(CHANNELS))), policy()))
 
 
 class Clock:

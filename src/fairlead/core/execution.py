@@ -1,6 +1,7 @@
-"""How a plan is carried out: a state machine without IO. `step(state, event)` gives the next state and what to do.
+"""How a plan is carried out: a state machine without IO. `begin` gives the first state and what to do, `step(state, event)`
+the next.
 
-    waiting --Begin--> trying --Committed--> committed --Finished--> done        (both at once for a whole answer)
+            begin --> trying --Committed--> committed --Finished--> done        (both at once for a whole answer)
                         |  ^ ^ ^                 |
                      Failed | | +--- going on ---+ Failed: cut, told to the client in its own dialect,
                         v   | Waited                       or gone on with where that was asked for
@@ -90,10 +91,6 @@ class Candidate(msgspec.Struct, frozen=True):
 # Events: what the shell saw.
 
 
-class Begin(msgspec.Struct, frozen=True):
-    pass
-
-
 class Committed(msgspec.Struct, frozen=True):
     """The attempt has content worth giving to the client."""
 
@@ -153,7 +150,7 @@ class DeadlinePassed(msgspec.Struct, frozen=True):
     pass
 
 
-Event = Begin | Committed | Finished | Failed | Skipped | HedgeDue | Waited | ClientLeft | DeadlinePassed
+Event = Committed | Finished | Failed | Skipped | HedgeDue | Waited | ClientLeft | DeadlinePassed
 
 # Actions: what the shell is to do.
 
@@ -164,13 +161,15 @@ class Dispatch(msgspec.Struct, frozen=True):
 
 
 class Deliver(msgspec.Struct, frozen=True):
-    """From now on this attempt's content goes to the client."""
+    """From now on this attempt's content goes to the client as it comes."""
 
     number: int
 
 
 class Complete(msgspec.Struct, frozen=True):
-    """The client has a whole answer: end it properly."""
+    """This attempt's answer is whole: the client gets what it has not got of it, and its proper end."""
+
+    number: int
 
 
 class Abort(msgspec.Struct, frozen=True):
@@ -196,7 +195,7 @@ class GiveUp(msgspec.Struct, frozen=True):
 
 
 Action = Dispatch | Deliver | Complete | Abort | Wait | Cut | GiveUp
-Phase = Literal["waiting", "trying", "pausing", "committed", "done"]
+Phase = Literal["trying", "pausing", "committed", "done"]
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -222,7 +221,7 @@ class State(msgspec.Struct, frozen=True):
     stronger: tuple[Candidate, ...] = ()
     """Of these for an escalation."""
     limits: Limits = USUAL
-    phase: Phase = "waiting"
+    phase: Phase = "trying"
     tried: int = 0
     """How many attempts were dispatched."""
     taken: int = 0
@@ -244,7 +243,6 @@ class State(msgspec.Struct, frozen=True):
     """One of these was whole."""
 
 
-BEGIN = Begin()
 COMMITTED = Committed()
 FINISHED = Finished()
 HEDGE_DUE = HedgeDue()
@@ -252,38 +250,45 @@ WAITED = Waited()
 CLIENT_LEFT = ClientLeft()
 DEADLINE_PASSED = DeadlinePassed()
 NOTHING: tuple[Action, ...] = ()
-_COMPLETE = (Complete(),)
 _CUT = (Cut(),)
 _replace = msgspec.structs.replace
 
 
-def begin(plan: Plan, limits: Limits = USUAL) -> State:
-    """Every channel of every target, in the plan's order."""
+def line(plan: Plan) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    """Every channel of every target, in the plan's order; those who are asked for a better answer apart."""
     ordinary: list[Candidate] = []
     higher: list[Candidate] = []
     for stage in plan.steps:
-        into = higher if stage.move == "escalate" else ordinary
+        move = stage.move
+        into = higher if move == "escalate" else ordinary
         for target in stage.targets:
             for channel in target.channels:
-                into.append(Candidate(stage.move, target, channel))
-    return State(tuple(ordinary), tuple(higher), limits)
+                into.append(Candidate(move, target, channel))
+    return tuple(ordinary), tuple(higher)
+
+
+def begin(
+    candidates: tuple[Candidate, ...], stronger: tuple[Candidate, ...] = (), limits: Limits = USUAL
+) -> tuple[State, tuple[Action, ...]]:
+    if not candidates:
+        return State(candidates, stronger, limits, "done"), (GiveUp("infeasible"),)
+    first = candidates[0]
+    return State(candidates, stronger, limits, "trying", 1, 1, ((1, first),)), (Dispatch(1, first),)
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     phase = state.phase
     if phase == "done":
         return state, NOTHING
-    kind = type(event)
-    if kind is Begin:
-        return _first(state) if phase == "waiting" else (state, NOTHING)
     if type(event) is Committed:
         return _committed(state, event.number, event.whole) if phase == "trying" else (state, NOTHING)
-    if kind is Finished:
-        return (_done(state), _COMPLETE) if phase == "committed" else (state, NOTHING)
+    if type(event) is Finished:
+        return (_done(state), (Complete(state.flying[0][0]),)) if phase == "committed" else (state, NOTHING)
     if isinstance(event, Failed):
         return _failed(state, event)
     if isinstance(event, Skipped):
         return _skipped(state, event)
+    kind = type(event)
     if kind is HedgeDue:
         return _hedged(state)
     if kind is Waited:
@@ -291,32 +296,20 @@ def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     return _interrupted(state, kind is DeadlinePassed)
 
 
-def _first(state: State) -> tuple[State, tuple[Action, ...]]:
-    if not state.candidates:
-        return _done(state), (GiveUp("infeasible"),)
-    first = state.candidates[0]
-    begun = State(
-        state.candidates, state.stronger, state.limits, "trying", 1, 1, ((1, first),), state.spent, None, False,
-        state.reserve,
-    )  # fmt: skip
-    return begun, (Dispatch(1, first),)
-
-
 def _committed(state: State, number: int, whole: bool) -> tuple[State, tuple[Action, ...]]:
     flying = state.flying
-    if len(flying) == 1 and flying[0][0] == number:
-        others: tuple[Action, ...] = NOTHING
-    elif any(one == number for one, _ in flying):
+    others: tuple[Action, ...] = NOTHING
+    if len(flying) > 1 or flying[0][0] != number:
+        if all(one != number for one, _ in flying):
+            return state, NOTHING
         others = tuple(Abort(one) for one, _ in flying if one != number)
         flying = tuple(pair for pair in flying if pair[0] == number)
-    else:
-        return state, NOTHING
-    phase: Phase = "done" if whole else "committed"
+    if whole:
+        return _done(state, True), (*others, Complete(number))
     committed = State(
-        state.candidates, state.stronger, state.limits, phase, state.tried, state.taken, () if whole else flying,
-        state.spent, None, True,
+        state.candidates, state.stronger, state.limits, "committed", state.tried, state.taken, flying, state.spent, None, True
     )  # fmt: skip
-    return committed, (*others, Deliver(number), *_COMPLETE) if whole else (*others, Deliver(number))
+    return committed, (*others, Deliver(number))
 
 
 def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
@@ -475,9 +468,10 @@ def _resumed(state: State) -> tuple[State, tuple[Action, ...]]:
     return _dispatched(state, state.pending)
 
 
-def _done(state: State) -> State:
+def _done(state: State, told: bool = False) -> State:
     return State(
-        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent, None, state.told
+        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent, None,
+        told or state.told,
     )  # fmt: skip
 
 

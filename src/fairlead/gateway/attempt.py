@@ -51,20 +51,26 @@ FAULTS = frozenset(("outage", "rate_limit", "slow"))
 """Causes that speak against a channel."""
 
 
-class Try:
+class Try(msgspec.Struct, eq=False):
     """One attempt of a run."""
 
-    body = b""
+    run: Run
+    number: int
+    candidate: Candidate
+    endpoint: Endpoint
+    asked: Endpoint
+    """The same, with the key it is asked with."""
+    body: bytes = b""
     entry: Entry | None = None
-    generating = False
+    generating: bool = False
     """Whether the provider was asked and may still be at work, whatever became of its answer."""
-    first_at = 0.0
-    sent_at = 0.0
+    first_at: float = 0.0
+    sent_at: float = 0.0
     gate: Gate | None = None
     """The way through its model's limits."""
     grip: Grip | None = None
     """What of budgets it holds."""
-    limit = 0
+    limit: int = 0
     """The output limit it is sent with, where a budget wants one."""
     intent: Intent | None = None
     price: Price | None = None
@@ -72,28 +78,20 @@ class Try:
     losses: Losses | None = None
     reader: Reader | None = None
     reply: Reply | None = None
-    status = 0
-    took = 0
+    status: int = 0
+    took: int = 0
     """Tokens, once it is over."""
     cut: int | None = None
     """Where it was ended because a budget bears no more: about the tokens that the client has been given."""
-    _unseen = 0
+    _unseen: int = 0
     """Bytes that may be an event whose end has not come."""
     usage: Usage | None = None
     attempt: Attempt | None = None
     """On the books, where it was closed before it was delivered."""
-    live = False
+    live: bool = False
     """Its stream is given unchecked, as it comes."""
-    escalated = False
+    escalated: bool = False
     """It was made because somebody weaker's answer was not good enough."""
-
-    def __init__(self, run: Run, number: int, candidate: Candidate) -> None:
-        self.run = run
-        self.number = number
-        self.candidate = candidate
-        self.endpoint: Endpoint = run.world.endpoints[candidate.channel.provider]
-        self.asked = self.endpoint
-        """With the key it is asked with."""
 
     async def start(self) -> Event:
         """Up to the first content of a stream, or a whole answer."""

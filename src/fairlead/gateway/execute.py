@@ -17,7 +17,7 @@ import msgspec
 
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
-from fairlead.core.execution import USUAL, Limits
+from fairlead.core.execution import USUAL, Abort, Complete, Cut, Deliver, Dispatch, Event, Limits, Wait
 from fairlead.core.plan import Plan
 from fairlead.core.record import Attempt, Outcome, Record, Usage
 from fairlead.dialects.dialect import Reader
@@ -51,7 +51,7 @@ class Run:
     """Where another may go on with what broke off."""
     balanced: tuple[tuple[str, float], ...] = ()
     """What the balance was judged by."""
-    racing: dict[int, asyncio.Task[machine.Event]] | None = None
+    racing: dict[int, asyncio.Task[Event]] | None = None
     """Where attempts may be made side by side: those that have not ended."""
     winner: Try | None = None
     checking: Checking | None = None
@@ -115,10 +115,10 @@ class Run:
             limits = limits if self.joint is None else continuing(limits)
         if plan.settings.max_latency_ms:
             self.own_limit = plan.settings.max_latency_ms / 1000
-        self.state = machine.begin(plan, limits)
+        candidates, stronger = machine.line(plan)
         if plan.last_resort or runtime.health.further.doubtful:
-            line = runtime.health.in_turn(self.state.candidates)
-            self.state = msgspec.structs.replace(self.state, candidates=line)
+            candidates = runtime.health.in_turn(candidates)
+        self.state, self.opening = machine.begin(candidates, stronger, limits)
 
     async def go(self) -> None:
         loop = self.runtime.loop
@@ -131,35 +131,38 @@ class Run:
             timer = loop.call_later(self.own_limit - (monotonic() - self.received), self._over_own_limit)
         if self.checking is not None:
             self.checking.begin()
-        event: machine.Event | None = machine.BEGIN
+        actions = self.opening
         try:
-            while event is not None:
+            while True:
+                event: Event | None = None
                 try:
-                    self.state, actions = machine.step(self.state, event)
-                    event = None
                     for action in actions:
-                        if type(action) is machine.Dispatch:
-                            event = await self._dispatch(action)
-                        elif type(action) is machine.Deliver:
-                            self.winner = self.tries[action.number]
-                            if self.call.stream:
-                                event = await self._deliver(self.winner)
-                        elif type(action) is machine.Complete:
-                            self._complete()
-                        elif type(action) is machine.Wait:
+                        if isinstance(action, Dispatch):
+                            trying = self._trying(action)
+                            if self.racing is None:
+                                event = await trying.start()
+                            else:
+                                self.racing[action.number] = loop.create_task(trying.start())
+                        elif isinstance(action, Complete):
+                            self._complete(action.number)
+                        elif isinstance(action, Deliver):
+                            event = await self._deliver(action.number)
+                        elif isinstance(action, Wait):
                             await asyncio.sleep(action.seconds)
                             event = machine.WAITED
-                        elif type(action) is machine.Abort:
+                        elif isinstance(action, Abort):
                             self._abort(action.number)
-                        elif type(action) is machine.Cut:
+                        elif isinstance(action, Cut):
                             await cut(self)
-                        elif type(action) is machine.GiveUp:
-                            if self.checking is None or not await gave_best(self, self.checking):
-                                give_up(self, action)
+                        elif self.checking is None or not await gave_best(self, self.checking):
+                            give_up(self, action)
                     if event is None and self.racing:
                         event = await self._first_event(self.racing)
                 except asyncio.CancelledError:
                     event = await self._interrupted()
+                if event is None:
+                    break
+                self.state, actions = machine.step(self.state, event)
         except BaseException as error:
             if not self.settled:
                 self._break_off(error.status if isinstance(error, RequestError) else 500)
@@ -174,7 +177,7 @@ class Run:
             self.tries.clear()  # they know this run in turn
             self.winner = self.spared = None
 
-    async def _interrupted(self) -> machine.Event | None:
+    async def _interrupted(self) -> Event | None:
         """By the deadline, by the limit of its task, or by the client, which has left."""
         assert self.task is not None
         if self.late:
@@ -233,9 +236,9 @@ class Run:
         trying = [self.tries[number] for number, _ in self.state.flying]
         return any(one.reader is not None and one.reader.committed and one.attempt is None for one in trying)
 
-    def _give_way(self, words: str, cause: machine.Cause) -> machine.Event | None:
+    def _give_way(self, words: str, cause: machine.Cause) -> Event | None:
         """What is under way takes too long."""
-        event: machine.Event | None = None
+        event: Event | None = None
         for number, _ in self.state.flying:
             if event is not None:
                 self.state, _ = machine.step(self.state, event)
@@ -253,17 +256,16 @@ class Run:
 
     # ---- attempts
 
-    async def _dispatch(self, action: machine.Dispatch) -> machine.Event | None:
-        trying = self.tries[action.number] = Try(self, action.number, action.candidate)
+    def _trying(self, action: Dispatch) -> Try:
+        candidate = action.candidate
+        endpoint = self.world.endpoints[candidate.channel.provider]
+        trying = self.tries[action.number] = Try(self, action.number, candidate, endpoint, endpoint)
         if self.state.answered:
-            channel = action.candidate.channel.id
+            channel = candidate.channel.id
             trying.escalated = any(one.channel.id == channel for one in self.state.stronger)
-        if self.racing is None:
-            return await trying.start()
-        self.racing[action.number] = self.runtime.loop.create_task(trying.start())
-        return None
+        return trying
 
-    async def _first_event(self, racing: dict[int, asyncio.Task[machine.Event]]) -> machine.Event:
+    async def _first_event(self, racing: dict[int, asyncio.Task[Event]]) -> Event:
         """The next event of the attempts under way, or that another is to be made beside them."""
         judging = any(self.tries[number].attempt is not None for number, _ in self.state.flying)
         patience = self.plan.handling.hedge_ms / 1000 if machine.may_hedge(self.state) and not judging else None
@@ -290,7 +292,7 @@ class Run:
         """An attempt has come to nothing: behind the last in line are those who were to be left alone."""
         if self.reserve is None or self.state.taken < len(self.state.candidates):
             return
-        found, self.reserve = machine.begin(self.reserve()).candidates, None
+        (found, _), self.reserve = machine.line(self.reserve()), None
         known = {candidate.channel.id for candidate in self.state.candidates}
         more = self.runtime.health.in_turn(tuple(one for one in found if one.channel.id not in known))
         self.state = msgspec.structs.replace(self.state, reserve=(*self.state.reserve, *more))
@@ -301,7 +303,8 @@ class Run:
 
     # ---- the client's side
 
-    async def _deliver(self, winner: Try) -> machine.Event:
+    async def _deliver(self, number: int) -> Event:
+        winner = self.winner = self.tries[number]
         if self.checking is not None:
             if not winner.live:
                 await self.checking.give(winner)
@@ -356,7 +359,7 @@ class Run:
         lines = pending_headers(self.call, self.plan, self.world.version)
         self.outlet.start(200, b"Content-Type: %b\r\n%b%b" % (EVENTS, self.further, lines))
 
-    def _broke(self, winner: Try, reader: Reader, words: str) -> machine.Event:
+    def _broke(self, winner: Try, reader: Reader, words: str) -> Event:
         """The client has a part of the answer; maybe somebody goes on with it."""
         winner.usage = reader.usage
         self.broke_by = words
@@ -365,9 +368,8 @@ class Run:
             return event
         return self.joint.broke(event, self.attempts[-1])
 
-    def _complete(self) -> None:
-        winner = self.winner
-        assert winner is not None
+    def _complete(self, number: int) -> None:
+        winner = self.winner = self.tries[number]
         attempt = winner.close("ok", "") or winner.attempt
         assert attempt is not None
         if attempt is not self.attempts[-1]:

@@ -9,7 +9,7 @@ from fairlead.core.call import Call, Signal
 from fairlead.core.cascading import cheapest_start
 from fairlead.core.choice import read_choice
 from fairlead.core.decide import asked
-from fairlead.core.execution import BEGIN, Candidate, Dispatch, Failed, begin, step
+from fairlead.core.execution import Candidate, Dispatch, Failed, begin, line, step
 from fairlead.core.model import Conditions, Snapshot
 from fairlead.core.plan import Bar, Plan, Target
 from fairlead.core.policy import Cascade, Handling, Policy
@@ -56,7 +56,7 @@ def test_the_stronger_ones_do_not_stand_behind_for_availability_too() -> None:  
 
 
 def climbed(made: Plan, leap: bool) -> Candidate:
-    state, _ = step(begin(made), BEGIN)
+    state, _ = begin(*line(made))
     _, actions = step(state, Failed(1, "unfit", leap=leap))
     (action,) = actions
     assert isinstance(action, Dispatch)
