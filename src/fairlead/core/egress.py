@@ -27,13 +27,13 @@ class EgressPermit:
 
     __slots__ = ("call", "channel", "provider", "purpose")
 
-    def __init__(self, key: object, provider: str, call: Call | None = None, channel: str = "") -> None:
+    def __init__(self, key: object, provider: str, call: str = "", purpose: str = "probe", channel: str = "") -> None:
         if key is not _KEY:
             raise TypeError("an EgressPermit is granted by fairlead.core.egress.grant, never made by hand")
-        self.call = "" if call is None else call.id
+        self.call = call
         self.channel = channel
         self.provider = provider
-        self.purpose = "probe" if call is None else call.purpose
+        self.purpose = purpose
 
 
 def sensitive(call: Call, channel: Channel) -> str | None:
@@ -91,9 +91,9 @@ CHECKS: tuple[Check, ...] = (
 def binding(call: Call) -> tuple[Check, ...]:
     """The checks that could refuse this call a channel."""
     caller = call.caller
-    free = caller.regions is caller.providers is caller.models is caller.channels is None
-    if free and not call.facts.home and not call.sensitive:  # as most
-        return ()
+    bound = caller.regions is not None or caller.providers is not None
+    if not bound and caller.models is None and caller.channels is None and not call.facts.home and not call.sensitive:
+        return ()  # as for most
     binds = (
         call.sensitive,
         caller.regions is not None,
@@ -102,7 +102,7 @@ def binding(call: Call) -> tuple[Check, ...]:
         caller.channels is not None,
         call.facts.home != "",
     )
-    return tuple(check for check, bound in zip(CHECKS, binds, strict=True) if bound)
+    return tuple(check for check, binding in zip(CHECKS, binds, strict=True) if binding)
 
 
 def refusal(call: Call, channel: Channel, checks: tuple[Check, ...] = CHECKS) -> tuple[str, str] | None:
@@ -116,10 +116,11 @@ def refusal(call: Call, channel: Channel, checks: tuple[Check, ...] = CHECKS) ->
 
 def grant(call: Call, channel: Channel) -> EgressPermit:
     checks = binding(call)
-    refused = refusal(call, channel, checks) if checks else None
-    if refused is not None:
-        raise Forbidden(f"{channel.id} is closed to this request: {refused[1]}", code=refused[0])
-    return EgressPermit(_KEY, channel.provider, call, channel.id)
+    if checks:
+        refused = refusal(call, channel, checks)
+        if refused is not None:
+            raise Forbidden(f"{channel.id} is closed to this request: {refused[1]}", code=refused[0])
+    return EgressPermit(_KEY, channel.provider, call.id, call.purpose, channel.id)
 
 
 def grant_probe(provider: str) -> EgressPermit:
@@ -142,7 +143,7 @@ def grant_service(call: Call, name: str, *, self_hosted: bool, region: str) -> E
         raise Forbidden(
             f"{name} is closed to this request: {refused}", code="sensitive" if call.sensitive else "region"
         )
-    return EgressPermit(_KEY, name, call)
+    return EgressPermit(_KEY, name, call.id, call.purpose)
 
 
 Sink = Literal["cache", "memory", "conversation", "idempotency", "log", "belongings"]
