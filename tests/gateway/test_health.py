@@ -198,7 +198,7 @@ def ejected(server: Served, *seats: str) -> None:
 
 def over(server: Served, seat: str) -> None:
     """The time of its ejection is over: it is half open."""
-    server.running.runtime.health.breakers._opened[f"line@p{seat}"].until = 0.0
+    server.running.runtime.health.breakers.opened[f"line@p{seat}"].until = 0.0
 
 
 ONE_FAULT = "health: {failures: 1, probe_every: 0}\n"

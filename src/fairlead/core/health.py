@@ -48,7 +48,8 @@ class HealthSettings(msgspec.Struct, frozen=True):
 
 class Circuit(msgspec.Struct):
     channel: str
-    probe_at: float
+    asked_at: float
+    """When it was asked last; of one that never was, a time from which its first probe is counted."""
     closed: bool = True
     turns: int = 0
     """How often it opened or closed."""
@@ -66,7 +67,6 @@ class Circuit(msgspec.Struct):
     """The last ejection by faults, before jitter; 0 when there was none."""
     ejections: int = 0
     fault: str = ""
-    asked_at: float = 0.0
     trial: Claim | None = None
 
 
@@ -106,7 +106,7 @@ class Breakers:
         self.settings = settings
         self._random = random
         self._circuits: dict[str, Circuit] = {}
-        self._opened: dict[str, Circuit] = {}
+        self.opened: dict[str, Circuit] = {}
         """Those that are not closed: usually none, which makes asking for them cheap."""
 
     def watch(self, channels: Iterable[str], now: float) -> None:
@@ -114,10 +114,9 @@ class Breakers:
         two probes has passed, and then evenly spread."""
         known, every = self._circuits, self.settings.probe_every
         self._circuits = {
-            channel: known.get(channel) or Circuit(channel, now + every * (1 + self._random.random()))
-            for channel in channels
+            channel: known.get(channel) or Circuit(channel, now + every * self._random.random()) for channel in channels
         }
-        self._opened = {channel: one for channel, one in self._circuits.items() if not one.closed}
+        self.opened = {channel: one for channel, one in self._circuits.items() if not one.closed}
 
     def claim(self, channel: str, now: float, *, anyway: bool = False, probe: bool = False) -> Claim | None:
         """None where the channel is not to be asked. `anyway` is the last resort: it skips the ejection and the trial's
@@ -125,13 +124,14 @@ class Breakers:
         circuit = self._circuits.get(channel)
         if circuit is None:
             circuit = self._circuits[channel] = Circuit(channel, now)
-        trial = _may_try(circuit, now)
-        if not (circuit.closed or trial or (anyway and now >= circuit.rests_until)):
-            return None
+        trial = False
+        if not circuit.closed:
+            trial = _may_try(circuit, now)
+            if not trial and not (anyway and now >= circuit.rests_until):
+                return None
         claim = Claim(circuit, circuit.turns, probe)
         if trial:
             circuit.trial = claim
-        circuit.probe_at = now + self.settings.probe_every
         circuit.asked_at = now
         return claim
 
@@ -169,28 +169,24 @@ class Breakers:
         circuit.turns += 1
         circuit.failures = circuit.successes = 0
         circuit.since = circuit.until = now
-        self._opened.pop(circuit.channel, None)
+        self.opened.pop(circuit.channel, None)
         return Change(circuit.channel, False, 0.0, f"{self.settings.successes} answers in a row")
 
     def abandoned(self, claim: Claim) -> None:
         """It ended without a word on the provider: cancelled, or refused for the caller's own fault."""
         _report(claim)
 
-    @property
-    def all_closed(self) -> bool:
-        return not self._opened
-
     def ejected(self, now: float) -> frozenset[str]:
         """Who is not to be asked at this moment."""
-        if not self._opened:
+        if not self.opened:
             return NONE
-        return frozenset(channel for channel, one in self._opened.items() if not _may_try(one, now))
+        return frozenset(channel for channel, one in self.opened.items() if not _may_try(one, now))
 
     def resting(self, now: float) -> frozenset[str]:
         """Those of them that asked for it, and are to be left alone even when nobody else is there."""
-        if not self._opened:
+        if not self.opened:
             return NONE
-        return frozenset(channel for channel, one in self._opened.items() if now < one.rests_until)
+        return frozenset(channel for channel, one in self.opened.items() if now < one.rests_until)
 
     def turn(self, channel: str) -> tuple[bool, float]:
         """Its place in the line when everything fails, the least first: who answered last time, then who was asked longest
@@ -202,16 +198,17 @@ class Breakers:
 
     def back_in(self, channels: Iterable[str], now: float) -> float:
         """Seconds until the first of them may be asked: what a client is told who finds none."""
-        return min((_left(self._opened[one], now) if one in self._opened else 0.0 for one in channels), default=0.0)
+        return min((_left(self.opened[one], now) if one in self.opened else 0.0 for one in channels), default=0.0)
 
     def due(self, now: float) -> list[str]:
         """Who should be probed: those nobody has asked for a while, and those whose ejection is over."""
-        if not self.settings.probe_every:
+        every = self.settings.probe_every
+        if not every:
             return []
         return [
             channel
             for channel, one in self._circuits.items()
-            if (now >= one.probe_at if one.closed else _may_try(one, now))
+            if (now >= one.asked_at + every if one.closed else _may_try(one, now))
         ]
 
     def healths(self, now: float) -> list[Health]:
@@ -233,7 +230,7 @@ class Breakers:
         circuit.ejections += 1
         circuit.fault = why
         if self._circuits.get(circuit.channel) is circuit:
-            self._opened[circuit.channel] = circuit
+            self.opened[circuit.channel] = circuit
         circuit.until = max(circuit.until, now + seconds)
         self._lengthen(circuit, now, rest)
         return Change(circuit.channel, True, circuit.until - now, why)

@@ -59,21 +59,24 @@ class Whole(msgspec.Struct, frozen=True):
 
 def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None, anew: bool = False) -> Whole:
     """What of it the caller cannot be told is in `losses`. `anew`: the provider was asked in other words."""
-    if call.operation == "count":
+    operation = call.operation
+    if operation == "count":
         return Whole(body, Usage())
     if dialect == call.dialect and not anew:
         usage, error = DIALECTS[dialect].account(body)
-        if error or call.operation != "generate":
+        if error or operation != "generate":
             if not error and isinstance(call.view, EmbeddingsView):
                 body = as_asked(body, call.view)
-            return Whole(body, media.told(call, usage) if call.operation == "opaque" else usage, error)
-        return Whole(body, usage, "", _ending(dialect, body))
+            return Whole(body, media.told(call, usage) if operation == "opaque" else usage, error)
+        look = MAY_BE_ODD.get(dialect)
+        odd = look is not None and look(body)
+        return Whole(body, usage, "", _ending(dialect, body) if odd else "")
     try:
         answer = DIALECTS[dialect].read_answer(body)
     except ValueError as problem:
         return Whole(body, None, str(problem) or "the provider's answer is not what it should be")
     ending: Ending = ""
-    if call.operation == "generate":
+    if operation == "generate":
         ending = ending_of(answer)
         answer = toolnames.restored(answer, toolnames.own(cast(View, call.view).neutral(), dialect))
     if losses is not None:
@@ -82,9 +85,6 @@ def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | No
 
 
 def _ending(dialect: str, body: bytes) -> Ending:
-    look = MAY_BE_ODD.get(dialect)
-    if look is None or not look(body):
-        return ""
     try:
         return ending_of(DIALECTS[dialect].read_answer(body))
     except ValueError:
@@ -110,7 +110,7 @@ def own_headers(
         f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
         f"x-fairlead-attempts: {tried}\r\n"
         f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
-        f"{losses.header() if losses is not None else ''}{sent}{side_cost(call)}"
+        f"{losses.header() if losses is not None else ''}{sent}{side_cost(call) if call.beside is not None else ''}"
         f"{warned(call) if call.warnings else ''}"
     ).encode()
 

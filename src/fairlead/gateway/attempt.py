@@ -95,10 +95,11 @@ class Try(msgspec.Struct, eq=False):
 
     async def start(self) -> Event:
         """Up to the first content of a stream, or a whole answer."""
-        run, endpoint = self.run, self.endpoint
+        run, endpoint, checking = self.run, self.endpoint, self.run.checking
         call = run.call if run.joint is None else run.joint.call()
-        if run.checking is not None:
-            call = run.checking.call(self)
+        if checking is not None:
+            call = checking.call(self)
+        anew = call is not run.call
         candidate, channel = self.candidate, self.candidate.channel
         if endpoint.keyed:
             taken = run.runtime.keys.take(endpoint)
@@ -110,7 +111,7 @@ class Try(msgspec.Struct, eq=False):
             permit = grant(call, channel)
             if wire is None:
                 return self.failed(0, f"{endpoint.name} does not serve {call.dialect}", kind="untranslatable")
-            if wire.dialect != call.dialect or call is not run.call:
+            if anew or wire.dialect != call.dialect:
                 self.losses = Losses(wire.dialect, call.wishes.strict)
             target = candidate.target
             sent = outbound(call, target.model, channel, self.asked, wire, self.losses, target.thinking)
@@ -138,8 +139,7 @@ class Try(msgspec.Struct, eq=False):
                 self.generating = False
                 return self._refused(reply, await read_error(reply))
             if call.stream:
-                held = run.checking is not None
-                return await (self._held(reply, wire, call) if held else self._first_content(reply, wire))
+                return await (self._held(reply, wire, anew) if checking else self._first_content(reply, wire))
             body = reply.whole()
             if body is None:
                 body = await reply.body()
@@ -150,8 +150,8 @@ class Try(msgspec.Struct, eq=False):
             return self.failed(self.status, str(broken), kind=kind, passing=broken.reason in PASSING)
         self.generating = False
         self.first_at = monotonic()
-        event = self._answered(body, wire, call is not run.call)
-        return event if run.checking is None or type(event) is not Committed else await self._judged()
+        event = self._answered(body, wire, anew)
+        return event if checking is None or type(event) is not Committed else await self._judged()
 
     def _borne(self, call: Call, sent: Outbound, dialect: str) -> Outbound | Event:
         """The request as limits and budgets let it leave, with what they hold for it; else why they do not."""
@@ -185,15 +185,15 @@ class Try(msgspec.Struct, eq=False):
 
     def _begin(self) -> None:
         """On the books before it leaves."""
-        run = self.run
-        at_ms = run.began if self.number == 1 else time.time_ns() // 1_000_000
-        planned = intent(run.call, run.plan, self.candidate, self.number, at_ms, self.price)
+        run, number = self.run, self.number
+        at_ms = run.began if number == 1 else time.time_ns() // 1_000_000
+        planned = intent(run.call, run.plan, self.candidate, number, at_ms, self.price)
         if run.joint is not None:
             planned = run.joint.longer(planned)
         run.runtime.ledger.intend(planned)
         self.intent = planned
         self.sent_at = monotonic()
-        if self.number == 1:
+        if number == 1:
             run.overhead = self.sent_at - run.received
 
     def _answered(self, body: bytes, wire: Wire, anew: bool) -> Event:
@@ -202,7 +202,7 @@ class Try(msgspec.Struct, eq=False):
         self.body, self.usage = found.body, found.usage
         if found.error:
             return self.failed(200, found.error, found.cause, body)
-        if found.ending in run.plan.handling.failover_on:
+        if found.ending and found.ending in run.plan.handling.failover_on:
             run.spare(self)
             return self.failed(200, f"the answer was {found.ending}", found.cause, body)
         if run.checking is None:
@@ -230,11 +230,11 @@ class Try(msgspec.Struct, eq=False):
         place = next(place for place, one in enumerate(attempts) if one is attempt)
         self.attempt = attempts[place] = msgspec.structs.replace(attempt, outcome=outcome, error=error[:500])
 
-    async def _held(self, reply: Reply, wire: Wire, call: Call) -> Event:
+    async def _held(self, reply: Reply, wire: Wire, anew: bool) -> Event:
         """A stream that is checked: nothing of it is given before all of it is there, unless that takes too long."""
         run, checking, model = self.run, self.run.checking, self.candidate.channel.model
         assert checking is not None
-        reader = self.reader = reader_for(run.call, wire.dialect, self.endpoint, model, call is not run.call)
+        reader = self.reader = reader_for(run.call, wire.dialect, self.endpoint, model, anew)
         pieces: list[bytes] = []
         size = 0
         reply.await_content(True)
@@ -418,7 +418,7 @@ class Try(msgspec.Struct, eq=False):
         if self.cut is not None and usage.estimated and usage.output > self.cut:
             usage = msgspec.structs.replace(usage, output=self.cut)
         self.took = usage.input + usage.output
-        if 0 < self.limit <= usage.output:
+        if self.limit and self.limit <= usage.output:
             run.runtime.vitals.cut(intent.model, run.plan.task, self.limit)
         price = self.price
         lines, cost, usd = charge(price, usage)
@@ -468,9 +468,9 @@ class Try(msgspec.Struct, eq=False):
             held = None if grip is None else grip.hold
             runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, held, cost))
         entry, self.entry = self.entry, None
-        if entry is not None:
+        if entry is not None and (entry.ok is None or runtime.health.shares):  # else all has been said
             took = (self.first_at - self.sent_at) * 1000 if self.first_at else None
-            self.run.runtime.health.left(entry, took)
+            runtime.health.left(entry, took)
 
     def _estimated_usage(self, intent: Intent, outcome: Outcome) -> Usage:
         """No usage came. A refusal costs nothing; what was delivered, or left running at the provider, is estimated."""

@@ -160,12 +160,12 @@ def _open(channel: Channel, wish: Wishes, caller: Caller) -> bool:
 
 def take_down(belongings: Belongings, call: Call, channel: str, reader: Reader | None, body: bytes) -> None:
     """What an answer gave is the caller's from now on. `body` is a whole answer's; a stream's ids are its reader's."""
-    issues = ISSUES.get(call.dialect)
     names: AbstractSet[str] | None = None
     if reader is not None:
         names = reader.issued if isinstance(reader, Passing) else None
-    elif issues is not None:
-        names = issues.of_answer(body)
+    else:
+        issues = ISSUES.get(call.dialect)
+        names = None if issues is None else issues.of_answer(body)
     if names:
         belongings.bind(grant_sink(call, "belongings", local=True), names, channel)
 

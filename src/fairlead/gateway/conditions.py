@@ -41,6 +41,10 @@ TELLING_ANSWERS = 5
 """Answers of a model to a task before their length says anything."""
 
 
+LeftOut = tuple[frozenset[str], frozenset[str]]
+"""Channels that are not to be asked, and those of them that are not even as the last resort."""
+
+
 class Vitals:
     """What was measured, and the conditions made of it."""
 
@@ -48,7 +52,8 @@ class Vitals:
         """`today` counts days from the epoch."""
         self.conditions = Conditions()
         self._latency: dict[str, float] = {}
-        self._health: dict[str, float] = {}
+        self.ailing: dict[str, float] = {}
+        """Of the channels that failed of late, the share that they answer. While there are none, answers say nothing new."""
         self._output: dict[str, tuple[int, float]] = {}
         self._lengths: defaultdict[str, Lengths] = defaultdict(Lengths)
         self._checks = Checks()
@@ -58,6 +63,9 @@ class Vitals:
         """The day whose evidence the conditions have; None where more was said since."""
         self._compared: dict[str, Compared] = {}
         self._today = today
+        self._left_out: LeftOut = NOBODY, NOBODY
+        self._disabled = NOBODY
+        """Of the last look: while they are the very same, so are the conditions."""
         self._moved = False
         self._renewed = 0.0
 
@@ -68,10 +76,10 @@ class Vitals:
 
     def tried(self, channel: str, answered: bool) -> None:
         """An attempt whose end says something of the channel: neither the caller's fault nor its leaving does."""
-        before = self._health.get(channel)
+        before = self.ailing.get(channel)
         if before is not None or not answered:
             before = 1.0 if before is None else before
-            self._health[channel] = before + WEIGHT * (answered - before)
+            self.ailing[channel] = before + WEIGHT * (answered - before)
             self._moved = True
 
     def wrote(self, model: str, task: str, tokens: int) -> None:
@@ -120,26 +128,22 @@ class Vitals:
         self._judgements.load(days)
         self._judged_on, self._moved = None, True
 
-    def at(
-        self,
-        now: float,
-        ejected: frozenset[str] = NOBODY,
-        resting: frozenset[str] = NOBODY,
-        disabled: frozenset[str] = NOBODY,
-    ) -> Conditions:
+    def at(self, now: float, left_out: LeftOut = (NOBODY, NOBODY), disabled: frozenset[str] = NOBODY) -> Conditions:
         """The conditions to decide by. Who is not to be asked counts at once."""
-        before = self.conditions
-        if ejected != before.ejected or resting != before.resting or disabled != before.disabled:
-            self.conditions = msgspec.structs.replace(
-                before, version=before.version + 1, ejected=ejected, resting=resting, disabled=disabled
-            )
-        if (self._moved or self._health) and now - self._renewed >= RENEW_SECONDS:
+        if left_out is not self._left_out or disabled is not self._disabled:
+            self._left_out, self._disabled = left_out, disabled
+            before, (ejected, resting) = self.conditions, left_out
+            if ejected != before.ejected or resting != before.resting or disabled != before.disabled:
+                self.conditions = msgspec.structs.replace(
+                    before, version=before.version + 1, ejected=ejected, resting=resting, disabled=disabled
+                )
+        if (self._moved or self.ailing) and now - self._renewed >= RENEW_SECONDS:
             self._forget(now - self._renewed if self._renewed else 0.0)
             self._renewed = now
             self._moved = False
             before = self.conditions
             latency = {channel: quantised(ms) for channel, ms in self._latency.items()}
-            health = {channel: stepped(share) for channel, share in self._health.items() if stepped(share) < 1}
+            health = {channel: stepped(share) for channel, share in self.ailing.items() if stepped(share) < 1}
             output = {
                 name: quantised(usual) for name, (count, usual) in self._output.items() if count >= TELLING_ANSWERS
             }
@@ -173,12 +177,12 @@ class Vitals:
 
     def _forget(self, seconds: float) -> None:
         kept = 0.5 ** (seconds / FORGET_SECONDS)
-        for channel, share in list(self._health.items()):
+        for channel, share in list(self.ailing.items()):
             share = 1 - (1 - share) * kept
             if share > 1 - STEP / 2:
-                del self._health[channel]
+                del self.ailing[channel]
             else:
-                self._health[channel] = share
+                self.ailing[channel] = share
 
 
 def _known(told: Conditions) -> tuple[object, ...]:

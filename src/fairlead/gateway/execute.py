@@ -19,7 +19,9 @@ from fairlead.core import execution as machine
 from fairlead.core.call import Call
 from fairlead.core.execution import USUAL, Abort, Complete, Cut, Deliver, Dispatch, Event, Limits, Wait
 from fairlead.core.plan import Plan
+from fairlead.core.policy import USUAL as AS_USUAL
 from fairlead.core.record import Attempt, Outcome, Record, Usage
+from fairlead.core.table import NO_SETTINGS
 from fairlead.dialects.dialect import Reader
 from fairlead.errors import RequestError
 from fairlead.gateway.account import baseline_cost
@@ -100,10 +102,20 @@ class Run:
         self.tries: dict[int, Try] = {}
         self.attempts: list[Attempt] = []
         self.failures: list[Failure] = []
-        handling = plan.handling
+        limits = USUAL
+        if plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS or (call.stream and call.wishes.continues):
+            plan, limits = self._prepared(plan)
+        candidates, stronger = machine.line(plan)
+        if plan.last_resort or runtime.health.further.doubtful:
+            candidates = runtime.health.in_turn(candidates)
+        self.state, self.opening = machine.begin(candidates, stronger, limits)
+
+    def _prepared(self, plan: Plan) -> tuple[Plan, Limits]:
+        """For what its policy or its caller wants otherwise than usual: in which order who is asked, and how often."""
+        runtime, call, handling = self.runtime, self.call, plan.handling
         if handling.balance != "declared":
             plan, self.balanced = runtime.health.balanced(plan)
-        limits = USUAL if handling.retries == USUAL.retry else Limits(retry=handling.retries)
+        limits = Limits(retry=handling.retries)
         if handling.hedge_ms:
             self.racing, limits = {}, Limits(retry=handling.retries, hedge=1)
         if plan.quality is not None:
@@ -115,10 +127,7 @@ class Run:
             limits = limits if self.joint is None else continuing(limits)
         if plan.settings.max_latency_ms:
             self.own_limit = plan.settings.max_latency_ms / 1000
-        candidates, stronger = machine.line(plan)
-        if plan.last_resort or runtime.health.further.doubtful:
-            candidates = runtime.health.in_turn(candidates)
-        self.state, self.opening = machine.begin(candidates, stronger, limits)
+        return plan, limits
 
     async def go(self) -> None:
         loop = self.runtime.loop
@@ -370,10 +379,10 @@ class Run:
 
     def _complete(self, number: int) -> None:
         winner = self.winner = self.tries[number]
-        attempt = winner.close("ok", "") or winner.attempt
-        assert attempt is not None
-        if attempt is not self.attempts[-1]:
-            self.last(attempt, "ok")
+        attempt = winner.close("ok", "")
+        if attempt is None:  # it was before its answer was judged
+            assert winner.attempt is not None
+            attempt = self.last(winner.attempt, "ok")
         self.settle("ok", 200, "", attempt)
         ms = typical_ms(attempt.first_ms, attempt.total_ms, attempt.usage.output, self.call.stream)
         if ms is not None:
@@ -401,28 +410,27 @@ class Run:
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
         winner = self.winner
         assert winner is not None
+        call, state, ours = self.call, self.state, self.overhead
         cost: int | None
         if attempt is None:
             expected = winner.candidate.target.expected
             usual = Usage(expected.input_tokens, expected.output_tokens)
-            ours, cost = self.overhead, expected.cost
-            baseline = baseline_cost(self.world, usual, self.call.facts.at)
+            cost, baseline = expected.cost, baseline_cost(self.world, usual, call.facts.at)
         else:
-            ours, baseline = self.overhead, self.baseline if self.settled else self._baseline_of(attempt)
-            ours += 0 if self.call.stream else monotonic() - winner.first_at
             cost = self.spent if self.priced else None
-        call, checked = self.call, b""
+            baseline = self.baseline if self.settled else self._baseline_of(attempt)
+            if not call.stream:
+                ours += monotonic() - winner.first_at
+        further, unfit = self.further, self.unfit
         if self.checking is not None:
-            checked = self.checking.header(winner)
-            if self.unfit:
-                call = msgspec.structs.replace(call, warnings=(*call.warnings, self.unfit))
-        tried = max(len(self.attempts), self.state.tried - self.state.spent.skipped)
-        return b"Content-Type: %b\r\n%b%b%b%b" % (
+            further += self.checking.header(winner)
+            if unfit:
+                call = msgspec.structs.replace(call, warnings=(*call.warnings, unfit))
+        return b"Content-Type: %b\r\n%b%b%b" % (
             content_type,
-            self.further,
-            self.runtime.target_headers(self.call, self.plan, winner.candidate, winner.escalated, bool(self.unfit)),
-            checked,
-            own_headers(call, cost, baseline, tried, ours, winner.losses, winner.limit),
+            further,
+            self.runtime.target_headers(self.plan, winner.candidate, winner.escalated, unfit != ""),
+            own_headers(call, cost, baseline, state.tried - state.spent.skipped, ours, winner.losses, winner.limit),
         )
 
     # ---- the books
@@ -433,6 +441,7 @@ class Run:
 
     def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
         call, plan = self.call, self.plan
+        caller, wishes = call.caller, call.wishes
         self.settled = True
         if answered is not None:
             self.baseline = self._baseline_of(answered)
@@ -440,8 +449,8 @@ class Run:
             Record(
                 call.id,
                 self.began,
-                call.caller.name,
-                call.caller.tenant,
+                caller.name,
+                caller.tenant,
                 call.operation,
                 call.dialect,
                 call.model,
@@ -465,14 +474,14 @@ class Run:
                 self.world.baseline,
                 int(self.overhead * 1e6),
                 int((monotonic() - self.received) * 1000),
-                call.wishes.tags,
+                wishes.tags,
                 plan.task,
-                call.wishes.session,
+                wishes.session,
                 call.signals,
                 __version__,
                 None if plan.named else self.runtime.contents.decision(call, plan),
                 self.balanced,
-                call.caller.team,
+                caller.team,
             ),
             call,
         )

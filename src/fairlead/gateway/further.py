@@ -22,7 +22,7 @@ PATIENCE = 1.0
 class Further:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._throttles: dict[str, Throttle] = {}
+        self.failing: dict[str, Throttle] = {}
         """Of the providers of which something has failed."""
         self._in_vain = Throttle(IN_VAIN)
         self._good: set[str] = set()
@@ -35,10 +35,10 @@ class Further:
     @property
     def doubtful(self) -> bool:
         """Whether so much failed that only those who answered last time are tried in another's place."""
-        return bool(self._throttles) and not self._in_vain.allows()
+        return bool(self.failing) and not self._in_vain.allows()
 
     def allows(self, provider: str) -> bool:
-        throttle = self._throttles.get(provider)
+        throttle = self.failing.get(provider)
         if throttle is not None and not throttle.allows():
             return False
         return provider in self._good or not self.doubtful
@@ -48,7 +48,7 @@ class Further:
         now = self._now()
         if provider in self._waiting or now < self._not_before.get(provider, now):
             return False
-        self._not_before[provider] = now + SPARED_SECONDS * max(1, len(self._throttles))
+        self._not_before[provider] = now + SPARED_SECONDS * max(1, len(self.failing))
         return True
 
     def scouts(self, provider: str) -> None:
@@ -71,14 +71,13 @@ class Further:
         return bool(done)
 
     def answered(self, provider: str, further: bool, scout: bool = False) -> None:
-        if not self._throttles:
-            return
+        """Only where anything has failed it has to be known who answers."""
         self._good.add(provider)
         found = scout or self.doubtful
         if further:
             self._in_vain = Throttle(IN_VAIN)
         self._in_vain.answered()
-        throttle = self._throttles.get(provider)
+        throttle = self.failing.get(provider)
         if throttle is not None:
             throttle.answered()
             if found:
@@ -88,13 +87,13 @@ class Further:
 
     def failed(self, provider: str, further: bool) -> None:
         self._good.discard(provider)
-        self._throttles.setdefault(provider, Throttle()).failed()
+        self.failing.setdefault(provider, Throttle()).failed()
         if further:
             self._in_vain.failed()
 
     def forget(self, provider: str) -> None:
         """What failed there says nothing any more of what to try."""
-        self._throttles.pop(provider, None)
-        if not self._throttles:
+        self.failing.pop(provider, None)
+        if not self.failing:
             self._good.clear()
             self._in_vain = Throttle(IN_VAIN)

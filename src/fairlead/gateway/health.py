@@ -21,6 +21,7 @@ from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
 from fairlead.gateway.further import Further
 
+NOBODY = NONE, NONE
 LEFT_ALONE = "it has failed of late and is left alone for a while"
 
 
@@ -81,16 +82,21 @@ class Health:
         if entry.ok is None:
             entry.ok = True
             provider = entry.channel.provider
-            self.further.answered(provider, entry.further, entry.scout)
-            self._reported(entry)
-            self._well_again(self.breakers.answered(entry.claim, self.now()), provider)
+            if self.further.failing:
+                self.further.answered(provider, entry.further, entry.scout)
+            if entry.scout:
+                self._came_back(entry)
+            change = self.breakers.answered(entry.claim, self.now())
+            if change is not None:
+                self._well_again(change, provider)
 
     def failed(self, entry: Entry, fault: str, retry_after: float | None) -> None:
         """It was the provider's fault."""
         if entry.ok is None:
             entry.ok = False
             self.further.failed(entry.channel.provider, entry.further)
-            self._reported(entry)
+            if entry.scout:
+                self._came_back(entry)
             change = self.breakers.failed(entry.claim, self.now(), fault, retry_after or 0.0)
             if change is not None:
                 self._changed(change)
@@ -99,17 +105,18 @@ class Health:
         """What a probe came to, without a fault or with one."""
         breakers, now = self.breakers, self.now()
         if not fault:
-            self._well_again(breakers.answered(claim, now), provider)
+            change = breakers.answered(claim, now)
+            if change is not None:
+                self._well_again(change, provider)
             return
         change = breakers.failed(claim, now, fault, retry_after)
         if change is not None:
             self._changed(change)
 
-    def _well_again(self, change: Change | None, provider: str) -> None:
+    def _well_again(self, change: Change, provider: str) -> None:
         """Where a circuit closes, what failed before it opened says nothing any more of what to try."""
-        if change is not None:
-            self.further.forget(provider)
-            self._changed(change)
+        self.further.forget(provider)
+        self._changed(change)
 
     def in_turn(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """The line in which they are tried when everything fails: else only the first would be asked, and no other found
@@ -123,22 +130,22 @@ class Health:
         """It is over. `ms` is what an answer took."""
         if entry.ok is None:
             self.breakers.abandoned(entry.claim)
-            self._reported(entry)
+            if entry.scout:
+                self._came_back(entry)
         if self.shares:
             self.loads.ended(entry.channel.id, self.now(), ms, entry.ok)
 
     def quota(self, channel: str, share: float, resets: float) -> None:
         self.loads.quota(channel, share, self.now() + resets)
 
-    def _reported(self, entry: Entry) -> None:
-        if entry.scout:
-            entry.scout = False
-            self.further.came_back(entry.channel.provider)
+    def _came_back(self, scout: Entry) -> None:
+        scout.scout = False
+        self.further.came_back(scout.channel.provider)
 
     def ejected(self) -> tuple[frozenset[str], frozenset[str]]:
         """Who is not to be asked, and who of them not even as the last resort."""
-        if self.breakers.all_closed:
-            return NONE, NONE
+        if not self.breakers.opened:
+            return NOBODY
         now = self.now()
         return self.breakers.ejected(now), self.breakers.resting(now)
 

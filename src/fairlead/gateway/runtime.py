@@ -28,7 +28,7 @@ from fairlead.core.health import Change
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan
 from fairlead.core.policy import Policy
-from fairlead.core.record import Audit, Record
+from fairlead.core.record import Attempt, Audit, Record
 from fairlead.gateway.administration import Administration, found, noted
 from fairlead.gateway.answering import header_text
 from fairlead.gateway.balances import told
@@ -117,7 +117,7 @@ class Runtime:
         self._due = time.monotonic() + WATCH
         self._watching = self.loop.call_later(WATCH, self._watch)
         self._complaints: dict[tuple[str, int], tuple[float, int]] = {}
-        self._headers: dict[tuple[str, str, str, str, str, bool], bytes] = {}
+        self._headers: dict[tuple[str, str, str, str, bool, bool], bytes] = {}
         self.sessions = Sessions()
         self.budgets = Budgets(world)
         self.gates = Gates(world.gates)
@@ -312,11 +312,11 @@ class Runtime:
 
     def snapshot(self) -> Snapshot:
         """The world with its present conditions."""
-        conditions = self.vitals.at(time.monotonic(), *self.health.ejected(), self.switches.off())
-        if conditions is not self._snapshot.conditions or len(self.memo) > MEMO_KEPT:
+        conditions, found = self.vitals.at(time.monotonic(), self.health.ejected(), self.switches.off()), self._snapshot
+        if conditions is not found.conditions or len(self.memo) > MEMO_KEPT:
             self.memo = {}
-            self._snapshot = msgspec.structs.replace(self._snapshot, conditions=conditions)
-        return self._snapshot
+            found = self._snapshot = msgspec.structs.replace(found, conditions=conditions)
+        return found
 
     def upstream_for(self, endpoint: Endpoint) -> Upstream:
         if endpoint.simulated and self._simulated is not None:
@@ -325,27 +325,31 @@ class Runtime:
 
     def settle(self, record: Record, call: Call) -> None:
         self.ledger.settle(record)
-        for attempt in record.attempts:
+        attempts, answered = record.attempts, record.outcome == "ok"
+        if not answered or len(attempts) > 1 or self.vitals.ailing:
+            self._tried(attempts)
+        if answered and attempts:
+            if record.task and not call.depth:
+                self.vitals.wrote(record.model, record.task, attempts[-1].usage.output)
+            if record.decision is not None or call.wishes.session:
+                self._read(record, call)
+        for hook in self.hooks:
+            hook(record, call)
+
+    def _tried(self, attempts: tuple[Attempt, ...]) -> None:
+        for attempt in attempts:
             if attempt.outcome == "ok":
                 self.vitals.tried(attempt.channel, True)
             elif attempt.outcome == "failed" and attempt.status not in CALLERS_FAULT and not unfit(attempt):
                 self.vitals.tried(attempt.channel, False)
-        if record.outcome == "ok" and record.task and not call.depth:
-            self.vitals.wrote(record.model, record.task, record.attempts[-1].usage.output)
-        if record.outcome == "ok" and record.attempts:
-            self._read(record, call)
-        for hook in self.hooks:
-            hook(record, call)
 
     def _read(self, record: Record, call: Call) -> None:
-        """What came from the channel's prompt cache, where it is known how its conversation stands."""
+        """What came from the channel's prompt cache, of a request in a session or for which a model was chosen."""
         usage, standing = record.attempts[-1].usage, None
         if call.wishes.session:
             place = scoped(call.caller, call.wishes.session)
             standing = self.sessions.standing(place)
             self.sessions.answered(place, record.model, record.channel, usage.input)
-        elif record.decision is None:
-            return
         if usage.cached_input or standing is not None or self.vitals.reads.knows(record.channel):
             self.vitals.read(record.channel, usage, standing)
 
@@ -389,13 +393,10 @@ class Runtime:
     def audit(self, kind: str, caller: Caller, request_id: str, detail: str) -> None:
         self.ledger.note(Audit(_now_ms(), kind, caller.name, caller.tenant, request_id, detail[:500]))
 
-    def target_headers(
-        self, call: Call, plan: Plan, candidate: Candidate, escalated: bool = False, unfit: bool = False
-    ) -> bytes:
+    def target_headers(self, plan: Plan, candidate: Candidate, escalated: bool = False, unfit: bool = False) -> bytes:
         """The header lines that depend only on the choice and what became of it; rendered once for each."""
         target = candidate.target
-        downgraded = "true" if target.downgraded or unfit else "false"
-        key = (candidate.channel.id, plan.policy, plan.task, target.tier, downgraded, escalated)
+        key = (candidate.channel.id, plan.policy, plan.task, target.tier, target.downgraded != "" or unfit, escalated)
         lines = self._headers.get(key)
         if lines is None:
             task = f"x-fairlead-task: {header_text(plan.task)}\r\n" if plan.task else ""
@@ -405,7 +406,7 @@ class Runtime:
                 f"x-fairlead-model: {header_text(candidate.channel.model)}\r\n"
                 f"x-fairlead-channel: {header_text(candidate.channel.name)}\r\n"
                 f"x-fairlead-policy: {header_text(plan.policy)}\r\n"
-                f"{config}{task}{tier}x-fairlead-downgraded: {downgraded}\r\nx-fairlead-escalated: {'true' if escalated else 'false'}\r\nx-fairlead-cache: bypass\r\n"
+                f"{config}{task}{tier}x-fairlead-downgraded: {'true' if key[4] else 'false'}\r\nx-fairlead-escalated: {'true' if escalated else 'false'}\r\nx-fairlead-cache: bypass\r\n"
             ).encode("latin-1")
             if len(self._headers) < HEADERS_KEPT:
                 self._headers[key] = lines

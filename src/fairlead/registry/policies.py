@@ -15,7 +15,7 @@ import msgspec
 from fairlead.config import choosing, gates, schema
 from fairlead.core.gates.names import spelt_out
 from fairlead.core.policies import STRATEGIES
-from fairlead.core.policy import Cascade, Handling, Policy, Routing, Tier, Weights
+from fairlead.core.policy import USUAL, Cascade, Handling, Policy, Routing, Tier, Weights
 from fairlead.core.quality import BOOSTED, AfterHold, Quality
 from fairlead.core.table import Effort, Match, Rule, Settings
 from fairlead.errors import ConfigError
@@ -59,7 +59,9 @@ def routes(config: schema.Config) -> tuple[Rule, ...]:
 
 
 def sealed(policy: Policy) -> Policy:
-    return msgspec.structs.replace(policy, hash=digest(msgspec.structs.replace(policy, hash="")))
+    """Handling as usual is the very same everywhere: a run then sees at once that there is nothing to prepare."""
+    handling = USUAL if policy.handling == USUAL else policy.handling
+    return msgspec.structs.replace(policy, handling=handling, hash=digest(msgspec.structs.replace(policy, hash="")))
 
 
 def _policy(name: str, given: schema.Policy, config: schema.Config) -> Policy:
