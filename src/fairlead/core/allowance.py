@@ -59,13 +59,26 @@ class Tariff(msgspec.Struct, frozen=True):
     fixed: int
 
 
-Tariffs = tuple[tuple[int, Tariff], ...]
-"""Of each tier of a price row: the tokens of input above which it holds, ascending."""
+class Tariffs(msgspec.Struct, frozen=True):
+    """What is worth keeping of a price row that many requests are priced by."""
+
+    price: Price
+    usual: Tariff
+    tiers: tuple[tuple[int, Tariff], ...]
+    """The tokens of input above which each holds, ascending."""
+
+    def at(self, tokens: int) -> Tariff:
+        """Of a request with so many tokens of input."""
+        found = self.usual
+        for above, tier in self.tiers:
+            if tokens > above:
+                found = tier
+        return found
 
 
 def tariffs(price: Price) -> Tariffs:
-    """What is worth keeping of a row that many requests are priced by."""
-    return ((-1, tariff(price, price.rates)), *((above, tariff(price, tier)) for above, tier in price.tiers))
+    tiers = tuple((above, tariff(price, tier)) for above, tier in price.tiers)
+    return Tariffs(price, tariff(price, price.rates), tiers)
 
 
 def tariff(price: Price, rates: Rates) -> Tariff:

@@ -86,6 +86,11 @@ class Turns:
         self.grown = 0
         """Never less: no account has come to more than this has since."""
 
+    def on(self) -> None:
+        """Some account comes to another sum by now, by any amount: every `room` is outgrown."""
+        self.count += 1
+        self.grown += 2 * ENDLESS
+
 
 class Account:
     """The periods of one payer, each by the date it begins on."""
@@ -120,14 +125,14 @@ class Account:
             ]:
                 del self.periods[date]
         self._current, self.since, self.until = found, span.since, span.until
-        self.turns.count += 1
+        self.turns.on()
         return found
 
     def moved(self, calendar: Callable[[float], Span]) -> None:
         """Its days begin elsewhere from now on."""
         self.calendar = calendar
         self.since = self.until = 0.0
-        self.turns.count += 1
+        self.turns.on()
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -143,57 +148,76 @@ class Bound(msgspec.Struct, frozen=True):
     """Amounts that are told when they are spent, ascending."""
 
 
-Line = tuple[Period, int | None, Bound]
-"""(what an account comes to in the period under way, its cap, whose it is)"""
+class Lines:
+    """The accounts that an attempt concerns, in the periods under way: what is held or spent is so in each."""
+
+    __slots__ = ("bounds", "count", "periods", "room", "since", "until")
+
+    def __init__(self, bounds: tuple[Bound, ...], now: float) -> None:
+        self.bounds = bounds
+        self.periods = tuple([one.account.at(now) for one in bounds])
+        self.since = max((one.account.since for one in bounds), default=-math.inf)
+        self.until = min((one.account.until for one in bounds), default=math.inf)
+        self.count = -1
+        """How many turns there had been; these hold until there is another, and between `since` and `until`."""
+        self.room = -1
+        """Before all accounts together have grown to this, none of these is short, and nothing is to be told of them: there
+        is no need to look at each."""
+
+    def left(self, grown: int) -> int:
+        """What is left of the account that has least."""
+        left = quiet = ENDLESS
+        for period, bound in zip(self.periods, self.bounds, strict=True):
+            used = period.spent + period.held
+            if bound.cap is not None:
+                left = min(left, bound.cap - used)
+            untold = (mark for mark in bound.marks if mark > period.before and mark not in period.told)
+            quiet = min(quiet, next(untold, ENDLESS) - used)
+        self.room = grown + min(left, quiet)
+        return left
+
+    def short(self, amount: int, more: int) -> Short | None:
+        """Why an amount is not borne, and more than that left."""
+        for period, bound in zip(self.periods, self.bounds, strict=True):
+            cap, used = bound.cap, period.spent + period.held
+            if cap is not None and used + amount + more > cap:
+                return Short(bound, amount, cap - used, cap - period.spent)
+        return None
+
+    def told(self) -> list[Crossed]:
+        """What is to be told of them."""
+        return [one for period, bound in zip(self.periods, self.bounds, strict=True) for one in _told(bound, period)]
 
 
 class Due:
     """The accounts that an attempt concerns, looked up once for all attempts that concern the same."""
 
-    __slots__ = ("bounds", "known", "room", "seen", "since", "turns", "until")
+    __slots__ = ("bounds", "lines", "turns")
 
     def __init__(self, bounds: tuple[Bound, ...], turns: Turns) -> None:
         self.bounds = bounds
         self.turns = turns
-        self.seen = -1
-        """How many turns there had been when the lines were worked out; between `since` and `until` they hold."""
-        self.since = self.until = 0.0
-        self.known: tuple[Line, ...] = ()
-        self.room = -1
-        """Until all accounts together have grown to this, none of these can be short: there is no need to look at each."""
-
-    def turned(self, now: float) -> tuple[Line, ...]:
-        """Worked out anew: some account's period is another by now."""
-        self.known = tuple((one.account.at(now), one.cap, one) for one in self.bounds)
-        self.since = max((one.account.since for one in self.bounds), default=-math.inf)
-        self.until = min((one.account.until for one in self.bounds), default=math.inf)
-        self.seen = self.turns.count
-        self.room = -1
-        return self.known
+        self.lines = Lines((), 0.0)
 
     def bear(self, amount: int, now: float) -> bool:
         """Whether every account has so much left."""
-        turns = self.turns
-        fresh = self.seen == turns.count and self.since <= now < self.until
-        if fresh and turns.grown + amount <= self.room:
-            return True
-        return self.least(self.known if fresh else self.turned(now)) >= amount
+        lines, grown = self.lines, self.turns.grown
+        return (grown + amount <= lines.room and lines.since <= now < lines.until) or self.left(now) >= amount
 
-    def least(self, lines: tuple[Line, ...]) -> int:
-        """What is left of the account that has least."""
-        found = min((cap - one.spent - one.held for one, cap, _ in lines if cap is not None), default=ENDLESS)
-        self.room = self.turns.grown + found
-        return found
+    def left(self, now: float) -> int:
+        """What is left of the account that has least, by a look at each."""
+        turns, lines = self.turns, self.lines
+        if lines.count != turns.count or not lines.since <= now < lines.until:
+            lines = self.lines = Lines(self.bounds, now)
+            lines.count = turns.count
+        return lines.left(turns.grown)
 
 
-class Hold(msgspec.Struct):
+class Hold(msgspec.Struct, eq=False):
     """What is held for one attempt."""
 
-    number: int
-    lines: tuple[Line, ...]
+    lines: Lines
     amount: int
-    until: float
-    """When it expires."""
     expired: bool = False
 
 
@@ -265,10 +289,9 @@ class Books:
 
     def __init__(self) -> None:
         self.accounts: dict[tuple[Scope, tuple[str, ...], Per], Account] = {}
-        self.holds: dict[int, Hold] = {}
-        """By number, the oldest first."""
+        self.holds: dict[Hold, float] = {}
+        """When each expires."""
         self.turns = Turns()
-        self._taken = 0
 
     def account(self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span]) -> Account:
         found = self.accounts.get((scope, who, per))
@@ -281,27 +304,27 @@ class Books:
 
     def take(self, due: Due, amount: int, now: float, until: float, spare: int = 0) -> Hold | Short:
         """Holds an amount on every account, or on none; on none also where less than `spare` would be left."""
-        turns = self.turns
-        fresh = due.seen == turns.count and due.since <= now < due.until
-        lines = due.known if fresh else due.turned(now)
+        lines, turns = due.lines, self.turns
         most = amount + spare
-        if turns.grown + most > due.room and due.least(lines) < most:
-            for period, cap, bound in lines:
-                if cap is not None and period.spent + period.held + most > cap:
-                    return _short(bound, period, amount)
-        for period, _, _ in lines:
+        if turns.grown + most > lines.room or not lines.since <= now < lines.until:
+            left = due.left(now)
+            lines = due.lines
+            short = lines.short(amount, spare) if left < most else None
+            if short is not None:
+                return short
+        for period in lines.periods:
             period.held += amount
         turns.grown += amount
-        number = self._taken = self._taken + 1
-        hold = self.holds[number] = Hold(number, lines, amount, until)
+        hold = Hold(lines, amount)
+        self.holds[hold] = until
         return hold
 
     def grow(self, hold: Hold, more: int) -> Short | None:
         """Holds so much more in the same periods, or nothing."""
-        for period, cap, bound in hold.lines:
-            if cap is not None and period.spent + period.held + more > cap:
-                return _short(bound, period, more)
-        for period, _, _ in hold.lines:
+        short = hold.lines.short(more, 0)
+        if short is not None:
+            return short
+        for period in hold.lines.periods:
             if hold.expired:
                 period.spent += more
             else:
@@ -310,23 +333,21 @@ class Books:
         self.turns.grown += more
         return None
 
-    def settle(self, hold: Hold, cost: int) -> list[Crossed]:
+    def settle(self, hold: Hold, cost: int) -> Sequence[Crossed]:
         """It is over and came to this, in the periods it was taken in; once. Gives back what is to be told."""
-        open_still = self.holds.pop(hold.number, None) is not None
-        if not open_still and not hold.expired:
-            return []
-        crossed: list[Crossed] = []
-        held = hold.amount if open_still else 0
-        more = cost if open_still else cost - hold.amount
-        if more > held:
-            self.turns.grown += more - held
-        for period, _, bound in hold.lines:
+        held, lines, turns = hold.amount, hold.lines, self.turns
+        if hold in self.holds:
+            del self.holds[hold]
+        elif hold.expired:
+            held, cost, hold.expired = 0, cost - held, False
+        else:
+            return ()
+        if cost > held:
+            turns.grown += cost - held
+        for period in lines.periods:
             period.held -= held
-            spent = period.spent = period.spent + more
-            if bound.marks and spent >= bound.marks[0]:
-                crossed += _told(bound, period)
-        hold.expired = False
-        return crossed
+            period.spent += cost
+        return () if turns.grown < lines.room else lines.told()
 
     def spend(self, bounds: Sequence[Bound], cost: int, now: float) -> list[Crossed]:
         """What nothing was held for came to this. Gives back what is to be told."""
@@ -340,11 +361,11 @@ class Books:
 
     def expire(self, now: float) -> int:
         """What is held for longer than anything may take counts as spent: nobody knows better. How many those were."""
-        late = [hold for hold in self.holds.values() if hold.until <= now]
+        late = [hold for hold, until in self.holds.items() if until <= now]
         for hold in late:
-            del self.holds[hold.number]
+            del self.holds[hold]
             hold.expired = True
-            for period, _, _ in hold.lines:
+            for period in hold.lines.periods:
                 period.held -= hold.amount
                 period.spent += hold.amount
         return len(late)
@@ -352,21 +373,16 @@ class Books:
     @property
     def held(self) -> int:
         """For all that is under way."""
-        return sum(hold.amount for hold in self.holds.values())
+        return sum(hold.amount for hold in self.holds)
 
 
 def took_up(account: Account, spent: int, now: float, beginning: bool) -> None:
     """Spent as far as the ledger knows, before this process began included."""
     period = account.at(now)
     period.spent = max(period.spent, spent)
-    account.turns.count += 1  # it may have come to more by any amount
+    account.turns.on()
     if beginning:
         period.before = period.spent
-
-
-def _short(bound: Bound, period: Period, needed: int) -> Short:
-    cap = bound.cap or 0
-    return Short(bound, needed, cap - period.spent - period.held, cap - period.spent)
 
 
 def _told(bound: Bound, period: Period) -> Iterator[Crossed]:

@@ -166,7 +166,7 @@ class Try(msgspec.Struct, eq=False):
                 return self._skipped(limited(over), over.retry_after, "limited")
         if runtime.budgets.any:
             more, usual = 0 if run.joint is None else run.joint.more, runtime.vitals.conditions.longest
-            grip = runtime.budgets.hold(call, run.plan, self.candidate, price, usual, run.deadline - monotonic(), more)
+            grip = runtime.budgets.hold(call, run.plan, self.candidate, price, usual, run.deadline, more)
             if grip is None:
                 return sent
             if isinstance(grip, Refusal):
@@ -463,7 +463,9 @@ class Try(msgspec.Struct, eq=False):
         grip, self.grip = self.grip, None
         runtime = self.run.runtime
         if grip is not None:
-            runtime.spent(grip, cost)
+            crossed = grip.books.settle(grip.hold, cost)
+            if crossed:
+                runtime.alert(crossed)
         if cost and (runtime.budgets.rules is not self.run.world.budgets or runtime.budgets.ended is not None):
             held = None if grip is None else grip.hold
             runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, held, cost))

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fairlead.core.allowance import PLENTY, PRIOR, SHARE, Allowance, Need, Tariff, Tariffs, borne, tariffs
+from fairlead.core.allowance import PLENTY, PRIOR, SHARE, Need, Tariff, Tariffs, borne, tariffs
 from fairlead.core.budgets import (
     SCOPES,
     Books,
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 TOLD: tuple[Scope, ...] = ("tenant", "team")
 """Those whose name says which account it is."""
 SPARE = 60.0
-"""Seconds that a hold stays open beyond the time its request may take."""
+"""Seconds that a hold stays open beyond the time its request may take, whatever the clock on the wall says."""
 SWEEP = 10.0
 """Seconds between two looks at holds that are open for too long."""
 KEPT = 10_000
@@ -75,8 +75,8 @@ PARTS = 2 * SHARE
 """With so many times left what an attempt may come to, nothing hangs on how much that is."""
 LONGEST = 1 << 17
 """Tokens that no answer is longer than."""
-UNBEARABLE = Allowance(0, UNPRICED)
-"""Of what nobody knows the price."""
+UNBEARABLE = Tariff(0, 0, 0, UNPRICED)
+"""Where nobody knows the price."""
 UTC = datetime.UTC
 
 log = logging.getLogger("fairlead.budgets")
@@ -135,9 +135,9 @@ class Budgets:
         self._models: tuple[str, ...] = ()
         self._by_request = False
         """Whether any of them hang on more than on who asks."""
-        self._tariffs: dict[str, tuple[Price, Tariffs]] = {}
-        """By channel: what was worked out for a price, as long as that one holds."""
-        self._dearest: dict[str, Tariff | None] = {}
+        self._tariffs: dict[str, Tariffs] = {}
+        """By channel, of the price that was last in force."""
+        self._dearest: dict[str, Tariff] = {}
         """By model."""
         self._payers: dict[str, Seen] = {}
         """By key."""
@@ -291,38 +291,42 @@ class Budgets:
         candidate: Candidate,
         price: Price | None,
         usual: Mapping[str, int],
-        seconds: float,
+        until: float,
         more: int = 0,
     ) -> Grip | Refusal | None:
-        """Holds the most that an attempt may come to; None where no budget concerns it. `seconds` is how long it may
-        take, `usual` the longest usual answers by `model|task`, `more` what is asked beyond the request itself."""
+        """Holds the most that an attempt may come to; None where no budget concerns it. `until` is when it is over at the
+        latest by the monotonic clock, `usual` the longest usual answers by `model|task`, `more` what is asked beyond the request itself."""
         channel, target = candidate.channel, candidate.target
         accounts = self.accounts(call, channel.model, plan.purse, target.tier)
-        if not accounts.due.bounds or call.operation == "count":
-            return None
-        if price is None and not accounts.hard:
+        due = accounts.due
+        if not due.bounds or call.operation == "count":
             return None
         now = time.time()
-        until = now + seconds + SPARE
-        input_tokens = target.expected.input_tokens + more
-        rates = None if price is None else self._tariff(channel.id, price, input_tokens * 5 // 4)
+        if price is None:
+            short = self.books.take(due, UNPRICED, now, until) if accounts.hard else None
+            return refusal(short, call.caller, now) if isinstance(short, Short) else None
+        known = self._tariffs.get(channel.id)
+        if known is None or known.price is not price:
+            known = self._tariffs[channel.id] = tariffs(price)
+        until += SPARE
+        tokens = target.expected.input_tokens + more
+        rates = known.at(tokens * 5 // 4) if known.tiers else known.usual
         view = call.view
         need = Need(
-            input_tokens,
-            max(view.max_output() or 0, 0),
+            tokens,
+            view.max_output() or 0,
             usual.get(f"{channel.model}|{plan.task}", PRIOR),
             target.model.max_output,
             view.answers,
-            rates is not None and rates.dear > rates.input and costs_otherwise(call),
+            rates.dear > rates.input and costs_otherwise(call),
             call.operation == "embed",
         )
-        allowance = UNBEARABLE if rates is None else borne(need, rates, PLENTY if accounts.hard else None)
+        allowance = borne(need, rates, PLENTY if accounts.hard else None)
         # Mostly there is so much left that nothing hangs on how much.
-        taken = self.books.take(accounts.due, allowance.hold, now, until, allowance.hold * PARTS)
+        taken = self.books.take(due, allowance.hold, now, until, allowance.hold * PARTS)
         if isinstance(taken, Short):
-            if rates is not None:
-                allowance = borne(need, rates, part_for(accounts, now))
-            taken = self.books.take(accounts.due, allowance.hold, now, until)
+            allowance = borne(need, rates, part_for(accounts, now))
+            taken = self.books.take(due, allowance.hold, now, until)
             if isinstance(taken, Short):
                 return refusal(taken, call.caller, now)
         limit = allowance.output
@@ -330,45 +334,31 @@ class Budgets:
             self.books, taken, limit, limit * need.answers, allowance.per_million, accounts.hard, limit == need.room
         )
 
-    def _tariff(self, channel: str, price: Price, tokens: int) -> Tariff:
-        """Of a request with so many tokens of input."""
-        found = self._tariffs.get(channel)
-        if found is None or found[0] is not price:
-            found = self._tariffs[channel] = price, tariffs(price)
-        tiers = found[1]
-        rates = tiers[0][1]
-        for above, tier in tiers[1:]:
-            if tokens > above:
-                rates = tier
-        return rates
-
     def ample(self, call: Call, model: Model) -> bool:
         """Whether so much is left for a request of this model that it need not be known how much: several times what it
         would come to if each byte were a token, and its answer as long as it can be."""
-        rates = self._dearest[model.name] if model.name in self._dearest else self._dearest_of(model)
-        if rates is None:
-            return False
+        rates = self._dearest.get(model.name) or self._dearest_of(model)
         view = call.view
         room = (view.max_output() or model.max_output or LONGEST) * view.answers
         most = rates.fixed + (len(call.body) * rates.dear + room * rates.output) // MILLION
-        return self.accounts(call, model.name, "", "").due.bear(most * PARTS, time.time())
+        return self.accounts(call, model.name, "", "").due.bear(most * PARTS, call.facts.at)
 
-    def _dearest_of(self, model: Model) -> Tariff | None:
-        """At no time and on no channel does the model cost more; None where a price is missing."""
+    def _dearest_of(self, model: Model) -> Tariff:
+        """At no time and on no channel does the model cost more."""
         rows = [row for channel in model.channels for row in channel.prices]
         rows += [peak.price for row in rows for peak in row.peaks]
-        known = [one for row in rows for _, one in tariffs(row)]
+        known = [one for row in map(tariffs, rows) for one in (row.usual, *dict(row.tiers).values())]
         priced = all(channel.prices and channel.prices[0].since == 0 for channel in model.channels)
         found = self._dearest[model.name] = (
             Tariff(*(max(figures) for figures in zip(*map(msgspec.structs.astuple, known), strict=True)))
             if known and priced
-            else None
+            else UNBEARABLE
         )
         return found
 
     def spent_on_others(self, ended: Ended) -> list[Crossed]:
         """On the accounts that concern it by now, but did not when it began: other budgets are in force since."""
-        held = () if ended.hold is None else tuple(bound.account for _, _, bound in ended.hold.lines)
+        held = () if ended.hold is None else tuple(bound.account for bound in ended.hold.lines.bounds)
         tier = ended.candidate.target.tier
         accounts = self.accounts(ended.call, ended.candidate.channel.model, ended.plan.purse, tier)
         others = [bound for bound in accounts.due.bounds if all(bound.account is not account for account in held)]
@@ -376,8 +366,8 @@ class Budgets:
 
     def sweep(self, late: float) -> None:
         """A look at holds that nobody gave back; not at every beat."""
-        now = time.time()
-        if not 0 <= now - self._swept < SWEEP:
+        now = time.monotonic()
+        if now - self._swept >= SWEEP:
             self._swept = now
             lost = self.books.expire(now)
             if lost:

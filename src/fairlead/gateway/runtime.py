@@ -13,7 +13,7 @@ import copy
 import logging
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +32,7 @@ from fairlead.core.record import Attempt, Audit, Record
 from fairlead.gateway.administration import Administration, found, noted
 from fairlead.gateway.answering import header_text
 from fairlead.gateway.balances import told
-from fairlead.gateway.budgets import Budgets, Ended, Grip
+from fairlead.gateway.budgets import Budgets, Ended
 from fairlead.gateway.budgets import log as budgets_log
 from fairlead.gateway.caching import Caching, turned
 from fairlead.gateway.conditions import DAY, Vitals
@@ -285,20 +285,15 @@ class Runtime:
         """What is left of the day's budget of each tier."""
         return self.budgets.left_of_tiers(tenant, policy)
 
-    def spent(self, grip: Grip, cost: int) -> None:
-        """What was held is given back, and what was spent of it counts."""
-        crossed = self.budgets.books.settle(grip.hold, cost)
-        if crossed:
-            self._alert(crossed)
-
     def spent_since(self, ended: Ended) -> None:
         """Other budgets came into force, or are about to, while it was under way."""
         if self.budgets.ended is not None:
             self.budgets.ended.append(ended)
         if self.budgets.rules != self.world.budgets:
-            self._alert(self.budgets.spent_on_others(ended))
+            self.alert(self.budgets.spent_on_others(ended))
 
-    def _alert(self, found: list[Crossed]) -> None:
+    def alert(self, found: Sequence[Crossed]) -> None:
+        """Shares of budgets that are spent by now."""
         for crossed in found:
             alert = told(crossed, _now_ms())
             budgets_log.warning("%s", alert.detail)
