@@ -227,6 +227,7 @@ def test_the_limit_that_is_nearest_is_not_the_one_that_is_told() -> None:
     assert requests == (10, 9, WINDOW + SLOT)
     assert tokens == (1000, 700, WINDOW + SLOT)
     gate.leave(100)
+    assert wide.at_rest(WINDOW + SLOT)
     assert gate.quotas(WINDOW + SLOT)[1] == (1000, 1000, 0.0)
 
 

@@ -8,7 +8,8 @@ Tokens are estimates until a request is over. What it really took then counts in
 it leaves the window with it, and moves nothing once that has happened.
 
 Several limits may meet on one request: all of them admit it, or it is counted by none. Every request passes here twice,
-so that `enter` and `leave` go through its limits in one loop each, without a call inside.
+so that `enter` and `leave` go through its limits without a call inside, and touch the sums of the window only: what came
+in the slot under way is what they have grown by since it began.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ WINDOW = 60.0
 SLOT = 0.25
 _SLOTS = int(WINDOW / SLOT)
 UNLIMITED = 1 << 62
+_ANY = UNLIMITED >> 1
+"""More than is left of any limit, and less than of none."""
 
 
 class Refused:
@@ -54,17 +57,22 @@ class Meter:
     """The running state of the limits of one key, team, tenant or model: what was admitted in the last 60 seconds, and
     what is under way."""
 
-    __slots__ = ("_slots", "concurrency", "in_flight", "latest", "requests", "rpm", "slot", "tokens", "tpm", "whose")
+    __slots__ = (
+        "_slots", "concurrency", "in_flight", "latest", "old_requests", "old_tokens", "requests", "rpm", "slot", "tokens",
+        "tpm", "whose",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits, whose: str = "") -> None:
         self.whose = whose
         self.requests = 0
         self.tokens = 0
+        self.old_requests = self.old_tokens = 0
+        """Of these, what came before the slot under way."""
         self.in_flight = 0
         self.latest = -1
-        """The number of the slot that time has come to last."""
+        """The number of the slot under way: that time has come to last."""
         self.slot = Slot(self, self.latest)
-        """That slot: what is admitted goes there."""
+        """That slot: what is admitted goes there, and is counted in it when it is over."""
         self._slots: deque[Slot] = deque()
         """Those that count, the oldest first."""
         self.turn_to(limits)
@@ -77,14 +85,21 @@ class Meter:
 
     def turn(self, number: int) -> None:
         """Time has come to another slot: what is a whole window old is forgotten."""
-        slots = self._slots
+        slots = self._counted()
         while slots and slots[0].number < number - _SLOTS:
             gone = slots.popleft()
             self.requests -= gone.requests
             self.tokens -= gone.tokens
+        self.old_requests, self.old_tokens = self.requests, self.tokens
         self.latest = number
         self.slot = Slot(self, number)
         slots.append(self.slot)
+
+    def _counted(self) -> deque[Slot]:
+        """The slots, with what the one under way has come to so far."""
+        self.slot.requests = self.requests - self.old_requests
+        self.slot.tokens = self.tokens - self.old_tokens
+        return self._slots
 
     def refusal(self, now: float, tokens: int) -> Refused | None:
         """Why a request of so many tokens is not admitted."""
@@ -92,7 +107,7 @@ class Meter:
             return Refused("requests at once", self.concurrency, 1.0, self.whose)
         if self.requests >= self.rpm:
             excess, waits = self.requests + 1 - self.rpm, WINDOW
-            for slot in self._slots:
+            for slot in self._counted():
                 excess -= slot.requests
                 if excess <= 0:
                     waits = slot.ends - now
@@ -102,7 +117,7 @@ class Meter:
         # A single request larger than the whole limit is let through when nothing else counts, else it never could be.
         if used > 0 and used + tokens > self.tpm:
             excess, waits = min(used, used + tokens - self.tpm), WINDOW
-            for slot in self._slots:
+            for slot in self._counted():
                 excess -= slot.tokens
                 if excess <= 0:
                     waits = slot.ends - now
@@ -112,10 +127,8 @@ class Meter:
 
     def empty_in(self, now: float) -> float:
         """Seconds until nothing counts any more."""
-        slot = self.slot
-        if not slot.requests:
-            slot = next((one for one in reversed(self._slots) if one.requests), slot)
-        return slot.ends - now if slot.requests and slot.ends > now else 0.0
+        latest = next((one for one in reversed(self._counted()) if one.requests), None)
+        return 0.0 if latest is None else max(latest.ends - now, 0.0)
 
     def at_rest(self, now: float) -> bool:
         """Nothing of it counts any more."""
@@ -133,12 +146,12 @@ class Gate:
     """One request's way through every limit it meets: through all of them or through none, and out again once."""
 
     __slots__ = ("_estimate", "_slots", "meters")
+    _estimate: int
 
     def __init__(self, meters: Sequence[Meter]) -> None:
         self.meters = meters
         self._slots: list[Slot] | None = None
         """Where it is booked, while it is within."""
-        self._estimate = 0
 
     def enter(self, now: float, tokens: int) -> Refused | None:
         """Where several refuse, the one that has to be waited for longest."""
@@ -146,22 +159,18 @@ class Gate:
         for meter in self.meters:
             if number > meter.latest:
                 meter.turn(number)
-            used = meter.tokens
             if (
                 meter.in_flight >= meter.concurrency
                 or meter.requests >= meter.rpm
-                or (used + tokens > meter.tpm and used > 0)
+                or (meter.tokens + tokens > meter.tpm and meter.tokens > 0)
             ):
                 return self._refusal(now, tokens)
         booked = []
         for meter in self.meters:
-            slot = meter.slot
             meter.in_flight += 1
             meter.requests += 1
-            slot.requests += 1
             meter.tokens += tokens
-            slot.tokens += tokens
-            booked.append(slot)
+            booked.append(meter.slot)
         self._slots, self._estimate = booked, tokens
         return None
 
@@ -184,32 +193,32 @@ class Gate:
             for slot in booked:
                 meter = slot.meter
                 meter.in_flight -= 1
-                if slot.number >= meter.latest - _SLOTS:
+                if slot is meter.slot:
                     meter.tokens += more
+                elif slot.number >= meter.latest - _SLOTS:
+                    meter.tokens += more
+                    meter.old_tokens += more
                     slot.tokens += more
 
     def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
-        """Of requests and of tokens, each of the limit that has least left."""
-        meters = self.meters
-        of_requests = of_tokens = meters[0]
-        number = int(now / SLOT)
-        for meter in meters:
-            if number > meter.latest:
-                meter.turn(number)
-            if meter is not of_requests and meter.rpm - meter.requests < of_requests.rpm - of_requests.requests:
-                of_requests = meter
-            if meter is not of_tokens and meter.tpm - meter.tokens < of_tokens.tpm - of_tokens.tokens:
-                of_tokens = meter
+        """Of requests and of tokens, each of the limit that has least left; as of when it came in."""
+        of_requests = of_tokens = None
+        fewest = least = _ANY
+        for meter in self.meters:
+            left = meter.rpm - meter.requests
+            if left < fewest:
+                of_requests, fewest = meter, left
+            left = meter.tpm - meter.tokens
+            if left < least:
+                of_tokens, least = meter, left
         requests: Quota | None = None
         tokens: Quota | None = None
-        resets = 0.0
-        if of_requests.rpm != UNLIMITED:
-            slot, left = of_requests.slot, of_requests.rpm - of_requests.requests
-            resets = slot.ends - now if slot.requests else of_requests.empty_in(now)
-            requests = of_requests.rpm, left if left > 0 else 0, resets if resets > 0.0 else 0.0
-        if of_tokens.tpm != UNLIMITED:
-            left = of_tokens.tpm - of_tokens.tokens
-            if of_tokens is not of_requests or requests is None:
+        if of_requests is not None:
+            came = of_requests.requests > of_requests.old_requests
+            resets = of_requests.slot.ends - now if came else of_requests.empty_in(now)
+            requests = of_requests.rpm, fewest if fewest > 0 else 0, resets
+        if of_tokens is not None:
+            if of_tokens is not of_requests:
                 resets = of_tokens.empty_in(now)
-            tokens = of_tokens.tpm, left if left > 0 else 0, resets if resets > 0.0 else 0.0
+            tokens = of_tokens.tpm, least if least > 0 else 0, resets
         return requests, tokens
