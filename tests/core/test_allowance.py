@@ -6,8 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.allowance import PRIOR, SHARE, Allowance, Need, least_hold, left_for
+from fairlead.core.allowance import PRIOR, Need, least_hold, left_for
 from fairlead.core.allowance import allowed as allowed_part
+from fairlead.core.budgets import SHARE, Hold
 from fairlead.core.cost import UNPRICED, expected_cost
 from fairlead.core.model import NANO, Price, Rates
 from tests.core.scenes import DOLLAR, price
@@ -18,7 +19,7 @@ AGENT = Need(20_000, 128_000, most=128_000)
 """What a coding agent sends each time."""
 
 
-def allowed(need: Need, row: Price | None, left: int) -> Allowance:
+def allowed(need: Need, row: Price | None, left: int) -> Hold:
     """With so much left."""
     return allowed_part(need, row, left // SHARE)
 
@@ -27,8 +28,8 @@ def test_a_fresh_budget_of_5_dollars_is_refused_for_pessimism_or_overrun() -> No
     """Requests that allow 128,000 tokens, one after the other, each answered with 1,500."""
     left, answered = 5 * DOLLAR, 0
     usual = expected_cost(OPUS, 20_000, 1_500)
-    while (allowance := allowed(AGENT, OPUS, left)).hold <= left:
-        assert PRIOR <= allowance.output < 128_000
+    while (allowance := allowed(AGENT, OPUS, left)).amount <= left:
+        assert PRIOR <= allowance.limit < 128_000
         left -= usual
         answered += 1
     assert left >= 0
@@ -38,8 +39,8 @@ def test_a_fresh_budget_of_5_dollars_is_refused_for_pessimism_or_overrun() -> No
 
 def test_side_by_side_a_fresh_budget_bears_one_such_request_only() -> None:  # M6.3
     left, at_once = 5 * DOLLAR, 0
-    while (allowance := allowed(AGENT, OPUS, left)).hold <= left:
-        left -= allowance.hold
+    while (allowance := allowed(AGENT, OPUS, left)).amount <= left:
+        left -= allowance.amount
         at_once += 1
     assert at_once >= 6
 
@@ -61,12 +62,12 @@ RATES = st.integers(0, 10**12)
 def test_what_is_sent_costs_more_than_is_held(need: Need, given_: int, written: int, left: int) -> None:  # M6.3
     row = Price("p", Rates(given_, written))
     allowance = allowed(need, row, left)
-    output = 0 if need.silent else allowance.output * need.answers
-    assert allowance.hold >= expected_cost(row, need.input_tokens, output)
+    output = 0 if need.silent else allowance.limit * need.answers
+    assert allowance.amount >= expected_cost(row, need.input_tokens, output)
     if not need.silent:
         room = need.room or need.most or need.longest
         least = min(room, need.most or room, need.longest)
-        assert least <= allowance.output <= room
+        assert least <= allowance.limit <= room
 
 
 @given(NEEDS, RATES, RATES, st.integers(0, 100 * DOLLAR))
@@ -74,20 +75,20 @@ def test_the_least_that_bears_an_attempt_is_another_than_is_said(
     need: Need, given_: int, written: int, left: int
 ) -> None:
     row = Price("p", Rates(given_, written))
-    assert (allowed(need, row, left).hold <= left) == (least_hold(need, row) <= left)
+    assert (allowed(need, row, left).amount <= left) == (least_hold(need, row) <= left)
 
 
 def test_a_long_usual_answer_is_cut_short_while_others_wait() -> None:
     left = DOLLAR
-    assert allowed(Need(0, 100_000, longest=10_000), OPUS, left).output == 10_000
-    assert allowed(Need(0, 2_000, longest=10_000), OPUS, left).output == 2_000
-    assert allowed(Need(0, 0, longest=10_000, most=1_000), OPUS, left).output == 1_000
+    assert allowed(Need(0, 100_000, longest=10_000), OPUS, left).limit == 10_000
+    assert allowed(Need(0, 2_000, longest=10_000), OPUS, left).limit == 2_000
+    assert allowed(Need(0, 0, longest=10_000, most=1_000), OPUS, left).limit == 1_000
 
 
 def test_an_unknown_price_is_borne_and_a_price_of_nothing_is_not() -> None:  # M6.2
-    assert allowed(AGENT, None, DOLLAR).hold == UNPRICED
+    assert allowed(AGENT, None, DOLLAR).amount == UNPRICED
     free = allowed(AGENT, price(0, 0), 1)
-    assert (free.output, free.hold) == (128_000, 1)
+    assert (free.limit, free.amount) == (128_000, 1)
 
 
 def test_what_costs_more_than_text_is_held_as_text() -> None:
@@ -95,15 +96,15 @@ def test_what_costs_more_than_text_is_held_as_text() -> None:
     row = Price("p", rates)
     plain = allowed(Need(1_000_000, 1_000_000, longest=10**6), row, DOLLAR)
     dear = allowed(Need(1_000_000, 1_000_000, longest=10**6, dear=True), row, DOLLAR)
-    assert plain.hold == 1250 + 9000 + 1
-    assert dear.hold == 2500 + 9000 + 1
+    assert plain.amount == 1250 + 9000 + 1
+    assert dear.amount == 2500 + 9000 + 1
 
 
 def test_another_currency_is_held_at_par() -> None:  # M6.2
     yuan = msgspec.structs.replace(price(10, 20), currency="CNY", exchange=NANO // 8)
     need = Need(1_000_000, 1_000_000, longest=10**6)
-    dollars = allowed(need, price(10, 20), 100 * DOLLAR).hold
-    assert dollars // 8 - 10 <= allowed(need, yuan, 100 * DOLLAR).hold <= dollars // 8 + 10
+    dollars = allowed(need, price(10, 20), 100 * DOLLAR).amount
+    assert dollars // 8 - 10 <= allowed(need, yuan, 100 * DOLLAR).amount <= dollars // 8 + 10
 
 
 def test_a_models_own_budget_is_overlooked() -> None:

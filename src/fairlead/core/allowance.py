@@ -11,11 +11,10 @@ from __future__ import annotations
 import msgspec
 
 from fairlead.core.ask import Ask
+from fairlead.core.budgets import Hold
 from fairlead.core.cost import DEAREST, MILLION, UNPRICED, rates_for
 from fairlead.core.model import NANO, Model, Price, Rates
 
-SHARE, OF_TIER = 8, 2
-"""Into so many parts what is left is divided: one attempt may take one, or the longest usual answer."""
 MOST_HELD = 2 * DEAREST
 PLENTY = 1 << 62
 """Where one attempt may take whatever it likes of a budget."""
@@ -38,15 +37,6 @@ class Need(msgspec.Struct, frozen=True):
     """Whether some of its input may cost more than text does: what is written to a cache, pictures, sound."""
     silent: bool = False
     """No text comes back: embeddings have no output to limit."""
-
-
-class Allowance(msgspec.Struct, frozen=True):
-    output: int
-    """The output limit to send; 0 where there is none to send."""
-    hold: int
-    """Nano-units of USD."""
-    per_million: int = 0
-    """What a million tokens of output cost, all answers together."""
 
 
 class Tariff(msgspec.Struct, frozen=True):
@@ -92,35 +82,35 @@ def tariff(price: Price, rates: Rates) -> Tariff:
     )
 
 
-def allowed(need: Need, price: Price | None, part: int | None) -> Allowance:
+def allowed(need: Need, price: Price | None, part: int | None) -> Hold:
     """`part` is what one attempt may take; None caps nothing. What is held may still be more than is left: then it does
     not fit."""
-    return (
-        Allowance(0, UNPRICED)
-        if price is None
-        else borne(need, tariff(price, rates_for(price, need.input_tokens * 5 // 4)), part)
-    )
+    if price is None:
+        return Hold(UNPRICED)
+    return borne(need, tariff(price, rates_for(price, need.input_tokens * 5 // 4)), part)
 
 
-def borne(need: Need, rates: Tariff, part: int | None) -> Allowance:
+def borne(need: Need, rates: Tariff, part: int | None) -> Hold:
     """The same by a tariff that is worked out already."""
-    tokens = need.input_tokens * 5 // 4
-    fixed = rates.fixed - (-tokens * (rates.dear if need.dear else rates.input) // MILLION)
+    tokens, answers, most = need.input_tokens * 5 // 4, need.answers, need.most
+    amount = rates.fixed - (-tokens * (rates.dear if need.dear else rates.input) // MILLION)
     if need.silent:
-        return Allowance(0, fixed if fixed < MOST_HELD else MOST_HELD)
-    each = rates.output if need.answers <= 1 else rates.output * need.answers
-    room = need.room or need.most or need.longest
-    if 0 < need.most < room:
-        room = need.most
-    if part is not None and each and part != PLENTY:
-        room = min(room, max((part - fixed) * MILLION // each, need.longest, 1))
-    hold = fixed - (-room * each // MILLION)
-    return Allowance(0 if part is None else room, hold if hold < MOST_HELD else MOST_HELD, each)
+        return Hold(min(amount, MOST_HELD), hard=part is not None)
+    each = rates.output * answers
+    room = need.room or most or need.longest
+    if 0 < most < room:
+        room = most
+    if part != PLENTY and part is not None and each:
+        room = min(room, max((part - amount) * MILLION // each, need.longest, 1))
+    amount -= -room * each // MILLION
+    if amount > MOST_HELD:
+        amount = MOST_HELD
+    return Hold(amount) if part is None else Hold(amount, room, room * answers, each, True, room == need.room)
 
 
 def least_hold(need: Need, price: Price | None) -> int:
     """With less left than this an attempt is not borne; with as much it is."""
-    return allowed(need, price, 0).hold
+    return allowed(need, price, 0).amount
 
 
 def need(ask: Ask, model: Model) -> Need:

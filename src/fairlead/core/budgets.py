@@ -20,13 +20,13 @@ from typing import Literal, get_args
 
 import msgspec
 
-from fairlead.core.allowance import OF_TIER, SHARE
-
 Scope = Literal["gateway", "tenant", "team", "key", "tag", "tier", "model"]
 Per = Literal["day", "week", "month", "total"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PERIODS: tuple[Per, ...] = get_args(Per)
 CHEAPEST = "cheapest"
+SHARE, OF_TIER = 8, 2
+"""Into so many parts what is left is divided: one attempt may take one, or the longest usual answer."""
 MOST_PERIODS = 7
 """So many are remembered of each account, those with something held apart."""
 
@@ -197,7 +197,7 @@ class Due:
     def __init__(self, bounds: tuple[Bound, ...], turns: Turns) -> None:
         self.bounds = bounds
         self.turns = turns
-        self.lines = Lines((), 0.0)
+        self.lines = NOWHERE
 
     def bear(self, amount: int, now: float) -> bool:
         """Whether every account has so much left."""
@@ -213,11 +213,25 @@ class Due:
         return lines.left(turns.grown)
 
 
-class Hold(msgspec.Struct, eq=False):
-    """What is held for one attempt."""
+NOWHERE = Lines((), 0.0)
 
-    lines: Lines
+
+class Hold(msgspec.Struct, eq=False):
+    """What is held for one attempt, and how much output that is for."""
+
     amount: int
+    limit: int = 0
+    """The output limit to send; 0 where there is none to send."""
+    counted: int = 0
+    """The tokens of output that are held for, all answers together."""
+    per_million: int = 0
+    """What a million of them cost."""
+    hard: bool = False
+    """Whether any of the budgets that it is for is."""
+    as_asked: bool = False
+    """Whether the limit is the caller's own."""
+    lines: Lines = NOWHERE
+    """Where it was taken."""
     expired: bool = False
 
 
@@ -302,9 +316,9 @@ class Books:
     def due(self, bounds: tuple[Bound, ...]) -> Due:
         return Due(bounds, self.turns)
 
-    def take(self, due: Due, amount: int, now: float, until: float, spare: int = 0) -> Hold | Short:
-        """Holds an amount on every account, or on none; on none also where less than `spare` would be left."""
-        lines, turns = due.lines, self.turns
+    def take(self, due: Due, hold: Hold, now: float, until: float, spare: int = 0) -> Short | None:
+        """Takes a hold on every account, or on none; on none also where less than `spare` would be left."""
+        lines, turns, amount = due.lines, self.turns, hold.amount
         most = amount + spare
         if turns.grown + most > lines.room or not lines.since <= now < lines.until:
             left = due.left(now)
@@ -315,9 +329,9 @@ class Books:
         for period in lines.periods:
             period.held += amount
         turns.grown += amount
-        hold = Hold(lines, amount)
+        hold.lines = lines
         self.holds[hold] = until
-        return hold
+        return None
 
     def grow(self, hold: Hold, more: int) -> Short | None:
         """Holds so much more in the same periods, or nothing."""

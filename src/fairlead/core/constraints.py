@@ -11,8 +11,9 @@ from collections.abc import Callable
 import msgspec
 
 from fairlead.core import egress, expectation
-from fairlead.core.allowance import SHARE, allowed, left_for, need
+from fairlead.core.allowance import allowed, left_for, need
 from fairlead.core.ask import Ask
+from fairlead.core.budgets import SHARE
 from fairlead.core.cost import plain
 from fairlead.core.model import EMBEDDINGS, Channel, Extremes, Model, capability_names
 from fairlead.core.plan import Rejection
@@ -192,7 +193,7 @@ def budget(ask: Ask, model: Model, channel: Channel) -> str | None:
     left = left_for(model.name, ask.call.facts.left)
     if left is None:
         return None
-    most = allowed(need(ask, model), channel.price_at(ask.call.facts.at), left // SHARE).hold
+    most = allowed(need(ask, model), channel.price_at(ask.call.facts.at), left // SHARE).amount
     if most > left:
         return f"it may come to ${plain(most)}, and the budget has ${plain(max(left, 0))} left"
     return None

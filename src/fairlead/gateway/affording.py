@@ -8,8 +8,8 @@ import time
 
 import msgspec
 
-from fairlead.core.allowance import SHARE, allowed, need
-from fairlead.core.budgets import CHEAPEST, Bound
+from fairlead.core.allowance import allowed, need
+from fairlead.core.budgets import CHEAPEST, SHARE, Bound
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
 from fairlead.core.decide import asked
@@ -22,14 +22,6 @@ from fairlead.gateway.budgets import Budgets
 from fairlead.gateway.world import World
 
 _replace = msgspec.structs.replace
-
-
-def borne_anyway(budgets: Budgets, call: Call, choice: Choice) -> bool:
-    """Whether budgets have no say in who answers: one model was named, for which more than enough is left. What an
-    attempt may come to is held all the same."""
-    if choice.model is None or choice.policy.fallbacks or call.wishes.models or call.operation != "generate":
-        return False
-    return budgets.ample(call, choice.model)
 
 
 def weighed(budgets: Budgets, world: World, call: Call, choice: Choice) -> tuple[Call, Choice]:
@@ -71,7 +63,7 @@ def refusal(budgets: Budgets, call: Call, choice: Choice, plan: Plan, snapshot: 
         if unspent:
             most, bound = min(unspent, key=lambda pair: pair[0])
             words[state(bound, call.caller, now)] = None
-            held = held or allowed(need(ask, model), price, most // SHARE).hold <= most
+            held = held or allowed(need(ask, model), price, most // SHARE).amount <= most
     details = "; ".join(f"{one.model}: {one.detail}" for one in plan.rejected if one.reason == "budget")
     return spent_error(f"{'; '.join(words)} ({details})" if words else details, held)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fairlead.core.budgets import Hold
 from fairlead.core.call import Call
 from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate, Cause, Committed, Event, Failed, Skipped
@@ -28,7 +29,7 @@ from fairlead.gateway.account import charge, intent
 from fairlead.gateway.answering import reader_for, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
-from fairlead.gateway.budgets import Ended, Grip
+from fairlead.gateway.budgets import Ended, outran
 from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error
 from fairlead.gateway.health import LEFT_ALONE, Entry
 from fairlead.gateway.hosting import bear
@@ -36,6 +37,7 @@ from fairlead.gateway.metering import limited
 from fairlead.providers import limits
 from fairlead.providers.capping import LIMITS as CAPPED
 from fairlead.providers.capping import PLAIN, capped
+from fairlead.providers.terms import asked
 from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 from fairlead.providers.wires import Wire, outbound, wire_for
 
@@ -68,7 +70,7 @@ class Try(msgspec.Struct, eq=False):
     sent_at: float = 0.0
     gate: Gate | None = None
     """The way through its model's limits."""
-    grip: Grip | None = None
+    grip: Hold | None = None
     """What of budgets it holds."""
     limit: int = 0
     """The output limit it is sent with, where a budget wants one."""
@@ -165,15 +167,15 @@ class Try(msgspec.Struct, eq=False):
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
         if runtime.budgets.any:
-            more, usual = 0 if run.joint is None else run.joint.more, runtime.vitals.conditions.longest
-            grip = runtime.budgets.hold(call, run.plan, self.candidate, price, usual, run.deadline, more)
+            grip = runtime.budgets.hold(run, call, self.candidate, price)
             if grip is None:
                 return sent
             if isinstance(grip, Refusal):
                 return self.failed(0, grip.words, "budget", kind=grip.kind)
             self.grip = grip
-            if grip.hard:
-                borne = bear(grip, call.caller, channel.model, price, sent, dialect, self.endpoint.kind)
+            terms = asked(sent.body) if grip.hard else None
+            if terms is not None:
+                borne = bear(self, grip, terms, sent, dialect)
                 if isinstance(borne, Refusal):
                     return self.failed(0, borne.words, "budget", kind=borne.kind)
                 sent = borne
@@ -376,7 +378,7 @@ class Try(msgspec.Struct, eq=False):
         for at in range(0, len(piece), SLICE):
             borne = min(reader.estimate, grip.counted)
             events = reader.feed(piece[at : at + SLICE])
-            if reader.ended or not grip.outran(reader.estimate):
+            if reader.ended or not outran(self.run.runtime.budgets.books, grip, reader.estimate):
                 shown.append(events)
                 continue
             rest = [events, reader.feed(piece[at + SLICE :])]
@@ -463,12 +465,11 @@ class Try(msgspec.Struct, eq=False):
         grip, self.grip = self.grip, None
         runtime = self.run.runtime
         if grip is not None:
-            crossed = grip.books.settle(grip.hold, cost)
+            crossed = runtime.budgets.books.settle(grip, cost)
             if crossed:
                 runtime.alert(crossed)
         if cost and (runtime.budgets.rules is not self.run.world.budgets or runtime.budgets.ended is not None):
-            held = None if grip is None else grip.hold
-            runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, held, cost))
+            runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, grip, cost))
         entry, self.entry = self.entry, None
         if entry is not None and (entry.ok is None or runtime.health.shares):  # else all has been said
             took = (self.first_at - self.sent_at) * 1000 if self.first_at else None

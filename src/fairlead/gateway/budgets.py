@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fairlead.core.allowance import PLENTY, PRIOR, SHARE, Need, Tariff, Tariffs, borne, tariffs
+from fairlead.core.allowance import PLENTY, PRIOR, Need, Tariff, Tariffs, borne, tariffs
 from fairlead.core.budgets import (
     SCOPES,
+    SHARE,
     Books,
     Bound,
     Budget,
@@ -26,13 +27,13 @@ from fairlead.core.budgets import (
     Hold,
     Per,
     Scope,
-    Short,
     bound_of,
     over,
     tightest,
     took_up,
 )
 from fairlead.core.call import Call, Caller
+from fairlead.core.choice import Choice
 from fairlead.core.cost import MILLION, UNPRICED
 from fairlead.core.execution import Candidate
 from fairlead.core.model import Model, Price
@@ -57,6 +58,7 @@ from fairlead.gateway.periods import calendar
 from fairlead.store.budgets import Spent
 
 if TYPE_CHECKING:
+    from fairlead.gateway.execute import Run
     from fairlead.gateway.world import Grantor, World
 
 TOLD: tuple[Scope, ...] = ("tenant", "team")
@@ -82,31 +84,6 @@ UTC = datetime.UTC
 log = logging.getLogger("fairlead.budgets")
 
 
-class Grip(msgspec.Struct):
-    """What one attempt holds, and how much output that is for."""
-
-    books: Books
-    hold: Hold
-    limit: int
-    """The output limit that is sent; 0 where none has to be."""
-    counted: int
-    """The tokens of output that are held for, all answers together."""
-    per_million: int
-    hard: bool = True
-    """Whether any of the budgets is."""
-    as_asked: bool = False
-    """Whether the limit is the caller's own."""
-
-    def outran(self, tokens: int) -> bool:
-        """Whether an answer of about so many tokens has to be ended: it is beyond its limit, nothing more is left for
-        it, and it is further beyond than a short answer's estimate is wrong."""
-        while self.limit and tokens > self.counted:
-            if self.books.grow(self.hold, CHUNK * self.per_million // 1_000_000 + 1) is not None:
-                return tokens > self.counted + SLACK
-            self.counted += CHUNK
-        return False
-
-
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """An attempt that was made, what it held, and what it came to."""
 
@@ -115,6 +92,16 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     candidate: Candidate
     hold: Hold | None
     cost: int
+
+
+def outran(books: Books, hold: Hold, tokens: int) -> bool:
+    """Whether an answer of about so many tokens has to be ended: it is beyond its limit, nothing more is left for it, and
+    it is further beyond than a short answer's estimate is wrong."""
+    while hold.limit and tokens > hold.counted:
+        if books.grow(hold, CHUNK * hold.per_million // 1_000_000 + 1) is not None:
+            return tokens > hold.counted + SLACK
+        hold.counted += CHUNK
+    return False
 
 
 class Budgets:
@@ -284,64 +271,57 @@ class Budgets:
 
     # ---- what an attempt holds
 
-    def hold(
-        self,
-        call: Call,
-        plan: Plan,
-        candidate: Candidate,
-        price: Price | None,
-        usual: Mapping[str, int],
-        until: float,
-        more: int = 0,
-    ) -> Grip | Refusal | None:
-        """Holds the most that an attempt may come to; None where no budget concerns it. `until` is when it is over at the
-        latest by the monotonic clock, `usual` the longest usual answers by `model|task`, `more` what is asked beyond the request itself."""
-        channel, target = candidate.channel, candidate.target
-        accounts = self.accounts(call, channel.model, plan.purse, target.tier)
+    def hold(self, run: Run, call: Call, candidate: Candidate, price: Price | None) -> Hold | Refusal | None:
+        """Holds the most that an attempt may come to; None where no budget concerns it. `call` is what is asked of it."""
+        channel, target, plan, caller = candidate.channel, candidate.target, run.plan, call.caller
+        accounts = self._payers.get(caller.name)
+        if accounts is None or accounts.caller is not caller or self._by_request:
+            accounts = self.accounts(call, channel.model, plan.purse, target.tier)
         due = accounts.due
         if not due.bounds or call.operation == "count":
             return None
-        now = time.time()
+        now, until = time.time(), run.deadline + SPARE
         if price is None:
-            short = self.books.take(due, UNPRICED, now, until) if accounts.hard else None
-            return refusal(short, call.caller, now) if isinstance(short, Short) else None
+            short = self.books.take(due, Hold(UNPRICED), now, until) if accounts.hard else None
+            return None if short is None else refusal(short, caller, now)
         known = self._tariffs.get(channel.id)
         if known is None or known.price is not price:
             known = self._tariffs[channel.id] = tariffs(price)
-        until += SPARE
-        tokens = target.expected.input_tokens + more
+        tokens = target.expected.input_tokens if run.joint is None else target.expected.input_tokens + run.joint.more
         rates = known.at(tokens * 5 // 4) if known.tiers else known.usual
         view = call.view
         need = Need(
             tokens,
             view.max_output() or 0,
-            usual.get(f"{channel.model}|{plan.task}", PRIOR),
+            run.runtime.vitals.conditions.longest.get(f"{channel.model}|{plan.task}", PRIOR),
             target.model.max_output,
             view.answers,
             rates.dear > rates.input and costs_otherwise(call),
             call.operation == "embed",
         )
-        allowance = borne(need, rates, PLENTY if accounts.hard else None)
+        found = borne(need, rates, PLENTY if accounts.hard else None)
         # Mostly there is so much left that nothing hangs on how much.
-        taken = self.books.take(due, allowance.hold, now, until, allowance.hold * PARTS)
-        if isinstance(taken, Short):
-            allowance = borne(need, rates, part_for(accounts, now))
-            taken = self.books.take(due, allowance.hold, now, until)
-            if isinstance(taken, Short):
-                return refusal(taken, call.caller, now)
-        limit = allowance.output
-        return Grip(
-            self.books, taken, limit, limit * need.answers, allowance.per_million, accounts.hard, limit == need.room
-        )
+        short = self.books.take(due, found, now, until, found.amount * PARTS)
+        if short is not None:
+            found = borne(need, rates, part_for(accounts, now))
+            short = self.books.take(due, found, now, until)
+        return found if short is None else refusal(short, caller, now)
 
-    def ample(self, call: Call, model: Model) -> bool:
-        """Whether so much is left for a request of this model that it need not be known how much: several times what it
-        would come to if each byte were a token, and its answer as long as it can be."""
+    def ample(self, call: Call, choice: Choice) -> bool:
+        """Whether budgets have no say in who answers: one model was named, and so much is left for it that it need not be
+        known how much: several times what this would come to if each byte were a token, and the answer as long as it can
+        be. What an attempt may come to is held all the same."""
+        model = choice.model
+        if model is None or choice.policy.fallbacks or call.wishes.models or call.operation != "generate":
+            return False
+        view, caller = call.view, call.caller
+        accounts = self._payers.get(caller.name)
+        if accounts is None or accounts.caller is not caller or self._by_request:
+            accounts = self.accounts(call, model.name, "", "")
         rates = self._dearest.get(model.name) or self._dearest_of(model)
-        view = call.view
         room = (view.max_output() or model.max_output or LONGEST) * view.answers
         most = rates.fixed + (len(call.body) * rates.dear + room * rates.output) // MILLION
-        return self.accounts(call, model.name, "", "").due.bear(most * PARTS, call.facts.at)
+        return accounts.due.bear(most * PARTS, call.facts.at)
 
     def _dearest_of(self, model: Model) -> Tariff:
         """At no time and on no channel does the model cost more."""

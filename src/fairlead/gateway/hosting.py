@@ -8,24 +8,22 @@ written into it. What has no known price is not borne.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from fairlead.core.call import Caller
-from fairlead.core.model import Price
+from fairlead.core.budgets import Hold
 from fairlead.gateway.balances import Refusal, refusal
-from fairlead.gateway.budgets import Grip
-from fairlead.providers.terms import asked, unusual
+from fairlead.providers.terms import Terms, unusual
 from fairlead.providers.toolsets import Use, bounded, fees, uses
 from fairlead.providers.wire import Outbound
 
+if TYPE_CHECKING:
+    from fairlead.gateway.attempt import Try
 
-def bear(
-    grip: Grip, caller: Caller, model: str, price: Price | None, sent: Outbound, dialect: str, kind: str
-) -> Outbound | Refusal:
-    """`kind` is the provider's."""
-    found = asked(sent.body)
-    if found is None:
-        return sent
-    words = unusual(found, kind)
+
+def bear(trying: Try, hold: Hold, found: Terms, sent: Outbound, dialect: str) -> Outbound | Refusal:
+    """`found` is what the request asks for beside tokens, `hold` what is held for these."""
+    price = trying.price
+    words = unusual(found, trying.endpoint.kind)
     if words:
         return Refusal(words, "budget")
     wanted = uses(found, dialect)
@@ -33,9 +31,10 @@ def bear(
         return sent
     amount = fees(wanted, price)
     if isinstance(amount, Use):
-        tool = amount.tool
+        tool, model = amount.tool, trying.candidate.channel.model
         return Refusal(f"what {tool} costs is not known (declare models.{model}.price.tools.{tool})", "budget")
-    short = grip.books.grow(grip.hold, amount) if amount else None
+    run = trying.run
+    short = run.runtime.budgets.books.grow(hold, amount) if amount else None
     if short is not None:
-        return refusal(short, caller, time.time())
+        return refusal(short, run.call.caller, time.time())
     return bounded(sent, dialect, wanted) if amount else sent

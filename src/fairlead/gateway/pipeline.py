@@ -83,7 +83,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
                 call, choice = (wiser, choice) if way is None else again(runtime.world, wiser, way, runtime)
         if runtime.world.experiments and choice.model is None:
             call, choice = experiments.drawn(runtime.world, call, choice, runtime)
-        if runtime.budgets.any and not affording.borne_anyway(runtime.budgets, call, choice):
+        if runtime.budgets.any and not runtime.budgets.ample(call, choice):
             call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, call, plan, outlet, incoming.received)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.allowance import OF_TIER, Need, allowed, least_hold
+from fairlead.core.allowance import Need, allowed, least_hold
+from fairlead.core.budgets import OF_TIER
 from fairlead.core.call import Call, Facts, Signal, Wishes
 from fairlead.core.model import Model, Snapshot
 from fairlead.core.plan import Plan, Target
@@ -171,7 +172,7 @@ def _with(force: Policy, budgets: list[int]) -> Policy:
 
 
 def _worst(one: Model, given_: int, room: int, left: int) -> int:
-    return allowed(Need(given_, room, most=one.max_output), one.channels[0].prices[0], left // OF_TIER).hold
+    return allowed(Need(given_, room, most=one.max_output), one.channels[0].prices[0], left // OF_TIER).amount
 
 
 LISTED = policy("tiered", tiers=(HIGH, MIDDLE, LOW), fallbacks=("alone", "tiny", "fair"))

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import msgspec
 
-from fairlead.core.allowance import OF_TIER, allowed, need
+from fairlead.core.allowance import allowed, need
 from fairlead.core.ask import Ask
+from fairlead.core.budgets import OF_TIER
 from fairlead.core.cost import plain
 from fairlead.core.plan import Rejection, Target
 from fairlead.core.policies.behind import listed_behind
@@ -86,7 +87,7 @@ def bears(ask: Ask, tier: Tier, target: Target) -> bool:
     if left is None:
         return True
     price = target.channels[0].price_at(ask.call.facts.at)
-    return allowed(need(ask, target.model), price, left // OF_TIER).hold <= left
+    return allowed(need(ask, target.model), price, left // OF_TIER).amount <= left
 
 
 def _over(ask: Ask, tier: Tier, target: Target) -> Rejection:
