@@ -16,8 +16,6 @@ from fairlead.core.cost import DEAREST, MILLION, UNPRICED, rates_for
 from fairlead.core.model import NANO, Model, Price, Rates
 
 MOST_HELD = 2 * DEAREST
-PLENTY = 1 << 62
-"""Where one attempt may take whatever it likes of a budget."""
 PRIOR = 4_096
 """The longest usual answer of a model that is not known yet."""
 
@@ -87,25 +85,34 @@ def allowed(need: Need, price: Price | None, part: int | None) -> Hold:
     not fit."""
     if price is None:
         return Hold(UNPRICED)
-    return borne(need, tariff(price, rates_for(price, need.input_tokens * 5 // 4)), part)
+    room = 0 if need.silent else need.room or need.most or need.longest
+    if 0 < need.most < room:
+        room = need.most
+    rates = tariff(price, rates_for(price, need.input_tokens * 5 // 4))
+    found = most(rates, need.input_tokens, room, need.answers, need.dear)
+    if part is None:
+        found.limit = 0
+    else:
+        lower(found, part, need.longest)
+    return found
 
 
-def borne(need: Need, rates: Tariff, part: int | None) -> Hold:
-    """The same by a tariff that is worked out already."""
-    tokens, answers, most = need.input_tokens * 5 // 4, need.answers, need.most
-    amount = rates.fixed - (-tokens * (rates.dear if need.dear else rates.input) // MILLION)
-    if need.silent:
-        return Hold(min(amount, MOST_HELD), hard=part is not None)
+def most(rates: Tariff, tokens: int, room: int, answers: int, dear: bool) -> Hold:
+    """What so many tokens of input, and of output for each answer, may come to."""
+    fixed = rates.fixed - (-(tokens * 5 // 4) * (rates.dear if dear else rates.input) // MILLION)
     each = rates.output * answers
-    room = need.room or most or need.longest
-    if 0 < most < room:
-        room = most
-    if part != PLENTY and part is not None and each:
-        room = min(room, max((part - amount) * MILLION // each, need.longest, 1))
-    amount -= -room * each // MILLION
-    if amount > MOST_HELD:
-        amount = MOST_HELD
-    return Hold(amount) if part is None else Hold(amount, room, room * answers, each, True, room == need.room)
+    amount = fixed - (-room * each // MILLION)
+    return Hold(amount if amount < MOST_HELD else MOST_HELD, fixed, room, room * answers, each)
+
+
+def lower(hold: Hold, part: int, longest: int) -> None:
+    """To the output that a part of what is left buys, but to no less than the longest usual answer."""
+    limit, each, fixed = hold.limit, hold.per_million, hold.fixed
+    if limit and each:
+        answers = hold.counted // limit
+        hold.limit = limit = min(limit, max((part - fixed) * MILLION // each, longest, 1))
+        hold.counted = limit * answers
+        hold.amount = min(fixed - (-limit * each // MILLION), MOST_HELD)
 
 
 def least_hold(need: Need, price: Price | None) -> int:

@@ -151,10 +151,11 @@ class Bound(msgspec.Struct, frozen=True):
 class Lines:
     """The accounts that an attempt concerns, in the periods under way: what is held or spent is so in each."""
 
-    __slots__ = ("bounds", "count", "periods", "room", "since", "until")
+    __slots__ = ("bounds", "count", "hard", "periods", "room", "since", "until")
 
     def __init__(self, bounds: tuple[Bound, ...], now: float) -> None:
         self.bounds = bounds
+        self.hard = any(one.cap is not None for one in bounds)
         self.periods = tuple([one.account.at(now) for one in bounds])
         self.since = max((one.account.since for one in bounds), default=-math.inf)
         self.until = min((one.account.until for one in bounds), default=math.inf)
@@ -220,14 +221,14 @@ class Hold(msgspec.Struct, eq=False):
     """What is held for one attempt, and how much output that is for."""
 
     amount: int
+    fixed: int = 0
+    """Of it, what the input and the request itself come to."""
     limit: int = 0
     """The output limit to send; 0 where there is none to send."""
     counted: int = 0
     """The tokens of output that are held for, all answers together."""
     per_million: int = 0
     """What a million of them cost."""
-    hard: bool = False
-    """Whether any of the budgets that it is for is."""
     as_asked: bool = False
     """Whether the limit is the caller's own."""
     lines: Lines = NOWHERE

@@ -173,16 +173,17 @@ class Try(msgspec.Struct, eq=False):
             if isinstance(grip, Refusal):
                 return self.failed(0, grip.words, "budget", kind=grip.kind)
             self.grip = grip
-            terms = asked(sent.body) if grip.hard else None
+            terms = asked(sent.body) if grip.lines.hard else None
             if terms is not None:
                 borne = bear(self, grip, terms, sent, dialect)
                 if isinstance(borne, Refusal):
                     return self.failed(0, borne.words, "budget", kind=borne.kind)
                 sent = borne
-            if grip.limit and dialect in CAPPED:
+            if grip.as_asked and dialect in PLAIN and self.losses is None:
                 self.limit = grip.limit
-                if not (grip.as_asked and dialect in PLAIN and self.losses is None):
-                    return capped(sent, dialect, grip.limit, self.endpoint)
+            elif grip.limit and dialect in CAPPED:
+                self.limit = grip.limit
+                return capped(sent, dialect, grip.limit, self.endpoint)
         return sent
 
     def _begin(self) -> None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fairlead.core.allowance import PLENTY, PRIOR, Need, Tariff, Tariffs, borne, tariffs
+from fairlead.core.allowance import PRIOR, Tariff, Tariffs, lower, most, tariffs
 from fairlead.core.budgets import (
     SCOPES,
     SHARE,
@@ -92,6 +92,11 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     candidate: Candidate
     hold: Hold | None
     cost: int
+
+
+def longest(run: Run, model: str) -> int:
+    """The model's longest usual answer to such requests."""
+    return run.runtime.vitals.conditions.longest.get(f"{model}|{run.plan.task}", PRIOR)
 
 
 def outran(books: Books, hold: Hold, tokens: int) -> bool:
@@ -273,14 +278,14 @@ class Budgets:
 
     def hold(self, run: Run, call: Call, candidate: Candidate, price: Price | None) -> Hold | Refusal | None:
         """Holds the most that an attempt may come to; None where no budget concerns it. `call` is what is asked of it."""
-        channel, target, plan, caller = candidate.channel, candidate.target, run.plan, call.caller
+        channel, target, caller = candidate.channel, candidate.target, call.caller
         accounts = self._payers.get(caller.name)
         if accounts is None or accounts.caller is not caller or self._by_request:
-            accounts = self.accounts(call, channel.model, plan.purse, target.tier)
+            accounts = self.accounts(call, channel.model, run.plan.purse, target.tier)
         due = accounts.due
         if not due.bounds or call.operation == "count":
             return None
-        now, until = time.time(), run.deadline + SPARE
+        now, until = time.time(), run.deadline
         if price is None:
             short = self.books.take(due, Hold(UNPRICED), now, until) if accounts.hard else None
             return None if short is None else refusal(short, caller, now)
@@ -289,23 +294,25 @@ class Budgets:
             known = self._tariffs[channel.id] = tariffs(price)
         tokens = target.expected.input_tokens if run.joint is None else target.expected.input_tokens + run.joint.more
         rates = known.at(tokens * 5 // 4) if known.tiers else known.usual
-        view = call.view
-        need = Need(
-            tokens,
-            view.max_output() or 0,
-            run.runtime.vitals.conditions.longest.get(f"{channel.model}|{plan.task}", PRIOR),
-            target.model.max_output,
-            view.answers,
-            rates.dear > rates.input and costs_otherwise(call),
-            call.operation == "embed",
-        )
-        found = borne(need, rates, PLENTY if accounts.hard else None)
+        view, room, possible = call.view, 0, target.model.max_output
+        asked = view.max_output() or 0
+        if call.operation != "embed":
+            room = asked or possible or longest(run, channel.model)
+            room = possible if 0 < possible < room else room
+        found = most(rates, tokens, room, view.answers, rates.dear > rates.input and costs_otherwise(call))
+        if not accounts.hard:
+            found.limit = 0
         # Mostly there is so much left that nothing hangs on how much.
         short = self.books.take(due, found, now, until, found.amount * PARTS)
         if short is not None:
-            found = borne(need, rates, part_for(accounts, now))
+            part = part_for(accounts, now)
+            if part is not None:
+                lower(found, part, longest(run, channel.model))
             short = self.books.take(due, found, now, until)
-        return found if short is None else refusal(short, caller, now)
+            if short is not None:
+                return refusal(short, caller, now)
+        found.as_asked = found.limit == asked
+        return found
 
     def ample(self, call: Call, choice: Choice) -> bool:
         """Whether budgets have no say in who answers: one model was named, and so much is left for it that it need not be
@@ -320,8 +327,8 @@ class Budgets:
             accounts = self.accounts(call, model.name, "", "")
         rates = self._dearest.get(model.name) or self._dearest_of(model)
         room = (view.max_output() or model.max_output or LONGEST) * view.answers
-        most = rates.fixed + (len(call.body) * rates.dear + room * rates.output) // MILLION
-        return accounts.due.bear(most * PARTS, call.facts.at)
+        dearest = rates.fixed + (len(call.body) * rates.dear + room * rates.output) // MILLION
+        return accounts.due.bear(dearest * PARTS, call.facts.at)
 
     def _dearest_of(self, model: Model) -> Tariff:
         """At no time and on no channel does the model cost more."""
@@ -349,7 +356,7 @@ class Budgets:
         now = time.monotonic()
         if now - self._swept >= SWEEP:
             self._swept = now
-            lost = self.books.expire(now)
+            lost = self.books.expire(now - SPARE)
             if lost:
                 log.error("%d hold(s) were never given back; they count as spent", lost)
 

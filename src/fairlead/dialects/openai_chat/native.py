@@ -136,9 +136,12 @@ class ChatView:
 
     def max_output(self) -> int | None:
         """Where both names are given, some read one and some the other; and a limit of nothing may be none."""
-        limit, other = self.request.max_completion_tokens, self.request.max_tokens
-        if limit is None or other is None:
-            return other if limit is None else limit
+        limit = self.request.max_completion_tokens
+        if limit is None:
+            return self.request.max_tokens
+        other = self.request.max_tokens
+        if other is None:
+            return limit
         return max(limit, other) if limit and other else 0
 
     def neutral(self) -> neutral.Request:
