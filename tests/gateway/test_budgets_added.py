@@ -31,12 +31,12 @@ async def test_what_is_under_way_when_a_budget_is_added_is_spent_by_nobody(tmp_p
         await soon(lambda: len(server.upstream.calls) == 2)
         await turned(server, keys("budget: {amount: 5, per: total}"))
         assert (await asking).status == 200
-        told = {one.per: one.periods for one in server.running.runtime.budgets.books.accounts.values()}
-        assert [(one.spent, one.held) for one in told["total"].values()] == [(2 * COST, 0)]
+        told = {one.per: one for one in server.running.runtime.budgets.books.accounts.values()}
+        assert [(one.spent, one.held) for one in told["total"].periods.values()] == [(2 * COST, 0)]
         if "day" in told:
-            assert [(one.spent, one.held) for one in told["day"].values()] == [(2 * COST, 0)]
+            assert [(one.spent, one.held) for one in told["day"].periods.values()] == [(2 * COST, 0)]
         await server.chat()
-        assert [(one.spent, one.held) for one in told["total"].values()] == [(3 * COST, 0)]
+        assert [(one.spent, one.held) for one in told["total"].periods.values()] == [(3 * COST, 0)]
 
 
 async def test_what_ends_while_the_past_is_looked_up_is_spent_by_nobody(tmp_path: Path) -> None:  # M8.4

@@ -15,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -79,23 +79,35 @@ ENDLESS = 1 << 62
 class Turns:
     """How often any account's period has become another, and what all that was held or spent so far comes to."""
 
-    __slots__ = ("count", "grown")
+    __slots__ = ("count", "grown", "unposted")
 
     def __init__(self) -> None:
         self.count = 0
         self.grown = 0
         """Never less: no account has come to more than this has since."""
+        self.unposted: list[Lines] = []
+        """Those on which something was held or spent that their accounts have not been told yet."""
 
     def on(self) -> None:
         """Some account comes to another sum by now, by any amount: every `room` is outgrown."""
         self.count += 1
         self.grown += 2 * ENDLESS
 
+    def post(self) -> None:
+        """Before anybody looks at an account."""
+        for lines in self.unposted:
+            for period in lines.periods:
+                period.held += lines.held
+                period.spent += lines.spent
+            lines.held = lines.spent = 0
+            lines.posted = True
+        self.unposted.clear()
+
 
 class Account:
     """The periods of one payer, each by the date it begins on."""
 
-    __slots__ = ("_current", "calendar", "per", "periods", "scope", "since", "turns", "until", "who")
+    __slots__ = ("_current", "_periods", "calendar", "per", "scope", "since", "turns", "until", "who")
 
     def __init__(
         self, scope: Scope, who: tuple[str, ...], per: Per, calendar: Callable[[float], Span], turns: Turns
@@ -105,25 +117,29 @@ class Account:
         self.who = who
         self.per = per
         self.calendar = calendar
-        self.periods: dict[int, Period] = {}
+        self._periods: dict[int, Period] = {}
         self._current = Period(0)
         self.since = self.until = 0.0
         """When the period that was asked for last begins and ends."""
 
+    @property
+    def periods(self) -> Mapping[int, Period]:
+        self.turns.post()
+        return self._periods
+
     def at(self, now: float) -> Period:
+        self.turns.post()
         return self._current if self.since <= now < self.until else self._turned(now)
 
     def _turned(self, now: float) -> Period:
         """Another period begins, or one that was comes back."""
-        span = self.calendar(now)
-        found = self.periods.get(span.date) or self.periods.get(span.next)
+        span, periods = self.calendar(now), self._periods
+        found = periods.get(span.date) or periods.get(span.next)
         if found is None:
-            found = self.periods[span.date] = Period(span.date)
-            over = len(self.periods) - MOST_PERIODS
-            for date in [date for date, one in self.periods.items() if not one.held and one is not found][
-                : max(over, 0)
-            ]:
-                del self.periods[date]
+            found = periods[span.date] = Period(span.date)
+            over = len(periods) - MOST_PERIODS
+            for date in [date for date, one in periods.items() if not one.held and one is not found][: max(over, 0)]:
+                del periods[date]
         self._current, self.since, self.until = found, span.since, span.until
         self.turns.on()
         return found
@@ -149,14 +165,18 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 class Lines:
-    """The accounts that an attempt concerns, in the periods under way: what is held or spent is so in each."""
+    """The accounts that an attempt concerns, in the periods under way: what is held or spent is so in each. It is written
+    here, and posted to them when somebody looks."""
 
-    __slots__ = ("bounds", "count", "hard", "periods", "room", "since", "until")
+    __slots__ = ("bounds", "count", "hard", "held", "periods", "posted", "room", "since", "spent", "until")
 
     def __init__(self, bounds: tuple[Bound, ...], now: float) -> None:
         self.bounds = bounds
         self.hard = any(one.cap is not None for one in bounds)
         self.periods = tuple([one.account.at(now) for one in bounds])
+        self.held = self.spent = 0
+        """Not posted yet."""
+        self.posted = True
         self.since = max((one.account.since for one in bounds), default=-math.inf)
         self.until = min((one.account.until for one in bounds), default=math.inf)
         self.count = -1
@@ -208,6 +228,7 @@ class Due:
     def left(self, now: float) -> int:
         """What is left of the account that has least, by a look at each."""
         turns, lines = self.turns, self.lines
+        turns.post()
         if lines.count != turns.count or not lines.since <= now < lines.until:
             lines = self.lines = Lines(self.bounds, now)
             lines.count = turns.count
@@ -327,8 +348,10 @@ class Books:
             short = lines.short(amount, spare) if left < most else None
             if short is not None:
                 return short
-        for period in lines.periods:
-            period.held += amount
+        lines.held += amount
+        if lines.posted:
+            lines.posted = False
+            turns.unposted.append(lines)
         turns.grown += amount
         hold.lines = lines
         self.holds[hold] = until
@@ -336,6 +359,7 @@ class Books:
 
     def grow(self, hold: Hold, more: int) -> Short | None:
         """Holds so much more in the same periods, or nothing."""
+        self.turns.post()
         short = hold.lines.short(more, 0)
         if short is not None:
             return short
@@ -351,18 +375,21 @@ class Books:
     def settle(self, hold: Hold, cost: int) -> Sequence[Crossed]:
         """It is over and came to this, in the periods it was taken in; once. Gives back what is to be told."""
         held, lines, turns = hold.amount, hold.lines, self.turns
-        if hold in self.holds:
-            del self.holds[hold]
-        elif hold.expired:
+        if self.holds.pop(hold, None) is None:
+            if not hold.expired:
+                return ()
             held, cost, hold.expired = 0, cost - held, False
-        else:
-            return ()
         if cost > held:
             turns.grown += cost - held
-        for period in lines.periods:
-            period.held -= held
-            period.spent += cost
-        return () if turns.grown < lines.room else lines.told()
+        lines.held -= held
+        lines.spent += cost
+        if lines.posted:
+            lines.posted = False
+            turns.unposted.append(lines)
+        if turns.grown < lines.room:
+            return ()
+        turns.post()
+        return lines.told()
 
     def spend(self, bounds: Sequence[Bound], cost: int, now: float) -> list[Crossed]:
         """What nothing was held for came to this. Gives back what is to be told."""
