@@ -69,9 +69,13 @@ STREAMED = {
 
 
 LEFT_RUNNING = frozenset(
-    ("hanging", "body stalls", "stalls before content", "body cut", "cut before content", "reset before content")
-)
-"""Here the provider had taken the request, or may go on with it unheard: it bills what it generates."""
+    (
+        "hanging", "body stalls", "stalls before content", "body cut", "cut before content", "reset before content",
+        "garbage", "no choices",
+    )
+)  # fmt: skip
+"""Here the provider had taken the request, may go on with it unheard, or has answered what nobody can read: it bills what it
+generates."""
 
 
 async def check_one_clean_answer(server: Served, response: Response, streamed: bool, name: str) -> Record:

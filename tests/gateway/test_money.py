@@ -52,7 +52,7 @@ async def test_a_client_that_leaves_an_answer_that_has_begun_pays_for_an_estimat
             client.ask("POST", "/v1/chat/completions", question(stream=streamed))
             await soon(
                 lambda: any(
-                    one.reply is not None and one.reply.headed for one in server.running.runtime.http.pools["one"].open
+                    one.reply is not None and one.reply.status for one in server.running.runtime.http.pools["one"].open
                 )
             )
             await asyncio.sleep(0.02)

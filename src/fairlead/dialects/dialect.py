@@ -160,7 +160,8 @@ class Dialect(Struct, frozen=True):
     passing: Callable[[View, bool], Reader]
     """The same dialect on both sides. The flag: usage was asked for on the caller's behalf and has to be taken out."""
     account: Callable[[bytes], tuple[Usage | None, str]]
-    """(usage, why it is no answer) of a whole answer that passes untouched."""
+    """(usage, why it is no answer) of a whole answer that passes untouched. The usage is None where nobody can tell it, and
+    nothing where its provider says that there is no answer."""
     error_body: Callable[[RequestError, str], bytes]
     error_event: Callable[[RequestError, str], bytes]
     read_count: Callable[[bytes, str], View] | None = None

@@ -27,6 +27,7 @@ from fairlead.dialects.gemini import native as google
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat import native as chat
 from fairlead.dialects.translate import Losses
+from fairlead.dialects.weighing import MOST_TOKENS, unreadable
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest
 
@@ -326,9 +327,9 @@ def account(body: bytes) -> tuple[Usage | None, str]:
     try:
         found = _ACCOUNT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None, "the provider's answer is not the JSON it should be"
+        return unreadable(body)
     if given(found.error):
-        return None, "the provider sent an error with status 200"
+        return Usage(), "the provider sent an error with status 200"
     usage = google.read_usage(found.usageMetadata)
     if found.usage is not UNSET:
         try:
@@ -344,7 +345,7 @@ def _used(usage: _OpenAIUsage | None) -> Usage | None:
     if usage is None:
         return None
     tokens = usage.total_tokens if usage.prompt_tokens is None else usage.prompt_tokens
-    return Usage(tokens) if tokens is not None and 0 < tokens < chat.MOST_TOKENS else None
+    return Usage(tokens) if tokens is not None and 0 < tokens < MOST_TOKENS else None
 
 
 def read_openai_answer(body: bytes) -> Vectors:

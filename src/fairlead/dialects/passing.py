@@ -32,7 +32,7 @@ class Passing(ABC):
     the end mark and late errors stand."""
 
     __slots__ = (
-        "_held", "_held_size", "_splitter", "_tail", "_tail_size", "_weighed", "committed", "done", "ended", "error",
+        "_held", "_held_size", "_opened", "_splitter", "_tail", "_tail_size", "_weighed", "committed", "done", "ended", "error",
         "events", "issued", "said", "seen", "usage",
     )  # fmt: skip
 
@@ -63,6 +63,8 @@ class Passing(ABC):
         self._tail_size = 0
         self._weighed = 0
         """How many of the blocks in it were weighed."""
+        self._opened = 0
+        """About the bytes of content in the event that had the first."""
 
     # What a dialect says.
 
@@ -166,6 +168,7 @@ class Passing(ABC):
             self._held_size += len(event)
             return b""
         self.events += 1
+        self._opened = self._opened or self.said
         if self._held:
             event = b"".join(self._held) + event
             self._held.clear()
@@ -185,7 +188,8 @@ class Passing(ABC):
     def end(self) -> bytes:
         """The stream is over: reads the tail, and gives up what is still held back."""
         rest = self._splitter.take()
-        said = self.said
+        said, early = self.said, self.usage
+        self._forget_usage()
         if self._tail:
             tail = b"".join(self._tail)
             begin = self.telling(tail)
@@ -195,16 +199,23 @@ class Passing(ABC):
                 for event in sse.split(tail[:begin]):
                     self.look(event)
             self.said = said  # what the tail says is weighed, not looked at
-            if self.usage is None or not self.told():
+            if self.usage is None or not self.usage.output or not self.told():
                 self._weigh()
             else:
                 self.take_down(b"".join(self._tail[self._weighed :]))
             self._tail.clear()
             self._weighed = 0
         last = self._event(rest) if rest else b""
-        if self.usage is not None and not self.told():
+        # What came before most of what was said, or counts nothing of it, is not what the answer took.
+        late = self.usage is not None or self.said == self._opened
+        self.usage = self.usage or early
+        if self.usage is not None and not (late and self.usage.output and self.told()):
             self.usage = at_least(self.usage, self.estimate)
         return last
+
+    def _forget_usage(self) -> None:
+        """What came before the tail; the tail may tell it anew."""
+        self.usage = None
 
     @property
     def calls(self) -> Calls:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from fairlead.core.record import Usage
+
+MOST_TOKENS = 10**8
+"""No request comes to so many: a provider that reports more has miscounted."""
 BYTES = 4
 """Of text that are about a token."""
 OF_MEDIA = 256
@@ -43,6 +47,13 @@ def tokens_of(body: bytes) -> int:
     if not isinstance(whole, dict):
         return len(body) // BYTES
     return next((-(-spoken(whole[root]) // BYTES) for root in ROOTS if whole.get(root)), 0)
+
+
+def unreadable(body: bytes) -> tuple[Usage | None, str]:
+    """(usage, what is wrong) of a body that is not the JSON it should be. An answer that was cut short was made, and is billed;
+    what is no JSON from the first byte on comes from somebody in front of the model."""
+    usage = None if body[:64].lstrip()[:1] == b"{" else Usage()
+    return usage, "the provider's answer is not the JSON it should be"
 
 
 def unescaped(raw: bytes) -> int:

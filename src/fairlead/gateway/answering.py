@@ -19,9 +19,11 @@ from fairlead.dialects.dialect import Asked, Reader, View
 from fairlead.dialects.embeddings import EmbeddingsView, as_asked
 from fairlead.dialects.endings import MAY_BE_ODD, ending_of
 from fairlead.dialects.openai_chat.native import ChatView
+from fairlead.dialects.passing import at_least
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.translating import Translating
+from fairlead.dialects.weighing import tokens_of
 from fairlead.gateway import media
 from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint
@@ -70,11 +72,15 @@ def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | No
             return Whole(body, media.told(call, usage) if operation == "opaque" else usage, error)
         look = MAY_BE_ODD.get(dialect)
         odd = look is not None and look(body)
+        if usage is not None and not usage.output:
+            usage = at_least(usage, tokens_of(body))
         return Whole(body, usage, "", _ending(dialect, body) if odd else "")
     try:
         answer = DIALECTS[dialect].read_answer(body)
     except ValueError as problem:
-        return Whole(body, None, str(problem) or "the provider's answer is not what it should be")
+        return Whole(
+            body, DIALECTS[dialect].account(body)[0], str(problem) or "the provider's answer is not what it should be"
+        )
     ending: Ending = ""
     if operation == "generate":
         ending = ending_of(answer)

@@ -150,7 +150,6 @@ class Try(msgspec.Struct, eq=False):
             self.generating = self.generating and (answering or (not self.status and broken.reason in LEFT_RUNNING))
             kind = "stale" if broken.reason == "stale" else ""
             return self.failed(self.status, str(broken), kind=kind, passing=broken.reason in PASSING)
-        self.generating = False
         self.first_at = monotonic()
         event = self._answered(body, wire, anew)
         return event if checking is None or type(event) is not Committed else await self._judged()
@@ -202,7 +201,8 @@ class Try(msgspec.Struct, eq=False):
     def _answered(self, body: bytes, wire: Wire, anew: bool) -> Event:
         run = self.run
         found = whole(run.call, wire.dialect, body, self.candidate.channel.model, self.losses, anew)
-        self.body, self.usage = found.body, found.usage
+        # Until here whatever goes wrong was made, and is billed; so is an answer that nobody can read.
+        self.body, self.usage, self.generating = found.body, found.usage, bool(found.error)
         if found.error:
             return self.failed(200, found.error, found.cause, body)
         if found.ending and found.ending in run.plan.handling.failover_on:
@@ -482,6 +482,6 @@ class Try(msgspec.Struct, eq=False):
         if reader is not None and (reader.committed or self.generating):
             return Usage(intent.input_tokens, reader.estimate, estimated=True, calls=reader.calls)
         if outcome == "ok" or self.generating:
-            told = tokens_of(self.body) if outcome == "ok" and self.run.call.operation == "generate" else 0
+            told = tokens_of(self.body) if self.body and self.run.call.operation == "generate" else 0
             return Usage(intent.input_tokens, max(intent.output_tokens, told), estimated=True)
         return Usage()

@@ -20,6 +20,7 @@ from fairlead.dialects.anthropic_messages.usage import raw_usage, usage_of
 from fairlead.dialects.body import decode
 from fairlead.dialects.citations import NO_INDEX
 from fairlead.dialects.json import EMPTY, given
+from fairlead.dialects.weighing import unreadable
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
 
@@ -291,10 +292,10 @@ def account(body: bytes) -> tuple[Usage | None, str]:
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None, "the provider's answer is not the JSON it should be"
-    if given(answer.error):
-        return None, "the provider sent an error with status 200"
+        return unreadable(body)
     usage = usage_of(raw_usage(answer.usage), given(answer.container))
+    if given(answer.error):
+        return usage or Usage(), "the provider sent an error with status 200"
     if answer.content is UNSET or (bytes(answer.content) in EMPTY and not answer.stop_reason):
         return usage, "the provider's answer holds no content"
     return usage, ""

@@ -106,7 +106,7 @@ class StreamReader(Passing):
             self._count(found.usage)
             contained = found.delta is not None and given(found.delta.container)
             self.usage = usage_of(self._found, contained) or self.usage
-            self._whole = self.usage is not None
+            self._whole = self.usage is not None and (self._whole or raw_usage(found.usage) is not None)
             self.committed = self.committed or (found.delta is not None and found.delta.stop_reason is not None)
         elif kind == "message_stop":
             self.done = self.committed = True

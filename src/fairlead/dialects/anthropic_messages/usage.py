@@ -12,9 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from fairlead.core.record import Usage
 from fairlead.dialects import hosted
 from fairlead.dialects.json import EMPTY
-
-MOST_TOKENS = 10**12
-"""A provider that reports more has miscounted."""
+from fairlead.dialects.weighing import MOST_TOKENS
 
 
 class _Creation(Struct):

@@ -21,6 +21,7 @@ from fairlead.dialects import hosted, neutral
 from fairlead.dialects import thinking as scale
 from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
+from fairlead.dialects.weighing import MOST_TOKENS, unreadable
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
 
@@ -28,8 +29,6 @@ DIALECT = "gemini"
 NAME_LIMIT = 256
 MOST_OUTPUT = 2**31 - 1
 MOST_ANSWERS = 8
-MOST_TOKENS = 10**12
-"""A provider that reports more has miscounted."""
 LARGEST_PAGE = 1000
 
 
@@ -405,10 +404,10 @@ def account(body: bytes) -> tuple[Usage | None, str]:
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None, "the provider's answer is not the JSON it should be"
-    if given(answer.error):
-        return None, "the provider sent an error with status 200"
+        return unreadable(body)
     usage = read_usage(answer.usageMetadata)
+    if given(answer.error):
+        return usage or Usage(), "the provider sent an error with status 200"
     if usage is not None:
         usage = hosted.with_calls(usage, hosted.of_candidates(answer.candidates))
     if answer.candidates is UNSET or bytes(answer.candidates) in EMPTY:

@@ -19,6 +19,7 @@ from fairlead.dialects import hosted, neutral
 from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.asking import read
+from fairlead.dialects.weighing import MOST_TOKENS, unreadable
 from fairlead.dialects.wishes import Options, Preferences
 from fairlead.errors import BadRequest, RequestError
 
@@ -287,8 +288,6 @@ _USAGE = msgspec.json.Decoder(_Usage)
 _BARE_USAGE = msgspec.json.Decoder(_BareUsage)
 _GROQ = msgspec.json.Decoder(_Groq | None)
 LONGEST_EMPTY = 4
-MOST_TOKENS = 10**12
-"""A provider that reports more has miscounted."""
 
 
 def reported_usage(found: Reported) -> Usage | None:
@@ -400,9 +399,9 @@ def _read_odd_answer(body: bytes) -> tuple[Usage | None, str]:
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None, "the provider's answer is not the JSON it should be"
+        return unreadable(body)
     if given(answer.error):
-        return None, "the provider sent an error with status 200"
+        return read_usage(answer.usage) or Usage(), "the provider sent an error with status 200"
     if answer.choices is UNSET or bytes(answer.choices) in EMPTY:
         return read_usage(answer.usage), "the provider's answer holds no choices"
     return read_usage(answer.usage), ""

@@ -33,6 +33,7 @@ from fairlead.dialects.openai_responses.history import (
     with_history,
     with_input,
 )
+from fairlead.dialects.weighing import MOST_TOKENS, unreadable
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RateLimited, RequestError
 
@@ -303,8 +304,6 @@ class _Answer(Struct):
 _USAGE = msgspec.json.Decoder(_Usage)
 _BARE_USAGE = msgspec.json.Decoder(_BareUsage)
 _ANSWER = msgspec.json.Decoder(_Answer)
-MOST_TOKENS = 10**12
-"""A provider that reports more has miscounted."""
 FAILED = ("failed", "cancelled")
 
 
@@ -347,10 +346,10 @@ def account(body: bytes) -> tuple[Usage | None, str]:
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None, "the provider's answer is not the JSON it should be"
+        return unreadable(body)
     usage = whole_usage(read_usage(answer.usage), answer.output, answer.tools)
     if answer.status in FAILED or given(answer.error):
-        return usage, "the provider reported that it failed"
+        return usage or Usage(), "the provider reported that it failed"
     if answer.output is UNSET or bytes(answer.output) in ABSENT:
         return usage, "the provider's answer holds no output"
     return usage, ""
