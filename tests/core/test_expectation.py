@@ -79,7 +79,10 @@ def test_judgements_that_bear_out_what_was_declared_change_it(declared: float, j
     [
         ((1000, 400), {}, 400),
         ((1000, 400), {"m|math": 90}, 90),
-        ((1000, 400), {"m|chat": 90, "n|math": 80}, 400),
+        ((1000, 400), {"m|chat": 90, "|chat": 90, "n|math": 80}, 400),
+        ((1000, 400), {"n|math": 80, "|math": 85}, 85),  # as long as those of others, as long as it has given none
+        ((1000, 400), {"m|math": 90, "|math": 85}, 90),
+        ((1000, 50, 50), {"|math": 85}, 50),
         ((1000, 50, 50), {"m|math": 90}, 50),
         ((1000, 400, 500), {"m|math": 900}, 500),
         ((1000, 400), {"m|math": 900}, 900),

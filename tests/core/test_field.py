@@ -53,7 +53,7 @@ CONDITIONS = st.sampled_from(
     [
         Conditions(),
         Conditions(latency_ms={"best@main": 70, "cheap@main": 9_000}, health={"cheap@main": 0.55}),
-        Conditions(output={"best|": 77, "best|math": 5, "cheap|math": 3_000}),
+        Conditions(output={"best|": 77, "best|math": 5, "cheap|math": 3_000, "|math": 1_500}),
         Conditions(cached={"best@main": 0.5, "tiered@main": 0.9}),
         Conditions(evidence={"best|math": (3.0, 9.0)}),
         Conditions(compared={"cheap|math": Compared("tried", "best", 0.1, 0.05, 0.2, 500)}),

@@ -83,4 +83,8 @@ def test_answers_teach_how_long_they_are_once_there_are_some() -> None:
         assert vitals.at(100 + number).output == {}
     vitals.wrote("m", "chat", 100)
     vitals.wrote("m", "math", 900)
-    assert vitals.at(110).output == {"m|chat": 100}
+    assert vitals.at(110).output == {"m|chat": 100, "|chat": 100}
+    for _ in range(5):
+        vitals.wrote("n", "chat", 200)
+    vitals.wrote("o", "chat", 5000)
+    assert vitals.at(120).output == {"m|chat": 100, "n|chat": 200, "|chat": 150}

@@ -2,7 +2,8 @@
 
 quality  declared for the task, else overall, and moved by the judgements of the model's answers to that task; where an
          experiment told it from another model's for certain, that one's and the difference
-output   measured length for model and task, else the request's own estimate, never more than it allows
+output   measured length for model and task, else what other models took for that task, else the request's own estimate, never
+         more than it allows
 cost     of those tokens; of the input the part that is likely to be read from the channel's prompt cache costs what cached
          input costs: for the conversation's own channel what it holds of it, else what beginnings have in common
 latency  measured, else the declared SLA
@@ -119,12 +120,19 @@ def evidence(ask: Ask, model: Model) -> tuple[float, float]:
 
 
 def output_tokens(ask: Ask, model: Model) -> int:
-    if not ask.conditions.output:
-        return ask.output_tokens
-    measured = ask.conditions.output.get(f"{model.name}|{ask.traits.task}")
+    measured = measured_output(ask, model)
     if measured is None:
         return ask.output_tokens
     return min(measured, ask.output_room) if ask.output_room else measured
+
+
+def measured_output(ask: Ask, model: Model) -> int | None:
+    """How long its answers to such a task are; those of all models where it has given too few. Held against the others by
+    another measure, whoever is new would look dear for ever."""
+    lengths, task = ask.conditions.output, ask.traits.task
+    if not lengths:
+        return None
+    return lengths.get(f"{model.name}|{task}") or lengths.get(f"|{task}")
 
 
 def cost_of(ask: Ask, price: Price, channel: Channel, output: int) -> int:

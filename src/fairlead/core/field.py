@@ -17,7 +17,7 @@ from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.constraints import SIZED
 from fairlead.core.cost import DEAREST, MILLION, expected_cost
-from fairlead.core.expectation import less_cached
+from fairlead.core.expectation import less_cached, measured_output
 from fairlead.core.model import NANO, Channel, Model, Price
 from fairlead.core.plan import FAILOVERS, Expected, Plan, Rejection, Step, Target, outranked
 from fairlead.core.policies import balanced
@@ -41,7 +41,7 @@ class Runner(msgspec.Struct, frozen=True, gc=False):
     cached: float
     """Share of the input that is likely to be read from the channel's prompt cache."""
     output: int | None
-    """Tokens that its answers to the task have, where they were measured."""
+    """Tokens that answers to the task have, its own or those of all, where they were measured."""
     latency: int | None
     quality: float | None
     outranked: Rejection
@@ -117,7 +117,7 @@ def _runner(target: Target, ask: Ask) -> Runner:
         target.channels,
         channel.price_at(ask.call.facts.at),
         conditions.cached.get(channel.id, 0.0),
-        conditions.output.get(f"{model.name}|{ask.traits.task}"),
+        measured_output(ask, model),
         target.expected.latency_ms,
         target.expected.quality,
         outranked(model.name),

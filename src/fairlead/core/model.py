@@ -215,7 +215,7 @@ class Conditions(msgspec.Struct, frozen=True):
     evidence: dict[str, tuple[float, float]] = {}
     """Judgements of answers by `model|task`: the weight of the good ones, and of all."""
     output: dict[str, int] = {}
-    """Measured output tokens by `model|task`."""
+    """Measured output tokens by `model|task`, and of all models by `|task`."""
     longest: dict[str, int] = {}
     """Of 100 answers 99 have fewer output tokens, by `model|task`."""
     cached: dict[str, float] = {}

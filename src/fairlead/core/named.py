@@ -62,7 +62,8 @@ def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | N
         return None
     target, policy, wishes = plan.steps[0].targets[0], choice.policy, call.wishes
     conditions = snapshot.conditions
-    learnt = f"{target.model.name}|" in conditions.output or any(one.id in conditions.cached for one in target.channels)
+    lengths = conditions.output
+    learnt = "|" in lengths or f"{target.model.name}|" in lengths or any(one.id in conditions.cached for one in target.channels)
     bounded = policy.max_cost is not None or wishes.max_cost is not None or call.caller.max_cost is not None
     if learnt or bounded or wishes.sort:
         return None

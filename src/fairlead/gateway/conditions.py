@@ -144,9 +144,7 @@ class Vitals:
             before = self.conditions
             latency = {channel: quantised(ms) for channel, ms in self._latency.items()}
             health = {channel: stepped(share) for channel, share in self.ailing.items() if stepped(share) < 1}
-            output = {
-                name: quantised(usual) for name, (count, usual) in self._output.items() if count >= TELLING_ANSWERS
-            }
+            output = self._usual_lengths()
             longest = {name: most for name, one in self._lengths.items() if (most := one.longest) is not None}
             evidence = self._evidence(before)
             checked = self._checks.told(now)
@@ -167,6 +165,15 @@ class Vitals:
                     compared=self._compared,
                 )
         return self.conditions
+
+    def _usual_lengths(self) -> dict[str, int]:
+        """By model and task, and by task alone, each model that has given enough answers counting alike."""
+        found, of_task = {}, defaultdict[str, list[float]](list)
+        for name, (count, usual) in self._output.items():
+            if count >= TELLING_ANSWERS:
+                found[name] = quantised(usual)
+                of_task[name[name.rindex("|") :]].append(usual)
+        return found | {task: quantised(sum(lengths) / len(lengths)) for task, lengths in of_task.items()}
 
     def _evidence(self, before: Conditions) -> dict[str, tuple[float, float]]:
         today = self._today()

@@ -67,6 +67,16 @@ def test_a_cut_stream_is_not_done_and_its_output_is_estimated() -> None:  # TRAP
     assert reader.usage.output >= 50
 
 
+def test_an_end_that_tells_no_usage_leaves_the_output_to_an_estimate() -> None:  # F17
+    reader = StreamReader()
+    reader.feed(START + TEXT + HELLO * 50 + event("message_delta", delta={"stop_reason": "end_turn"}) + STOP)
+    reader.end()
+    assert reader.done
+    assert reader.usage is not None
+    assert (reader.usage.input, reader.usage.estimated) == (97, True)
+    assert reader.usage.output >= 50
+
+
 def test_an_error_in_the_stream_is_seen_early_and_late() -> None:  # TRAPS 32
     error = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
     early = StreamReader()
