@@ -121,6 +121,22 @@ async def test_embeddings_come_as_asked_whatever_the_provider_sends(tmp_path: Pa
             assert (found if coding == "float" else list(struct.unpack("<2f", base64.b64decode(found)))) == vector
 
 
+async def test_each_input_of_many_has_the_whole_context_to_itself(tmp_path: Path) -> None:  # M1.2
+    small = "  tiny: {channels: [{provider: one}], price: {input: 1, output: 0}, capabilities: [embeddings], context: 1000}\n"
+    answer = {"object": "list", "model": "m", "usage": {"prompt_tokens": 3, "total_tokens": 3}, "data": [
+        {"object": "embedding", "index": 0, "embedding": [0.5]},
+    ]}  # fmt: skip
+    async with serving(tmp_path / "s", extra_model=small) as server:
+        server.upstream.push("one", Play([plain(200, body(**answer))], None, 200))
+        many = await ask(server.port, "POST", "/v1/embeddings", body(model="tiny", input=["word " * 500] * 30))
+        assert many.status == 200, many.body
+        long = await ask(server.port, "POST", "/v1/embeddings", body(model="tiny", input=["a", "word " * 1000]))
+        error = json.loads(long.body)["error"]
+        assert (long.status, error["param"], error["code"]) == (400, "input", "context_length_exceeded")
+        assert "tokens of one input" in error["message"]
+        assert len(server.upstream.calls) == 1
+
+
 async def test_old_completions_are_asked_as_a_chat_where_the_provider_takes_none(tmp_path: Path) -> None:
     back = ", dialects: [openai_chat]"
     async with serving(tmp_path / "s", provider=back) as server:

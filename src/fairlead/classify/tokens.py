@@ -25,11 +25,14 @@ TYPICAL_OUTPUT = 400
 def find(shape: Shape) -> tuple[Signal, ...]:
     room = shape.max_output or 0
     usual = room if 0 < room < TYPICAL_OUTPUT else TYPICAL_OUTPUT
-    return (
+    found = (
         Signal("tokens", "input", input_tokens(shape), 0.8),
         Signal("tokens", "output", usual * shape.answers, 0.3),
         Signal("tokens", "output_room", room),
     )
+    if shape.longest is None:
+        return found
+    return (*found, Signal("tokens", "longest_input", input_tokens(shape.longest), 0.8))
 
 
 def input_tokens(shape: Shape) -> int:

@@ -48,6 +48,8 @@ class Shape(msgspec.Struct, frozen=True):
     max_output: int | None = None
     answers: int = 1
     """How many alternatives are asked for (`n`)."""
+    longest: Shape | None = None
+    """Of the longest of several inputs that are each taken by itself."""
 
 
 class View(Protocol):

@@ -57,10 +57,18 @@ def capability(ask: Ask, model: Model) -> str | None:
 
 
 def context(ask: Ask, model: Model) -> str | None:
-    if model.context and ask.input_tokens + ask.output_room > model.context:
-        room = f" and room for {ask.output_room:,} of output" if ask.output_room else ""
-        return f"about {ask.input_tokens:,} tokens of input{room} exceed its context of {model.context:,}"
-    return None
+    if not model.context or filled(ask) <= model.context:
+        return None
+    longest = ask.traits.longest_input
+    if longest:
+        return f"about {longest:,} tokens of one input exceed its context of {model.context:,}"
+    room = f" and room for {ask.output_room:,} of output" if ask.output_room else ""
+    return f"about {ask.input_tokens:,} tokens of input{room} exceed its context of {model.context:,}"
+
+
+def filled(ask: Ask) -> int:
+    """Tokens that a context has to take: where several inputs are each taken by itself, those of the longest."""
+    return (ask.traits.longest_input or ask.input_tokens) + ask.output_room
 
 
 def max_output(ask: Ask, model: Model) -> str | None:
@@ -108,8 +116,8 @@ def ejected(ask: Ask, model: Model, channel: Channel) -> str | None:
 
 
 def channel_context(ask: Ask, model: Model, channel: Channel) -> str | None:
-    if channel.context and ask.input_tokens + ask.output_room > channel.context:
-        return f"about {ask.input_tokens + ask.output_room:,} tokens exceed the {channel.context:,} that {channel.provider} serves"
+    if channel.context and filled(ask) > channel.context:
+        return f"about {filled(ask):,} tokens exceed the {channel.context:,} that {channel.provider} serves"
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from fairlead.core import decide, expectation
+from fairlead.core import constraints, decide, expectation
 from fairlead.core.allowance import least_hold, need
 from fairlead.core.ask import Ask
 from fairlead.core.call import Call
@@ -357,8 +357,7 @@ def _of_rejected(case: Case, ask: Ask, plan: Plan) -> list[Flip]:
 def _context(ask: Ask, model: Model, rejection: Rejection) -> Flip | None:
     if rejection.channel:
         return None
-    needed = ask.input_tokens + ask.output_room
-    return Flip(model.name, False, "context", model.name, ">=", needed, model.context)
+    return Flip(model.name, False, "context", model.name, ">=", constraints.filled(ask), model.context)
 
 
 def _max_output(ask: Ask, model: Model, rejection: Rejection) -> Flip | None:

@@ -63,7 +63,11 @@ def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | N
     target, policy, wishes = plan.steps[0].targets[0], choice.policy, call.wishes
     conditions = snapshot.conditions
     lengths = conditions.output
-    learnt = "|" in lengths or f"{target.model.name}|" in lengths or any(one.id in conditions.cached for one in target.channels)
+    learnt = (
+        "|" in lengths
+        or f"{target.model.name}|" in lengths
+        or any(one.id in conditions.cached for one in target.channels)
+    )
     bounded = policy.max_cost is not None or wishes.max_cost is not None or call.caller.max_cost is not None
     if learnt or bounded or wishes.sort:
         return None

@@ -44,13 +44,15 @@ class Traits(msgspec.Struct, frozen=True):
     """What the caller requires."""
     sensitive: bool = False
     """Whether what it says binds it to where it may go."""
+    longest_input: int = 0
+    """Tokens of the longest of several inputs that are each taken by itself; 0 where there is but one."""
 
 
 def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
     task, task_confidence, declared = wishes.task, 1.0, bool(wishes.task)
     complexity, complexity_confidence = wishes.complexity, 1.0 if wishes.complexity else 0.0
     domain, language, latency_class = wishes.domain, "", wishes.latency_class
-    turns = chars = input_tokens = output_tokens = output_room = capabilities = 0
+    turns = chars = input_tokens = output_tokens = output_room = longest_input = capabilities = 0
     modalities: list[str] = []
     keywords: list[str] = []
     tools = sensitive = False
@@ -63,6 +65,8 @@ def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
                 output_tokens = int(signal.value)
             elif name == "output_room":
                 output_room = int(signal.value)
+            elif name == "longest_input":
+                longest_input = int(signal.value)
         elif kind == "structure":
             if name == "turns":
                 turns = int(signal.value)
@@ -96,4 +100,5 @@ def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
         task, task_confidence if task else 0.0, declared, complexity, complexity_confidence, domain, language, latency_class,
         frozenset(modalities) if modalities else NONE, frozenset(keywords) if keywords else NONE, capabilities, tools, turns,
         chars, input_tokens, output_tokens, output_room, wishes.quality_floor or 0.0, sensitive,
+        longest_input,
     )  # fmt: skip

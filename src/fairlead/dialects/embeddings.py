@@ -111,10 +111,16 @@ class EmbeddingsView:
 
     def shape(self) -> Shape:
         # A token is about four characters.
-        counted = sum(len(one) for one in self.tokens) * 4
-        chars = sum(len(text) for text in self.inputs)
-        utf8 = sum(len(text) if text.isascii() else len(text.encode()) for text in self.inputs)
-        return Shape(chars + counted, utf8 + counted, len(self.inputs) + len(self.tokens), max_output=0)
+        sizes = [(len(text), len(text) if text.isascii() else len(text.encode())) for text in self.inputs]
+        sizes += [(len(one) * 4, len(one) * 4) for one in self.tokens]
+        longest = max(sizes, key=lambda size: size[1]) if len(sizes) > 1 else None
+        return Shape(
+            sum(chars for chars, _ in sizes),
+            sum(utf8 for _, utf8 in sizes),
+            len(sizes),
+            max_output=0,
+            longest=None if longest is None else Shape(*longest, 1),
+        )
 
     def max_output(self) -> int | None:
         return None

@@ -113,6 +113,7 @@ DETAILS: dict[str, str] = {
     "about {input} tokens of input and room for {output} of output exceed its context of {limit}": (
         "约 {input} 个输入 token 加上为输出预留的 {output} 个超出了它的上下文 {limit}"
     ),
+    "about {input} tokens of one input exceed its context of {limit}": "一项输入约 {input} 个 token，超出了它的上下文 {limit}",
     "about {input} tokens of input exceed its context of {limit}": "约 {input} 个输入 token 超出了它的上下文 {limit}",
     "about {tokens} tokens exceed the {limit} that {provider} serves": (
         "约 {tokens} 个 token 超出了 {provider} 提供的 {limit}"

@@ -170,6 +170,16 @@ def seed_of(request_id: str) -> int:
     return zlib.crc32(request_id.encode())
 
 
+INPUT = {
+    "openai_responses": "input",
+    "embeddings": "input",
+    "completions": "prompt",
+    "gemini": "contents",
+    "gemini_embeddings": "requests",
+}
+"""What the field is called that holds it, where it is not `messages`."""
+
+
 def infeasible(
     call: Call, choice: Choice, plan: Plan, snapshot: Snapshot, back_in: Callable[[Iterable[str]], float]
 ) -> RequestError:
@@ -178,8 +188,9 @@ def infeasible(
     told = "; ".join(words(rejection) for rejection in plan.rejected[:12])
     if not plan.rejected:
         return Infeasible("No model is configured.", code="no_models")
-    if reasons == {"context"}:
-        return BadRequest(f"The input is too long: {told}.", param="messages", code="context_length_exceeded")
+    if reasons - {"operation"} == {"context"}:  # models that do something else were no candidates
+        field = INPUT.get(call.dialect, "messages")
+        return BadRequest(f"The input is too long: {told}.", param=field, code="context_length_exceeded")
     if "ejected" in reasons:
         left_alone = [f"{one.model}@{one.channel}" for one in plan.rejected if one.reason == "ejected"]
         return Overloaded(f"Nobody may be asked just now: {told}.", code="all_ejected", retry_after=back_in(left_alone))
