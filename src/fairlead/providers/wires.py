@@ -34,21 +34,18 @@ MODEL_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')
 
 class Wire(msgspec.Struct, frozen=True):
     dialect: str
-    path: Callable[[str, bool], str]
-    """Behind the endpoint's prefix, for an upstream model, streaming or not."""
+    path: str = ""
+    """Behind the endpoint's prefix."""
+    path_of: Callable[[str, bool], str] | None = None
+    """The same where it says which upstream model is asked, and whether for a stream."""
     count_path: Callable[[str], str] | None = None
     """Where tokens are counted without an answer."""
     changes: Callable[[Call, Endpoint], Mapping[str, bytes | None]] | None = None
     """Fields to set in a body that passes, or (None) to take out, beside the model's name."""
-    model_in_path: bool = False
     prepared: Callable[[bytes], bytes] | None = None
     """What a body that passes needs before anything else, whatever model it is for."""
     version: bytes = b""
     """The header line that says which version of the API is spoken, where the caller does not."""
-
-
-def _fixed(path: str) -> Callable[[str, bool], str]:
-    return lambda model, stream: path
 
 
 def _gemini_path(model: str, stream: bool) -> str:
@@ -69,37 +66,35 @@ def _foreground(call: Call, endpoint: Endpoint) -> dict[str, bytes | None]:
 WIRES: dict[str, Wire] = {
     wire.dialect: wire
     for wire in (
-        Wire("openai_chat", _fixed("/chat/completions"), changes=openai_compatible.changes),
+        Wire("openai_chat", "/chat/completions", changes=openai_compatible.changes),
         Wire(
             "openai_responses",
-            _fixed("/responses"),
+            "/responses",
             count_path=lambda model: "/responses/input_tokens",
             changes=_foreground,
             prepared=responses.own,
         ),
         Wire(
             "anthropic_messages",
-            _fixed("/messages"),
+            "/messages",
             count_path=lambda model: "/messages/count_tokens",
             prepared=anthropic.own,
             version=b"anthropic-version: 2023-06-01\r\n",
         ),
         Wire(
             "gemini",
-            _gemini_path,
+            path_of=_gemini_path,
             count_path=lambda model: f"/models/{quote(model, safe='')}:countTokens",
-            model_in_path=True,
         ),
-        Wire("embeddings", _fixed("/embeddings")),
-        Wire("gemini_embeddings", _gemini_embeddings_path, model_in_path=True),
-        Wire("completions", _fixed("/completions")),
-        Wire("opaque", _fixed("")),
+        Wire("embeddings", "/embeddings"),
+        Wire("gemini_embeddings", path_of=_gemini_embeddings_path),
+        Wire("completions", "/completions"),
+        Wire("opaque"),
     )
 }
 
 
 EMBEDDINGS = ("embeddings", "gemini_embeddings")
-NONE: Mapping[str, bytes | None] = {}
 
 
 def wire_for(call: Call, endpoint: Endpoint) -> Wire | None:
@@ -128,16 +123,21 @@ def outbound(
     thinks = effort and generates and thinking.wanted(model, view, effort)
     if call.operation == "count" and wire.count_path is not None:
         path = wire.count_path(channel.upstream)
+    elif wire.path_of is not None:
+        path = wire.path_of(channel.upstream, call.stream)
+        if losses is None and isinstance(view, EmbeddingsView) and not view.batch:
+            path = path.replace(":batchEmbedContents", ":embedContent")
     else:
-        path = wire.path(channel.upstream, call.stream)
+        path = call.path or wire.path
     headers = endpoint.headers_of(wire.dialect)
     if losses is None:
         body = passed(call, view, channel, endpoint, wire)
         if thinks:
             body = thinking.put_in(body, wire.dialect, view, _target(model, channel, endpoint), effort)
-        if b"content-type:" in forward:
-            headers = headers.replace(b"Content-Type: application/json\r\n", b"", 1)
-        headers += forward
+        if forward:
+            if b"content-type:" in forward:
+                headers = headers.replace(b"Content-Type: application/json\r\n", b"", 1)
+            headers += forward
     else:
         request = view.neutral()
         if thinks:
@@ -147,10 +147,6 @@ def outbound(
         headers += wire.version
     if generates and endpoint.cache_hints:
         body = hints.put_in(body, wire.dialect, call, channel)
-    if call.path:
-        path = call.path
-    elif wire.model_in_path and losses is None and isinstance(view, EmbeddingsView) and not view.batch:
-        path = path.replace(":batchEmbedContents", ":embedContent")
     return Outbound("POST", endpoint.prefix + path, headers, body, call.stream)
 
 
@@ -166,16 +162,16 @@ def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: W
         return opaque.renamed(body, upstream)
     if wire.prepared is not None:
         body = wire.prepared(body)
-    changes = NONE if wire.changes is None else wire.changes(call, endpoint)
     if view.options is not None:
         body = json.without(body, "fairlead")
     fields: dict[str, bytes] = {}
-    for field, value in changes.items():
-        if value is None:
-            body = json.without(body, field)
-        else:
-            fields[field] = value
-    if wire.model_in_path:
+    if wire.changes is not None:
+        for field, value in wire.changes(call, endpoint).items():
+            if value is None:
+                body = json.without(body, field)
+            else:
+                fields[field] = value
+    if wire.path_of is not None:
         if isinstance(view, EmbeddingsView):
             return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % upstream.encode())
     elif view.model != upstream:
