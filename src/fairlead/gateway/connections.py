@@ -101,7 +101,7 @@ class HttpReply:
 
     def whole(self) -> bytes | None:
         """All of the body, if it is there already."""
-        if not self.complete or self._error is not None:
+        if not self.complete:
             return None
         pieces = self._pieces
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -39,7 +39,8 @@ class Pool:
         idle = self.idle
         while idle:
             connection = idle.pop()
-            if connection.usable:
+            transport = connection.transport
+            if transport is not None and not transport.is_closing():
                 if now - connection.idle_since <= IDLE_SECONDS:
                     return connection
                 connection.drop()

@@ -395,7 +395,7 @@ class Connection(asyncio.Protocol):
         self.busy = False
         if self.transport is None:
             return
-        if not keep_alive or self.listener.closing:
+        if not keep_alive:
             self._leave()
             return
         if self._head is not None:  # as mostly: nothing has come behind it

@@ -110,11 +110,12 @@ class Exchange(msgspec.Struct, eq=False):
         connection = self._connection
         house = connection.listener
         house.statuses[status] += 1
-        keep = b"" if self.keep_alive and not house.closing else b"Connection: close\r\n"
+        keep_alive = self.keep_alive and not house.closing
+        keep = b"" if keep_alive else b"Connection: close\r\n"
         sent = b"" if self.method == "HEAD" else body
         length = b"Content-Length: %d\r\n\r\n" % len(body)
         connection.write(b"".join((STATUS_LINES[status], house.date, headers, keep, length, sent)))
-        connection.answered(self.keep_alive)
+        connection.answered(keep_alive)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
@@ -166,7 +167,8 @@ class Exchange(msgspec.Struct, eq=False):
         elif last:
             self._connection.write(last)
         self.finished = True
-        self._connection.answered(self.keep_alive)
+        connection = self._connection
+        connection.answered(self.keep_alive and not connection.listener.closing)
 
     def abort(self) -> None:
         """Break off so that nobody can take the answer for a whole one."""
