@@ -101,10 +101,7 @@ class HttpReply:
 
     def whole(self) -> bytes | None:
         """All of the body, if it is there already."""
-        if not self.complete:
-            return None
-        pieces = self._pieces
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(self._pieces) if self.complete else None
 
     async def read(self) -> bytes:
         while not self._pieces:
@@ -135,9 +132,8 @@ class HttpReply:
         return False
 
     def _taken(self) -> bytes:
-        pieces = self._pieces
-        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        piece = b"".join(self._pieces)
+        self._pieces.clear()
         self._size = 0
         if self._connection is not None:
             self._connection.resume()
@@ -183,7 +179,7 @@ class HttpReply:
     def add(self, arrived: list[bytes]) -> bool:
         """Takes what one read has brought, however many chunks there were; true when the connection should stop reading for
         now."""
-        piece = arrived[0] if len(arrived) == 1 else b"".join(arrived)
+        piece = b"".join(arrived)
         arrived.clear()
         if self.unwanted:
             return False
@@ -194,8 +190,8 @@ class HttpReply:
                 self._give = None
             return False
         self._pieces.append(piece)
-        self._size += len(piece)
-        return self._size >= self._most
+        size = self._size = self._size + len(piece)
+        return size >= self._most
 
     def finish(self) -> None:
         self.complete = True

@@ -60,7 +60,6 @@ class HttpUpstream:
         if connection is None:
             connection = await pool.acquire()
             now = pool.now()
-        used = connection.used
         line = f"{outbound.method} {outbound.path} HTTP/1.1\r\n".encode()
         length = b"Content-Length: %d\r\n\r\n" % len(outbound.body)
         reply = connection.send(
@@ -75,7 +74,7 @@ class HttpUpstream:
             if not reply.status:
                 await reply.head()
         except UpstreamBroken as broken:
-            if used and broken.reason == "cut" and reply.untouched and pool.now() - now <= RACE_SECONDS:
+            if connection.used and broken.reason == "cut" and reply.untouched and pool.now() - now <= RACE_SECONDS:
                 raise UpstreamBroken("stale", "a kept connection had been closed") from None
             raise
         except asyncio.CancelledError:
