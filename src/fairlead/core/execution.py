@@ -249,6 +249,8 @@ HEDGE_DUE = HedgeDue()
 WAITED = Waited()
 CLIENT_LEFT = ClientLeft()
 DEADLINE_PASSED = DeadlinePassed()
+NOBODY = State((), phase="done")
+"""Whom a run asks that has not begun."""
 NOTHING: tuple[Action, ...] = ()
 _CUT = (Cut(),)
 _replace = msgspec.structs.replace
@@ -304,12 +306,12 @@ def _committed(state: State, number: int, whole: bool) -> tuple[State, tuple[Act
             return state, NOTHING
         others = tuple(Abort(one) for one, _ in flying if one != number)
         flying = tuple(pair for pair in flying if pair[0] == number)
-    if whole:
-        return _done(state, True), (*others, Complete(number))
+    phase: Phase = "done" if whole else "committed"
     committed = State(
-        state.candidates, state.stronger, state.limits, "committed", state.tried, state.taken, flying, state.spent, None, True
+        state.candidates, state.stronger, state.limits, phase, state.tried, state.taken, () if whole else flying,
+        state.spent, None, True,
     )  # fmt: skip
-    return committed, (*others, Deliver(number))
+    return committed, (*others, Complete(number) if whole else Deliver(number))
 
 
 def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
@@ -468,10 +470,9 @@ def _resumed(state: State) -> tuple[State, tuple[Action, ...]]:
     return _dispatched(state, state.pending)
 
 
-def _done(state: State, told: bool = False) -> State:
+def _done(state: State) -> State:
     return State(
-        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent, None,
-        told or state.told,
+        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent, None, state.told
     )  # fmt: skip
 
 

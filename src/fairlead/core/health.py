@@ -159,8 +159,8 @@ class Breakers:
         if not _report(claim) or claim.turn != circuit.turns:
             return None
         if circuit.closed:
-            # A probe asks for little: that it is answered does not tell that requests are.
-            circuit.failures = circuit.failures if claim.probe else 0
+            if not claim.probe:  # which asks for little: that it is answered does not tell that requests are
+                circuit.failures = 0
             return None
         circuit.successes += 1
         if circuit.successes < self.settings.successes or now < circuit.rests_until:

@@ -116,8 +116,8 @@ def own_headers(
         f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
         f"x-fairlead-attempts: {tried}\r\n"
         f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}"
-        f"{losses.header() if losses is not None else ''}{sent}{side_cost(call) if call.beside is not None else ''}"
-        f"{warned(call) if call.warnings else ''}"
+        f"{losses.header() if losses is not None else ''}{sent}"
+        f"{side_cost(call) if call.beside is not None else ''}{warned(call) if call.warnings else ''}"
     ).encode()
 
 

@@ -90,7 +90,7 @@ async def asked(runtime: Runtime, parent: Call, question: Question, policy: Poli
     if not purse.affords(held, tenant, runtime.world.tenants):
         return Said(problem="the day's budget for it is spent")
     heard = Heard()
-    run = Run(runtime, side, plan, heard, time.monotonic())
+    run = Run(runtime, runtime.world, side, plan, heard, time.monotonic())
     problem, blameless = "", False
     purse.hold(held, tenant)
     try:

@@ -97,14 +97,15 @@ class Try(msgspec.Struct, eq=False):
 
     async def start(self) -> Event:
         """Up to the first content of a stream, or a whole answer."""
-        run, endpoint, checking = self.run, self.endpoint, self.run.checking
+        run, endpoint = self.run, self.endpoint
+        runtime, checking = run.runtime, run.checking
         call = run.call if run.joint is None else run.joint.call()
         if checking is not None:
             call = checking.call(self)
         anew = call is not run.call
         candidate, channel = self.candidate, self.candidate.channel
         if endpoint.keyed:
-            taken = run.runtime.keys.take(endpoint)
+            taken = runtime.keys.take(endpoint)
             if isinstance(taken, float):
                 return self._skipped(f"all keys of {endpoint.name} are at their limits", taken)
             self.asked = taken
@@ -125,7 +126,7 @@ class Try(msgspec.Struct, eq=False):
         if not isinstance(borne, Outbound):
             return borne
         sent = borne
-        health = run.runtime.health
+        health = runtime.health
         further = self.number > 1 and await health.further.heard(channel.provider)
         entered = health.enter(channel, further=further, anyway=candidate.anyway or run.plan.last_resort)
         if isinstance(entered, str):
@@ -133,9 +134,9 @@ class Try(msgspec.Struct, eq=False):
         self.entry = entered
         self._begin()
         try:
-            reply = self.reply = await run.runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
+            reply = self.reply = await runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
             self.status = reply.status
-            if endpoint.keyed or run.plan.handling.balance == "weighted":
+            if endpoint.keyed or (health.shares and run.plan.handling.balance == "weighted"):
                 self._look_at_quota(reply)
             if reply.status != 200:
                 self.generating = False
@@ -410,14 +411,14 @@ class Try(msgspec.Struct, eq=False):
             return None
         self.intent = None
         ended = monotonic()
-        if self.usage is None and self.reader is not None:
-            self.reader.end()
-            self.usage = self.reader.usage
-        if self.status == 200 and self.losses is None:
-            take_down(run.runtime.belongings, run.call, intent.channel, self.reader, self.body)
-        usage = self.usage
+        usage, reader = self.usage, self.reader
+        if usage is None and reader is not None:
+            reader.end()
+            usage = reader.usage
         if usage is None:
             usage = self._estimated_usage(intent, outcome)
+        if self.status == 200 and self.losses is None:
+            take_down(run.runtime.belongings, run.call, intent.channel, reader, self.body)
         if self.cut is not None and usage.estimated and usage.output > self.cut:
             usage = msgspec.structs.replace(usage, output=self.cut)
         self.took = usage.input + usage.output

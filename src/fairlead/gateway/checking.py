@@ -143,7 +143,7 @@ class Checking:
         """All of a stream that was held back."""
         self.stop()
         run = self._run
-        await run.begin_stream(trying.attempt)
+        await run.begin_stream(trying, trying.attempt)
         await run.outlet.write(shown(trying, trying.body))
 
     def label(self, lines: bytes) -> bytes:

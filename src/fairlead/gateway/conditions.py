@@ -137,7 +137,7 @@ class Vitals:
                 self.conditions = msgspec.structs.replace(
                     before, version=before.version + 1, ejected=ejected, resting=resting, disabled=disabled
                 )
-        if (self._moved or self.ailing) and now - self._renewed >= RENEW_SECONDS:
+        if now - self._renewed >= RENEW_SECONDS and (self._moved or self.ailing):
             self._forget(now - self._renewed if self._renewed else 0.0)
             self._renewed = now
             self._moved = False

@@ -41,74 +41,79 @@ from fairlead.version import __version__
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
+    from fairlead.gateway.world import World
 
 
 EVENTS = b"text/event-stream; charset=utf-8"
 
 
-class Run:
+class Run(msgspec.Struct, eq=False):
     """One call being carried out."""
 
+    runtime: Runtime
+    world: World
+    """That it began in."""
+    call: Call
+    plan: Plan
+    outlet: Outlet
+    received: float
+    deadline: float = 0.0
+    began: int = 0
+    state: machine.State = machine.NOBODY
+    tries: dict[int, Try] = {}
+    attempts: list[Attempt] = []
+    """On the books."""
+    failures: list[Failure] = []
     joint: Joint | None = None
     """Where another may go on with what broke off."""
     balanced: tuple[tuple[str, float], ...] = ()
     """What the balance was judged by."""
     racing: dict[int, asyncio.Task[Event]] | None = None
     """Where attempts may be made side by side: those that have not ended."""
-    winner: Try | None = None
     checking: Checking | None = None
     """Where answers are checked before the client has them."""
     spared: Try | None = None
     """The first whole answer that was not as it should be: better than none."""
     baseline: int | None = None
-    overhead = 0.0
-    late = False
+    overhead: float = 0.0
+    late: bool = False
     slow: tuple[str, machine.Cause] | None = None
     """Why those under way have to give way."""
     aborted: tuple[Outcome, str] = ("cancelled", "another answered first")
     """What becomes of an attempt that is aborted now, and why."""
-    settled = False
-    broken = False
+    settled: bool = False
+    broken: bool = False
     """The answer broke off after it had begun."""
-    irregular = False
+    irregular: bool = False
     """Its client was kept waiting by pings, or got it unchecked: it is not to be given again."""
-    unfit = ""
+    unfit: str = ""
     """Why the answer that is given is not good enough."""
-    broke_by = ""
+    broke_by: str = ""
     """What the last one died of of whom the client has a part."""
-    priced = True
+    priced: bool = True
     """Whether every attempt's price is known; else the cost is not."""
-    further = b""
+    further: bytes = b""
     """Header lines of the answer that are known before it."""
-    spent = 0
+    spent: int = 0
     """What all attempts together cost, in nano-units of USD."""
-    took = 0
+    took: int = 0
     """Tokens that they really took."""
-    own_limit = 0.0
+    own_limit: float = 0.0
     """Of its task, in seconds; 0 for none."""
     task: asyncio.Task[object] | None = None
     reserve: Callable[[], Plan] | None = None
     """Where some were left out for having failed of late: the plan with them."""
-    began = 0
 
-    def __init__(self, runtime: Runtime, call: Call, plan: Plan, outlet: Outlet, received: float) -> None:
-        self.runtime = runtime
-        self.world = runtime.world
-        self.call = call
-        self.plan = plan
-        self.outlet = outlet
-        self.received = received
-        self.deadline = received + self.world.request_timeout
-        self.tries: dict[int, Try] = {}
-        self.attempts: list[Attempt] = []
-        self.failures: list[Failure] = []
-        limits = USUAL
+    def _begin(self) -> tuple[machine.Action, ...]:
+        """What is to be done first."""
+        plan, limits, call, health = self.plan, USUAL, self.call, self.runtime.health
         if plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS or (call.stream and call.wishes.continues):
             plan, limits = self._prepared(plan)
         candidates, stronger = machine.line(plan)
-        if plan.last_resort or runtime.health.further.doubtful:
-            candidates = runtime.health.in_turn(candidates)
-        self.state, self.opening = machine.begin(candidates, stronger, limits)
+        if plan.last_resort or health.further.doubtful:
+            candidates = health.in_turn(candidates)
+        self.state, actions = machine.begin(candidates, stronger, limits)
+        return actions
 
     def _prepared(self, plan: Plan) -> tuple[Plan, Limits]:
         """For what its policy or its caller wants otherwise than usual: in which order who is asked, and how often."""
@@ -134,13 +139,13 @@ class Run:
         self.task = asyncio.current_task(loop)
         self.began = time.time_ns() // 1_000_000
         deadlines = self.runtime.deadlines
-        deadlines[self] = self.deadline
+        actions = self._begin()
+        deadlines[self] = self.deadline = self.received + self.world.request_timeout
         timer = None
         if self.own_limit:
             timer = loop.call_later(self.own_limit - (monotonic() - self.received), self._over_own_limit)
         if self.checking is not None:
             self.checking.begin()
-        actions = self.opening
         try:
             while True:
                 event: Event | None = None
@@ -184,7 +189,7 @@ class Run:
                 self.checking.stop()
                 self.checking = None
             self.tries.clear()  # they know this run in turn
-            self.winner = self.spared = None
+            self.spared = None
 
     async def _interrupted(self) -> Event | None:
         """By the deadline, by the limit of its task, or by the client, which has left."""
@@ -313,7 +318,7 @@ class Run:
     # ---- the client's side
 
     async def _deliver(self, number: int) -> Event:
-        winner = self.winner = self.tries[number]
+        winner = self.tries[number]
         if self.checking is not None:
             if not winner.live:
                 await self.checking.give(winner)
@@ -326,7 +331,7 @@ class Run:
         if outlet.started and together is not None:
             await outlet.write(together.label(winner.candidate.channel.id, winner.losses))
         else:
-            await self.begin_stream(None)
+            await self.begin_stream(winner, None)
         if together is not None:
             together.follow(reader)
         first, winner.body = winner.body, b""
@@ -354,9 +359,9 @@ class Run:
         await outlet.write(rest if together is None else rest + together.release())
         return machine.FINISHED
 
-    async def begin_stream(self, attempt: Attempt | None) -> None:
+    async def begin_stream(self, winner: Try, attempt: Attempt | None) -> None:
         """Its head; where that has left before anybody knew who answers, that."""
-        headers = self.headers(EVENTS, attempt)
+        headers = self.headers(EVENTS, winner, attempt)
         if not self.outlet.started:
             self.outlet.start(200, headers)
         elif self.checking is not None:
@@ -378,16 +383,16 @@ class Run:
         return self.joint.broke(event, self.attempts[-1])
 
     def _complete(self, number: int) -> None:
-        winner = self.winner = self.tries[number]
+        call, winner = self.call, self.tries[number]
         attempt = winner.close("ok", "")
         if attempt is None:  # it was before its answer was judged
             assert winner.attempt is not None
             attempt = self.last(winner.attempt, "ok")
         self.settle("ok", 200, "", attempt)
-        ms = typical_ms(attempt.first_ms, attempt.total_ms, attempt.usage.output, self.call.stream)
+        ms = typical_ms(attempt.first_ms, attempt.total_ms, attempt.usage.output, call.stream)
         if ms is not None:
             self.runtime.vitals.observe(attempt.channel, ms)
-        if self.call.stream:
+        if call.stream:
             self.outlet.end()
         else:
             self.send(winner, attempt)
@@ -397,7 +402,7 @@ class Run:
         kind = b"application/json"
         if self.call.operation == "opaque" and winner.reply is not None:
             kind = winner.reply.headers.get(b"content-type", kind)
-        self.outlet.send(200, self.headers(kind, attempt), winner.body)
+        self.outlet.send(200, self.headers(kind, winner, attempt), winner.body)
 
     def last(self, attempt: Attempt, outcome: Outcome) -> Attempt:
         """On the books the attempt that answered is the last one."""
@@ -406,10 +411,8 @@ class Run:
         self.attempts.append(attempt)
         return attempt
 
-    def headers(self, content_type: bytes, attempt: Attempt | None) -> bytes:
+    def headers(self, content_type: bytes, winner: Try, attempt: Attempt | None) -> bytes:
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
-        winner = self.winner
-        assert winner is not None
         call, state, ours = self.call, self.state, self.overhead
         cost: int | None
         if attempt is None:

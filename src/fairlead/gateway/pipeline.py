@@ -60,7 +60,6 @@ AUDITED = frozenset((401, 402, 403, 422, 429))
 
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call | None:
     """The call that was answered; None where it did not come to one."""
-    call: Call | None = None
     request_id = new_id()
     gate = runtime.metering.gate(incoming.caller)
     run: Run | None = None
@@ -86,7 +85,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         if runtime.budgets.any and not runtime.budgets.ample(call, choice):
             call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
         plan = plan_for(runtime, call, choice)
-        run = Run(runtime, call, plan, outlet, incoming.received)
+        run = Run(runtime, runtime.world, call, plan, outlet, incoming.received)
         if runtime.vitals.conditions.ejected and not plan.last_resort:
             run.reserve = partial(last_resort, call, choice, runtime.snapshot(), plan.seed)
         if gate is not None:

@@ -42,8 +42,8 @@ def give_up(run: Run, action: machine.GiveUp) -> None:
     if action.why == "final":
         failure = run.failures[-1]
         run.settle("failed", failure.status, "rejected_by_provider")
-        run.winner = next(one for one in run.tries.values() if one.candidate is failure.candidate)
-        headers = run.headers(b"application/json", None) + b"x-should-retry: false\r\n"
+        refused = next(one for one in run.tries.values() if one.candidate is failure.candidate)
+        headers = run.headers(b"application/json", refused, None) + b"x-should-retry: false\r\n"
         run.outlet.send(failure.status, headers, told_by_provider(failure, run.call, _asked_in(run, failure)))
         return
     if action.why == "failed" and run.spared is not None:
@@ -68,7 +68,6 @@ def _fail_in_band(run: Run, error: RequestError) -> None:
 
 def _send_spared(run: Run, spared: Try) -> None:
     """Nobody had a better answer: the caller gets this one, and sees in it how it ended."""
-    run.winner = spared
     attempt = run.last(next(one for one in run.attempts if one.number == spared.number), "ok")
     run.settle("ok", 200, attempt.error, attempt)
     run.send(spared, attempt)
@@ -79,7 +78,6 @@ async def gave_best(run: Run, checking: Checking) -> bool:
     best = checking.best
     if best is None or best.attempt is None:
         return False
-    run.winner = best
     run.unfit = checking.words(best)
     attempt = best.attempt = run.last(best.attempt, "ok")
     run.settle("ok", 200, attempt.error, attempt)
