@@ -256,16 +256,23 @@ _CUT = (Cut(),)
 _replace = msgspec.structs.replace
 
 
+def first(plan: Plan) -> tuple[Candidate, ...]:
+    """The first of the line, for whom the others need not be looked at."""
+    for stage in plan.steps:
+        target = stage.targets[0]
+        return (Candidate(stage.move, target, target.channels[0]),)
+    return ()
+
+
 def line(plan: Plan) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
     """Every channel of every target, in the plan's order; those who are asked for a better answer apart."""
     ordinary: list[Candidate] = []
     higher: list[Candidate] = []
     for stage in plan.steps:
-        move = stage.move
-        into = higher if move == "escalate" else ordinary
+        into = higher if stage.move == "escalate" else ordinary
         for target in stage.targets:
             for channel in target.channels:
-                into.append(Candidate(move, target, channel))
+                into.append(Candidate(stage.move, target, channel))
     return tuple(ordinary), tuple(higher)
 
 
@@ -280,11 +287,11 @@ def begin(
 
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     phase = state.phase
+    if isinstance(event, Committed):
+        return _committed(state, event.number, event.whole) if phase == "trying" else (state, NOTHING)
     if phase == "done":
         return state, NOTHING
-    if type(event) is Committed:
-        return _committed(state, event.number, event.whole) if phase == "trying" else (state, NOTHING)
-    if type(event) is Finished:
+    if isinstance(event, Finished):
         return (_done(state), (Complete(state.flying[0][0]),)) if phase == "committed" else (state, NOTHING)
     if isinstance(event, Failed):
         return _failed(state, event)

@@ -17,7 +17,7 @@ import msgspec
 
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
-from fairlead.core.execution import USUAL, Abort, Complete, Cut, Deliver, Dispatch, Event, Limits, Wait
+from fairlead.core.execution import Abort, Complete, Cut, Deliver, Dispatch, Event, Limits, Wait
 from fairlead.core.plan import Plan
 from fairlead.core.policy import USUAL as AS_USUAL
 from fairlead.core.record import Attempt, Outcome, Record, Usage
@@ -101,22 +101,29 @@ class Run(msgspec.Struct, eq=False):
     own_limit: float = 0.0
     """Of its task, in seconds; 0 for none."""
     task: asyncio.Task[object] | None = None
+    alone: bool = False
+    """Only the first of its plan is in line so far."""
     reserve: Callable[[], Plan] | None = None
     """Where some were left out for having failed of late: the plan with them."""
 
     def _begin(self) -> tuple[machine.Action, ...]:
         """What is to be done first."""
-        plan, limits, call, health = self.plan, USUAL, self.call, self.runtime.health
-        if plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS or (call.stream and call.wishes.continues):
+        plan, call, health = self.plan, self.call, self.runtime.health
+        special = plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS
+        failing = plan.last_resort or health.further.doubtful
+        if special or failing or (call.stream and call.wishes.continues):
             plan, limits = self._prepared(plan)
-        candidates, stronger = machine.line(plan)
-        if plan.last_resort or health.further.doubtful:
-            candidates = health.in_turn(candidates)
-        self.state, actions = machine.begin(candidates, stronger, limits)
+            candidates, stronger = machine.line(plan)
+            if failing:
+                candidates = health.in_turn(candidates)
+            self.state, actions = machine.begin(candidates, stronger, limits)
+        else:
+            self.alone = True
+            self.state, actions = machine.begin(machine.first(plan))
         return actions
 
     def _prepared(self, plan: Plan) -> tuple[Plan, Limits]:
-        """For what its policy or its caller wants otherwise than usual: in which order who is asked, and how often."""
+        """As its policy and its caller want: in which order who is asked, and how often."""
         runtime, call, handling = self.runtime, self.call, plan.handling
         if handling.balance != "declared":
             plan, self.balanced = runtime.health.balanced(plan)
@@ -303,7 +310,12 @@ class Run(msgspec.Struct, eq=False):
             task.cancel()
 
     def look_further(self) -> None:
-        """An attempt has come to nothing: behind the last in line are those who were to be left alone."""
+        """An attempt has come to nothing: now it matters who comes next, and behind the last in line are those who were to
+        be left alone."""
+        if self.alone:
+            self.alone = False
+            candidates, stronger = machine.line(self.plan)
+            self.state = msgspec.structs.replace(self.state, candidates=candidates, stronger=stronger)
         if self.reserve is None or self.state.taken < len(self.state.candidates):
             return
         (found, _), self.reserve = machine.line(self.reserve()), None
@@ -424,15 +436,18 @@ class Run(msgspec.Struct, eq=False):
             baseline = self.baseline if self.settled else self._baseline_of(attempt)
             if not call.stream:
                 ours += monotonic() - winner.first_at
-        further, unfit = self.further, self.unfit
-        if self.checking is not None:
-            further += self.checking.header(winner)
-            if unfit:
-                call = msgspec.structs.replace(call, warnings=(*call.warnings, unfit))
+        target_headers = self.runtime.target_headers
+        if self.checking is None:
+            lines = target_headers(self.plan, winner.candidate)
+        else:
+            lines = target_headers(self.plan, winner.candidate, winner.escalated, self.unfit != "")
+            lines += self.checking.header(winner)
+            if self.unfit:
+                call = msgspec.structs.replace(call, warnings=(*call.warnings, self.unfit))
         return b"Content-Type: %b\r\n%b%b%b" % (
             content_type,
-            further,
-            self.runtime.target_headers(self.plan, winner.candidate, winner.escalated, unfit != ""),
+            self.further,
+            lines,
             own_headers(call, cost, baseline, state.tried - state.spent.skipped, ours, winner.losses, winner.limit),
         )
 
@@ -448,43 +463,13 @@ class Run(msgspec.Struct, eq=False):
         self.settled = True
         if answered is not None:
             self.baseline = self._baseline_of(answered)
-        self.runtime.settle(
-            Record(
-                call.id,
-                self.began,
-                caller.name,
-                caller.tenant,
-                call.operation,
-                call.dialect,
-                call.model,
-                call.stream,
-                call.purpose,
-                call.parent or "",
-                outcome,
-                status,
-                error,
-                plan.policy,
-                plan.strategy,
-                plan.policy_hash,
-                plan.snapshot_hash,
-                plan.conditions,
-                plan.seed,
-                "" if answered is None else answered.model,
-                "" if answered is None else answered.channel,
-                tuple(self.attempts),
-                self.spent,
-                self.baseline,
-                self.world.baseline,
-                int(self.overhead * 1e6),
-                int((monotonic() - self.received) * 1000),
-                wishes.tags,
-                plan.task,
-                wishes.session,
-                call.signals,
-                __version__,
-                None if plan.named else self.runtime.contents.decision(call, plan),
-                self.balanced,
-                caller.team,
-            ),
-            call,
-        )
+        record = Record(
+            call.id, self.began, caller.name, caller.tenant, call.operation, call.dialect, call.model, call.stream,
+            call.purpose, call.parent or "", outcome, status, error, plan.policy, plan.strategy, plan.policy_hash,
+            plan.snapshot_hash, plan.conditions, plan.seed, "" if answered is None else answered.model,
+            "" if answered is None else answered.channel, tuple(self.attempts), self.spent, self.baseline,
+            self.world.baseline, int(self.overhead * 1e6), int((monotonic() - self.received) * 1000), wishes.tags,
+            plan.task, wishes.session, call.signals, __version__,
+            None if plan.named else self.runtime.contents.decision(call, plan), self.balanced, caller.team,
+        )  # fmt: skip
+        self.runtime.settle(record, call)

@@ -81,14 +81,13 @@ class Health:
     def answered(self, entry: Entry) -> None:
         if entry.ok is None:
             entry.ok = True
-            provider = entry.channel.provider
             if self.further.failing:
-                self.further.answered(provider, entry.further, entry.scout)
+                self.further.answered(entry.channel.provider, entry.further, entry.scout)
             if entry.scout:
                 self._came_back(entry)
             change = self.breakers.answered(entry.claim, self.now())
             if change is not None:
-                self._well_again(change, provider)
+                self._well_again(change, entry.channel.provider)
 
     def failed(self, entry: Entry, fault: str, retry_after: float | None) -> None:
         """It was the provider's fault."""
