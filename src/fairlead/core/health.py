@@ -124,14 +124,12 @@ class Breakers:
         circuit = self._circuits.get(channel)
         if circuit is None:
             circuit = self._circuits[channel] = Circuit(channel, now)
-        trial = False
-        if not circuit.closed:
-            trial = _may_try(circuit, now)
-            if not trial and not (anyway and now >= circuit.rests_until):
-                return None
         claim = Claim(circuit, circuit.turns, probe)
-        if trial:
-            circuit.trial = claim
+        if not circuit.closed:
+            if _may_try(circuit, now):
+                circuit.trial = claim
+            elif not anyway or now < circuit.rests_until:
+                return None
         circuit.asked_at = now
         return claim
 
@@ -156,11 +154,14 @@ class Breakers:
 
     def answered(self, claim: Claim, now: float) -> Change | None:
         circuit = claim.circuit
+        if circuit.closed and not circuit.failures and circuit.trial is None:  # it is well, and known to be
+            claim.over = True
+            return None
         if not _report(claim) or claim.turn != circuit.turns:
             return None
         if circuit.closed:
-            if not claim.probe:  # which asks for little: that it is answered does not tell that requests are
-                circuit.failures = 0
+            # A probe asks for little: that it is answered does not tell that requests are.
+            circuit.failures = circuit.failures if claim.probe else 0
             return None
         circuit.successes += 1
         if circuit.successes < self.settings.successes or now < circuit.rests_until:

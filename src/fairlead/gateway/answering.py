@@ -71,10 +71,11 @@ def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | No
                 body = as_asked(body, call.view)
             return Whole(body, media.told(call, usage) if operation == "opaque" else usage, error)
         look = MAY_BE_ODD.get(dialect)
-        odd = look is not None and look(body)
         if usage is not None and not usage.output:
             usage = at_least(usage, tokens_of(body))
-        return Whole(body, usage, "", _ending(dialect, body) if odd else "")
+        if look is not None and look(body):
+            return Whole(body, usage, "", _ending(dialect, body))
+        return Whole(body, usage)
     try:
         answer = DIALECTS[dialect].read_answer(body)
     except ValueError as problem:

@@ -110,7 +110,7 @@ class Run(msgspec.Struct, eq=False):
         """What is to be done first."""
         plan, call, health = self.plan, self.call, self.runtime.health
         special = plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS
-        failing = plan.last_resort or health.further.doubtful
+        failing = plan.last_resort or (health.further.failing and health.further.doubtful)
         if special or failing or (call.stream and call.wishes.continues):
             plan, limits = self._prepared(plan)
             candidates, stronger = machine.line(plan)
