@@ -64,14 +64,14 @@ class Vitals:
         self._compared: dict[str, Compared] = {}
         self._today = today
         self._left_out: LeftOut = NOBODY, NOBODY
-        self._disabled = NOBODY
+        self.disabled = NOBODY
         """Of the last look: while they are the very same, so are the conditions."""
         self._moved = False
         self._renewed = 0.0
 
     def observe(self, channel: str, ms: float) -> None:
-        before = self._latency.get(channel)
-        self._latency[channel] = ms if before is None else before + WEIGHT * (ms - before)
+        before = self._latency.get(channel, ms)
+        self._latency[channel] = before + WEIGHT * (ms - before)
         self._moved = True
 
     def tried(self, channel: str, answered: bool) -> None:
@@ -130,8 +130,8 @@ class Vitals:
 
     def at(self, now: float, left_out: LeftOut = (NOBODY, NOBODY), disabled: frozenset[str] = NOBODY) -> Conditions:
         """The conditions to decide by. Who is not to be asked counts at once."""
-        if left_out is not self._left_out or disabled is not self._disabled:
-            self._left_out, self._disabled = left_out, disabled
+        if left_out is not self._left_out or disabled is not self.disabled:
+            self._left_out, self.disabled = left_out, disabled
             before, (ejected, resting) = self.conditions, left_out
             if ejected != before.ejected or resting != before.resting or disabled != before.disabled:
                 self.conditions = msgspec.structs.replace(

@@ -25,7 +25,7 @@ from fairlead.core.call import Call, Caller, Standing
 from fairlead.core.decide import Memo
 from fairlead.core.execution import Candidate
 from fairlead.core.health import Change
-from fairlead.core.model import Snapshot
+from fairlead.core.model import Conditions, Snapshot
 from fairlead.core.plan import Plan
 from fairlead.core.policy import Policy
 from fairlead.core.record import Attempt, Audit, Record
@@ -155,6 +155,7 @@ class Runtime:
         await self._take_up_gates(self.gates)
         since = int(time.time()) // DAY - KEPT
         self.vitals.take_up(await self.ledger.ask(lambda ledger: judged_days(ledger, since)))
+        self.look()
         self.contents.begin()
         self.probing.begin()
         self.ledger.note(Audit(_now_ms(), "started", "", "", "", f"snapshot {self.world.snapshot.hash}"))
@@ -244,6 +245,7 @@ class Runtime:
     def _watch(self) -> None:
         """One look at all deadlines costs less than a timer for each request."""
         now = time.monotonic()
+        self.look()
         for beat in self.beats:
             beat(max(0.0, now - self._due))
         for run in [run for run, until in self.deadlines.items() if until <= now]:
@@ -306,12 +308,18 @@ class Runtime:
         return before
 
     def snapshot(self) -> Snapshot:
-        """The world with its present conditions."""
-        conditions, found = self.vitals.at(time.monotonic(), self.health.ejected(), self.switches.off()), self._snapshot
+        """The world with its present conditions: who is not to be asked as of now, all else as of the last beat."""
+        vitals, found = self.vitals, self._snapshot
+        conditions = vitals.conditions
+        if self.health.breakers.opened or conditions.ejected or self.switches.names is not vitals.disabled:
+            conditions = self.look()
         if conditions is not found.conditions or len(self.memo) > MEMO_KEPT:
             self.memo = {}
             found = self._snapshot = msgspec.structs.replace(found, conditions=conditions)
         return found
+
+    def look(self) -> Conditions:
+        return self.vitals.at(time.monotonic(), self.health.ejected(), self.switches.off())
 
     def upstream_for(self, endpoint: Endpoint) -> Upstream:
         if endpoint.simulated and self._simulated is not None:

@@ -32,7 +32,8 @@ class Switches:
         self._file = None if folder is None else folder / FILE
         self._returned = returned
         self._off: dict[str, float] = {} if self._file is None else _read(self._file)
-        self._names = NOBODY
+        self.names = NOBODY
+        """Of those that are off, as of the last look."""
         self._next = 0.0
         """When the first of them is over."""
         self._renew()
@@ -41,7 +42,7 @@ class Switches:
         """The models and channels that are off at this moment."""
         if self._off and self.now() >= self._next:
             self._end()
-        return self._names
+        return self.names
 
     def until(self, name: str) -> float | None:
         """Seconds since 1970, or for ever; None where it is not off."""
@@ -72,7 +73,7 @@ class Switches:
             self._returned(name)
 
     def _renew(self) -> None:
-        self._names = frozenset(self._off) if self._off else NOBODY
+        self.names = frozenset(self._off) if self._off else NOBODY
         self._next = min(self._off.values(), default=FOREVER)
 
     def _keep(self, before: dict[str, float]) -> None:
