@@ -221,9 +221,8 @@ class Due:
         self.lines = NOWHERE
 
     def bear(self, amount: int, now: float) -> bool:
-        """Whether every account has so much left."""
-        lines, grown = self.lines, self.turns.grown
-        return (grown + amount <= lines.room and lines.since <= now < lines.until) or self.left(now) >= amount
+        """Whether every account has so much left, or had in a period that is just over: the next begins with more."""
+        return self.turns.grown + amount <= self.lines.room or self.left(now) >= amount
 
     def left(self, now: float) -> int:
         """What is left of the account that has least, by a look at each."""

@@ -8,8 +8,8 @@ Tokens are estimates until a request is over. What it really took then counts in
 it leaves the window with it, and moves nothing once that has happened.
 
 Several limits may meet on one request: all of them admit it, or it is counted by none. Every request passes here twice,
-so that `enter` and `leave` go through its limits without a call inside, and touch the sums of the window only: what came
-in the slot under way is what they have grown by since it began.
+so that `enter` and `leave` go through its limits without a call inside, and touch only what is left of each: what came in
+the slot under way is what that has become less by since it began.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ class Meter:
     what is under way."""
 
     __slots__ = (
-        "_slots", "concurrency", "in_flight", "latest", "old_requests", "old_tokens", "requests", "rpm", "slot", "tokens",
-        "tpm", "whose",
+        "_slots", "concurrency", "latest", "places_left", "requests_left", "requests_then", "rpm", "slot", "tokens_left",
+        "tokens_then", "tpm", "whose",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, whose: str = "") -> None:
         self.whose = whose
-        self.requests = 0
-        self.tokens = 0
-        self.old_requests = self.old_tokens = 0
-        """Of these, what came before the slot under way."""
-        self.in_flight = 0
+        self.rpm = self.tpm = self.concurrency = 0
+        self.requests_left = self.tokens_left = self.places_left = 0
+        """Of each, as of the last request."""
+        self.requests_then = self.tokens_then = 0
+        """What was left when the slot under way began."""
         self.latest = -1
         """The number of the slot under way: that time has come to last."""
         self.slot = Slot(self, self.latest)
@@ -79,26 +79,45 @@ class Meter:
 
     def turn_to(self, limits: Limits) -> None:
         """From now on these; what was counted stays."""
+        rpm, tpm, concurrency = self.rpm, self.tpm, self.concurrency
         self.rpm = UNLIMITED if limits.rpm is None else limits.rpm
         self.tpm = UNLIMITED if limits.tpm is None else limits.tpm
         self.concurrency = UNLIMITED if limits.concurrency is None else limits.concurrency
+        self.requests_left += self.rpm - rpm
+        self.requests_then += self.rpm - rpm
+        self.tokens_left += self.tpm - tpm
+        self.tokens_then += self.tpm - tpm
+        self.places_left += self.concurrency - concurrency
+
+    @property
+    def requests(self) -> int:
+        """Those of the window."""
+        return self.rpm - self.requests_left
+
+    @property
+    def tokens(self) -> int:
+        return self.tpm - self.tokens_left
+
+    @property
+    def in_flight(self) -> int:
+        return self.concurrency - self.places_left
 
     def turn(self, number: int) -> None:
         """Time has come to another slot: what is a whole window old is forgotten."""
         slots = self._counted()
         while slots and slots[0].number < number - _SLOTS:
             gone = slots.popleft()
-            self.requests -= gone.requests
-            self.tokens -= gone.tokens
-        self.old_requests, self.old_tokens = self.requests, self.tokens
+            self.requests_left += gone.requests
+            self.tokens_left += gone.tokens
+        self.requests_then, self.tokens_then = self.requests_left, self.tokens_left
         self.latest = number
         self.slot = Slot(self, number)
         slots.append(self.slot)
 
     def _counted(self) -> deque[Slot]:
         """The slots, with what the one under way has come to so far."""
-        self.slot.requests = self.requests - self.old_requests
-        self.slot.tokens = self.tokens - self.old_tokens
+        self.slot.requests = self.requests_then - self.requests_left
+        self.slot.tokens = self.tokens_then - self.tokens_left
         return self._slots
 
     def refusal(self, now: float, tokens: int) -> Refused | None:
@@ -160,16 +179,16 @@ class Gate:
             if number > meter.latest:
                 meter.turn(number)
             if (
-                meter.in_flight >= meter.concurrency
-                or meter.requests >= meter.rpm
-                or (meter.tokens + tokens > meter.tpm and meter.tokens > 0)
+                meter.places_left <= 0
+                or meter.requests_left <= 0
+                or (meter.tokens_left < tokens and meter.tokens_left < meter.tpm)
             ):
                 return self._refusal(now, tokens)
         booked = []
         for meter in self.meters:
-            meter.in_flight += 1
-            meter.requests += 1
-            meter.tokens += tokens
+            meter.places_left -= 1
+            meter.requests_left -= 1
+            meter.tokens_left -= tokens
             booked.append(meter.slot)
         self._slots, self._estimate = booked, tokens
         return None
@@ -192,12 +211,12 @@ class Gate:
             more = tokens - self._estimate
             for slot in booked:
                 meter = slot.meter
-                meter.in_flight -= 1
+                meter.places_left += 1
                 if slot is meter.slot:
-                    meter.tokens += more
+                    meter.tokens_left -= more
                 elif slot.number >= meter.latest - _SLOTS:
-                    meter.tokens += more
-                    meter.old_tokens += more
+                    meter.tokens_left -= more
+                    meter.tokens_then -= more
                     slot.tokens += more
 
     def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
@@ -205,16 +224,16 @@ class Gate:
         of_requests = of_tokens = None
         fewest = least = _ANY
         for meter in self.meters:
-            left = meter.rpm - meter.requests
+            left = meter.requests_left
             if left < fewest:
                 of_requests, fewest = meter, left
-            left = meter.tpm - meter.tokens
+            left = meter.tokens_left
             if left < least:
                 of_tokens, least = meter, left
         requests: Quota | None = None
         tokens: Quota | None = None
         if of_requests is not None:
-            came = of_requests.requests > of_requests.old_requests
+            came = of_requests.requests_left < of_requests.requests_then
             resets = of_requests.slot.ends - now if came else of_requests.empty_in(now)
             requests = of_requests.rpm, fewest if fewest > 0 else 0, resets
         if of_tokens is not None:

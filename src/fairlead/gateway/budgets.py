@@ -298,7 +298,8 @@ class Budgets:
         asked = view.max_output() or 0
         if call.operation != "embed":
             room = asked or possible or longest(run, channel.model)
-            room = possible if 0 < possible < room else room
+            if possible and room > possible:
+                room = possible
         found = most(rates, tokens, room, view.answers, rates.dear > rates.input and costs_otherwise(call))
         if not accounts.hard:
             found.limit = 0
