@@ -29,6 +29,7 @@ class NoView:
     user = ""
     answers = 1
 
+    @property
     def max_output(self) -> int | None:
         return None
 

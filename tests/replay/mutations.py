@@ -231,7 +231,7 @@ def read(dialect: Dialect, body: bytes) -> View:
     view.shape()
     for _ in view.texts():
         pass
-    view.max_output()
+    assert view.max_output is None or view.max_output >= 0
     return view
 
 

@@ -65,6 +65,7 @@ class View(Protocol):
         """How many alternatives are asked for."""
         ...
 
+    @property
     def max_output(self) -> int | None:
         """The tokens of output that the caller allows; None where it does not say."""
         ...

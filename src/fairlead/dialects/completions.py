@@ -117,7 +117,7 @@ class CompletionView:
         of_tokens = sum(self.tokens()) * PER_TOKEN
         utf8 = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + of_tokens
         chars = sum(map(len, texts)) + of_tokens
-        return Shape(chars, utf8, 1, max_output=self.max_output(), answers=self.answers)
+        return Shape(chars, utf8, 1, max_output=self.max_output, answers=self.answers)
 
     def tokens(self) -> Iterator[int]:
         """How many each part has that comes as tokens."""
@@ -126,6 +126,7 @@ class CompletionView:
             if not isinstance(part, str):
                 yield 1 if isinstance(part, int) else len(part)
 
+    @property
     def max_output(self) -> int | None:
         return self.request.max_tokens or USUAL_LIMIT
 
@@ -140,7 +141,7 @@ class CompletionView:
         return neutral.Request(
             model=request.model,
             turns=(neutral.Turn("user", (neutral.Text(prompt or ""),)),),
-            max_output=self.max_output(),
+            max_output=self.max_output,
             temperature=request.temperature,
             top_p=request.top_p,
             stop=stop,

@@ -57,6 +57,7 @@ class View(Protocol):
         """(role, text) of every text part, in order."""
         ...
 
+    @property
     def max_output(self) -> int | None: ...
 
     def neutral(self) -> neutral.Request:

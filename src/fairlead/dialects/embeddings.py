@@ -122,6 +122,7 @@ class EmbeddingsView:
             longest=None if longest is None else Shape(*longest, 1),
         )
 
+    @property
     def max_output(self) -> int | None:
         return None
 

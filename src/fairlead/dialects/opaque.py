@@ -68,6 +68,7 @@ class OpaqueView:
     def texts(self) -> Iterator[tuple[str, str]]:
         return iter(())
 
+    @property
     def max_output(self) -> int | None:
         return None
 

@@ -38,5 +38,6 @@ class Remade(Struct):
     def shape(self) -> Shape:
         return self.view.shape()
 
+    @property
     def max_output(self) -> int | None:
-        return self.view.max_output()
+        return self.view.max_output

@@ -108,6 +108,7 @@ class _Words:
     user = ""
     answers = 1
 
+    @property
     def max_output(self) -> int | None:
         return None
 

@@ -66,4 +66,4 @@ def _completed(call: Call, task: str, body: bytes) -> Iterator[tuple[Asked, Give
             given = Given(text[:MOST_TEXT], end=ENDS.get(end, "end"))
         except replay.UNLIKE as problem:
             raise ValueError("the answer is not built as it should be") from problem
-        yield Asked(task, context=(said,), said=said, max_output=view.max_output() or 0), given
+        yield Asked(task, context=(said,), said=said, max_output=view.max_output or 0), given

@@ -295,7 +295,7 @@ class Budgets:
         tokens = target.expected.input_tokens if run.joint is None else target.expected.input_tokens + run.joint.more
         rates = known.at(tokens * 5 // 4) if known.tiers else known.usual
         view, room, possible = call.view, 0, target.model.max_output
-        asked = view.max_output() or 0
+        asked = view.max_output or 0
         if call.operation != "embed":
             room = asked or possible or longest(run, channel.model)
             if possible and room > possible:
@@ -327,18 +327,18 @@ class Budgets:
         if accounts is None or accounts.caller is not caller or self._by_request:
             accounts = self.accounts(call, model.name, "", "")
         rates = self._dearest.get(model.name) or self._dearest_of(model)
-        room = (view.max_output() or model.max_output or LONGEST) * view.answers
+        room = (view.max_output or model.max_output or LONGEST) * view.answers
         dearest = rates.fixed + (len(call.body) * rates.dear + room * rates.output) // MILLION
-        return accounts.due.bear(dearest * PARTS, call.facts.at)
+        return accounts.due.bear(dearest, call.facts.at)
 
     def _dearest_of(self, model: Model) -> Tariff:
-        """At no time and on no channel does the model cost more."""
+        """PARTS times as much as the model costs at any time, on any channel."""
         rows = [row for channel in model.channels for row in channel.prices]
         rows += [peak.price for row in rows for peak in row.peaks]
         known = [one for row in map(tariffs, rows) for one in (row.usual, *dict(row.tiers).values())]
         priced = all(channel.prices and channel.prices[0].since == 0 for channel in model.channels)
         found = self._dearest[model.name] = (
-            Tariff(*(max(figures) for figures in zip(*map(msgspec.structs.astuple, known), strict=True)))
+            Tariff(*(PARTS * max(figures) for figures in zip(*map(msgspec.structs.astuple, known), strict=True)))
             if known and priced
             else UNBEARABLE
         )

@@ -39,6 +39,7 @@ class Unread:
     user = ""
     answers = 1
 
+    @property
     def max_output(self) -> int | None:
         return None
 

@@ -89,7 +89,7 @@ def sizes(
                 break
     if size > enough:
         return ()
-    return (*sensitivities, Signal("tokens", "input", size, 0.5), *_answer(view.max_output(), view.answers))
+    return (*sensitivities, Signal("tokens", "input", size, 0.5), *_answer(view.max_output, view.answers))
 
 
 @lru_cache(1_024)

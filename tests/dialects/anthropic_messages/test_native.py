@@ -43,7 +43,7 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], param: str) -> None:
 
 def test_tokens_can_be_counted_without_a_limit() -> None:  # TRAPS 36
     asked = compact({"model": "m", "messages": HI, "tools": []})
-    assert native.read_count(asked, "").max_output() is None
+    assert native.read_count(asked, "").max_output is None
     with pytest.raises(BadRequest, match="max_tokens is missing"):
         native.read_request(asked, "", False)
     assert json.loads(native.write_count(7)) == {"input_tokens": 7}

@@ -50,7 +50,7 @@ def test_both_spellings_say_the_same() -> None:
     shape = one.shape()
     assert (shape.images, shape.tools, shape.max_output, shape.answers, shape.reasoning) == (1, 3, 9, 2, "low")
     assert list(one.texts()) == list(other.texts()) == [("system", "brief"), ("user", "a")]
-    assert (other.shape().images, other.shape().tools, other.max_output(), other.answers) == (1, 3, 9, 2)
+    assert (other.shape().images, other.shape().tools, other.max_output, other.answers) == (1, 3, 9, 2)
     assert one.neutral() == other.neutral()
 
 

@@ -65,7 +65,7 @@ def test_shape_misses_what_is_paid_for() -> None:
     )
     shape = found.shape()
     assert (shape.chars, shape.utf8, shape.images, shape.tools) == (13, 14, 2, 2)
-    assert (shape.json_schema, shape.reasoning, shape.max_output, found.max_output()) == (True, "low", 99, 99)
+    assert (shape.json_schema, shape.reasoning, shape.max_output, found.max_output) == (True, "low", 99, 99)
     assert shape.tool_bytes > 60
     assert list(found.texts()) == [("system", "Be kind"), ("user", "né"), ("tool", "done")]
 

@@ -115,6 +115,7 @@ class MessagesView:
             self._shape = _shape(self.request)
         return self._shape
 
+    @property
     def max_output(self) -> int | None:
         return self.request.max_tokens
 

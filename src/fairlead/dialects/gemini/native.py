@@ -162,6 +162,7 @@ class GeminiView:
             self._shape = _shape(self)
         return self._shape
 
+    @property
     def max_output(self) -> int | None:
         return self._largest("maxOutputTokens", "max_output_tokens")
 
@@ -228,7 +229,7 @@ def _shape(view: GeminiView) -> Shape:
         json_object=mime == "application/json" and not schema,
         logprobs=bool(generation.responseLogprobs or generation.response_logprobs),
         reasoning=_reasoning(view.thoughts),
-        max_output=view.max_output(),
+        max_output=view.max_output,
         answers=view.answers,
     )
 
@@ -286,7 +287,7 @@ def _view(request: Request, body: bytes, model: str, stream: bool) -> GeminiView
     if not view.contents:
         raise BadRequest("contents is empty; send at least one content.", param="contents")
     for field, value, most in (
-        ("generationConfig.maxOutputTokens", view.max_output(), MOST_OUTPUT),
+        ("generationConfig.maxOutputTokens", view.max_output, MOST_OUTPUT),
         ("generationConfig.candidateCount", view.answers, MOST_ANSWERS),
     ):
         if value is not None and not 1 <= value <= most:

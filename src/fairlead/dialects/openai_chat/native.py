@@ -94,7 +94,7 @@ def _lenient(raw: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | None
 class ChatView:
     """The decoded request with what can be read off it, worked out on first use."""
 
-    __slots__ = ("_neutral", "_shape", "answers", "body", "model", "options", "prefers", "request", "stream")
+    __slots__ = ("_neutral", "_shape", "answers", "body", "max_output", "model", "options", "prefers", "request", "stream")
 
     def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
@@ -102,6 +102,12 @@ class ChatView:
         self.model = request.model
         self.stream = request.stream is True
         self.answers = request.n or 1
+        limit, other = request.max_completion_tokens, request.max_tokens
+        if limit is None:
+            limit = other
+        elif other is not None:  # some read one and some the other; and a limit of nothing may be none
+            limit = max(limit, other) if limit and other else 0
+        self.max_output = limit
         self.options = request.fairlead
         self.prefers = request.models is not UNSET or request.provider is not UNSET
         """Whether the caller speaks to a router: `models` or `provider` is there."""
@@ -134,16 +140,6 @@ class ChatView:
         if self._shape is None:
             self._shape = _shape(self.request)
         return self._shape
-
-    def max_output(self) -> int | None:
-        """Where both names are given, some read one and some the other; and a limit of nothing may be none."""
-        limit = self.request.max_completion_tokens
-        if limit is None:
-            return self.request.max_tokens
-        other = self.request.max_tokens
-        if other is None:
-            return limit
-        return max(limit, other) if limit and other else 0
 
     def neutral(self) -> neutral.Request:
         if self._neutral is None:

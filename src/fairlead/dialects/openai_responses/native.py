@@ -174,6 +174,7 @@ class ResponsesView:
             self._shape = _shape(self)
         return self._shape
 
+    @property
     def max_output(self) -> int | None:
         return self.request.max_output_tokens
 
