@@ -12,7 +12,9 @@ and a bill in proportion would not fit the 63 bits that the ledger keeps a figur
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
+from operator import attrgetter
 
 from fairlead.core.model import NANO, Price, Rates
 from fairlead.core.record import CostLine, Usage
@@ -24,6 +26,7 @@ DEAREST = 10_000_000 * NANO
 PLAUSIBLE = DEAREST * MILLION
 UNPRICED = 1 << 62
 """What an unknown price is taken for where a budget has to bear it: more than any budget."""
+_AMOUNT: Callable[[CostLine], int] = attrgetter("amount")
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 
 
@@ -156,7 +159,7 @@ def usage_cost(price: Price, usage: Usage) -> int:
 
 
 def total(lines: tuple[CostLine, ...]) -> int:
-    return sum([line.amount for line in lines])
+    return sum(map(_AMOUNT, lines))
 
 
 def plain(nano: int) -> str:

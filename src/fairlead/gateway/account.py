@@ -49,11 +49,14 @@ def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int
     return lines, cost, None if price.exchange == NANO else in_usd(cost, price)
 
 
-def baseline_cost(world: World, usage: Usage, at: int) -> int | None:
-    """What the same tokens would have cost on the baseline model's first channel."""
+def baseline_cost(world: World, usage: Usage, at: int, own: Price | None = None, spent: int = 0) -> int | None:
+    """What the same tokens would have cost on the baseline model's first channel: what was spent, where that is by its own
+    price."""
     channel = world.baseline_channel
     price = None if channel is None else channel.price_at(at)
-    return None if price is None else usage_cost(price, usage)
+    if price is None:
+        return None
+    return spent if price is own else usage_cost(price, usage)
 
 
 def likely_cost(candidate: Candidate, price: Price | None) -> int:

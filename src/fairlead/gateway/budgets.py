@@ -294,13 +294,13 @@ class Budgets:
             known = self._tariffs[channel.id] = tariffs(price)
         tokens = target.expected.input_tokens if run.joint is None else target.expected.input_tokens + run.joint.more
         rates = known.at(tokens * 5 // 4) if known.tiers else known.usual
-        view, room, possible = call.view, 0, target.model.max_output
-        asked = view.max_output or 0
-        if call.operation != "embed":
-            room = asked or possible or longest(run, channel.model)
-            if possible and room > possible:
-                room = possible
-        found = most(rates, tokens, room, view.answers, rates.dear > rates.input and costs_otherwise(call))
+        asked, possible = call.view.max_output, target.model.max_output
+        room = asked or possible or longest(run, channel.model)
+        if possible and room > possible:
+            room = possible
+        if call.operation == "embed":  # no text comes back
+            room = 0
+        found = most(rates, tokens, room, call.view.answers, rates.dear > rates.input and costs_otherwise(call))
         if not accounts.hard:
             found.limit = 0
         # Mostly there is so much left that nothing hangs on how much.

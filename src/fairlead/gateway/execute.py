@@ -454,8 +454,11 @@ class Run(msgspec.Struct, eq=False):
     # ---- the books
 
     def _baseline_of(self, answered: Attempt) -> int | None:
-        usage = answered.usage if self.joint is None else self.joint.whole(answered.usage)
-        return baseline_cost(self.world, usage, self.call.facts.at)
+        at = self.call.facts.at
+        if self.joint is not None:
+            return baseline_cost(self.world, self.joint.whole(answered.usage), at)
+        own = None if self.winner is None else self.winner.price
+        return baseline_cost(self.world, answered.usage, at, own, answered.spent)
 
     def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
         call, plan = self.call, self.plan
