@@ -133,6 +133,8 @@ class Budgets:
         """By model."""
         self._payers: dict[str, Seen] = {}
         """By key."""
+        self._usual = self._payers
+        """The same where nothing hangs on more than on who asks; else empty."""
         self._bounds: dict[tuple[Scope, tuple[str, ...], str], tuple[Bound, ...]] = {}
         self._swept = 0.0
         self.turn_to(world)
@@ -155,6 +157,7 @@ class Budgets:
         for (scope, who, per), account in self.books.accounts.items():
             account.moved(calendar(per, self._zone(scope, who)))
         self._payers.clear()
+        self._usual = {} if self._by_request else self._payers
         self._bounds.clear()
         self._tariffs.clear()
         self._dearest.clear()
@@ -279,8 +282,8 @@ class Budgets:
     def hold(self, run: Run, call: Call, candidate: Candidate, price: Price | None) -> Hold | Refusal | None:
         """Holds the most that an attempt may come to; None where no budget concerns it. `call` is what is asked of it."""
         channel, target, caller = candidate.channel, candidate.target, call.caller
-        accounts = self._payers.get(caller.name)
-        if accounts is None or accounts.caller is not caller or self._by_request:
+        accounts = self._usual.get(caller.name)
+        if accounts is None or accounts.caller is not caller:
             accounts = self.accounts(call, channel.model, run.plan.purse, target.tier)
         due = accounts.due
         if not due.bounds or call.operation == "count":
@@ -323,8 +326,8 @@ class Budgets:
         if model is None or choice.policy.fallbacks or call.wishes.models or call.operation != "generate":
             return False
         view, caller = call.view, call.caller
-        accounts = self._payers.get(caller.name)
-        if accounts is None or accounts.caller is not caller or self._by_request:
+        accounts = self._usual.get(caller.name)
+        if accounts is None or accounts.caller is not caller:
             accounts = self.accounts(call, model.name, "", "")
         rates = self._dearest.get(model.name) or self._dearest_of(model)
         room = (view.max_output or model.max_output or LONGEST) * view.answers
