@@ -359,3 +359,30 @@ def test_what_was_left_at_the_last_look_is_borne_though_it_is_gone(
             now += DAY
         for due, of in zip(dues, bounds, strict=True):
             assert due.bear(asked, now) == books.due(of).bear(asked, now)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 300), st.integers(0, 150), st.booleans()), max_size=40))
+def test_an_alert_is_told_late_or_never_where_nobody_looks_for_long(
+    steps: list[tuple[int, int, int, bool]],
+) -> None:
+    """Two keys of one tenant; some of what is held ends with the next, some at once; it may come to more than was held."""
+    books, shares = Books(), (0.3, 0.8, 1.0)
+    common = bound(books, "all", 2 * CAP, alerts=shares)
+    dues = [books.due((bound(books, name, alerts=shares), common)) for name in "ab"]
+    spent = Counter[str]()
+    under_way: list[tuple[str, Hold, int]] = []
+    for which, amount, share, waits in steps:
+        hold = Hold(amount)
+        if books.take(dues[which], hold, 0.0, 1.0) is None:
+            under_way.append(("ab"[which], hold, amount * share // 100))
+        while under_way and not (waits and len(under_way) == 1):
+            name, hold, cost = under_way.pop(0)
+            due = [
+                (one, part)
+                for one, cap in ((name, CAP), ("all", 2 * CAP))
+                for part in shares
+                if spent[one] < cap * part <= spent[one] + cost
+            ]
+            told = [(one.bound.account.who[1], one.share) for one in books.settle(hold, cost)]
+            spent.update({name: cost, "all": cost})
+            assert told == due

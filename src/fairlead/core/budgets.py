@@ -10,6 +10,8 @@ Rules:
   period begins with nothing and never has less than nothing held.
 - A clock put back over the end of a period, or one that leaps ahead and returns, gives no budget twice.
 - Several budgets may meet on one account: it is kept once, and the least of their caps binds.
+- Mostly nobody looks at an account. Before all of them together have grown by what the nearest of an attempt's had left at
+  the last look, none of these can be short; and what is held and spent is posted to each at the next.
 """
 
 from __future__ import annotations
@@ -342,8 +344,7 @@ class Books:
         lines, turns, amount = due.lines, self.turns, hold.amount
         most = amount + spare
         if turns.grown + most > lines.room or not lines.since <= now < lines.until:
-            left = due.left(now)
-            lines = due.lines
+            left, lines = due.left(now), due.lines
             short = lines.short(amount, spare) if left < most else None
             if short is not None:
                 return short

@@ -130,7 +130,7 @@ class Budgets:
         self._tariffs: dict[str, Tariffs] = {}
         """By channel, of the price that was last in force."""
         self._dearest: dict[str, Tariff] = {}
-        """By model."""
+        """By model: what PARTS attempts come to at most."""
         self._payers: dict[str, Seen] = {}
         """By key."""
         self._usual = self._payers
