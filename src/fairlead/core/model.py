@@ -154,8 +154,11 @@ class Channel(msgspec.Struct, frozen=True):
 
     def price_at(self, at: int) -> Price | None:
         rows = self.prices
-        if rows and rows[-1].since <= at and not rows[-1].peaks:  # as nearly always
-            return rows[-1]
+        if not rows:
+            return None
+        row = rows[-1]
+        if row.since <= at and not row.peaks:  # as nearly always
+            return row
         for row in reversed(rows):
             if row.since <= at:
                 if row.peaks:

@@ -6,6 +6,7 @@ Nearly every answer is an ordinary one, so a few bytes decide first whether it i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import orjson
@@ -15,8 +16,9 @@ from fairlead.dialects import neutral
 
 
 def _chat(body: bytes) -> bool:
-    refused = b'"refusal":"' in body or b'"refusal": "' in body
-    if b'"stop"' in body and not refused and not _blank(body, _CONTENT):
+    find = body.find  # `in` raises and drops an exception first
+    refused = find(b'"refusal":"') >= 0 or find(b'"refusal": "') >= 0
+    if find(b'"stop"') >= 0 and not refused and not _blank(body, _CONTENT):
         return False  # what nearly all are
     if b'"tool_calls":[{' in body or b'"tool_calls": [' in body:
         return refused or b'"length"' in body or b"content_filter" in body
@@ -40,7 +42,7 @@ def _gemini(body: bytes) -> bool:
 
 def _any(body: bytes, marks: tuple[bytes, ...]) -> bool:
     for mark in marks:  # noqa: SIM110 - of every answer: a generator costs more than the search
-        if body.find(mark) >= 0:  # `in` raises and drops an exception first
+        if body.find(mark) >= 0:
             return True
     return False
 
@@ -50,13 +52,13 @@ def _blank(body: bytes, key: bytes) -> bool:
     at = body.find(key)
     while at >= 0:
         at += len(key)
-        if body[at : at + 4].lstrip().startswith(_BLANK):
+        if _NOTHING.match(body, at):
             return True
         at = body.find(key, at)
     return False
 
 
-_BLANK = (b'""', b'" ', b'"\\', b"nul")
+_NOTHING = re.compile(rb'\s*(?:"["\\ ]|nul)')
 _CONTENT, _TEXT = b'"content":', b'"text":'
 _CALLS_ANTHROPIC = (b'"type":"tool_use"', b'"type": "tool_use"')
 _SAID_ANTHROPIC = (b'"type":"text"', b'"type": "text"')

@@ -25,6 +25,7 @@ from fairlead.core.choice import AUTO, Choice
 from fairlead.core.limits import Gate
 from fairlead.core.policy import Policy, least
 from fairlead.dialects.dialect import View
+from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.table import DIALECTS
 from fairlead.gateway import belongings, choosing, media, metering, sessions, understanding, wishes
 from fairlead.gateway.request import Incoming
@@ -158,7 +159,8 @@ class Settled(msgspec.Struct, frozen=True):
             and self.caller is incoming.caller
             and self.world is world
             and not incoming.sensitive
-            and not wishes.in_body(view)
+            and view.options is None
+            and not (isinstance(view, ChatView) and view.prefers)
         )
 
 

@@ -88,11 +88,6 @@ def read(world: World, incoming: Incoming, view: View) -> tuple[str, Said]:
     return asked, Said(wishes, policy, unmet)
 
 
-def in_body(view: View) -> bool:
-    """Whether the body says any of it, beside the model's name."""
-    return view.options is not None or (isinstance(view, ChatView) and view.prefers)
-
-
 def come_to(
     knobs: Mapping[str, str],
     options: Options | None,

@@ -91,16 +91,16 @@ class App:
             if exchange.method != "POST":
                 await surface(self.runtime.present, exchange, caller)
                 return
-            shedding = self.shedding
-            shed = shedding.crowded(caller.name) if exchange.let_in else shedding.refusal(caller.name)
+            shedding, name = self.shedding, caller.name
+            shed = shedding.crowded(name) if exchange.let_in else shedding.refusal(name)
             if shed is not None:
                 self._turn_away(exchange, shed, dialect_of(exchange.path))
                 return
-            shedding.enter(caller.name)
+            shedding.enter(name)
             try:
                 await surface(self.runtime.present, exchange, caller)
             finally:
-                shedding.leave(caller.name)
+                shedding.leave(name)
         except RequestError as error:
             refuse(self.runtime, caller, exchange, error, new_id(), dialect_of(exchange.path))
 
