@@ -14,29 +14,30 @@ import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record
+from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record, Usage
 from fairlead.errors import StateError
 from fairlead.store import budgets, calls, feedback, prices, reuses, rollups, tally, trials
 from fairlead.store.migrations import PAGE_SIZE, migrate
-from fairlead.store.statements import insert
+from fairlead.store.statements import insert, insert_flat, shape
 from fairlead.store.tally import Tally
 from fairlead.store.window import DAY_MS
 
 Row = tuple[int, Record, bytes]
 """Position, record and its payload."""
 Note = tuple[int, Audit | Feedback | Priced]
-Tried = tuple[int, int, Record, Attempt]
-"""Position of the record, which of its attempts it is, and both."""
 
 WAL_BYTES = 16 << 20
 BUSY_MS = 5_000
+REQUEST = shape(15)
+ATTEMPT = shape(24)
 PLAIN = "(?, ?, 1, ?, ?, ?, 'ok', 'USD', ?, ?, ?, 0, 0, 0, 0, 0, ?, ?, ?, ?, 0, 0, 0, 0)"
 """The row of a first attempt that went well, with tokens in and out and nothing else: most are such, and what is bound
 costs, a text most of all."""
-NO_MORE = (0,) * 9
+NO_MORE = msgspec.structs.astuple(Usage())[2:]
 PRUNED = 100
 """Old records that lose their decision at a time."""
 
@@ -97,7 +98,7 @@ class Projection:
                 timeout=BUSY_MS / 1000,
                 isolation_level=None,
                 check_same_thread=False,
-                cached_statements=64,
+                cached_statements=128,
             )
         except (sqlite3.Error, OSError) as error:
             raise StateError(f"cannot open the ledger {where}: {error}") from error
@@ -130,7 +131,8 @@ class Projection:
         return segment, offset
 
     def ingest(self, rows: Sequence[Row], notes: Sequence[Note], segment: int, offset: int) -> None:
-        """Takes a batch in and moves the checkpoint, or does neither and raises sqlite3.Error."""
+        """Takes a batch in, in the order of its positions, and moves the checkpoint, or does neither and raises
+        sqlite3.Error."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -255,21 +257,17 @@ class Projection:
     def _requests(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Those that were added; of each also what hangs on it."""
         connection = self.connection
-        if insert(connection, "requests", [_request_values(*row) for row in rows]) < len(rows):
+        if insert_flat(connection, "requests", REQUEST, _request_values(rows)) < len(rows):
             present = "SELECT 1 FROM requests WHERE seq = ? AND id = ?"
             rows = [row for row in rows if connection.execute(present, (row[0], row[1].request)).fetchone()]
-        attempts: list[Tried] = [
-            (at, index, record, attempt) for at, record, _ in rows for index, attempt in enumerate(record.attempts)
-        ]
-        plain, others = _attempt_rows(attempts)
-        insert(connection, "attempts", plain, shape=PLAIN)
-        insert(connection, "attempts", others)
-        paid = [paid_by_tier(at + index, record, one) for at, index, record, one in attempts if one.tier]
-        insert(connection, "tiers", paid)
+        apart = _apart(rows)
+        insert_flat(connection, "attempts", PLAIN, apart.plain)
+        insert_flat(connection, "attempts", ATTEMPT, apart.others)
+        insert(connection, "tiers", apart.paid)
         insert(connection, "tags", [(at, tag) for at, record, _ in rows if record.tags for tag in record.tags])
-        reuses.write(connection, ((at, record) for at, record, _ in rows))
-        trials.write(connection, ((at, record) for at, record, _ in rows))
-        calls.write(connection, {at: record for at, _, record, one in attempts if one.usage.calls}.items())
+        reuses.write(connection, [(at, record) for at, record, _ in rows if record.reuse is not None])
+        trials.write(connection, [(at, record) for at, record, _ in rows if record.decision is not None])
+        calls.write(connection, apart.called.items())
         return rows
 
     def _waited(self) -> Tally:
@@ -281,8 +279,8 @@ class Projection:
 
     def _sum(self, rows: Sequence[Row], sums: Tally) -> Tally:
         """Adds records to what waits; returns what waits now."""
-        budgets.write(self.connection, sums.take((at, record) for at, record, _ in rows))
-        if sums.requests < rollups.TOGETHER and all(at > sums.since for at, *_ in rows):
+        budgets.write(self.connection, sums.take(rows))
+        if sums.requests < rollups.TOGETHER and (not rows or rows[0][0] > sums.since):
             return sums
         sums.write(self.connection)
         return Tally(rollups.horizons(self.connection).rolled)
@@ -298,37 +296,62 @@ def paid_by_tier(seq: int, record: Record, attempt: Attempt) -> tuple[int, int, 
     return seq, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.spent
 
 
-def _request_values(at: int, record: Record, payload: bytes) -> tuple[object, ...]:
-    return (
-        at,
-        record.request,
-        record.at_ms,
-        record.key,
-        record.tenant,
-        record.model,
-        record.task,
-        record.purpose,
-        record.operation,
-        record.outcome,
-        record.cost,
-        record.baseline_cost,
-        record.total_ms,
-        payload,
-        record.team,
-    )
+def _request_values(rows: Iterable[Row]) -> list[object]:
+    """One row after another."""
+    values: list[object] = []
+    for at, record, payload in rows:
+        values += (
+            at,
+            record.request,
+            record.at_ms,
+            record.key,
+            record.tenant,
+            record.model,
+            record.task,
+            record.purpose,
+            record.operation,
+            record.outcome,
+            record.cost,
+            record.baseline_cost,
+            record.total_ms,
+            bytearray(payload),  # sqlite3 binds one as it is; of bytes it asks first whether somebody adapts them
+            record.team,
+        )
+    return values
 
 
-def _attempt_rows(attempts: Iterable[Tried]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """Plain ones, and all others. The fields of Usage stand in the order of the columns: `input` to `estimated`, then
-    `image_input` and on; what tools were used has a table of its own."""
-    plain, others = list[tuple[object, ...]](), list[tuple[object, ...]]()
-    for at, index, _, one in attempts:
-        usage = _tuple(one.usage)
-        where = one.model, one.channel, one.provider
-        charged = _json(one.lines).decode(), one.price_row, one.spent, one.expected
-        if one.number == 1 and one.outcome == "ok" and one.currency == "USD" and usage[2:11] == NO_MORE:
-            plain.append((at + index, at, *where, one.cost, *usage[:2], *charged))
-        else:
-            ended = one.outcome, one.currency, one.cost
-            others.append((at + index, at, one.number, *where, *ended, *usage[:7], *charged, *usage[7:11]))
-    return plain, others
+class _Apart(NamedTuple):
+    """What is told of attempts, by where it goes. The first two hold the values of one row after another."""
+
+    plain: list[object]
+    others: list[object]
+    paid: list[tuple[object, ...]]
+    called: dict[int, Record]
+
+
+def _apart(rows: Iterable[Row]) -> _Apart:
+    """The fields of Usage stand in the order of the columns: `input` to `estimated`, then `image_input` and on; what tools
+    were used has a table of its own."""
+    apart = _Apart([], [], [], {})
+    plain, others, paid, called = apart
+    for first, record, _ in rows:
+        at = first
+        for one in record.attempts:
+            usage = _tuple(one.usage)
+            if one.number == 1 and one.outcome == "ok" and one.currency == "USD" and usage[2:] == NO_MORE:
+                plain += (
+                    at, first, one.model, one.channel, one.provider, one.cost, *usage[:2], _json(one.lines).decode(),
+                    one.price_row, one.spent, one.expected,
+                )  # fmt: skip
+            else:
+                others += (
+                    at, first, one.number, one.model, one.channel, one.provider, one.outcome, one.currency, one.cost,
+                    *usage[:6], int(one.usage.estimated), _json(one.lines).decode(), one.price_row, one.spent, one.expected,
+                    *usage[7:11],
+                )  # fmt: skip
+                if one.usage.calls:
+                    called[first] = record
+            if one.tier:
+                paid.append(paid_by_tier(at, record, one))
+            at += 1
+    return apart

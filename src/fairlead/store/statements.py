@@ -15,38 +15,43 @@ from typing import Any
 
 from fairlead.store.window import cut_down
 
-CHUNKS = (250, 25, 1)
-"""Rows per statement, largest first."""
+CHUNKS = (256, 64, 16, 4, 1)
+"""Rows per statement, largest first. So close together that few statements do for any number of rows."""
 
 log = logging.getLogger("fairlead.ledger")
 
 
 def insert(
-    connection: sqlite3.Connection,
-    table: str,
-    rows: Sequence[tuple[Any, ...]],
-    conflict: str = "DO NOTHING",
-    shape: str = "",
+    connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]], conflict: str = "DO NOTHING"
 ) -> int:
-    """The number of rows added or changed. A row has all columns in their order, or what `shape` asks for."""
+    """The number of rows added or changed. A row has all columns in their order."""
     if not rows:
         return 0
-    columns, done, added = len(rows[0]), 0, 0
+    return insert_flat(connection, table, shape(len(rows[0])), list(chain.from_iterable(rows)), conflict)
+
+
+def insert_flat(
+    connection: sqlite3.Connection, table: str, row: str, values: list[Any], conflict: str = "DO NOTHING"
+) -> int:
+    """The same of rows whose values stand one after another, as many of each as `row` has places for. That spares a tuple
+    a row."""
+    columns, done, added = row.count("?"), 0, 0
     variables = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
     for size in CHUNKS:
-        while len(rows) - done >= size and size * columns <= variables:
-            added += _run(
-                connection,
-                _insert(table, shape or f"({', '.join('?' * columns)})", size, conflict),
-                rows[done : done + size],
-            )
-            done += size
+        width = size * columns
+        while len(values) - done >= width and width <= variables:
+            added += _run(connection, _insert(table, row, size, conflict), values[done : done + width])
+            done += width
     return added
 
 
-def _run(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
+def shape(columns: int) -> str:
+    """A row of which everything is said."""
+    return f"({', '.join('?' * columns)})"
+
+
+def _run(connection: sqlite3.Connection, statement: str, values: list[Any]) -> int:
     """A figure that SQLite cannot hold must not keep every later row out."""
-    values = list(chain.from_iterable(rows))
     try:
         return connection.execute(statement, values).rowcount
     except OverflowError:

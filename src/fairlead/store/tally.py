@@ -2,7 +2,7 @@
 
 `rollups` says in SQL what the sums are, and `ledger verify` holds these here against that. Attempts that are alike in all
 but their figures come together and are added up column by column: what is done for each of them is one tuple of what it is
-like and one of its figures.
+like, and its figures put at the end of a list.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ NOTHING = Attempt("", 0, "", "", "", "", "failed", 0, "", 0, 0, 0, Usage(), (), 
 Place = tuple[int | str, ...]
 """What a sum is of: grain, time, the keys of its kind, and the attempt that stands alone or -1."""
 Sums = dict[Place, Sequence[int]]
-Figures = tuple[Any, ...]
-"""Of one attempt: its seq, the time of its request, what that cost, its baseline, its own cost, the same in USD, its usage,
-of which the last part is no figure."""
+Figures = list[Any]
+"""Of attempts, one after another, FIGURES of each: its seq, the time of its request, what that cost, its baseline, its own
+cost, the same in USD, its usage, of which the last part is no figure."""
+FIGURES = 6 + len(Usage.__struct_fields__)
 
 _usage = msgspec.structs.astuple
 _record = msgspec.msgpack.Decoder(Record).decode
@@ -67,10 +68,10 @@ class Tally:
         self.requests = 0
         self._sums: dict[str, Sums] = {kind.table: {} for kind in KINDS}
 
-    def take(self, rows: Iterable[tuple[int, Record]]) -> budgets.Sums:
+    def take(self, rows: Iterable[tuple[int, Record, bytes]]) -> budgets.Sums:
         """Adds records with their seq; returns what they spent, for the budgets."""
-        alike: defaultdict[tuple[object, ...], list[Figures]] = defaultdict(list)
-        for at, record in rows:
+        alike: defaultdict[tuple[object, ...], Figures] = defaultdict(list)
+        for at, record, _ in rows:
             self.requests += 1
             attempts = record.attempts or (NOTHING,)
             at_ms, last = record.at_ms, len(attempts) - 1
@@ -81,7 +82,7 @@ class Tally:
                     index == last, one is not NOTHING, one.model, one.currency, one.outcome,
                     (one.purse or record.policy) if one.tier else "", one.tier,
                 )  # fmt: skip
-                alike[like].append(
+                alike[like].extend(
                     (at + index, at_ms, record.cost, record.baseline_cost or 0, one.cost, one.spent, *_usage(one.usage))
                 )
         spent: budgets.Sums = {}
@@ -102,23 +103,22 @@ class Tally:
             insert(connection, kind.table, rows, f"DO UPDATE SET {more}")
         connection.execute("UPDATE kept SET rolled = max(rolled, coalesce((SELECT max(seq) FROM requests), -1))")
 
-    def _add_up(self, like: Like, group: list[Figures], spent: budgets.Sums) -> None:
-        *columns, _ = zip(*group, strict=True)
-        totals = list(map(sum, columns))
+    def _add_up(self, like: Like, group: Figures, spent: budgets.Sums) -> None:
+        totals = _totals(group)
         if totals[5]:
             whose = like.tenant, like.team, like.key, like.model, like.policy, like.tier, "\n".join(like.tags)
             kind = like.quarter, *whose
             spent[kind] = spent.get(kind, 0) + totals[5]
         parts = any(totals[8:12]) or any(totals[13:])
-        if not parts and max(totals[2:]) <= LARGEST and max(columns[6]) <= BANDS[0]:
-            self._put_all(like, 0, len(group), totals)
+        if not parts and max(totals[2:]) <= LARGEST and max(group[6::FIGURES]) <= BANDS[0]:
+            self._put_all(like, 0, len(group) // FIGURES, totals)
             return
-        split: defaultdict[tuple[int, int | None, int | None], list[Figures]] = defaultdict(list)
-        for figures in group:
-            split[_apart(figures)].append(figures)
+        split: defaultdict[tuple[int, int | None, int | None], Figures] = defaultdict(list)
+        for begin in range(0, len(group), FIGURES):
+            figures = group[begin : begin + FIGURES]
+            split[_apart(figures)] += figures
         for (band, large, mixed), some in split.items():
-            *columns, _ = zip(*some, strict=True)
-            self._put_all(like, band, len(some), list(map(sum, columns)), large, mixed)
+            self._put_all(like, band, len(some) // FIGURES, _totals(some), large, mixed)
 
     def _put_all(
         self,
@@ -158,6 +158,10 @@ class Tally:
             put(ANSWERS, (like.tenant, band), (count, *own[2:8], *own[9:]), mixed)
 
 
+def _totals(group: Figures) -> list[int]:
+    return [sum(group[column::FIGURES]) for column in range(FIGURES - 1)]
+
+
 def _apart(figures: Figures) -> tuple[int, int | None, int | None]:
     """The size of the prompt, and the attempt where it must stand alone: among all sums, and among those of answers."""
     seq, _, *costs, read, written, cached, stored, stored_1h, reasoning, _, image, audio, drawn, said, _ = figures
@@ -185,7 +189,7 @@ def rebuild(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {kind.table} WHERE at_ms >= ?", (kept.records,))
     records = _stored(connection, "at_ms >= ?", kept.records)
     while some := list(islice(records, rollups.TOGETHER)):
-        tags = [(seq, tag) for seq, record in some for tag in record.tags]
+        tags = [(seq, tag) for seq, record, _ in some for tag in record.tags]
         connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", tags)
         tally = Tally(kept.rolled)
         tally.take(some)
@@ -193,6 +197,6 @@ def rebuild(connection: sqlite3.Connection) -> None:
     rollups.drop_minutes(connection, kept.minutes)
 
 
-def _stored(connection: sqlite3.Connection, where: str, since: int) -> Iterator[tuple[int, Record]]:
+def _stored(connection: sqlite3.Connection, where: str, since: int) -> Iterator[tuple[int, Record, bytes]]:
     for seq, payload in connection.execute(f"SELECT seq, record FROM requests WHERE {where}", (since,)):
-        yield seq, _record(payload)
+        yield seq, _record(payload), payload
