@@ -41,6 +41,8 @@ NO_MORE = msgspec.structs.astuple(Usage())[2:]
 PRUNED = 100
 """Old records that lose their decision at a time."""
 
+_BOUND = bytearray()
+"""What bytes are added to: a bytearray is bound as it is, of bytes sqlite3 asks first whether somebody adapts them."""
 _tuple = msgspec.structs.astuple
 _json = msgspec.json.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
@@ -314,7 +316,7 @@ def _request_values(rows: Iterable[Row]) -> list[object]:
             record.cost,
             record.baseline_cost,
             record.total_ms,
-            bytearray(payload),  # sqlite3 binds one as it is; of bytes it asks first whether somebody adapts them
+            _BOUND + payload,
             record.team,
         )
     return values
@@ -340,7 +342,7 @@ def _apart(rows: Iterable[Row]) -> _Apart:
             usage = _tuple(one.usage)
             if one.number == 1 and one.outcome == "ok" and one.currency == "USD" and usage[2:] == NO_MORE:
                 plain += (
-                    at, first, one.model, one.channel, one.provider, one.cost, *usage[:2], _json(one.lines).decode(),
+                    at, first, one.model, one.channel, one.provider, one.cost, usage[0], usage[1], _json(one.lines).decode(),
                     one.price_row, one.spent, one.expected,
                 )  # fmt: skip
             else:
