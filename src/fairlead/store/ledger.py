@@ -23,6 +23,7 @@ import os
 import sqlite3
 import struct
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -33,7 +34,7 @@ from typing import TypeVar
 import msgspec
 
 from fairlead.core.model import Price
-from fairlead.core.record import Audit, Feedback, Intent, Priced, Record
+from fairlead.core.record import Audit, Entry, Feedback, Intent, Priced, Record
 from fairlead.errors import StateError
 from fairlead.store.backlog import Backlog
 from fairlead.store.flood import Flood
@@ -93,10 +94,11 @@ class EmbeddedLedger:
         self._version = version
         self._segment_bytes = segment_bytes
         self._spool: Spool | None = None
+        self._append = _not_open
         self._projection: Projection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fairlead-ledger")
         self._flood = Flood()
-        self._open: dict[str, list[Intent]] = {}
+        self._open: defaultdict[str, list[Intent]] = defaultdict(list)
         self._backlog = Backlog()
         self._waiting: Waiting = {}
         self._moving: Waiting = {}
@@ -136,15 +138,11 @@ class EmbeddedLedger:
         try:
             if self._backlog.failing:
                 self._catch_up()
-            self._spool_open().append(intent)
+            self._append(intent)
         except SpoolFailed as error:
             self._backlog.fail(error)
             raise
-        attempts = self._open.get(intent.request)
-        if attempts is None:
-            self._open[intent.request] = [intent]
-        else:
-            attempts.append(intent)
+        self._open[intent.request].append(intent)
 
     def settle(self, record: Record) -> None:
         request = record.request
@@ -175,7 +173,7 @@ class EmbeddedLedger:
             try:
                 if self._backlog.failing:
                     self._catch_up()
-                self._waiting_notes.append((self._spool_open().append(priced)[0], priced))
+                self._waiting_notes.append((self._append(priced)[0], priced))
             except SpoolFailed as error:
                 self._backlog.fail(error)
                 self._backlog.keep(priced)
@@ -184,7 +182,7 @@ class EmbeddedLedger:
         try:
             if self._backlog.failing:
                 self._catch_up()
-            at, _ = self._spool_open().append(feedback)
+            at, _ = self._append(feedback)
         except SpoolFailed as error:
             self._backlog.fail(error)
             raise
@@ -258,26 +256,26 @@ class EmbeddedLedger:
         return {**written, **{key: waiting[key] for key in keys if key in waiting}}
 
     def _append_record(self, record: Record) -> None:
-        spool = self._spool_open()
         try:
-            at, payload = spool.append(record)
+            at, payload = self._append(record)
         except EntryTooLarge:
             record = slim(record)
-            at, payload = spool.append(record)
-        self._open.pop(record.request, None)
-        waiting = self._waiting
-        waiting[record.request] = (at, record, payload) if len(waiting) < IN_MEMORY else at
-        if len(waiting) == WAKE:
+            at, payload = self._append(record)
+        request, waiting = record.request, self._waiting
+        self._open.pop(request, None)
+        there = len(waiting)
+        waiting[request] = (at, record, payload) if there < IN_MEMORY else at
+        if there == WAKE:
             self._wake.set()
 
     def _append_note(self, audit: Audit | Priced) -> None:
         try:
-            at, _ = self._spool_open().append(audit)
+            at, _ = self._append(audit)
         except EntryTooLarge:
             if isinstance(audit, Priced):
                 raise
             audit = slim_audit(audit)
-            at, _ = self._spool_open().append(audit)
+            at, _ = self._append(audit)
         self._waiting_notes.append((at, audit))
 
     def _note(self, audit: Audit) -> None:
@@ -409,7 +407,7 @@ class EmbeddedLedger:
         replay = Replay(self._state_dir / SPOOL, projection)
         replay.ingest()
         spool = Spool(self._state_dir / SPOOL, replay.next_segment, self._open_intents, self._segment_bytes)
-        self._spool = spool
+        self._spool, self._append = spool, spool.append
         rows: list[Row] = []
         notes: list[Note] = []
         now_ms = _now_ms()
@@ -452,7 +450,7 @@ class EmbeddedLedger:
         self._thread.shutdown(wait=True)
         if self._spool is not None:
             self._spool.close()
-            self._spool = None
+            self._spool, self._append = None, _not_open
         if self._projection is not None:
             self._projection.close()
             self._projection = None
@@ -472,6 +470,10 @@ class EmbeddedLedger:
 
     async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+
+def _not_open(entry: Entry) -> tuple[int, bytes]:
+    raise StateError("the ledger is not open")
 
 
 def _now_ms() -> int:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from zlib import crc32
@@ -94,12 +95,14 @@ class Spool:
         self.folder = folder
         self.segment = segment
         self.offset = 0
+        self._until = 0
         self._refusal = ""
         self._open_intents = open_intents
         self._segment_bytes = segment_bytes
+        self._file: Mapped | Appended | None = None
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file: Mapped | Appended | None = begin(segment_path(folder, segment), segment_bytes, b"")
+            self._begin(segment, b"")
         except OSError as error:
             raise SpoolFailed(f"cannot write to {folder}: {error.strerror}") from error
 
@@ -110,20 +113,21 @@ class Spool:
 
     def append(self, entry: Entry) -> tuple[int, bytes]:
         """Writes one entry; returns its position and its payload. Raises SpoolFailed, leaving the log as it was."""
-        file = self._file
-        if file is None or file.unclean or self.offset >= self._segment_bytes:
-            file = self._rotate()
+        if self.offset >= self._until:
+            self._go_on()
+        offset = self.offset
         payload = _encode(entry)
         size = len(payload)
         if size > ENTRY_LIMIT:
             raise EntryTooLarge(f"an entry of {size} bytes exceeds the limit of {ENTRY_LIMIT}")
-        offset = self.offset
+        end = offset + size + 8
         try:
-            file.put(offset, _pack(size, crc32(payload, offset)) + payload)
+            self._room[offset:end] = _pack(size, crc32(payload, offset)) + payload
         except OSError as error:
+            self._until = 0
             raise SpoolFailed(f"cannot write to {self.folder}: {error.strerror}; is the disk full?") from error
-        self.offset = offset + size + 8
-        return self.segment << 32 | offset, payload
+        self.offset = end
+        return self._base + offset, payload
 
     def read_at(self, at: int) -> bytes:
         """The payload of the entry at a position this spool returned."""
@@ -145,17 +149,24 @@ class Spool:
     def refuse(self, why: str) -> None:
         """From now on every append raises SpoolFailed."""
         self._refusal = why
-        if self._file is not None:
-            self._file.unclean = True
+        self._until = 0
 
     def close(self) -> None:
         file, self._file = self._file, None
+        self._until = 0
         if file is not None:
             file.close(self.offset)
 
-    def _rotate(self) -> Mapped | Appended:
+    def _go_on(self) -> None:
+        """Sees to what must be done before the next entry, and to when something will have to be again."""
         if self._refusal:
             raise SpoolFailed(self._refusal)
+        if self._file is None or self._file.unclean or self.offset >= self._segment_bytes:
+            self._rotate()
+        else:
+            self._until = min(self._file.go_on(self.offset), self._segment_bytes)
+
+    def _rotate(self) -> None:
         number = self.segment + 1
         framed: list[bytes] = []
         offset = 0
@@ -164,13 +175,17 @@ class Spool:
             framed.append(_pack(len(payload), crc32(payload, offset)) + payload)
             offset += len(framed[-1])
         try:
-            file = begin(segment_path(self.folder, number), self._segment_bytes, b"".join(framed))
+            self._begin(number, b"".join(framed))
         except OSError as error:
             raise SpoolFailed(f"cannot begin a new segment in {self.folder}: {error.strerror}") from error
+
+    def _begin(self, number: int, first: bytes) -> None:
+        file = begin(segment_path(self.folder, number), self._segment_bytes, first)
         if self._file is not None:
             self._file.close(self.offset)
-        self._file, self.segment, self.offset = file, number, offset
-        return file
+        self._file, self._room = file, file.room
+        self.segment, self.offset, self._base = number, len(first), position(number, 0)
+        self._until = min(file.go_on(self.offset), self._segment_bytes)
 
 
 def begin(path: Path, size: int, first: bytes) -> Mapped | Appended:
@@ -183,7 +198,7 @@ def begin(path: Path, size: int, first: bytes) -> Mapped | Appended:
             # No such call here, or no room for a whole segment: entries then go in one by one, as far as they fit.
             os.ftruncate(fd, 0)
             file = Appended(fd)
-        file.put(0, first)
+        file.room[0 : len(first)] = first
     except OSError:
         os.close(fd)
         path.unlink(missing_ok=True)
@@ -194,47 +209,52 @@ def begin(path: Path, size: int, first: bytes) -> Mapped | Appended:
 class Mapped:
     """A segment whose space is set aside, written as memory."""
 
-    __slots__ = ("_kept", "_map", "fd", "unclean")
+    __slots__ = ("_kept", "fd", "room", "unclean")
 
     def __init__(self, fd: int, capacity: int) -> None:
         os.posix_fallocate(fd, 0, capacity)
         self.fd = fd
-        self._map = mmap.mmap(fd, capacity)
+        self.room = mmap.mmap(fd, capacity)
         self._kept = 0
         self.unclean = False
 
-    def put(self, offset: int, data: bytes) -> None:
-        self._map[offset : offset + len(data)] = data
-        if offset - self._kept >= RESIDENT:
-            # What is written belongs to the page cache; it need not count as memory of this process.
-            self._map.madvise(mmap.MADV_DONTNEED, self._kept, RESIDENT)
+    def go_on(self, offset: int) -> int:
+        """The offset at which to come again: what is written belongs to the page cache, it need not count as memory of this
+        process."""
+        while offset - self._kept >= RESIDENT:
+            self.room.madvise(mmap.MADV_DONTNEED, self._kept, RESIDENT)
             self._kept += RESIDENT
+        return self._kept + RESIDENT
 
     def close(self, end: int) -> None:
-        self._map.close()
+        self.room.close()
         os.ftruncate(self.fd, end)
         os.close(self.fd)
 
 
 class Appended:
-    """A segment that grows with every entry."""
+    """A segment that grows with every entry. It is written like memory too."""
 
-    __slots__ = ("fd", "unclean")
+    __slots__ = ("fd", "room", "unclean")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self.room = self
         self.unclean = False
 
-    def put(self, offset: int, data: bytes) -> None:
+    def __setitem__(self, place: slice, data: bytes) -> None:
         try:
-            os.lseek(self.fd, offset, os.SEEK_SET)
+            os.lseek(self.fd, place.start, os.SEEK_SET)
             _write_all(self.fd, data)
         except OSError:
             try:
-                os.ftruncate(self.fd, offset)
+                os.ftruncate(self.fd, place.start)
             except OSError:
                 self.unclean = True
             raise
+
+    def go_on(self, offset: int) -> int:
+        return sys.maxsize
 
     def close(self, end: int) -> None:
         os.close(self.fd)
