@@ -430,3 +430,26 @@ async def test_a_route_is_explained_as_if_there_were_money(tmp_path: Path) -> No
         assert {one["reason"] for one in found["rejected"]} == {"budget"}
         assert found["left"] == {"": 1_000}
         assert books(server) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"prediction": {"type": "content", "content": "word " * 9_000}},
+        {"documents": ["word " * 9_000]},
+        {"messages": [{"role": "assistant", "content": "a", "reasoning_content": "word " * 9_000}]},
+    ],
+    ids=["prediction", "documents", "thoughts"],
+)
+async def test_a_budget_is_overspent_by_what_stands_where_nobody_looks(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:  # M6.3
+    usage = (10, 9_001) if "prediction" in more else (9_010, 1)
+    async with serving(tmp_path / "s", more=keys("budget: {amount: 0.02, per: total}")) as server:
+        server.upstream.push("one", *[answer("a", usage, wait=0.3)] * 20)
+        server.upstream.push("two", *[answer("a", usage, wait=0.3)] * 20)
+        answers = await asyncio.gather(*(server.chat(model="auto", max_tokens=1, **more) for _ in range(20)))
+        assert {one.status for one in answers} <= {200, 402, 429}
+        assert {one.status for one in answers} > {200}
+        spent, held = books(server)
+        assert (0 < spent <= 0.02 * DOLLAR, held) == (True, 0)

@@ -28,6 +28,7 @@ T = TypeVar("T")
 class NoView:
     user = ""
     answers = 1
+    predicted = 0
 
     @property
     def max_output(self) -> int | None:

@@ -18,6 +18,12 @@ PER_TURN = 4
 PER_IMAGE = 800
 PER_AUDIO = 1500
 PER_DOCUMENT = 3000
+"""At least: of one in the body as many as its size comes to."""
+DOCUMENT_BYTES_PER_TOKEN = 8
+DENSE = 2**18
+"""Bytes of a document that are taken for pages of text; what is beyond is mostly pictures and typefaces."""
+SPARSE_BYTES_PER_TOKEN = 256
+"""Of the rest of a document, and of sound and film."""
 TYPICAL_OUTPUT = 400
 """Until the output lengths of a model and task have been observed."""
 
@@ -27,7 +33,7 @@ def find(shape: Shape) -> tuple[Signal, ...]:
     usual = room if 0 < room < TYPICAL_OUTPUT else TYPICAL_OUTPUT
     found = (
         Signal("tokens", "input", input_tokens(shape), 0.8),
-        Signal("tokens", "output", usual * shape.answers, 0.3),
+        Signal("tokens", "output", usual * shape.answers + int(shape.predicted / BYTES_PER_TOKEN), 0.3),
         Signal("tokens", "output_room", room),
     )
     if shape.longest is None:
@@ -44,10 +50,16 @@ def input_tokens(shape: Shape) -> int:
         + shape.tool_bytes / TOOL_BYTES_PER_TOKEN
         + shape.turns * PER_TURN
         + shape.images * PER_IMAGE
-        + shape.audio * PER_AUDIO
-        + shape.documents * PER_DOCUMENT
+        + shape.rest.text / BYTES_PER_TOKEN
+        + max(shape.audio * PER_AUDIO, shape.rest.recorded / SPARSE_BYTES_PER_TOKEN)
+        + max(shape.documents * PER_DOCUMENT, _of_documents(shape.rest.documents, shape.documents))
         + 1
     )
+
+
+def _of_documents(size: int, count: int) -> float:
+    dense = min(size, DENSE * max(count, 1))
+    return dense / DOCUMENT_BYTES_PER_TOKEN + (size - dense) / SPARSE_BYTES_PER_TOKEN
 
 
 def from_size(size: int) -> int:

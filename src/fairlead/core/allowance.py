@@ -105,6 +105,13 @@ def most(rates: Tariff, tokens: int, room: int, answers: int, dear: bool) -> Hol
     return Hold(amount if amount < MOST_HELD else MOST_HELD, fixed, room, room * answers, each)
 
 
+def foreseen(hold: Hold, tokens: int) -> None:
+    """Holds for a prediction of so many tokens too: what the answer says otherwise is charged beside it."""
+    more = -(-(tokens * 5 // 4) * hold.per_million // MILLION)
+    hold.fixed += more
+    hold.amount = min(hold.amount + more, MOST_HELD)
+
+
 def lower(hold: Hold, part: int, longest: int) -> None:
     """To the output that a part of what is left buys, but to no less than the longest usual answer."""
     limit, each, fixed = hold.limit, hold.per_million, hold.fixed

@@ -26,6 +26,19 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
     confidence: float = 1.0
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """Bytes of what a body holds beside all that is counted by name."""
+
+    text: int = 0
+    documents: int = 0
+    """Of those that are more than their text."""
+    recorded: int = 0
+    """Of sound and film."""
+
+
+NO_REST = Rest()
+
+
 class Shape(msgspec.Struct, frozen=True):
     """The structure of a request, read off without judging its words."""
 
@@ -50,6 +63,9 @@ class Shape(msgspec.Struct, frozen=True):
     """How many alternatives are asked for (`n`)."""
     longest: Shape | None = None
     """Of the longest of several inputs that are each taken by itself."""
+    rest: Rest = NO_REST
+    predicted: int = 0
+    """Bytes of a text that the answer is expected to be."""
 
 
 class View(Protocol):
@@ -63,6 +79,11 @@ class View(Protocol):
     @property
     def answers(self) -> int:
         """How many alternatives are asked for."""
+        ...
+
+    @property
+    def predicted(self) -> int:
+        """Bytes of a text that the answer is expected to be: what of it is not said is charged as if it were."""
         ...
 
     @property

@@ -17,6 +17,7 @@ from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import native as chat
 from fairlead.dialects.passing import Passing
 from fairlead.dialects.translate import Losses
+from fairlead.dialects.uncounted import COMPLETIONS, TOKENS, rest
 from fairlead.dialects.weighing import unescaped
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest
@@ -73,10 +74,12 @@ FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request
 
 
 class CompletionView:
-    __slots__ = ("request",)
+    __slots__ = ("body", "request")
+    predicted = 0
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
+        self.body = body
 
     @property
     def model(self) -> str:
@@ -117,7 +120,8 @@ class CompletionView:
         of_tokens = sum(self.tokens()) * PER_TOKEN
         utf8 = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + of_tokens
         chars = sum(map(len, texts)) + of_tokens
-        return Shape(chars, utf8, 1, max_output=self.max_output, answers=self.answers)
+        besides = rest(self.body, 0, 1, TOKENS) if of_tokens else rest(self.body, utf8, 1, COMPLETIONS)
+        return Shape(chars, utf8, 1, rest=besides, max_output=self.max_output, answers=self.answers)
 
     def tokens(self) -> Iterator[int]:
         """How many each part has that comes as tokens."""
@@ -162,7 +166,7 @@ def read_request(body: bytes, model: str, stream: bool) -> CompletionView:
     for field, value in (("max_tokens", request.max_tokens), ("n", request.n), ("best_of", request.best_of)):
         if value is not None and not 0 <= value <= chat.MOST_OUTPUT:
             raise BadRequest(f"{field} is {value}; it cannot be negative.", param=field)
-    return CompletionView(request)
+    return CompletionView(request, body)
 
 
 class CompletionReader(Passing):

@@ -58,6 +58,11 @@ class View(Protocol):
         ...
 
     @property
+    def predicted(self) -> int:
+        """Bytes of a text that the answer is expected to be."""
+        ...
+
+    @property
     def max_output(self) -> int | None: ...
 
     def neutral(self) -> neutral.Request:

@@ -87,6 +87,7 @@ class EmbeddingsView:
     )
     stream = False
     answers = 1
+    predicted = 0
 
     def __init__(
         self, model: str, body: bytes, options: Options | None, inputs: list[str], tokens: list[list[int]]

@@ -53,6 +53,7 @@ class OpaqueView:
     __slots__ = ("form", "model", "options", "several")
     stream = False
     answers = 1
+    predicted = 0
     user = ""
 
     def __init__(self, model: str, options: Options | None, form: bool, several: bool) -> None:

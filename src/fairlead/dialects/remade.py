@@ -35,6 +35,10 @@ class Remade(Struct):
     def user(self) -> str:
         return self.view.user
 
+    @property
+    def predicted(self) -> int:
+        return self.view.predicted
+
     def shape(self) -> Shape:
         return self.view.shape()
 

@@ -107,6 +107,7 @@ class _Words:
 
     user = ""
     answers = 1
+    predicted = 0
 
     @property
     def max_output(self) -> int | None:

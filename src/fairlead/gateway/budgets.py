@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fairlead.core.allowance import PRIOR, Tariff, Tariffs, lower, most, tariffs
+from fairlead.classify.tokens import from_size
+from fairlead.core.allowance import PRIOR, Tariff, Tariffs, foreseen, lower, most, tariffs
 from fairlead.core.budgets import (
     SCOPES,
     SHARE,
@@ -304,6 +305,8 @@ class Budgets:
         if call.operation == "embed":  # no text comes back
             room = 0
         found = most(rates, tokens, room, call.view.answers, rates.dear > rates.input and costs_otherwise(call))
+        if call.view.predicted:
+            foreseen(found, from_size(call.view.predicted))
         if not accounts.hard:
             found.limit = 0
         # Mostly there is so much left that nothing hangs on how much.

@@ -457,7 +457,7 @@ class Run(msgspec.Struct, eq=False):
         at = self.call.facts.at
         if self.joint is not None:
             return baseline_cost(self.world, self.joint.whole(answered.usage), at)
-        own = None if self.winner is None else self.winner.price
+        own = self.tries[answered.number].price
         return baseline_cost(self.world, answered.usage, at, own, answered.spent)
 
     def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:

@@ -38,6 +38,7 @@ class Unread:
 
     user = ""
     answers = 1
+    predicted = 0
 
     @property
     def max_output(self) -> int | None:

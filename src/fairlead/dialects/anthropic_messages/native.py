@@ -20,6 +20,7 @@ from fairlead.dialects.anthropic_messages.usage import raw_usage, usage_of
 from fairlead.dialects.body import decode
 from fairlead.dialects.citations import NO_INDEX
 from fairlead.dialects.json import EMPTY, given
+from fairlead.dialects.uncounted import MESSAGES, rest
 from fairlead.dialects.weighing import unreadable
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
@@ -89,6 +90,7 @@ class MessagesView:
 
     __slots__ = ("_neutral", "_shape", "body", "model", "options", "request", "stream")
     answers = 1
+    predicted = 0
 
     def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
@@ -112,7 +114,7 @@ class MessagesView:
 
     def shape(self) -> Shape:
         if self._shape is None:
-            self._shape = _shape(self.request)
+            self._shape = _shape(self.request, self.body)
         return self._shape
 
     @property
@@ -143,7 +145,7 @@ def _parts(content: str | list[Part] | None, inside: bool = False) -> Iterator[t
                     yield from _parts(inner, True)
 
 
-def _shape(request: Request) -> Shape:
+def _shape(request: Request, body: bytes) -> Shape:
     chars = utf8 = images = documents = declared = 0
     for content in (request.system, *(message.content for message in request.messages)):
         for part, _ in _parts(content):
@@ -172,6 +174,7 @@ def _shape(request: Request) -> Shape:
         json_schema=form is not None,
         reasoning=_effort(request),
         max_output=request.max_tokens,
+        rest=rest(body, utf8 + declared, len(request.messages), MESSAGES),
     )
 
 

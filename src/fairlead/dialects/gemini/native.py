@@ -21,6 +21,7 @@ from fairlead.dialects import hosted, neutral
 from fairlead.dialects import thinking as scale
 from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
+from fairlead.dialects.uncounted import GEMINI, rest
 from fairlead.dialects.weighing import MOST_TOKENS, unreadable
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RequestError
@@ -117,6 +118,7 @@ class GeminiView:
         "_neutral", "_shape", "body", "contents", "generation", "generations", "model", "options", "request", "stream", "thoughts",
     )  # fmt: skip
     user = ""  # the dialect has no place for it
+    predicted = 0
 
     def __init__(self, request: Request, body: bytes, model: str, stream: bool) -> None:
         self.request = request
@@ -204,9 +206,8 @@ def _shape(view: GeminiView) -> Shape:
                 images += kind == "image"
                 audio += kind == "audio"
                 documents += kind not in ("image", "audio")
-            elif part.text is None:
-                for raw in (part.functionCall, part.function_call, part.functionResponse, part.function_response):
-                    declared += 0 if raw is UNSET else len(raw)
+            for raw in (part.functionCall, part.function_call, part.functionResponse, part.function_response):
+                declared += 0 if raw is UNSET else len(raw)
     generation = view.generation
     schemas = (
         generation.responseSchema,
@@ -216,6 +217,7 @@ def _shape(view: GeminiView) -> Shape:
     )
     schema = next((bytes(raw) for raw in schemas if given(raw)), b"")
     mime = generation.responseMimeType or generation.response_mime_type
+    declared += len(schema)
     return Shape(
         chars=chars,
         utf8=utf8,
@@ -224,13 +226,14 @@ def _shape(view: GeminiView) -> Shape:
         audio=audio,
         documents=documents,
         tools=tools,
-        tool_bytes=declared + len(schema),
+        tool_bytes=declared,
         json_schema=bool(schema),
         json_object=mime == "application/json" and not schema,
         logprobs=bool(generation.responseLogprobs or generation.response_logprobs),
         reasoning=_reasoning(view.thoughts),
         max_output=view.max_output,
         answers=view.answers,
+        rest=rest(view.body, utf8 + declared, len(view.contents), GEMINI),
     )
 
 

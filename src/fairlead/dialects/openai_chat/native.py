@@ -19,6 +19,7 @@ from fairlead.dialects import hosted, neutral
 from fairlead.dialects.body import decode
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.asking import read
+from fairlead.dialects.uncounted import CHAT, rest
 from fairlead.dialects.weighing import MOST_TOKENS, unreadable
 from fairlead.dialects.wishes import Options, Preferences
 from fairlead.errors import BadRequest, RequestError
@@ -71,6 +72,7 @@ class Request(Struct):
     fairlead: Options | None = None
     models: Raw | UnsetType = UNSET
     provider: Raw | UnsetType = UNSET
+    prediction: Raw | UnsetType = UNSET
 
 
 _REQUEST = msgspec.json.Decoder(Request)
@@ -94,7 +96,18 @@ def _lenient(raw: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | None
 class ChatView:
     """The decoded request with what can be read off it, worked out on first use."""
 
-    __slots__ = ("_neutral", "_shape", "answers", "body", "max_output", "model", "options", "prefers", "request", "stream")
+    __slots__ = (
+        "_neutral",
+        "_shape",
+        "answers",
+        "body",
+        "max_output",
+        "model",
+        "options",
+        "prefers",
+        "request",
+        "stream",
+    )
 
     def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
@@ -118,6 +131,10 @@ class ChatView:
     def user(self) -> str:
         return self.request.user or ""
 
+    @property
+    def predicted(self) -> int:
+        return _length(self.request.prediction)
+
     def fallbacks(self) -> list[str] | None:
         """`models`, as OpenRouter's callers list them; None where something else stands there."""
         return _lenient(self.request.models, _NAMES)
@@ -138,7 +155,7 @@ class ChatView:
 
     def shape(self) -> Shape:
         if self._shape is None:
-            self._shape = _shape(self.request)
+            self._shape = _shape(self.request, self.body)
         return self._shape
 
     def neutral(self) -> neutral.Request:
@@ -147,7 +164,11 @@ class ChatView:
         return self._neutral
 
 
-def _shape(request: Request) -> Shape:
+def _length(raw: Raw | UnsetType) -> int:
+    return len(raw) if given(raw) else 0
+
+
+def _shape(request: Request, body: bytes) -> Shape:
     chars = utf8 = images = audio = documents = declared = 0
     for message in request.messages:
         content = message.content
@@ -189,6 +210,8 @@ def _shape(request: Request) -> Shape:
         reasoning=request.reasoning_effort,
         max_output=request.max_tokens if limit is None else limit,
         answers=request.n or 1,
+        rest=rest(body, utf8 + declared, len(request.messages), CHAT),
+        predicted=_length(request.prediction),
     )
 
 

@@ -33,6 +33,7 @@ from fairlead.dialects.openai_responses.history import (
     with_history,
     with_input,
 )
+from fairlead.dialects.uncounted import RESPONSES, rest
 from fairlead.dialects.weighing import MOST_TOKENS, unreadable
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, RateLimited, RequestError
@@ -125,6 +126,7 @@ class ResponsesView:
 
     __slots__ = ("_neutral", "_shape", "body", "model", "options", "request", "stream")
     answers = 1
+    predicted = 0
 
     def __init__(self, request: Request, body: bytes) -> None:
         self.request = request
@@ -231,6 +233,7 @@ def _shape(view: ResponsesView) -> Shape:
         logprobs=bool(request.top_logprobs),
         reasoning=None if request.reasoning is None else request.reasoning.effort,
         max_output=request.max_output_tokens,
+        rest=rest(view.body, utf8 + declared, len(items), RESPONSES),
     )
 
 
