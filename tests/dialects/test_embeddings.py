@@ -107,7 +107,9 @@ def test_gemini_embeds_one_or_several() -> None:
     assert ([text for _, text in several.texts()], several.title, several.batch) == (["x", "y"], "t", True)
     assert list(gemini({"content": "bare"}).texts()) == [("user", "bare")]
     mixed = [{**asks[0], "taskType": "A"}, {**asks[1], "taskType": "B"}]
-    for wrong in ({}, {"requests": []}, {"content": {"parts": [{"inlineData": {}}]}}, {"requests": mixed}):
+    vast = [{**asks[0], "outputDimensionality": 10**30}]
+    inline = {"content": {"parts": [{"inlineData": {}}]}}
+    for wrong in ({}, {"requests": []}, inline, {"requests": mixed}, {"requests": vast}):
         with pytest.raises(BadRequest):
             gemini(wrong)
 

@@ -106,6 +106,7 @@ HOSTILE = {
     "NaN": b'{"model":"m-one","temperature":NaN,%b}' % MESSAGES,
     "Infinity": b'{"model":"m-one","temperature":-Infinity,%b}' % MESSAGES,
     "more than a double holds": b'{"model":"m-one","temperature":1e999,%b}' % MESSAGES,
+    "more than one holds where nobody reads it": b'{"model":"m-one","x":{"seed":[1e400]},%b}' % MESSAGES,
     "half a surrogate pair": b'{"model":"m-one","messages":[{"role":"user","content":"\\ud800"}]}',
     "half of one in the model": b'{"model":"\\udc00",%b}' % MESSAGES,
     "a key twice": b'{"model":"m-one","model":"m-one",%b}' % MESSAGES,
@@ -197,3 +198,27 @@ def test_slow_clients_keep_the_others_from_being_answered(run: Run) -> None:  # 
             assert set(server.paths.served) == {"GET /good"}
 
     run(work())
+
+
+BUDGET = (
+    "keys: [{name: test, key: fl_test, budget: {amount: 5, per: total}}, {name: other, key: fl_other, tenant: b}]\n"
+)
+ODD = {
+    "/v1/chat/completions": b'{"model":"m-one","seed":1e400,"messages":[{"role":"user","content":"a"}]}',
+    "/v1/completions": b'{"model":"m-one","prompt":"a","x":1e400}',
+    "/v1/responses": b'{"model":"m-one","input":"a","x":-1e400}',
+    "/v1/embeddings": b'{"model":"m-one","input":"a","x":1e400}',
+    "/v1beta/models/m-one:generateContent": b'{"contents":{"parts":{"text":"a"}},"x":1e400}',
+    "/v1beta/models/m-one:batchEmbedContents": b'{"requests":[{"content":"a","outputDimensionality":1%b}]}'
+    % (b"0" * 30),
+}
+
+
+async def test_a_body_that_nobody_can_read_is_a_defect_of_ours(tmp_path: Path) -> None:  # FAULTS 22
+    async with serving(tmp_path / "s", more=BUDGET) as served:
+        for path, body in ODD.items():
+            response = await ask(served.port, "POST", path, body)
+            assert response.status == 400, (path, response.body)
+        assert served.upstream.calls == []
+        nameless = b'{"model":"m-one","input":[{"type":"reasoning","id":[]},{"role":"user","content":"a"}]}'
+        assert (await ask(served.port, "POST", "/v1/responses", nameless)).status < 500

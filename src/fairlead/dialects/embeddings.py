@@ -34,6 +34,7 @@ from fairlead.errors import BadRequest
 OPENAI = "embeddings"
 GEMINI = "gemini_embeddings"
 MOST_INPUTS = 2048
+MOST_DIMENSIONS = 2**20
 FLOAT, BASE64 = "float", "base64"
 _INT4 = 4
 
@@ -151,13 +152,18 @@ def read_openai(body: bytes, model: str = "", stream: bool = False) -> Embedding
         raise BadRequest(f"input has to hold from 1 to {MOST_INPUTS:,} items.", param="input")
     if request.encoding_format not in (None, FLOAT, BASE64):
         raise BadRequest("encoding_format has to be 'float' or 'base64'.", param="encoding_format")
-    if request.dimensions is not None and not 1 <= request.dimensions <= 2**20:
-        raise BadRequest(f"dimensions is {request.dimensions}; it has to be a positive number.", param="dimensions")
     view = EmbeddingsView(request.model, body, request.fairlead, texts, tokens)
     view.encoding = request.encoding_format or FLOAT
     view.dimensions = request.dimensions
+    _check_dimensions(view, "dimensions")
     view.user = request.user or ""
     return view
+
+
+def _check_dimensions(view: EmbeddingsView, field: str) -> None:
+    wanted = view.dimensions
+    if wanted is not None and not 1 <= wanted <= MOST_DIMENSIONS:
+        raise BadRequest(f"{field} is {str(wanted)[:20]}; it has to be from 1 to {MOST_DIMENSIONS:,}.", param=field)
 
 
 def _inputs(given: str | list[str | int | list[int]]) -> tuple[list[str], list[list[int]]]:
@@ -238,6 +244,7 @@ def read_gemini(body: bytes, model: str = "", stream: bool = False) -> Embedding
     if len(settings) > 1:
         raise BadRequest("All requests of a batch need the same taskType and outputDimensionality.", param="requests")
     view.task, view.dimensions = settings.pop()
+    _check_dimensions(view, "outputDimensionality")
     view.title = first.title or ""
     view.batch = batch
     return view

@@ -71,7 +71,12 @@ def home(
             return ""
     # Whoever reads the body for the first time refuses what is no JSON, and a field that stands twice.
     found = names.read(json.loads(body))
-    named = (one for one in found if one.field not in (ITEM, APPROVED) or one.name not in incoming.known)
+    # What is no text may not even be looked up among those that are; `_home` leaves it out.
+    named = (
+        one
+        for one in found
+        if one.field not in (ITEM, APPROVED) or not isinstance(one.name, str) or one.name not in incoming.known
+    )
     channel, unknown = _home(world, named, choice, incoming.caller.tenant, belongings)
     return _first(choice, wish, incoming.caller) if unknown and settled else channel
 
