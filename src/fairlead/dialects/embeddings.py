@@ -89,6 +89,7 @@ class EmbeddingsView:
     stream = False
     answers = 1
     predicted = 0
+    max_output: int | None = None
 
     def __init__(
         self, model: str, body: bytes, options: Options | None, inputs: list[str], tokens: list[list[int]]
@@ -115,18 +116,9 @@ class EmbeddingsView:
         # A token is about four characters.
         sizes = [(len(text), len(text) if text.isascii() else len(text.encode())) for text in self.inputs]
         sizes += [(len(one) * 4, len(one) * 4) for one in self.tokens]
-        longest = max(sizes, key=lambda size: size[1]) if len(sizes) > 1 else None
-        return Shape(
-            sum(chars for chars, _ in sizes),
-            sum(utf8 for _, utf8 in sizes),
-            len(sizes),
-            max_output=0,
-            longest=None if longest is None else Shape(*longest, 1),
-        )
-
-    @property
-    def max_output(self) -> int | None:
-        return None
+        longest = Shape(*max(sizes, key=lambda size: size[1]), 1) if len(sizes) > 1 else None
+        chars, utf8 = sum(one for one, _ in sizes), sum(one for _, one in sizes)
+        return Shape(chars, utf8, len(sizes), max_output=0, longest=longest)
 
     def neutral(self) -> Wanted:
         return Wanted(
