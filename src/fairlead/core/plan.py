@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -16,7 +15,6 @@ from fairlead.core.table import NO_SETTINGS, Settings
 
 Move = Literal["first", "failover", "escalate", "downgrade"]
 _encode = msgspec.msgpack.Encoder().encode
-_id = attrgetter("id")
 
 
 class Expected(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -127,10 +125,12 @@ def digest(plan: Plan) -> str:
     """Two plans with the same digest do the same and say the same of who was left out."""
     told: list[tuple[object, ...]] = []
     for step in plan.steps:
+        move = step.move
         for one in step.targets:
+            channels = one.channels
+            ids = [channels[0].id] if len(channels) == 1 else [channel.id for channel in channels]
             of_one: tuple[object, ...] = (
-                step.move, one.model.name, list(map(_id, one.channels)), one.expected, one.score, one.parts, one.tier, one.thinking,
-                one.downgraded,
+                move, one.model.name, ids, one.expected, one.score, one.parts, one.tier, one.thinking, one.downgraded
             )  # fmt: skip
             told.append(of_one if one.bar is None and not one.draft else (*of_one, one.bar, one.draft))
     return blake2b(_encode((plan.strategy, plan.rule, plan.reason, told, plan.rejected)), digest_size=8).hexdigest()

@@ -79,7 +79,7 @@ def admit(
     if incoming.operation == "opaque":
         media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
     size = tokens.from_size(len(incoming.body))
-    signals = understanding.sizes(view, incoming, size, said.enough, sensitivities)
+    signals = understanding.sizes(view, incoming, size, said.enough, sensitivities) if said.enough else ()
     if not signals:
         signals = understanding.signals(world, view, incoming, choice, wish, sensitivities)
     if said.signals:

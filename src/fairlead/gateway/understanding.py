@@ -79,8 +79,6 @@ def sizes(
 ) -> tuple[Signal, ...]:
     """How large the request is, `size` by its body or more where that refers to what is not in it, and how large the answer
     may be; nothing where that is not enough."""
-    if not enough:
-        return ()
     find = incoming.body.find
     if find(PARTS) >= 0 or incoming.dialect not in IN_PARTS:
         for mark in ELSEWHERE:

@@ -98,8 +98,8 @@ class Scale(msgspec.Struct, frozen=True):
     cost: float
     """Its weight."""
     fixed: tuple[Fixed, ...]
-    parts: tuple[Parts, ...]
-    """As they were told, the cost in its place among them."""
+    parts: tuple[tuple[tuple[str, float], Parts], ...]
+    """As they were told: before the cost, and behind it."""
 
 
 def scale(targets: list[Target], ask: Ask) -> Scale:
@@ -112,7 +112,7 @@ def scale(targets: list[Target], ask: Ask) -> Scale:
         told = dict(target.parts)
         quality, latency = of_quality * told["quality"], of_latency * told["latency"]
         fixed.append(Fixed(place, target.model.name, quality, latency, told.get("health", 1.0)))
-    return Scale(weights.cost / whole, tuple(fixed), tuple(target.parts for target in targets))
+    return Scale(weights.cost / whole, tuple(fixed), tuple((target.parts[0], target.parts[2:]) for target in targets))
 
 
 def reordered(known: Scale, costs: Sequence[int | None]) -> tuple[list[tuple[float, str, int]], int]:
@@ -129,5 +129,5 @@ def reordered(known: Scale, costs: Sequence[int | None]) -> tuple[list[tuple[flo
 
 
 def parts_at(known: Scale, place: int, cost: int | None, least: int) -> Parts:
-    quality, _, *others = known.parts[place]
+    quality, others = known.parts[place]
     return (quality, ("cost", 0.0 if cost is None else least / (cost + FREE)), *others)
