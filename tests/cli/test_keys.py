@@ -89,6 +89,7 @@ def test_the_secret_is_not_alone_on_standard_output(folder: Path) -> None:
     assert found.stdout.count("\n") == 1
     assert found.stdout.strip() not in found.stderr
     assert "cannot be shown again" in found.stderr
+    assert "did you mean 'acme'?" in fairlead(folder, "keys", "create", "cd", "--tenant", "acmee").stderr
     assert "无法再次显示" in fairlead(folder, "keys", "rotate", "ci", LC_ALL="zh_CN.UTF-8").stderr
 
 
@@ -97,6 +98,8 @@ WRONG = [
     (("create", "x", "--plan", "none"), "there is no plan 'none'"),
     (("create", "x", "--expires", "soon"), "'soon'"),
     (("create", "x", "--expires", "2026-13-01"), "2026-13-01"),
+    (("create", "x", "--expires", "2020-01-01"), "expires has passed already"),
+    (("create", "x", "--team", "red"), "did you mean tenant 'acme'?"),
     (("create", "dev"), "already"),
     (("rotate", "none"), "there is no key 'none'"),
     (("delete", "dev"), "stands in the configuration"),

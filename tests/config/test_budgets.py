@@ -92,6 +92,34 @@ def test_a_budget_that_cannot_be_meant_is_taken(more: str, problem: str) -> None
     assert [one for one in problems(more) if one.startswith(problem)], problems(more)
 
 
-def test_a_tenant_that_nobody_knows_is_no_warning() -> None:
-    config = loads(BASE + "budgets:\n  - {scope: tenant, who: acm, amount: 3}\n", "f.yaml")
-    assert any("'acm' is not declared under tenants" in warning for warning in config.warnings)
+PEOPLE = """
+tenants: {acme: {teams: {research: {}}}, loose: {}}
+keys: [{name: alice, key: fl_a, tenant: acme, team: research}, {name: bob, key: fl_b, tenant: free, team: any}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("scope", "who", "warning"),
+    [
+        ("tenant", "acmme", "'acmme' is not declared under tenants, and no key is of it, did you mean 'acme'?"),
+        ("tenant", "nobody", "'nobody' is not declared under tenants, and no key is of it"),
+        ("tenant", "free", ""),
+        ("team", "acmme/research", "'acmme/research' is not declared under tenants, and no key is of it, did you mean 'acme/research'?"),
+        ("team", "loose/other", "'loose/other' is not declared under tenants, and no key is of it"),
+        ("team", "free/any", ""),
+        ("team", "acme/research", ""),
+        ("key", "alcie", "no key here is called 'alcie', so it binds only one issued by that name, did you mean 'alice'?"),
+        ("key", "acme/issued", "no key here is called 'acme/issued', so it binds only one issued by that name"),
+        ("key", "bob", ""),
+        ("key", "each", ""),
+    ],
+)  # fmt: skip
+def test_a_budget_of_nobody_is_no_warning(scope: str, who: str, warning: str) -> None:  # M8.1
+    config = loads(f"{BASE}{PEOPLE}budgets:\n  - {{scope: {scope}, who: {who}, amount: 3}}\n", "f.yaml")
+    found = [one.partition("who: ")[2] for one in config.warnings if "budgets[0]" in one]
+    assert found == ([warning] if warning else [])
+
+
+def test_a_budget_of_a_team_that_cannot_be_is_taken() -> None:  # M8.1
+    found = problems(f"{PEOPLE}budgets:\n  - {{scope: team, who: acme/reserch, amount: 3}}\n")
+    assert found == ["f.yaml:8: budgets[0].who: tenant 'acme' has no team 'reserch', did you mean 'research'?"]

@@ -26,6 +26,8 @@ def read(key: str) -> Config:
 
 WRONG = {
     "tenant: acme, team: rde": "tenant 'acme' has no team 'rde', did you mean 'red'?",
+    "team: red": "tenant 'default' has no team 'red', did you mean tenant 'acme'?",
+    "tenant: acmes, team: red": "tenant 'acmes' has no team 'red', did you mean tenant 'acme'?",
     "scope: team": "the key has none",
     "scope: galaxy": "scope",
     "policies: [frugal]": "policy 'balanced' holds for its requests",
@@ -42,7 +44,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("key", WRONG)
-def test_what_cannot_be_meant_is_taken(key: str) -> None:
+def test_what_cannot_be_meant_is_taken(key: str) -> None:  # M8.1
     with pytest.raises(ConfigError) as found:
         read(key)
     assert any(WRONG[key] in problem for problem in found.value.problems), found.value.problems
@@ -52,6 +54,8 @@ def test_what_cannot_be_meant_is_taken(key: str) -> None:
     "key",
     [
         "tenant: loose, team: any",
+        "tenant: loose, team: red",
+        "team: green",
         "tenant: acme, team: red, policies: [frugal]",
         "plan: small, strategies: [cost_first]",
         "tenant: shut, policy: frugal",
@@ -61,6 +65,21 @@ def test_what_cannot_be_meant_is_taken(key: str) -> None:
 )
 def test_what_can_be_meant_is_refused(key: str) -> None:
     assert read(key).keys[0].name == "one"
+
+
+@pytest.mark.parametrize(
+    ("key", "warning"),
+    [
+        ("tenant: acmee", "keys[0].tenant: 'acmee' is not declared under tenants, so nothing binds it, did you mean 'acme'?"),
+        ("team: bleu", ""),
+        ("team: bluee", "keys[0].team: no tenant declares a team 'bluee', so nothing binds it, did you mean 'blue'?"),
+        ("tenant: elsewhere, team: green", ""),
+        ("tenant: acme, team: red", ""),
+    ],
+)  # fmt: skip
+def test_a_slip_that_leaves_a_key_unbound_is_passed_in_silence(key: str, warning: str) -> None:
+    found = [one for one in read(key).warnings if "keys[0]" in one]
+    assert [one.partition(": ")[2] for one in found] == ([warning] if warning else [])
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,8 @@ def test_an_unknown_preset_is_refused_without_the_nearest_spelling() -> None:
     for asked, near in (("startap", "startup"), ("d1_profil", "published/d1_profile"), ("../presets/solo", "")):
         with pytest.raises(ConfigError, match=f"unknown preset '{asked}'.*{near}"):
             presets.read(asked)
+    with pytest.raises(ConfigError, match="unknown preset 'nix'; `fairlead"):
+        presets.read("nix")
 
 
 def test_a_preset_that_names_an_absent_model_is_taken() -> None:

@@ -211,7 +211,7 @@ def test_a_wish_comes_to_more_than_the_grantor_has(
     own = next(one for one in here.keys.values() if one.caller.name == who)
     said = {field: value for field, value in wanted.items() if field not in left_out}
     try:
-        grant = granted(Wanted(name="x", **said), own, here)  # type: ignore[arg-type]
+        grant = granted(Wanted(name="x", **said), own, here, 0)  # type: ignore[arg-type]
     except (BadRequest, Forbidden):
         return
     holder = here.binding.holder(grant, "new")

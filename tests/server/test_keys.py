@@ -288,3 +288,31 @@ async def test_a_key_that_was_written_into_the_file_opens(tmp_path: Path) -> Non
         assert (await server.chat(key=foreign)).status == 200
         assert (await api(server, "GET", "/admin/v1/audit/verify")).json["found"] == []
         assert (await api(server, "GET", f"{PATH}/{own_id}")).json["state"] == "in force"
+
+
+async def test_a_team_without_its_tenant_lifts_the_teams_bounds(tmp_path: Path) -> None:  # M8.1
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        refused = await api(server, "POST", PATH, {"name": "app", "team": "red"})
+        assert (refused.status, refused.error["code"]) == (400, "invalid_grant")
+        assert "tenant 'default' has no team 'red', did you mean tenant 'acme'?" in refused.error["message"]
+        elsewhere = await api(server, "POST", PATH, {"name": "app", "tenant": "acmee", "team": "red"})
+        assert (elsewhere.status, elsewhere.error["code"]) == (400, "invalid_grant")
+        own = await api(server, "POST", PATH, {"name": "app", "tenant": "other", "team": "red"}, "fl_peer")
+        assert (own.status, own.json["notes"]) == (201, [])
+
+
+async def test_a_slip_in_the_tenant_of_a_new_key_is_passed_in_silence(tmp_path: Path) -> None:  # M8.1
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        made = await api(server, "POST", PATH, {"name": "app", "tenant": "acmee"})
+        assert made.json["notes"] == [
+            "tenant: 'acmee' is not declared under tenants, so nothing binds it, did you mean 'acme'?"
+        ]
+        assert (await api(server, "POST", PATH, {"name": "app", "tenant": "acme"})).json["notes"] == []
+
+
+async def test_a_key_is_issued_that_has_expired_already(tmp_path: Path) -> None:  # M8.1
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        refused = await api(server, "POST", PATH, {"name": "app", "expires": "2020-01-01T00:00:00Z"})
+        assert (refused.status, refused.error["param"]) == (400, "expires")
+        assert refused.error["message"] == "expires has passed already: 2020-01-01T00:00:00Z."
+        assert "app" not in [one["name"] for one in (await api(server, "GET", PATH)).json["keys"]]

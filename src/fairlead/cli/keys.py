@@ -236,5 +236,7 @@ def _put_secret(told: bytes, as_json: bool) -> None:
             key=visible(made.about.called)
         )
     )
+    for note in made.notes:
+        say(f"{tr('warning')}: {visible(note)}")
     for one in made.about.former:
         say(tr("{prefix}... works on until {until}").format(prefix=one.prefix, until=one.until))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fairlead.config.budgets import Allotment, Budget
+from fairlead.config.choosing import Tenant
 from fairlead.config.document import NodePath
 from fairlead.config.finding import Finding
 from fairlead.config.schema import Config
+from fairlead.config.spelling import nearest, similar
 
 
 def findings(config: Config, known: Mapping[str, str]) -> Iterator[Finding]:
@@ -49,9 +51,28 @@ def _whose(path: NodePath, one: Budget, config: Config, known: Mapping[str, str]
         yield Finding(at, f"no policy has a tier {one.who!r}")
     elif one.scope == "model" and named and one.who.lower() not in known:
         yield Finding(at, f"unknown model {one.who!r}; declare it under models")
-    elif one.scope == "tenant" and named and not _tenant(one.who, config):
-        yield Finding(at, f"{one.who!r} is not declared under tenants, and no key is of it", wrong=False)
+    elif named:
+        yield from _nobody(at, one.scope, one.who, config)
 
 
-def _tenant(name: str, config: Config) -> bool:
-    return name in config.tenants or any(key.tenant == name for key in config.keys)
+def _nobody(at: NodePath, scope: str, who: str, config: Config) -> Iterator[Finding]:
+    """Keys of any tenant may still be issued: whom nobody declared is a slip only by its looks."""
+    if scope == "key":
+        known = [key.name for key in config.keys]
+        message = f"no key here is called {who!r}, so it binds only one issued by that name"
+    elif scope == "tenant":
+        known = [*config.tenants, *(key.tenant for key in config.keys)]
+        message = f"{who!r} is not declared under tenants, and no key is of it"
+    elif scope == "team":
+        tenant, _, team = who.partition("/")
+        teams = config.tenants.get(tenant, Tenant()).teams
+        if teams and team not in teams:  # nor can a key of it be issued
+            yield Finding(at, f"tenant {tenant!r} has no team {team!r}{nearest(team, teams, offer=True)}")
+            return
+        known = [f"{name}/{one}" for name, declared in config.tenants.items() for one in declared.teams]
+        known += [f"{key.tenant}/{key.team}" for key in config.keys if key.team]
+        message = f"{who!r} is not declared under tenants, and no key is of it"
+    else:
+        return
+    if who not in known:
+        yield Finding(at, f"{message}{similar(who, known)}", wrong=False)

@@ -197,11 +197,6 @@ def _tenants(config: Config) -> Iterator[Finding]:
             if channel not in channels:
                 hint = similar(channel, channels)
                 yield Finding(("tenants", name, "channels", index), f"unknown channel {channel!r}{hint}")
-    for index, key in enumerate(config.keys):
-        near = similar(key.tenant, config.tenants, 0.8) if key.tenant not in config.tenants else ""
-        if near:
-            message = f"{key.tenant!r} is not declared under tenants, so nothing binds it{near}"
-            yield Finding(("keys", index, "tenant"), message, wrong=False)
 
 
 def _wishes(config: Config) -> Iterator[Finding]:

@@ -17,13 +17,14 @@ from pathlib import Path
 from fairlead.config.document import Entry, Node, Unreadable, compose
 from fairlead.config.load import from_tree
 from fairlead.config.schema import Config
-from fairlead.config.spelling import nearest
 from fairlead.core.model import EMBEDDINGS, THINKING
+from fairlead.core.spelling import closest
 from fairlead.errors import ConfigError
 from fairlead.providers.deltas import DELTAS
 from fairlead.registry import catalogue
 
 FOLDER = Path(__file__).with_name("presets")
+PUBLISHED = "published/"
 CHINESE = "# zh: "
 FIRST_TOKEN = 10
 """A model's usual latency is this many times what its stand-in takes to its first token."""
@@ -34,14 +35,17 @@ DIMENSIONS = 256
 def names() -> tuple[str, ...]:
     """The roles and phases, then the published ones."""
     own = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-    return (*own, *sorted(f"published/{file.stem}" for file in FOLDER.glob("published/*.yaml")))
+    return (*own, *sorted(f"{PUBLISHED}{file.stem}" for file in FOLDER.glob("published/*.yaml")))
 
 
 def read(name: str) -> str:
     """The text of a preset. Raises ConfigError with the nearest spelling."""
     if name not in names():
-        near = nearest(name, names()) or nearest(f"published/{name}", names())
-        raise ConfigError([f"unknown preset {name!r}{near}; `fairlead config presets` lists them"])
+        # By their last words: that they begin alike makes no two of them near.
+        tails = {one.removeprefix(PUBLISHED): one for one in names()}
+        near = closest(name.removeprefix(PUBLISHED), tails)
+        hint = f", did you mean {tails[near]!r}?" if near else ""
+        raise ConfigError([f"unknown preset {name!r}{hint}; `fairlead config presets` lists them"])
     return (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 

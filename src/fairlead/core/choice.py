@@ -59,9 +59,11 @@ def read_choice(
         suffix = asked[5:]
         named = policies.get(SUFFIXES.get(suffix, suffix))
         if named is None or not chooses(named):
-            known = [f"{AUTO}:{name}" for name in suffixes(policies if shown is None else shown.policies())]
+            there = suffixes(policies if shown is None else shown.policies())
+            near, known = closest(suffix, there), ", ".join(f"{AUTO}:{name}" for name in there)
+            hint = f" Did you mean '{AUTO}:{near}'?" if near else ""
             raise NotFound(
-                f"model {asked!r} names no policy that chooses.{nearest(asked, known)} There are: {', '.join(known)}.",
+                f"model {asked!r} names no policy that chooses.{hint} There are: {known}.",
                 param="model",
                 code="model_not_found",
             )

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from fairlead.config.masking import masked
+from fairlead.config.tenants import elsewhere, meant
 from fairlead.core.budgets import Per
 from fairlead.core.call import Caller
 from fairlead.core.choice import nearest
@@ -77,7 +78,7 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     budgets: Annotated[tuple[WantedBudget, ...], Meta(max_length=4)] | UnsetType | None = UNSET
 
 
-def granted(wanted: Wanted, own: Keyholder, world: World) -> Grant:
+def granted(wanted: Wanted, own: Keyholder, world: World, now_ms: int) -> Grant:
     """A new grant of who holds `own`. Raises BadRequest or Forbidden."""
     if wanted.name is UNSET:
         raise BadRequest("name is missing.", param="name", code="missing_field")
@@ -86,6 +87,8 @@ def granted(wanted: Wanted, own: Keyholder, world: World) -> Grant:
         scopes = (usual_scope(grant.tenant, grant.team), own.caller.scope)
         grant = msgspec.structs.replace(grant, scope=min(scopes, key=SCOPES.index))
     grant = _bounded(grant, wanted, own, world.binding)
+    if grant.expires_ms is not None and grant.expires_ms <= now_ms:
+        raise BadRequest(f"expires has passed already: {instant(grant.expires_ms)}.", param="expires")
     _check(grant, own, world)
     return grant
 
@@ -171,11 +174,22 @@ def _nano(amount: Decimal) -> int:
 def _check(grant: Grant, own: Keyholder, world: World) -> None:
     _names(grant, world)
     holder = world.binding.holder(grant, "new")
+    others = _astray(grant, own, world.binding)
+    if others:
+        message = f"tenant {grant.tenant!r} has no team {grant.team!r}{meant(others)}"
+        raise BadRequest(f"Such a key would not be bound as its team is: {message}", code="invalid_grant")
     if holder.ended:
         raise BadRequest(f"Such a key would be of no use: {holder.ended}.", code="invalid_grant")
     beyond = excess(own, holder)
     if beyond:
         raise Forbidden(f"Nobody grants more than they have: {beyond}.", code="grant_exceeded")
+
+
+def _astray(grant: Grant, own: Keyholder, binding: Binding) -> tuple[str, ...]:
+    """The tenants that have the team which the key's own lacks. Who reaches no further than a tenant is not told of others."""
+    if own.caller.scope != "gateway" or (grant.tenant != COMMON and grant.tenant in binding.tenants):
+        return ()
+    return elsewhere(grant.team, grant.tenant, binding.tenants)
 
 
 def _names(grant: Grant, world: World) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from fairlead.config.choosing import Plan, Team, Tenant
 from fairlead.config.schema import Config, Key
+from fairlead.config.tenants import elsewhere
 from fairlead.core.budgets import Budget
 from fairlead.core.call import Caller
 from fairlead.core.grants import COMMON, Grant, Keyholder, usual_scope
@@ -67,7 +68,8 @@ class Binding(msgspec.Struct, frozen=True):
     def missing(self, grant: Grant) -> str:
         """What it names that there is not."""
         teams = self.tenants.get(grant.tenant, NO_TENANT).teams
-        if grant.team and teams and grant.team not in teams:
+        astray = grant.tenant == COMMON and elsewhere(grant.team, COMMON, self.tenants)
+        if astray or (grant.team and teams and grant.team not in teams):
             return f"tenant {grant.tenant!r} has no team {grant.team!r}"
         if grant.plan is not None and grant.plan not in self.plans:
             return f"there is no plan {grant.plan!r}"

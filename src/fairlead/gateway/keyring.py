@@ -179,7 +179,8 @@ class Keyring:
 
     async def issue(self, own: Keyholder, wanted: Wanted) -> tuple[IssuedKey, str]:
         """The key, and its secret, which nobody can find out later."""
-        grant = granted(wanted, own, self.world)
+        now_ms = int(self.now() * 1000)
+        grant = granted(wanted, own, self.world, now_ms)
         if called(grant) in _names(self.world):
             raise _taken(grant)
         secret = mint()
@@ -188,7 +189,7 @@ class Keyring:
             grant,
             digest(self.world.pads, secret.encode()),
             shown(secret),
-            int(self.now() * 1000),
+            now_ms,
             own.caller.name,
         )
         await self._put(key, ISSUED, own, f"role {grant.role}, scope {grant.scope}, prefix {key.prefix}")

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from fairlead.config.tenants import doubts
 from fairlead.core.cost import plain
 from fairlead.core.grants import Keyholder, within
 from fairlead.gateway.granting import Wanted, instant
@@ -83,6 +84,8 @@ class KeyMade(msgspec.Struct, frozen=True):
     key: str
     """The secret; it cannot be shown again."""
     about: KeyTold
+    notes: tuple[str, ...] = ()
+    """What of it looks like a slip."""
 
 
 class KeyPage(msgspec.Struct, frozen=True):
@@ -121,7 +124,7 @@ async def listing(asking: Asking) -> KeyPage:
 
 async def create(asking: Asking) -> KeyMade:
     key, secret = await asking.keyring.issue(asking.own, asking.said)
-    return KeyMade(secret, _now(asking, key))
+    return KeyMade(secret, _now(asking, key), _notes(asking, key))
 
 
 async def one(asking: Asking) -> KeyTold:
@@ -157,6 +160,14 @@ async def delete(asking: Asking) -> Deleted:
 def _now(asking: Asking, key: IssuedKey) -> KeyTold:
     """As it stands in the world that a change has made: the request itself was given the one before."""
     return told(asking.keyring.world.keys[key.digest], key)
+
+
+def _notes(asking: Asking, key: IssuedKey) -> tuple[str, ...]:
+    """As of the same key in a file. Who reaches no further than a tenant is not told how others are called."""
+    if asking.own.caller.scope != "gateway":
+        return ()
+    tenants = asking.keyring.world.binding.tenants
+    return tuple(f"{what}: {message}" for what, message in doubts(key.grant.tenant, key.grant.team, tenants))
 
 
 def _all(asking: Asking) -> Iterator[tuple[Keyholder, IssuedKey | None]]:
