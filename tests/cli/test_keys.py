@@ -83,6 +83,21 @@ def test_a_key_issued_while_nothing_ran_does_not_open_or_one_issued_beside_a_ser
     assert list(listed(folder)) == ["ci", "dev"]
 
 
+def test_the_last_key_is_deleted_without_a_word_of_the_door(folder: Path) -> None:  # M8.1
+    (folder / "f.yaml").write_text(CONFIG.replace("keys: [{name: dev, key: dev-key-1}]\n", ""))
+    for name in ("one", "two"):
+        done(folder, "keys", "create", name)
+    refused = fairlead(folder, "keys", "unlock")
+    assert (refused.returncode, "delete them first" in refused.stderr) == (1, True)
+    assert "unlock" not in fairlead(folder, "keys", "delete", "one").stderr
+    assert "`fairlead keys unlock`" in fairlead(folder, "keys", "delete", "two").stderr
+    with running("serve", "-c", "f.yaml", cwd=folder, until="/v1") as (_, said):
+        address = address_in(said)
+        assert not opens(address, "none")
+        done(folder, "keys", "unlock")
+        assert opens(address, "none")
+
+
 def test_the_secret_is_not_alone_on_standard_output(folder: Path) -> None:
     found = fairlead(folder, "keys", "create", "ci")
     assert found.stdout.startswith("fl_")

@@ -6,6 +6,9 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
+from fairlead.errors import Conflict
 from fairlead.gateway.granting import OWNER, Wanted
 from tests.server.reloading import following
 from tests.server.serving import Served, serving, soon
@@ -98,6 +101,25 @@ async def test_the_first_key_leaves_the_door_open(tmp_path: Path) -> None:  # M8
         assert [(await server.chat(key=one)).status for one in ("", secret)] == [401, 200]
         await keyring.turn_off(OWNER, key.id, True)
         assert [(await server.chat(key=one)).status for one in ("", secret)] == [401, 401]
+
+
+async def test_deleting_the_last_key_lets_everybody_in(tmp_path: Path) -> None:  # M8.1
+    async with serving(tmp_path / "s", more="") as server:
+        keyring = server.running.runtime.keyring
+        key, secret = await keyring.issue(OWNER, Wanted(name="only"))
+        with pytest.raises(Conflict, match="delete them first"):
+            await keyring.unlock(OWNER)
+        await keyring.delete(OWNER, key.id)
+        assert [(await server.chat(key=one)).status for one in ("", secret, "garbage")] == [401] * 3
+    async with serving(tmp_path / "s", more="") as server:
+        assert (await server.chat(key="")).status == 401
+        await server.running.runtime.keyring.unlock(OWNER)
+        assert (await server.chat(key="")).status == 200
+    async with serving(tmp_path / "s", more="") as server:
+        assert (await server.chat(key="")).status == 200
+        key, _ = await server.running.runtime.keyring.issue(OWNER, Wanted(name="another"))
+        await server.running.runtime.keyring.delete(OWNER, key.id)
+        assert (await server.chat(key="")).status == 401
 
 
 async def test_a_key_that_cannot_be_written_down_is_handed_out(tmp_path: Path) -> None:  # FAULTS 34

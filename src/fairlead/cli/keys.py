@@ -213,8 +213,23 @@ def enable(key: str, path: Path | None, state_dir: Path | None) -> None:
 @STATE
 def delete(key: str, path: Path | None, state_dir: Path | None) -> None:
     """Take a key back for good."""
-    Desk(path, state_dir).change(key, "DELETE")
+    from fairlead.server.keys import Deleted
+
+    told = Desk(path, state_dir).change(key, "DELETE")
     click.echo(tr("{key} is deleted").format(key=visible(key)))
+    if msgspec.json.decode(told, type=Deleted).shut:
+        say(tr("it was the last key; requests without one stay refused until `fairlead keys unlock`"))
+
+
+@command.command("unlock")
+@CONFIG
+@STATE
+def unlock(path: Path | None, state_dir: Path | None) -> None:
+    """Once all keys are deleted, answer programs on this machine without one again."""
+    from fairlead.server.keys import DOOR
+
+    Desk(path, state_dir).ask("POST", DOOR)
+    click.echo(tr("requests need no key any more, until one is issued"))
 
 
 def _done(told: bytes, words: str) -> None:

@@ -11,6 +11,13 @@ KEYS: dict[str, str] = {
     "{key} is disabled": "{key} 已停用",
     "{key} is enabled": "{key} 已启用",
     "{key} is deleted": "{key} 已删除",
+    "it was the last key; requests without one stay refused until `fairlead keys unlock`": (
+        "这是最后一个密钥；不带密钥的请求仍会被拒绝，直到执行 `fairlead keys unlock`"
+    ),
+    "all keys are deleted; requests without one stay refused until `fairlead keys unlock`": (
+        "所有密钥都已删除；不带密钥的请求仍会被拒绝，直到执行 `fairlead keys unlock`"
+    ),
+    "requests need no key any more, until one is issued": "请求不再需要密钥，直到再次签发",
     "this is the secret of {key}; it is kept nowhere and cannot be shown again": (
         "这是 {key} 的密钥内容；任何地方都不保存，以后无法再次显示"
     ),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fairlead.config.schema import Config
     from fairlead.server.reload import Source
+    from fairlead.server.serve import Running
 
 REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where a program on this machine finds what listens everywhere."""
@@ -103,7 +104,7 @@ async def serve(config: Config, own_key: bool, preset: bool = False, source: Sou
     running = await start(config, source=source)
     spare_collector()
     # Said once the signal handlers stand: who reads the address may send a signal at once.
-    asyncio.get_running_loop().call_soon(announce, config, running.host, running.port, key, preset)
+    asyncio.get_running_loop().call_soon(announce, config, running, key, preset)
     await until_stopped(running, lambda words: say(tr(words)))
 
 
@@ -114,7 +115,8 @@ def spare_collector() -> None:
     gc.set_threshold(20_000, 10, 10)
 
 
-def announce(config: Config, host: str, port: int, key: str, preset: bool = False) -> None:
+def announce(config: Config, running: Running, key: str, preset: bool = False) -> None:
+    host, port, world = running.host, running.port, running.runtime.world
     address = url(host, port)
     kinds = {provider.kind for provider in config.providers.values()}
     ready = tr("fairlead answers at {address}/v1  ({models} models; state in {state})")
@@ -126,10 +128,12 @@ def announce(config: Config, host: str, port: int, key: str, preset: bool = Fals
             say(tr("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine"))
         else:
             say(tr("the models are SIMULATED, nothing leaves this machine"))
-    if not config.keys:
+    if world.open:
         say(tr("no keys are configured: answering programs on this machine only, without authentication"))
+    elif not world.keys:
+        say(tr("all keys are deleted; requests without one stay refused until `fairlead keys unlock`"))
     say(watch(config))
-    shown = key or ("YOUR_KEY" if config.keys else "")
+    shown = key or ("" if world.open else "YOUR_KEY")
     if key:
         say(tr("key: {key}").format(key=key))
     say(tr("try:"))

@@ -70,6 +70,9 @@ class Administration:
     async def remove(self, key_id: str, act: Act) -> None:
         self._told(act, await self._on_thread(lambda: self._register.remove(key_id, act)))
 
+    async def write(self, act: Act) -> None:
+        self._told(act, await self._on_thread(lambda: self._register.note(act)))
+
     def note(self, act: Act) -> None:
         """Soon, for who cannot wait."""
         task = asyncio.get_running_loop().create_task(self._note(act))
@@ -91,7 +94,7 @@ class Administration:
 
     async def _note(self, act: Act) -> None:
         try:
-            self._told(act, await self._on_thread(lambda: self._register.note(act)))
+            await self.write(act)
         except StateError as problem:
             log.error("%s of %s by %s is not in the audit log: %s", act.kind, act.subject, act.actor, problem)
 

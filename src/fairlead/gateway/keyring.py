@@ -24,7 +24,7 @@ from fairlead.gateway.holders import called
 from fairlead.gateway.minting import mint, shown
 from fairlead.gateway.world import Grantor, World, digest
 from fairlead.store.audit_chain import Act
-from fairlead.store.keys import ISSUED, Former, IssuedKey, NameTaken
+from fairlead.store.keys import ISSUED, OPENED, Former, IssuedKey, NameTaken
 
 log = logging.getLogger("fairlead.administration")
 
@@ -59,6 +59,8 @@ class Keyring:
         """Those that do not stand as the audit log tells, and in what."""
         self._grantors: dict[str, frozenset[str]] = {}
         """By what an issued key is called, who issued keys of that name."""
+        self._shut = False
+        """Whether a key has to be shown even when all that were issued are gone."""
         self._known: tuple[object, dict[str, tuple[Grantor, ...]]] | None = None
         """What that came to with the keys there are."""
         self._declared: object = None
@@ -71,7 +73,8 @@ class Keyring:
         """A key that does not stand as the audit log tells is refused, until somebody who may changes it or deletes it."""
         self._keys = {key.id: key for key in await self._administration.keys()}
         self._unbound = await self._administration.unbound()
-        self._grantors = dict((await self._administration.told()).grantors)
+        told = await self._administration.told()
+        self._grantors, self._shut = dict(told.grantors), told.shut
         for key_id, why in self._unbound.items():
             log.error("issued key %s: %s", key_id, why)
 
@@ -105,7 +108,7 @@ class Keyring:
         self._next = min(ends) / 1000 if ends else NEVER
         tenants = {holder.caller.tenant for holder in keys.values()}
         world = self.budgeted(world)
-        self.world = msgspec.structs.replace(world, keys=keys, tenants=len(tenants))
+        self.world = msgspec.structs.replace(world, keys=keys, tenants=len(tenants), shut=self._shut)
         return self.world
 
     def _granted(self, world: World) -> dict[str, tuple[Grantor, ...]]:
@@ -237,6 +240,19 @@ class Keyring:
             self._turned()
             return key
 
+    async def unlock(self, own: Keyholder) -> None:
+        """Where no key is left, let in again whoever shows none. Raises Conflict where one is."""
+        async with self._turn:
+            if self.world.keys:
+                raise Conflict(
+                    "There are keys, so everybody has to show one: delete them first, and take out those of the "
+                    "configuration.",
+                    code="keys_exist",
+                )
+            await self._administration.write(Act(OPENED, own.caller.name, "", "door", ""))
+            self._shut = False
+            self._turned()
+
     def _mine(self, own: Keyholder, key_id: str) -> IssuedKey:
         """One that `own` may change: within their reach, and no more than they have."""
         key = self.seen(own, key_id)
@@ -249,9 +265,11 @@ class Keyring:
         except NameTaken:
             raise _taken(key.grant) from None
         self._unbound.pop(key.id, None)
-        if kind == ISSUED and own is not OWNER:
-            name = called(key.grant)
-            self._grantors[name] = self._grantors.get(name, frozenset()) | {own.caller.name}
+        if kind == ISSUED:
+            self._shut = True
+            if own is not OWNER:
+                name = called(key.grant)
+                self._grantors[name] = self._grantors.get(name, frozenset()) | {own.caller.name}
         self._known = None
         if key.grant.budgets and self._take_up is not None:
             await self._take_up(self.budgeted(self.world, key))

@@ -70,7 +70,7 @@ class World(msgspec.Struct, frozen=True):
     default_policy: str
     endpoints: Mapping[str, Endpoint]
     keys: Mapping[bytes, Keyholder]
-    """By digest, those that are refused too; empty means that nobody has to show one."""
+    """By digest, those that are refused too."""
     declared: Mapping[bytes, Keyholder]
     """Those of them that stand in the configuration."""
     odd: bool
@@ -121,6 +121,13 @@ class World(msgspec.Struct, frozen=True):
     review: Every | None = None
     granted: Mapping[str, tuple[Grantor, ...]] = {}
     """By what an issued key is called, the keys that it was granted by, they in turn, and so on."""
+    shut: bool = False
+    """Whether a key has to be shown though there is none: those that were issued are gone."""
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody has to show a key."""
+        return not self.keys and not self.shut
 
     @property
     def shared(self) -> bool:

@@ -1,7 +1,7 @@
 """Who asks: the key in the request, looked up by its digest, never by itself.
 
-Where no keys are configured everyone on this machine is `anonymous`. Then web pages are kept out too: a request whose
-Host or Origin is not a loopback name is a browser's doing, not the user's.
+Where no keys are configured, and none was issued yet, everyone on this machine is `anonymous`. Then web pages are kept out
+too: a request whose Host or Origin is not a loopback name is a browser's doing, not the user's.
 
 A key stands in `x-api-key`, or else behind `Bearer` in `Authorization`; an empty `x-api-key` is as none.
 """
@@ -44,7 +44,7 @@ def identify(world: World, exchange: Exchange) -> Caller:
     proof = headers.proof
     if type(proof) is Proof and proof.world is world:
         return proof.caller
-    if not world.keys:
+    if world.open:
         key, caller = b"", _local(headers)
     else:
         key, known = _shown(exchange), exchange.known

@@ -21,6 +21,7 @@ from fairlead.store.keys import IssuedKey
 
 PATH = "/admin/v1/keys"
 ONE = "/admin/v1/keys/{id}"
+DOOR = "/admin/v1/door/open"
 IN_FORCE = "in force"
 PAGE = 100
 MOST = 1000
@@ -97,6 +98,12 @@ class KeyPage(msgspec.Struct, frozen=True):
 class Deleted(msgspec.Struct, frozen=True):
     id: str
     deleted: bool = True
+    shut: bool = False
+    """Whether it was the last: requests have to show a key all the same, until the door is opened."""
+
+
+class Opened(msgspec.Struct, frozen=True):
+    open: bool = True
 
 
 class Overlap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,7 +161,13 @@ async def enable(asking: Asking) -> KeyTold:
 
 async def delete(asking: Asking) -> Deleted:
     key = await asking.keyring.delete(asking.own, asking.which)
-    return Deleted(key.id)
+    world = asking.keyring.world
+    return Deleted(key.id, shut=not world.keys and not world.open)
+
+
+async def unlock(asking: Asking) -> Opened:
+    await asking.keyring.unlock(asking.own)
+    return Opened()
 
 
 def _now(asking: Asking, key: IssuedKey) -> KeyTold:
@@ -232,4 +245,5 @@ ROUTES = (
     Route("POST", f"{ONE}/rotate", rotate, "admin", "A new secret; the one before works on.", KeyMade, said=Overlap),
     Route("POST", f"{ONE}/disable", disable, "admin", "Refuse a key until it is enabled.", KeyTold),
     Route("POST", f"{ONE}/enable", enable, "admin", "Take a disabled key again.", KeyTold),
+    Route("POST", DOOR, unlock, "admin", "Where no key is left, let requests in without one.", Opened, wide=True),
 )

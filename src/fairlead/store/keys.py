@@ -31,6 +31,8 @@ FILE = "admin.db"
 HEAD = "audit.head"
 ISSUED = "key_issued"
 """The kind of the row that begins a key."""
+OPENED = "door_opened"
+"""Of the row that lets requests in without a key again."""
 VERSION = 1
 TABLES = (
     "CREATE TABLE keys (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, "
@@ -76,6 +78,8 @@ class Told(msgspec.Struct, frozen=True):
     """By id, the digest of what stands of a key; empty for one that was deleted."""
     grantors: dict[str, frozenset[str]]
     """By what a key is called, who issued keys of that name."""
+    shut: bool = False
+    """Whether keys were issued since the door was opened last, if ever it was; those that were deleted count."""
 
 
 class NameTaken(Exception):
@@ -219,16 +223,20 @@ def _digest(content: bytes) -> str:
 def _told(connection: sqlite3.Connection) -> Told:
     contents: dict[str, str] = {}
     grantors: dict[str, frozenset[str]] = {}
+    shut = False
     for kind, actor, subject, detail in connection.execute(
         "SELECT kind, actor, subject, detail FROM acts ORDER BY seq"
     ):
         found = BOUND.search(detail)
         if found is not None:
             contents[found[1]] = "" if found[2] == GONE else found[2]
-        if kind == ISSUED:
+        if kind == OPENED:
+            shut = False
+        elif kind == ISSUED:
+            shut = True
             called = subject.rpartition(" (")[0]
             grantors[called] = grantors.get(called, frozenset()) | {actor}
-    return Told(contents, grantors)
+    return Told(contents, grantors, shut)
 
 
 def _unbound(connection: sqlite3.Connection, told: dict[str, str]) -> dict[str, str]:
