@@ -70,3 +70,13 @@ def test_no_budgets_are_shown_as_an_empty_table(tmp_path: Path) -> None:
     said = run("budgets", "--config", "f.yaml", cwd=tmp_path)
     assert (said.returncode, said.stdout) == (0, "")
     assert "No budgets are set" in said.stderr
+
+
+def test_budgets_of_others_are_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(CONFIG)
+    for filters in (("--scope", "key"), ("--tenant", "nix")):
+        said = run("budgets", "--config", "f.yaml", *filters, cwd=tmp_path)
+        assert (said.returncode, said.stdout) == (0, "")
+        assert "None of the budgets is of this scope and tenant" in said.stderr
+    said = run("budgets", "--state-dir", "nowhere", cwd=tmp_path)
+    assert (said.returncode, "there is no state directory nowhere" in said.stderr) == (1, True)

@@ -144,3 +144,13 @@ def test_a_chinese_reader_is_told_in_english_what_does_not_add_up(arguments: tup
 
 def test_json_is_translated() -> None:
     assert answered("d5_flash_opus", LANG="zh_CN.UTF-8") == answered("d5_flash_opus")
+
+
+def test_an_option_of_an_example_changes_nothing() -> None:
+    examples = [
+        line.split()[2:] for line in run("calc", "--help").stdout.splitlines() if line.startswith("    fairlead calc ")
+    ]
+    with_options = [(name, *options) for name, *options in examples if not name.startswith("-") and options]
+    assert len(with_options) == 2
+    for name, *options in with_options:
+        assert answered(name, *options)["results"] != answered(name)["results"]

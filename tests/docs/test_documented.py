@@ -14,6 +14,7 @@ import pytest
 
 from fairlead import errors
 from fairlead.cli.main import COMMANDS, cli
+from fairlead.cli.simulate import command as simulate
 from fairlead.config.schema import KINDS
 from fairlead.core.constraints import CHANNEL_RULES, RULES
 from fairlead.core.egress import CHECKS
@@ -21,6 +22,7 @@ from fairlead.core.policies import STRATEGIES
 from fairlead.dialects.wishes import FIELDS
 from fairlead.gateway.wishes import KNOBS
 from fairlead.providers.deltas import DELTAS
+from fairlead.providers.simulated.script import KINDS as FAULTS
 from fairlead.server.app import App
 from fairlead.server.shedding import Bearable, Shedding
 from tests.docs.pages import PAGES, ROOT, prose, rows, title
@@ -193,3 +195,9 @@ def test_there_is_no_place_for_the_measured_figures() -> None:
     for readme in ("README.md", "README.zh.md"):
         begin, end = ((ROOT / readme).read_text().find(f"<!-- figures:{mark} -->") for mark in ("begin", "end"))
         assert 0 < begin < end
+
+
+def test_a_fault_of_the_simulation_is_on_no_page_nor_in_the_help() -> None:
+    told = [kind.strip() for cells in rows("docs/providers.md", "## Simulated") for kind in cells[0].split(",")]
+    assert told == list(FAULTS)
+    assert f"Faults: {', '.join(FAULTS)}." in " ".join((simulate.help or "").split())

@@ -14,6 +14,7 @@ from fairlead.core.call import Call, Caller, Facts, Shape, Wishes
 from fairlead.core.egress import EgressPermit, grant
 from fairlead.core.model import Channel
 from fairlead.providers.simulated import Behaviour, Fault, SimulatedModel, Simulation, fail
+from fairlead.providers.simulated.script import KINDS
 from fairlead.providers.simulated.server import SimulatedServer
 from fairlead.providers.simulated.upstream import SimulatedReply, SimulatedUpstream
 from fairlead.providers.wire import Endpoint, Outbound, Reply, Upstream, UpstreamBroken
@@ -434,5 +435,7 @@ def test_the_script_cannot_be_driven_over_http() -> None:
     assert [(call["serial"], call["fault"]) for call in report["calls"]] == [(2, "status"), (3, "empty")]
     for wrong in (b"{", b'{"kind":"nonsense"}', b'{"kind":"cut","typo":1}', b"3"):
         assert served(server, "POST", "/sim/script", wrong).status == 400
+    refused = json.loads(served(server, "POST", "/sim/script", b'{"kind":"nix"}').data)["error"]["message"]
+    assert refused == f"This is no script: there is no fault 'nix'; there are: {', '.join(KINDS)}."
     assert served(server, "GET", "/sim/other", b"").status == 404
     assert json.loads(served(server, "POST", "/sim/reset", b"").data)["total"] == 0

@@ -41,7 +41,7 @@ async def test_a_model_that_is_off_is_asked_or_stays_off(tmp_path: Path, key: st
         response = await switch(server, "m-one", "disable", {"seconds": 0.7}, key)
         assert (response.status, response.json) == (
             200,
-            {"name": "m-one", "off": True, "seconds": 0.7, "changed": True},
+            {"name": "m-one", "off": True, "seconds": 0.7, "changed": True, "still": []},
         )
         assert await asked(server) == "m-two"
         decided = await ask(server.port, "POST", "/v1/route", question(model="m-one"), {}, "fl_test")
@@ -140,6 +140,19 @@ async def test_the_command_does_not_reach_the_server(tmp_path: Path) -> None:  #
     done = await asyncio.to_thread(run, "models", "disable", "m-one", "--state-dir", state)
     assert done.returncode == 1
     assert "no server is running" in done.stderr
+
+
+async def test_a_model_is_on_again_whose_channel_is_off(tmp_path: Path) -> None:  # M1.4
+    state = str(tmp_path / "s")
+    async with serving(tmp_path / "s", more=ROLES) as server:
+        channel = server.running.runtime.world.snapshot.models["m-one"].channels[0].id
+        for name in (channel, "m-one"):
+            await switch(server, name, "disable")
+        assert (await switch(server, channel, "enable")).json["still"] == ["m-one"]
+        await switch(server, channel, "disable")
+        done = await asyncio.to_thread(run, "models", "enable", "m-one", "--state-dir", state)
+        assert (done.stdout, channel in done.stderr) == ("m-one is on again\n", True)
+        assert (await switch(server, channel, "enable")).json["still"] == []
 
 
 async def test_the_list_of_models_hides_how_they_are(tmp_path: Path) -> None:  # M1.4 M4.5

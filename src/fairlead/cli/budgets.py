@@ -6,7 +6,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import click
 import msgspec
@@ -17,6 +16,7 @@ from fairlead.cli.desk import CONFIG, STATE
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say
 from fairlead.core.budgets import SCOPES
+from fairlead.errors import StateError
 
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
@@ -41,22 +41,27 @@ def command(scope: str | None, tenant: str | None, as_json: bool, path: Path | N
 
     config = settings(path) if path is not None or state_dir is None else None
     folder = state_dir or Path(config.server.state_dir if config is not None else "")
-    query = {name: text for name, text in (("scope", scope), ("tenant", tenant)) if text is not None}
-    found = ask_owner(folder, f"{PATH}?{urlencode(query)}")
-    if found is not None:
-        lines = msgspec.json.decode(found, type=Budgets).budgets
-    else:
-        lines = [
-            one
-            for one in _by_the_ledger(config or settings(path), folder)
-            if scope in (None, one.scope) and tenant in (None, one.tenant)
-        ]
+    if state_dir is not None and not state_dir.is_dir():
+        raise StateError(f"there is no state directory {state_dir}; name it with --state-dir")
+    found = ask_owner(folder, PATH)
+    every = (
+        _by_the_ledger(config or settings(path), folder)
+        if found is None
+        else msgspec.json.decode(found, type=Budgets).budgets
+    )
+    lines = [one for one in every if scope in (None, one.scope) and tenant in (None, one.tenant)]
     if as_json:
         put_json([msgspec.to_builtins(one) for one in lines])
-    elif not lines:
-        say(tr("No budgets are set: add `budgets` to the configuration."))
-    else:
+    elif lines:
         _show(lines)
+    elif every:
+        say(
+            tr(
+                "None of the budgets is of this scope and tenant; without --scope and --tenant there are {count}."
+            ).format(count=len(every))
+        )
+    else:
+        say(tr("No budgets are set that bind anybody yet: see `budgets` in the configuration."))
 
 
 def _by_the_ledger(config: Config, folder: Path) -> list[BudgetTold]:

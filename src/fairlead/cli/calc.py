@@ -58,7 +58,8 @@ def command(
     Examples:
       fairlead calc --list
       fairlead calc d5_flash_opus
-      fairlead calc d5_flash_opus --requests 50000 --cached 60%
+      fairlead calc d5_flash_opus --requests 50000
+      fairlead calc a8_cache_65 --cached 90%
       fairlead calc --model gpt-5.5 --model deepseek-v4-flash --mix deepseek-v4-flash=80%,gpt-5.5=20%
       fairlead calc --all --json
     """

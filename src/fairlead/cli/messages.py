@@ -89,6 +89,7 @@ CHINESE: dict[str, str] = {
     "{name} is off until you switch it on": "{name} 已停用，直到重新启用",
     "{name} is off for {seconds:g} s": "{name} 已停用 {seconds:g} 秒",
     "{name} is on again": "{name} 已重新启用",
+    "still off by their own switch: {names}": "仍因各自的开关而停用：{names}",
     "{name} was not switched off": "{name} 并未停用",
     "{value} is no time; write it like 30s, 15m, 2h or 1d": "{value} 不是时长；请写成 30s、15m、2h 或 1d",
     "well": "正常",

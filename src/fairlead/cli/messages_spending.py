@@ -67,7 +67,12 @@ SPENDING: dict[str, str] = {
     "{model} reads from its cache for less, and hardly does": "{model} 的缓存读取更便宜，但几乎没有用上",
     # budgets
     "What may be spent, by whom, and what is.": "可以花多少、由谁花、已花多少。",
-    "No budgets are set: add `budgets` to the configuration.": "没有设置预算：请在配置中添加 `budgets`。",
+    "No budgets are set that bind anybody yet: see `budgets` in the configuration.": (
+        "还没有对任何人生效的预算：请查看配置中的 `budgets`。"
+    ),
+    "None of the budgets is of this scope and tenant; without --scope and --tenant there are {count}.": (
+        "没有属于该范围和租户的预算；不加 --scope 和 --tenant 共有 {count} 个。"
+    ),
     "scope": "范围",
     "whose": "对象",
     "per": "周期",

@@ -29,6 +29,9 @@ def command(host: str, port: int, speed: float, any_model: bool) -> None:
     Nothing it says is real and nothing leaves this machine. Its faults are ordered with POST /sim/script, what really
     happened stands in GET /sim/log; both answer programs on this machine only.
 
+    Faults: ok, status, refuse, hang, slow, stall, cut, reset, truncate, garbage, error_event, bad_event, empty, refusal,
+    usage, split, flood. What each does, and what it takes, stands in docs/providers.md.
+
     \b
     Examples:
       fairlead simulate

@@ -76,6 +76,8 @@ def enable(name: str, path: Path | None, state_dir: Path | None) -> None:
     told = _switch(name, "enable", {}, path, state_dir)
     words = tr("{name} is on again") if told.changed else tr("{name} was not switched off")
     click.echo(words.format(name=visible(told.name)))
+    if told.still:
+        say(tr("still off by their own switch: {names}").format(names=visible(", ".join(told.still))))
 
 
 def _switch(name: str, verb: str, length: dict[str, float], path: Path | None, state_dir: Path | None) -> Switched:

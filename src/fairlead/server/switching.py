@@ -30,6 +30,8 @@ class Switched(msgspec.Struct, frozen=True):
     seconds: float | None = None
     """How long it is off; None where that is until it is switched on."""
     changed: bool = True
+    still: tuple[str, ...] = ()
+    """Of its channels, or of the model whose channel it is, those that have a switch of their own and are off by it."""
 
 
 class ChannelState(msgspec.Struct, frozen=True):
@@ -62,7 +64,13 @@ async def enable(asking: Asking) -> Switched:
     changed = runtime.switches.enable(which)
     if changed:
         runtime.act("switched_on", asking.own.caller, which, "")
-    return Switched(which, off=False, changed=changed)
+    return Switched(which, off=False, changed=changed, still=_beside(runtime, which))
+
+
+def _beside(runtime: Runtime, which: str) -> tuple[str, ...]:
+    off, model = runtime.switches.off(), runtime.world.snapshot.models.get(which)
+    others = (which.rpartition("@")[0],) if model is None else tuple(one.id for one in model.channels)
+    return tuple(one for one in others if one in off)
 
 
 ROUTES = (

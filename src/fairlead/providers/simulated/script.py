@@ -7,7 +7,7 @@ request takes one fault. Without one queued the model's `Behaviour` decides.
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -33,6 +33,7 @@ FaultKind = Literal[
     "flood",
 ]
 
+KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 ANY = ""
 
 

@@ -20,7 +20,7 @@ import msgspec
 from fairlead.providers.simulated.ask import error_body
 from fairlead.providers.simulated.log import Entry
 from fairlead.providers.simulated.pacing import Pacer
-from fairlead.providers.simulated.script import ANY, Fault
+from fairlead.providers.simulated.script import ANY, KINDS, Fault
 from fairlead.providers.simulated.simulation import Simulation, Turn
 
 
@@ -123,4 +123,8 @@ def _order(body: bytes) -> Order:
         given = {"faults": given}
     elif isinstance(given, dict) and "faults" not in given:
         given = {"faults": [given]}
+    for fault in given.get("faults") or () if isinstance(given, dict) else ():
+        kind = fault.get("kind") if isinstance(fault, dict) else None
+        if isinstance(kind, str) and kind not in KINDS:
+            raise msgspec.ValidationError(f"there is no fault {kind[:100]!r}; there are: {', '.join(KINDS)}")
     return msgspec.convert(given, Order)
