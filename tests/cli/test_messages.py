@@ -11,6 +11,7 @@ import pytest
 
 from fairlead.cli import messages
 from fairlead.cli.messages import CHINESE, ERRORS, told, tr
+from fairlead.cli.spending import _whose
 from tests.cli.command import run, running
 
 
@@ -23,7 +24,8 @@ def texts_of_the_code() -> set[str]:
     package = Path(messages.__file__).parent.parent
     files = [
         file
-        for file in (*package.glob("cli/*.py"), *package.glob("server/*.py"), *package.glob("evidence/**/*.py"))
+        for room in ("cli/*.py", "server/*.py", "gateway/*.py", "store/*.py", "evidence/**/*.py")
+        for file in package.glob(room)
         if not file.name.startswith("messages")
     ]
     nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
@@ -100,3 +102,25 @@ def test_a_server_speaks_two_languages_at_its_start(tmp_path: Path) -> None:
         done = run("serve", "--port", "0", cwd=tmp_path, LANG="zh_CN.UTF-8")
         assert "正被进程" in done.stderr
         assert "账本是空的" in run("report", cwd=tmp_path, LANG="zh_CN.UTF-8").stderr
+
+
+def test_a_list_of_keys_is_half_in_english(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(
+        "providers: {p: {kind: simulated, models: {m: {}}}}\nmodels: {m: {channels: [{provider: p}]}}\n"
+        "tenants: {acme: {}}\nkeys: [{name: old, key: some-key-1, tenant: acme, role: admin, expires: 2020-01-01}]\n"
+    )
+    said = run("keys", "list", "-c", "f.yaml", cwd=tmp_path, LANG="zh_CN.UTF-8", COLUMNS="200").stdout
+    assert "管理员 (租户)" in said
+    assert "已过期" in said
+    assert "配置文件" in said
+
+
+def test_whose_a_budget_is_stays_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    whose = {
+        "team 'research'": "团队 'research'",
+        "the gateway": "网关",
+        "tier high of policy p": "策略 p 的层级 high",
+        "key 'a' with all keys it granted": "密钥 'a' 及其签发的所有密钥",
+    }
+    assert {who: _whose(who) for who in whose} == whose

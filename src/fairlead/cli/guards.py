@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fairlead.cli.asking import put_json, when_asked
-from fairlead.cli.messages import tr
+from fairlead.cli.messages import told, tr
 
 WORDS = {"off": "off", "unknown": "not enough to tell", "fine": "fine", "alarm": "ALARM"}
 
@@ -37,7 +37,9 @@ def command(path: Path | None, state_dir: Path | None, as_json: bool) -> None:
     if as_json:
         put_json([msgspec.structs.asdict(one) for one in found])
     else:
-        rows = [(one.guard, tr(WORDS[one.state]), _figure(one.value), _figure(one.bound), one.why) for one in found]
+        rows = [
+            (one.guard, tr(WORDS[one.state]), _figure(one.value), _figure(one.bound), told(one.why)) for one in found
+        ]
         table((tr("guard"), tr("state"), f">{tr('value')}", f">{tr('bound')}", tr("because")), rows)
     if any(one.state == "alarm" for one in found):
         sys.exit(1)

@@ -13,7 +13,7 @@ import msgspec
 
 from fairlead.cli.asking import put_json
 from fairlead.cli.desk import CONFIG, KEYS, STATE, Desk
-from fairlead.cli.messages import tr
+from fairlead.cli.messages import told, tr
 from fairlead.cli.switching import Duration
 from fairlead.cli.terminal import say, visible
 from fairlead.core.budgets import PERIODS
@@ -96,10 +96,10 @@ def listing(
             one.called,
             one.tenant,
             one.team or "-",
-            one.role if one.scope == "gateway" else f"{one.role} ({one.scope})",
-            f"{one.prefix}..." if one.prefix else one.source,
+            tr(one.role) if one.scope == "gateway" else f"{tr(one.role)} ({tr(one.scope)})",
+            f"{one.prefix}..." if one.prefix else tr(one.source),
             one.expires or "-",
-            one.state,
+            visible(told(tr(one.state))),
         )
         for one in found
     ]

@@ -12,7 +12,7 @@ from functools import cache
 from string import Formatter
 from typing import Literal
 
-from fairlead.cli import messages_advice
+from fairlead.cli import messages_advice, messages_keys, messages_spending
 from fairlead.cli.messages_advice import ADVICE
 from fairlead.cli.messages_cache import CACHE
 from fairlead.cli.messages_erasing import ERASING
@@ -416,6 +416,8 @@ ERRORS: dict[str, str] = {
     "cannot read {file}: {reason}": "无法读取 {file}：{reason}",
     "{file}: this is not JSON: {reason}": "{file}：这不是 JSON：{reason}",
     **messages_advice.ERRORS,
+    **messages_keys.ERRORS,
+    **messages_spending.ERRORS,
 }
 """Each as the code spells it, with names for what it fills in."""
 

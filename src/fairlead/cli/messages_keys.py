@@ -1,4 +1,4 @@
-"""What the commands for keys and the audit log say, in Chinese."""
+"""What the commands for keys and the audit log say, in Chinese. A part of the table of messages."""
 
 from __future__ import annotations
 
@@ -38,4 +38,23 @@ KEYS: dict[str, str] = {
     "keep that line elsewhere: with --head it shows whether rows were cut off later": (
         "请把这一行另行保存：以后用 --head 可以查出末尾是否被截断"
     ),
+    # the list: roles and scopes, where a key comes from, how it is
+    "caller": "调用者",
+    "viewer": "查看者",
+    "operator": "操作员",
+    "admin": "管理员",
+    "configuration": "配置文件",
+    "it has expired": "已过期",
+    "it is disabled": "已停用",
+    "a key of the configuration has its name": "配置中有同名密钥",
+    "no row of the audit log tells of it": "审计日志中没有它的记录",
+    "it does not stand as the audit log tells": "与审计日志的记录不符",
 }
+
+ERRORS: dict[str, str] = {
+    "tenant {tenant} has no team {team}": "租户 {tenant} 没有团队 {team}",
+    "there is no plan {plan}": "没有套餐 {plan}",
+    "there is no policy {name}": "没有策略 {name}",
+    "the policy that holds for it, {policy}, is none that it may use": "对它生效的策略 {policy} 不在它可用的策略之内",
+}
+"""Why a key is refused."""

@@ -124,6 +124,7 @@ SPENDING: dict[str, str] = {
     "a week": "每周",
     "a month": "每月",
     "in all": "总额",
+    "the gateway": "网关",
     "By team": "按团队",
     "By tag": "按标签",
     "team": "团队",
@@ -138,3 +139,23 @@ SPENDING: dict[str, str] = {
     "fine": "正常",
     "ALARM": "告警",
 }
+
+ERRORS: dict[str, str] = {
+    # whose a budget is
+    "key {name} with all keys it granted": "密钥 {name} 及其签发的所有密钥",
+    "tier {tier} of policy {policy}": "策略 {policy} 的层级 {tier}",
+    # guards
+    "the quality of answers is {value} (expected), the floor {bound}": "回答质量为 {value}（预期），下限 {bound}",
+    "the quality of answers is {value} (judged {count} times), the floor {bound}": (
+        "回答质量为 {value}（评价 {count} 次），下限 {bound}"
+    ),
+    "routing's own calls cost ${cost}, routing saved ${saved}": "路由自身的调用花费 ${cost}，路由节省 ${saved}",
+    "{share} of {tokens} cacheable prompt tokens came from providers' caches, at least {bound} should": (
+        "{tokens} 个可缓存的输入 token 中有 {share} 来自服务商的缓存，应至少为 {bound}"
+    ),
+    "the shares of {what} have a population stability index of {value} against the window before; most moved {name}, "
+    "from {had} to {has}": (
+        "{what} 的占比相对前一窗口的群体稳定性指数（PSI）为 {value}；变化最大的是 {name}，由 {had} 变为 {has}"
+    ),
+}
+"""What whoever works it out has put into words already."""

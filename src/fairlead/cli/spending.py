@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairlead.cli.messages import tr
+from fairlead.cli.messages import told, tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ def show_burns(budgets: Sequence[Burn]) -> None:
 
     rows = [
         (
-            one.who,
+            _whose(one.who),
             f"{money(one.amount)} {tr(PERIODS[one.per])}",
             money(one.spent),
             percent(one.share),
@@ -89,6 +89,13 @@ def show_burns(budgets: Sequence[Burn]) -> None:
         tr("outlook"),
     )
     table(headings, rows, title=tr("Budgets"), spare=(headings[4],))
+
+
+def _whose(who: str) -> str:
+    """Whose a budget is, in the user's language: a word of the table and a name in quotes, or a sentence of its own."""
+    scope, _, name = who.partition(" ")
+    said = told(tr(who))
+    return f"{tr(scope)} {name}" if said == who and name[:1] in ("'", '"') else said
 
 
 def show_caches(caches: Sequence[ModelCache]) -> None:

@@ -71,10 +71,10 @@ def _quality(now: Looked, bound: float | None, enough: bool) -> GuardState:
     if not enough or not known:
         return GuardState("quality", "unknown", bound=bound)
     value = min(known)
-    how = f"judged {now.judgements:,} times" if value == judged else "expected"
-    return _verdict(
-        "quality", value < bound, value, bound, f"the quality of answers is {value:.3f} ({how}), the floor {bound:g}"
-    )
+    why = f"the quality of answers is {value:.3f} (expected), the floor {bound:g}"
+    if value == judged:
+        why = f"the quality of answers is {value:.3f} (judged {now.judgements:,} times), the floor {bound:g}"
+    return _verdict("quality", value < bound, value, bound, why)
 
 
 def _overhead(now: Looked, bound: float | None, enough: bool) -> GuardState:
