@@ -319,3 +319,20 @@ def test_lone_carriage_returns_are_named_by_their_code(tmp_path: Path) -> None:
 def test_a_host_that_others_reach_looks_like_this_machine(host: str, warned: bool) -> None:
     warnings = read(f"server: {{host: '{host}'}}\nmodels: {{}}").warnings
     assert any("server.host" in warning for warning in warnings) == warned
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "routes: [{match: {task: codeing}, policy: cheap}]",
+            ["routes[0].reason: is missing", "match.task: unknown task 'codeing'", "policy: unknown policy 'cheap'"],
+        ),
+        ("budgets: [{scope: team, who: red}]", ["budgets[0].amount: is missing", "budgets[0].who: write tenant/team"]),
+        ("policies: {p: {rules: [{model: own-8c}]}}", ["rules[0].reason: is missing", "unknown model 'own-8c'"]),
+    ],
+)
+def test_what_lacks_hides_what_else_is_wrong_beside_it(text: str, found: list[str]) -> None:  # M8.4
+    told = problems(f"{MINIMAL}{text}\n")
+    assert len(told) == len(found)
+    assert all(any(one in problem for problem in told) for one in found), told

@@ -40,8 +40,13 @@ STAND_INS: dict[str, str | int] = {
     "input": 0,
     "output": 0,
     "above": 1,
+    "amount": 0,
+    "times": 1,
+    "reason": "missing:",
+    "prompt": "missing:",
 }
-"""What takes the place of a required value that is missing or wrong, so that its neighbours are still compared."""
+"""What takes the place of a required value that is missing or wrong, so that its neighbours are still compared. Where a value
+decides what its neighbours mean (`scope`, `kind`, the model that is to make embeddings) nothing can: what has it goes as a whole."""
 
 
 def load(
