@@ -37,11 +37,13 @@ class FairleadError(Exception):
 
 
 class ConfigError(FairleadError):
-    """A configuration is wrong. `problems` holds every finding, each as `FILE:LINE: message`."""
+    """A configuration is wrong. `problems` holds every finding, each as `FILE:LINE: message`; `warnings` what beside them is
+    allowed and looks like a mistake, as far as that can be told."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], warnings: Sequence[str] = ()) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
 
 
 class StateError(FairleadError):

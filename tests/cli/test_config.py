@@ -41,6 +41,14 @@ def test_check_leaves_out_a_problem_or_its_line(tmp_path: Path) -> None:
     assert done.stdout == GOLDEN
 
 
+def test_check_keeps_its_warnings_until_nothing_is_wrong(tmp_path: Path) -> None:
+    more = "tenants: {acme: {}}\nbudgets: [{scope: tenant, who: acmme, amount: 1}]\npolicy: {default: balancd}\n"
+    (tmp_path / "f.yaml").write_text(GOOD + more)
+    done = run("config", "check", "f.yaml", cwd=tmp_path, UP_KEY="x")
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
+    assert "no key is of it, did you mean 'acme'?" in done.stderr
+
+
 def test_check_puts_anything_but_problems_on_stdout(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(GOOD)
     done = run("config", "check", "f.yaml", cwd=tmp_path, UP_KEY="sk-secret")

@@ -336,3 +336,13 @@ def test_what_lacks_hides_what_else_is_wrong_beside_it(text: str, found: list[st
     told = problems(f"{MINIMAL}{text}\n")
     assert len(told) == len(found)
     assert all(any(one in problem for problem in told) for one in found), told
+
+
+def test_warnings_wait_until_nothing_is_wrong() -> None:
+    unknown, suspicious = "routes: [{reason: r, policy: cheap}]", "budgets: [{scope: tenant, who: nobody, amount: 1}]"
+    with pytest.raises(ConfigError) as caught:
+        read(f"{MINIMAL}{unknown}\n{suspicious}\n")
+    assert [("budgets[0].who" in one) for one in caught.value.warnings].count(True) == 1
+    with pytest.raises(ConfigError) as caught:
+        read(f"{MINIMAL}{unknown}\n{suspicious}\nserver_typo: 1\n")
+    assert caught.value.warnings == ()  # something was taken out: what is missed may be just that

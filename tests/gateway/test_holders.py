@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fairlead.config.load import loads
-from fairlead.core.grants import Keyholder
+from fairlead.core.grants import Grant, Keyholder
 from fairlead.gateway.world import build
 from fairlead.registry.catalogue import load as load_catalogue
 
@@ -80,3 +80,11 @@ def test_a_strategy_lets_policies_in_that_are_not_named() -> None:
 @pytest.mark.parametrize(("key", "scope"), [("", "team"), ("scope: tenant", "tenant"), ("scope: gateway", "gateway")])
 def test_a_role_reaches_further_than_it_says(key: str, scope: str) -> None:
     assert holder(key).caller.scope == scope
+
+
+def test_a_key_of_no_tenant_has_a_team_that_another_tenant_declares() -> None:  # M8.1
+    text = FILE.format(key="", team="{}", plan="{}").replace("**", "timezone: UTC")
+    bound = build(loads(text, "f.yaml"), load_catalogue(), b"").binding
+    assert bound.missing(Grant("k", team="red")) == "tenant 'default' has no team 'red'"
+    assert bound.missing(Grant("k", team="other")) == ""
+    assert bound.missing(Grant("k", tenant="acme", team="red")) == ""

@@ -15,7 +15,7 @@ import click
 
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import harmless_json, say, visible
-from fairlead.errors import FairleadError
+from fairlead.errors import ConfigError, FairleadError
 
 if TYPE_CHECKING:
     from fairlead.config.schema import Config
@@ -61,8 +61,8 @@ def when_asked(path: Path | None) -> Callable[[], Config]:
     return cache(lambda: settings(path))
 
 
-def warn(config: Config) -> None:
-    for warning in config.warnings:
+def warn(of: Config | ConfigError) -> None:
+    for warning in of.warnings:
         say(f"{tr('warning')}: {visible(warning)}")
 
 

@@ -62,6 +62,7 @@ def check(file: Path) -> None:
         config, _ = building.read(read(file), os.fspath(file))
     except ConfigError as error:
         put("\n".join(map(visible, error.problems)))
+        warn(error)
         sys.exit(1)
     warn(config)
     parts = [

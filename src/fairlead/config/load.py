@@ -100,6 +100,7 @@ def from_tree(root: Node, problems: list[Problem], name: str, catalogue: Catalog
     config, wrong = validated(root, Config)
     noted = {item.path for item in problems}
     problems += [item for item in wrong if item.path not in noted]
+    whole = not problems
     warnings: list[Problem] = []
     if config is not None:
         catalogue = _shipped() if catalogue is None else catalogue
@@ -108,9 +109,11 @@ def from_tree(root: Node, problems: list[Problem], name: str, catalogue: Catalog
         for item in findings:
             problem = Problem(root.line_of(item.path), root.spell(item.path), _masked(item.message, hidden))
             (problems if item.wrong else warnings).append(problem)
+    told = tuple(rendered(warnings, name, secrets))
     if problems or config is None or catalogue is None:
-        raise ConfigError(rendered(problems, name, secrets))
-    return checks.canonical(config, catalogue).warned(tuple(rendered(warnings, name, secrets)))
+        # What was taken out may be just what a warning misses.
+        raise ConfigError(rendered(problems, name, secrets), told if whole else ())
+    return checks.canonical(config, catalogue).warned(told)
 
 
 def _masked(message: str, hidden: Iterable[str]) -> str:

@@ -24,6 +24,7 @@ Generated from the schema by `scripts/build_docs.py`; edit the descriptions ther
 A configuration is one YAML file. Rules:
 
 - All problems are reported at once, each as `FILE:LINE: path: message`; `fairlead config check FILE` prints them.
+  Warnings come beside them, unless what is wrong had to be left out before the rest was looked at: it may be just what they miss.
 - Only `true` and `false` are switches (YAML 1.2); `yes`, `no`, `on` and `off` are text. A setting with nothing after
   the colon counts as left out.
 - `${NAME}` and `${NAME:-default}` are filled in from the environment inside values; a variable that is not set and has
