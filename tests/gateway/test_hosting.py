@@ -200,3 +200,11 @@ async def test_the_books_do_not_add_up_where_tools_were_used(tmp_path: Path) -> 
         (["web_search=3"], True),
         ([], False),
     ]
+
+
+async def test_a_hard_budget_bears_tools_that_nobody_can_read(tmp_path: Path) -> None:  # M6.3
+    more = keys("budget: {amount: 5, per: total}")
+    async with serving(tmp_path / "s", more=more, extra_model=TOOLS, provider=RESPONSES) as server:
+        refused = await respond(server, tools=["web_search"])
+        assert (refused.status, refused.error["code"]) == (402, "budget_spent")
+        assert (server.upstream.calls, books(server)) == ([], (0, 0))

@@ -57,7 +57,29 @@ ASKED: dict[str, tuple[str, dict[str, Any], list[Use]]] = {
     ),
     "a model that searches": ("openai_chat", {"web_search_options": {}}, [Use("web_search", 1, True)]),
     "one nobody knows": ("anthropic_messages", {"tools": [{"type": "advisor_20260301"}]}, [Use("advisor", USUAL)]),
-    "no tools at all": ("openai_responses", {"tools": {"type": "web_search"}}, []),
+    "gemini's only one": ("gemini", {"tools": {"google_search": {}}}, [Use("web_search", USUAL)]),
+    "claude's, in figures that are none": (
+        "anthropic_messages",
+        {"tools": [{"type": "web_search_20250305", "max_uses": "1000"}, {"type": "web_fetch_20250910", "max_uses": -5}]},
+        [Use("web_search", USUAL), Use("web_fetch", USUAL)],
+    ),
+    "claude's, bounded where nobody looks": (
+        "anthropic_messages",
+        {"tools": [{"type": "web_search_20250305", "parameters": {"max_uses": 0}}, {"type": "code_execution", "max_uses": 0}],
+         "max_tool_calls": 0},
+        [Use("web_search", USUAL), Use("code_execution", USUAL)],
+    ),
+    "responses, bounded where nobody looks": (
+        "openai_responses", {"tools": [{"type": "web_search", "max_uses": 0}]}, [Use("web_search", USUAL)]
+    ),
+    "claude's, twice": (
+        "anthropic_messages",
+        {"tools": [{"type": "web_search_20250305", "max_uses": 0}, {"type": "web_search_20260209", "max_uses": 1000}]},
+        [Use("web_search", 1000, True)],
+    ),
+    "responses, twice": (
+        "openai_responses", {"tools": [{"type": "web_search"}] * 2, "max_tool_calls": 3}, [Use("web_search", 3, True)]
+    ),
 }  # fmt: skip
 
 
@@ -66,6 +88,21 @@ def test_a_tool_is_overlooked_or_a_callers_own_is_charged_for(name: str) -> None
     dialect, request, expected = ASKED[name]
     found = asked(json.dumps(request).encode())
     assert (() if found is None else uses(found, dialect)) == tuple(expected)
+
+
+@pytest.mark.parametrize("tools", [{"type": "web_search"}, ["web_search"], "web_search", 5])
+def test_tools_that_nobody_can_read_cost_nothing(tools: object) -> None:
+    found = asked(json.dumps({"tools": tools}).encode())
+    assert found is not None
+    assert uses(found, "openai_responses") is None
+
+
+@pytest.mark.parametrize("figure", [None, "1000", 1000.0, -5, True])
+def test_a_limit_that_is_no_count_is_sent_as_it_stands(figure: object) -> None:
+    body = {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": figure}]}
+    sent = Outbound("POST", "/x", b"", json.dumps(body).encode())
+    changed = bounded(sent, "anthropic_messages", (Use("web_search", USUAL),))
+    assert json.loads(changed.body)["tools"][0]["max_uses"] == USUAL
 
 
 def test_what_tools_may_come_to_is_another_sum() -> None:

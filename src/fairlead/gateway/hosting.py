@@ -27,6 +27,8 @@ def bear(trying: Try, hold: Hold, found: Terms, sent: Outbound, dialect: str) ->
     if words:
         return Refusal(words, "budget")
     wanted = uses(found, dialect)
+    if wanted is None:
+        return Refusal("tools cannot be read here, so what they cost is not known", "budget")
     if not wanted or price is None:
         return sent
     amount = fees(wanted, price)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import orjson
@@ -43,6 +43,10 @@ NAMES = {
     "urlContext": "url_context",
 }
 """A provider's word for it -> a price row's."""
+HEEDING = ("web_search", "web_fetch")
+"""Tools of Anthropic's that have a limit of their own."""
+TOGETHER = ("openai_responses", "gemini")
+"""Dialects in which a tool that stands there twice may run no oftener for it."""
 SEARCHES_WITH_CODE = "20260209"
 """From this version on Anthropic's searches work through what they find with code, for which nothing is charged."""
 _DATE = re.compile(r"_(\d{8}|\d{4}_\d{2}_\d{2})$")
@@ -76,17 +80,23 @@ _GOOGLES = msgspec.json.Decoder(list[dict[str, Raw]])
 _WITHIN = msgspec.json.Decoder(_Tool)
 
 
-def uses(asked: Asked, dialect: str) -> tuple[Use, ...]:
-    """Each tool once. Nothing is known of tools that are no list of objects: their provider refuses them."""
+def uses(asked: Asked, dialect: str) -> tuple[Use, ...] | None:
+    """Each tool once; None where they cannot be read, and so nobody knows what they come to."""
     found: dict[str, Use] = {}
+    listed: list[Use] = []
     if _told(asked.tools):
         try:
-            for use in (_googles if dialect == "gemini" else _others)(asked):
-                found.setdefault(use.tool, use)
+            listed += _googles(asked) if dialect == "gemini" else _others(asked, dialect)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return ()
+            return None
     if _told(asked.web_search_options):
-        found.setdefault("web_search", Use("web_search", 1, bounded=True))
+        listed.append(Use("web_search", 1, bounded=True))
+    for use in listed:
+        before = found.get(use.tool)
+        if before is not None:
+            most = max(before.most, use.most) if dialect in TOGETHER else before.most + use.most
+            use = Use(use.tool, most, before.bounded and use.bounded)
+        found[use.tool] = use
     return tuple(found.values())
 
 
@@ -96,25 +106,41 @@ def _told(raw: Raw | UnsetType) -> bool:
 
 
 def _googles(asked: Asked) -> Iterator[Use]:
+    """Google reads a single tool as a list of one."""
     assert asked.tools is not UNSET
-    for tool in _GOOGLES.decode(asked.tools):
+    tools = bytes(asked.tools)
+    for tool in _GOOGLES.decode(b"[%b]" % tools if tools.startswith(b"{") else tools):
         for spelt, value in tool.items():
             name = _SNAKE.sub(lambda letter: letter[1].upper(), spelt)
             if name not in FREE and _told(value):
                 yield Use(NAMES.get(name, name), USUAL)
 
 
-def _others(asked: Asked) -> Iterator[Use]:
+def _others(asked: Asked, dialect: str) -> Iterator[Use]:
     assert asked.tools is not UNSET
     tools = _TOOLS.decode(asked.tools)
-    together = asked.max_tool_calls if isinstance(asked.max_tool_calls, int) else None
     searches_with_code = any(_searches_with_code(str(tool.type)) for tool in tools)
     for tool in tools:
         kind = _DATE.sub("", str(tool.type or "function"))
         if kind in FREE or (kind == "code_execution" and searches_with_code):
             continue
-        most = next((n for n in (tool.max_uses, _within(tool), together) if isinstance(n, int) and n >= 0), None)
+        most = _limit(asked, dialect, tool, kind)
         yield Use(NAMES.get(kind, kind), USUAL if most is None else most, most is not None)
+
+
+def _limit(asked: Asked, dialect: str, tool: _Tool, kind: str) -> int | None:
+    """How often it may run, by the one field that its provider heeds; None where that says nothing."""
+    if kind.startswith("openrouter:"):
+        told = _within(tool)
+    elif dialect == "anthropic_messages":
+        told = tool.max_uses if kind in HEEDING else None
+    else:
+        told = asked.max_tool_calls if dialect == "openai_responses" else None
+    return told if _is_count(told) else None
+
+
+def _is_count(told: object) -> TypeGuard[int]:
+    return type(told) is int and told >= 0
 
 
 def _within(tool: _Tool) -> Any:
@@ -162,7 +188,7 @@ def _messages(body: bytes) -> bytes:
     tools = orjson.loads(body)["tools"]
     for tool in tools:
         kind = _DATE.sub("", str(tool.get("type")))
-        if kind in ("web_search", "web_fetch") and tool.get("max_uses") is None:
+        if kind in HEEDING and not _is_count(tool.get("max_uses")):
             tool["max_uses"] = USUAL
     return json.splice(body, {"tools": orjson.dumps(tools)})
 
