@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from fairlead.gateway.failures import masked
+from fairlead.providers.wire import Endpoint
 from tests.server.serving import Served, serving
 from tests.server.wire import Response
 from tests.upstream import Play, events, plain, scripted, status, stream
@@ -104,3 +108,26 @@ async def test_the_key_is_masked_wherever_the_provider_cuts_it_in_two(tmp_path: 
         server.upstream.push("loud", Play([whole[:at], 0.02, whole[at:]], None, 400))
         response = await server.chat(model="loud-one@loud")
         assert "provided: ***, ***." in str(response.error["message"])
+
+
+ODD = 'sk-abc/def+gh==x"yz&'
+SPELT = {
+    "plainly": ODD,
+    "as JSON": json.dumps(ODD)[1:-1],
+    "with escaped slashes": json.dumps(ODD)[1:-1].replace("/", "\\/"),
+    "with escaped signs": "".join(char if char.isalnum() else f"\\u{ord(char):04x}" for char in ODD),
+    "in large letters": "".join(char if char.isalnum() else f"\\u{ord(char):04X}" for char in ODD),
+    "escaped throughout": "".join(f"\\u{ord(char):04x}" for char in ODD),
+    "as JSON in JSON": json.dumps("".join(char if char.isalnum() else f"\\u{ord(char):04x}" for char in ODD))[1:-1],
+    "as in an address": quote(ODD, safe=""),
+    "as in HTML": html.escape(ODD),
+    "by numbers": "".join(f"&#{ord(char)};" for char in ODD),
+    "by their hexadecimal ones": "".join(f"&#x{ord(char):X};" for char in ODD),
+}
+
+
+@pytest.mark.parametrize("text", SPELT.values(), ids=SPELT)
+def test_a_key_is_read_in_other_letters(text: str) -> None:
+    where = Endpoint("p", "openai", "openai_chat", secrets=(ODD.encode(),))
+    assert masked(f'{{"a": "key {text} and"}}'.encode(), where) == b'{"a": "key *** and"}'
+    assert masked(b'{"a": "50% \\u003d & \\\\ sk-abc"}', where) == b'{"a": "50% \\u003d & \\\\ sk-abc"}'

@@ -355,3 +355,5 @@ def test_what_differs_is_told_as_the_same_or_the_other_way_round() -> None:
         body=b"--bb\r\nx\r\n--bb--", content_type=form.format('"bb"')
     )
     assert told(body=b"--aa\r\nx\r\n--aa--") != told(body=b"--bb\r\nx\r\n--bb--")
+    for kind in ("application/json; boundary=e", form.format("e")):
+        assert told(body=b'{"a":"pay 100"}', content_type=kind) != told(body=b'{"a":"pay 1e00"}', content_type=kind)

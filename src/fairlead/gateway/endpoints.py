@@ -120,9 +120,7 @@ def _secrets(provider: Provider, proxy: Proxy | None) -> tuple[bytes, ...]:
     """What must never be read in a provider's own words. Shorter ones are no secrets, and stand in ordinary text."""
     revealed = [*_keys(provider), *(secret.reveal() for secret in provider.headers.values())]
     revealed += () if proxy is None else proxy.secrets
-    long = [text for text in revealed if len(text) >= SHORTEST_SECRET]
-    # In JSON a slash may be written with a backslash.
-    return tuple(text.encode() for text in dict.fromkeys((*long, *(text.replace("/", "\\/") for text in long))))
+    return tuple(text.encode() for text in dict.fromkeys(revealed) if len(text) >= SHORTEST_SECRET)
 
 
 def _authorities(name: str, provider: Provider) -> str:

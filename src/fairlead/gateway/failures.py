@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 import orjson
@@ -22,6 +23,8 @@ LONGEST_TEXT = 2000
 OVERFLOW = "context_length_exceeded"
 OVERFLOWS = re.compile(r"prompt is too long|maximum context length|context window|exceeds the maximum number of tokens")
 """How the providers say that a prompt is too long for the model."""
+MASK = b"***"
+HTML = {ord('"'): b"&quot;", ord("&"): b"&amp;", ord("<"): b"&lt;", ord(">"): b"&gt;", ord("'"): b"&apos;"}
 ERROR_BYTES = 64 * 1024
 ERROR_SECONDS = 2.0
 
@@ -75,10 +78,24 @@ async def read_error(reply: Reply) -> bytes:
 
 
 def masked(body: bytes, endpoint: Endpoint) -> bytes:
-    """A provider's own words without the key it was sent: some repeat it."""
+    """A provider's own words without the key it was sent: some repeat it, and not all letter by letter."""
     for secret in endpoint.secrets:
-        body = body.replace(secret, b"***")
+        body = body.replace(secret, MASK)
+        if b"\\" in body or b"%" in body or b"&" in body:
+            body = _spellings(secret).sub(MASK, body)
     return body
+
+
+@lru_cache(256)
+def _spellings(secret: bytes) -> re.Pattern[bytes]:
+    """However its letters are written: as JSON, an address or HTML has them."""
+    return re.compile(
+        b"".join(
+            rb"(?:%b|&#(?:0*%d|(?i:x0*%x));|%%(?i:%02x)|\\+u00(?i:%02x)|\\*%b)"
+            % (HTML.get(letter, b"&nothing;"), letter, letter, letter, letter, re.escape(bytes((letter,))))
+            for letter in secret
+        )
+    )
 
 
 def all_failed(failures: Sequence[Failure]) -> RequestError:

@@ -91,7 +91,9 @@ def parts(exchange: Exchange) -> Iterator[bytes]:
     for name in sorted(headers):
         if name.startswith(b"x-fairlead-") or name in TOLD:
             yield b"%b: %b" % (name, headers[name])
-    kind = headers.get(b"content-type", b"")
-    _, found, boundary = kind.partition(b"boundary=")
-    boundary = boundary.partition(b";")[0].strip(b' "')
-    yield exchange.body.replace(boundary, b"") if found and boundary else exchange.body
+    kind, body = headers.get(b"content-type", b""), exchange.body
+    if kind.startswith(b"multipart/"):
+        boundary = kind.partition(b"boundary=")[2].partition(b";")[0].strip(b' "')
+        line = b"--%b" % boundary
+        body = body.replace(line, b"") if boundary and body.startswith(line) else body
+    yield body
