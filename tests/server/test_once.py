@@ -18,6 +18,7 @@ from fairlead.server.once import parts
 from fairlead.store import shelf
 from tests.server.serving import Served, config, question, serving, soon, within_a_second
 from tests.server.test_crash import process
+from tests.server.test_keys import KEYS, PATH, api, issue
 from tests.server.wire import Client, Response, ask
 from tests.upstream import CUT, HANG, Play, answer, event, events, scripted, status, stream
 
@@ -357,3 +358,16 @@ def test_what_differs_is_told_as_the_same_or_the_other_way_round() -> None:
     assert told(body=b"--aa\r\nx\r\n--aa--") != told(body=b"--bb\r\nx\r\n--bb--")
     for kind in ("application/json; boundary=e", form.format("e")):
         assert told(body=b'{"a":"pay 100"}', content_type=kind) != told(body=b'{"a":"pay 1e00"}', content_type=kind)
+
+
+async def test_who_is_given_a_name_again_is_told_what_the_former_was(tmp_path: Path) -> None:  # FAULTS 51
+    async with serving(tmp_path / "s", more=KEYS) as served:
+        key_id, secret = await issue(served)
+        first = await served.chat(SAME, key=secret)
+        rotated = (await api(served, "POST", f"{PATH}/{key_id}/rotate", {})).json["key"]
+        again = await served.chat(SAME, key=rotated)
+        assert (again.body, REPLAYED in again.headers) == (first.body, True)
+        assert (await api(served, "DELETE", f"{PATH}/{key_id}")).status == 200
+        _, others = await issue(served)
+        assert REPLAYED not in (await served.chat(SAME, key=others)).headers
+        assert len(served.upstream.calls) == 2

@@ -122,6 +122,8 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     """Names of the policies that may choose for it."""
     scope: str = "gateway"
     """How far its role reaches: the gateway, its tenant, or its team."""
+    key: str = ""
+    """The id of a key that was issued: its name may be given to another once it is gone."""
 
 
 class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -56,6 +56,7 @@ class Binding(msgspec.Struct, frozen=True):
                 grant.team,
                 policies,
                 grant.scope,
+                key_id,
             ),
             Limits(grant.rpm, grant.tpm, grant.concurrency),
             grant.expires_ms,

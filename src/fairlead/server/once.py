@@ -77,7 +77,8 @@ def asked_of(world: World, exchange: Exchange, caller: Caller) -> Asked:
             f"Idempotency-Key has to be 1 to {LONGEST} characters of ASCII; a UUID does.", param="Idempotency-Key"
         )
     route = exchange.path.encode("latin-1")
-    name = digest(world.pads, b"\n".join((caller.name.encode(), route, key))).hex()
+    who = (caller.name, caller.key) if caller.key else (caller.name,)
+    name = digest(world.pads, b"\n".join((*(one.encode() for one in who), route, key))).hex()
     said = sha256()
     for part in parts(exchange):
         said.update(b"%d:%b" % (len(part), part))
