@@ -380,7 +380,9 @@ class PolicyChoice(Section):
 
 class Report(Section):
     baseline: ModelRef | None = Field(
-        None, description="Model that savings are measured against; by default the one of best quality."
+        None,
+        description="Model that savings are measured against; by default the one of best quality. An embedding is measured "
+        "against a model that makes embeddings.",
     )
     premium: tuple[ModelRef, ...] = Field((), description="Models that count as premium; by default by their prices.")
     cheap: tuple[ModelRef, ...] = Field((), description="Models that count as cheap; by default by their prices.")

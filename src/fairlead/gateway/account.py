@@ -49,10 +49,12 @@ def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int
     return lines, cost, None if price.exchange == NANO else in_usd(cost, price)
 
 
-def baseline_cost(world: World, usage: Usage, at: int, own: Price | None = None, spent: int = 0) -> int | None:
-    """What the same tokens would have cost on the baseline model's first channel: what was spent, where that is by its own
-    price."""
-    channel = world.baseline_channel
+def baseline_cost(
+    world: World, operation: str, usage: Usage, at: int, own: Price | None = None, spent: int = 0
+) -> int | None:
+    """What the same tokens would have cost on the first channel of the operation's baseline model: what was spent, where
+    that is by its own price."""
+    channel = world.baselines.get(operation)
     price = None if channel is None else channel.price_at(at)
     if price is None:
         return None

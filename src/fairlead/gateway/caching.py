@@ -173,7 +173,7 @@ class Caching:
         if channel is None or refusal(call, channel) is not None or (kept.until and now > kept.until):
             return False
         age = max(0, int(now - kept.at))
-        baseline = baseline_cost(runtime.world, kept.usage, call.facts.at)
+        baseline = baseline_cost(runtime.world, call.operation, kept.usage, call.facts.at)
         self.counts[f"hit-{hit.kind}", call.caller.tenant, kept.model] += 1
         self._settle(runtime, call, hit.kind, kept, age, baseline, incoming.received)
         headers = b"Content-Type: %b\r\n%b%b%b" % (
@@ -240,7 +240,7 @@ class Caching:
             (),
             0,
             baseline,
-            runtime.world.baseline,
+            runtime.world.baseline_of(call.operation),
             int(took * 1e6),
             int(took * 1000),
             call.wishes.tags,

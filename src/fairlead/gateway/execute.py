@@ -430,7 +430,7 @@ class Run(msgspec.Struct, eq=False):
         if attempt is None:
             expected = winner.candidate.target.expected
             usual = Usage(expected.input_tokens, expected.output_tokens)
-            cost, baseline = expected.cost, baseline_cost(self.world, usual, call.facts.at)
+            cost, baseline = expected.cost, baseline_cost(self.world, call.operation, usual, call.facts.at)
         else:
             cost = self.spent if self.priced else None
             baseline = self.baseline if self.settled else self._baseline_of(attempt)
@@ -454,11 +454,11 @@ class Run(msgspec.Struct, eq=False):
     # ---- the books
 
     def _baseline_of(self, answered: Attempt) -> int | None:
-        at = self.call.facts.at
+        operation, at = self.call.operation, self.call.facts.at
         if self.joint is not None:
-            return baseline_cost(self.world, self.joint.whole(answered.usage), at)
+            return baseline_cost(self.world, operation, self.joint.whole(answered.usage), at)
         own = self.tries[answered.number].price
-        return baseline_cost(self.world, answered.usage, at, own, answered.spent)
+        return baseline_cost(self.world, operation, answered.usage, at, own, answered.spent)
 
     def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
         call, plan = self.call, self.plan
@@ -471,8 +471,8 @@ class Run(msgspec.Struct, eq=False):
             call.purpose, call.parent or "", outcome, status, error, plan.policy, plan.strategy, plan.policy_hash,
             plan.snapshot_hash, plan.conditions, plan.seed, "" if answered is None else answered.model,
             "" if answered is None else answered.channel, tuple(self.attempts), self.spent, self.baseline,
-            self.world.baseline, int(self.overhead * 1e6), int((monotonic() - self.received) * 1000), wishes.tags,
-            plan.task, wishes.session, call.signals, __version__,
+            self.world.baseline_of(call.operation), int(self.overhead * 1e6), int((monotonic() - self.received) * 1000),
+            wishes.tags, plan.task, wishes.session, call.signals, __version__,
             None if plan.named else self.runtime.contents.decision(call, plan), self.balanced, caller.team,
         )  # fmt: skip
         self.runtime.settle(record, call)

@@ -29,7 +29,7 @@ from fairlead.core.experiments import Experiment
 from fairlead.core.gates.declared import Declared as DeclaredGate
 from fairlead.core.grants import Keyholder
 from fairlead.core.health import HealthSettings
-from fairlead.core.model import Channel, Snapshot
+from fairlead.core.model import EMBEDDINGS, Channel, Model, Snapshot
 from fairlead.core.policy import Limits, Policy
 from fairlead.core.table import Rule
 from fairlead.gateway import callout
@@ -81,9 +81,8 @@ class World(msgspec.Struct, frozen=True):
     forked: bool
     """Whether any model has several channels."""
     pads: Pads
-    baseline: str
-    """The model that savings are measured against."""
-    baseline_channel: Channel | None
+    baselines: Mapping[str, Channel]
+    """By operation, whose model savings are measured against; nothing is compared where there is none."""
     coding: Coding | None
     request_timeout: float
     health: HealthSettings = HealthSettings()
@@ -134,6 +133,11 @@ class World(msgspec.Struct, frozen=True):
         """Whether several tenants stand behind the accounts at the providers."""
         return self.tenants > 1
 
+    def baseline_of(self, operation: str) -> str:
+        """The model's name; empty where there is none."""
+        channel = self.baselines.get(operation)
+        return "" if channel is None else channel.model
+
     def holder_of(self, key: bytes) -> Keyholder | None:
         return self.keys.get(digest(self.pads, key))
 
@@ -151,7 +155,6 @@ def pads_of(pepper: bytes) -> Pads:
 def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
     snapshot = registry.build(config, catalogue)
     policies = registry_policies.policies(config)
-    baseline = _baseline(config, snapshot)
     pads = pads_of(pepper)
     bound, budgets = binding(config, snapshot, policies), registry_budgets.budgets(config, policies)
     declared_keys = {
@@ -173,8 +176,7 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         tenants=len({key.tenant for key in config.keys}),
         forked=any(len(model.channels) > 1 for model in snapshot.models.values()),
         pads=pads,
-        baseline=baseline,
-        baseline_channel=snapshot.models[baseline].channels[0] if baseline else None,
+        baselines=_baselines(config, snapshot),
         coding=None if config.coding is None else _coding(config.coding),
         request_timeout=config.server.request_timeout,
         health=_health(config.health),
@@ -361,11 +363,25 @@ def _coding(preset: CodingPreset) -> Coding:
     )
 
 
-def _baseline(config: Config, snapshot: Snapshot) -> str:
-    """The declared one, else the priced model of best quality."""
-    if config.report.baseline is not None:
-        model = snapshot.resolve(config.report.baseline)
-        return "" if model is None else model.name
-    priced = [model for model in snapshot.models.values() if model.channels[0].prices]
-    best = max(priced, key=lambda model: (model.quality or 0.0, model.name), default=None)
-    return "" if best is None else best.name
+def _baselines(config: Config, snapshot: Snapshot) -> dict[str, Channel]:
+    """Like is compared with like: texts with a model that writes them, embeddings with one that makes them. The declared
+    one, else the priced model of best quality; where none is known of several that make embeddings, none is the best."""
+    declared = None if config.report.baseline is None else snapshot.resolve(config.report.baseline)
+    models = snapshot.models.values()
+    texts = [model for model in models if model.capabilities != EMBEDDINGS]
+    embedding = [model for model in models if model.capabilities & EMBEDDINGS]
+    found = {"generate": _baseline(texts, declared), "embed": _baseline(embedding, declared)}
+    one = found["embed"]
+    if one is not None and one is not declared and not one.quality and len(_priced(embedding)) > 1:
+        found["embed"] = None
+    return {operation: model.channels[0] for operation, model in found.items() if model is not None}
+
+
+def _baseline(able: list[Model], declared: Model | None) -> Model | None:
+    if declared in able:
+        return declared
+    return max(_priced(able), key=lambda model: (model.quality or 0.0, model.name), default=None)
+
+
+def _priced(models: list[Model]) -> list[Model]:
+    return [model for model in models if model.channels[0].prices]
