@@ -11,6 +11,7 @@ from fairlead.core.model import Fee, Price, Rates
 from fairlead.core.record import Record, Usage
 from fairlead.store.answers import Answered
 from fairlead.store.calls import Used, used
+from fairlead.store.reports import TEXT
 from fairlead.store.repricing import repriced
 from fairlead.store.sqlite import Projection
 from fairlead.store.window import DAY_MS, Window
@@ -81,7 +82,7 @@ def test_other_fees_come_to_the_same_or_unknown_ones_to_nothing() -> None:  # M6
 def test_another_model_alone_would_have_searched_for_nothing() -> None:  # M6.4
     plain = Price("plain", Rates(1_000_000_000, 1_000_000_000))
     tokens = 3 * (1_000 + 100) * 1_000 + 10 * 1_000
-    assert Answered(made().connection).cost(plain) == tokens + 3 * CENT + 9_625_000
+    assert Answered(made().connection, TEXT).cost(plain) == tokens + 3 * CENT + 9_625_000
 
 
 def test_uses_stay_when_their_records_are_let_go_of() -> None:

@@ -14,7 +14,8 @@ from fairlead.core.cost import DEAREST, usage_cost
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import Record, Usage
 from fairlead.errors import StateError
-from fairlead.store.reports import counterfactuals, groups, open_ledger, report, totals
+from fairlead.server.plainly import groups_of, per_1k
+from fairlead.store.reports import EMBEDDING, TEXT, counterfactuals, groups, open_ledger, report, totals
 from fairlead.store.sqlite import Projection
 from fairlead.store.window import Window
 from tests.store.entries import AT, attempt, record
@@ -54,14 +55,23 @@ def test_totals_count_side_calls_in_the_cost_but_not_as_requests(projection: Pro
     assert (found.input_tokens, found.output_tokens, found.cached_tokens, found.cost) == (410, 85, 40, 466)
     assert found.usd == Decimal("0.000000466")
     assert found.usd_per_thousand == found.usd / 3 * 1000
-    assert found.saving == 1 - 309 / 1000
+    assert (found.compared_cost, found.baseline_cost, found.unanswered_cost) == (307, 900, 9)
+    assert found.saving == 1 - 307 / 900
 
 
 def test_a_group_by_model_follows_the_attempts_and_counts_who_answered(projection: Projection) -> None:
     found = {
         group.name: (group.requests, group.attempts, group.cost) for group in groups(projection.connection, "model")
     }
-    assert found == {"m": (1, 4, 416), "n": (1, 1, 50)}
+    assert found == {"m": (1, 3, 407), "n": (1, 1, 50)}
+
+
+def test_what_was_tried_for_nobody_is_put_on_the_answers_of_a_model(projection: Projection) -> None:  # M6.4
+    found = report(projection.connection)
+    assert [(one.name, one.requests, one.attempts, one.cost) for one in found.unanswered] == [("m", 0, 1, 9)]
+    assert sum(one.cost for one in (*found.models, *found.unanswered)) == found.totals.cost
+    rows = {one.name: (one.requests, one.attempts, one.cost, per_1k(one)) for one in groups_of(found, "model")}
+    assert rows == {"m": (1, 3, 407, 407_000), "n": (1, 1, 50, 50_000), "(no answer)": (1, 1, 9, 9_000)}
 
 
 def test_every_other_group_adds_up_to_the_totals(projection: Projection) -> None:
@@ -96,12 +106,44 @@ def test_groups_respect_the_window(projection: Projection) -> None:
     assert sum(group.attempts for group in groups(projection.connection, "model", window)) == 2
 
 
-def test_a_counterfactual_prices_what_was_answered_against_all_that_was_spent(projection: Projection) -> None:
+def test_a_counterfactual_prices_answers_against_what_others_cost(projection: Projection) -> None:  # M6.4
+    """Side calls are part of what answers cost, requests that nobody answered are not."""
     prices = {name: Price(name, Rates(rate * 10**6, 0)) for name, rate in (("big", 10), ("small", 1))}
     big, small, unknown = counterfactuals(projection.connection, {**prices, "unknown": None})
-    assert (big.requests, big.cost, big.actual, big.saving) == (2, 2_000, 466, 1 - 466 / 2_000)
+    assert (big.requests, big.cost, big.actual, big.saving) == (2, 2_000, 457, 1 - 457 / 2_000)
     assert small.cost == 200
     assert (unknown.requests, unknown.cost, unknown.saving) == (0, 0, None)
+
+
+def test_one_page_has_two_figures_for_the_same_saving() -> None:  # M6.4
+    """Against the recorded baseline, and against the same model alone: requests that nobody answered are in neither."""
+    good = [record(f"r{n}", attempt(f"r{n}", cost=3), baseline_cost=1_000) for n in range(7)]
+    bad = [record(f"f{n}", attempt(f"f{n}", cost=5_000, outcome="failed"), outcome="failed") for n in range(19)]
+    made = filled(None, *good, *bad, record("j", attempt("j", cost=2), purpose="judge", baseline_cost=50))
+    found = report(made.connection, prices={"big": Price("big", Rates(10**7, 0))})
+    (alone,) = found.counterfactuals
+    assert (found.totals.compared_cost, found.totals.baseline_cost) == (alone.actual, alone.cost) == (23, 7_000)
+    assert found.totals.saving == alone.saving
+    assert found.totals.unanswered_cost == 95_000
+    made.close()
+
+
+def test_embeddings_are_priced_on_a_model_that_writes_and_texts_on_one_that_embeds() -> None:  # M6.4
+    text = [record(f"r{n}", attempt(f"r{n}", cost=300, model="big")) for n in range(2)]
+    vectors = [
+        msgspec.structs.replace(record(f"e{n}", attempt(f"e{n}", cost=7, model="vector")), operation="embed")
+        for n in range(11)
+    ]
+    drawn = msgspec.structs.replace(record("p", attempt("p", cost=4_000, model="painter")), operation="opaque")
+    aside = msgspec.structs.replace(
+        record("a", attempt("a", cost=5, model="vector"), purpose="embed"), operation="embed"
+    )
+    made = filled(None, *text, *vectors, drawn, aside)
+    prices = {name: Price(name, Rates(rate * 10**6, 0)) for name, rate in (("big", 3), ("vector", 1), ("both", 2))}
+    found = report(made.connection, prices=prices, able={"vector": EMBEDDING, "both": EMBEDDING | TEXT})
+    alone = {one.model: (one.requests, one.actual, one.cost) for one in found.counterfactuals}
+    assert alone == {"big": (2, 605, 600), "vector": (11, 77, 1_100), "both": (13, 682, 2_600)}
+    made.close()
 
 
 TOKENS = st.tuples(st.integers(0, 300_000), st.integers(0, 50_000), st.integers(0, 300_000), st.integers(0, 60_000))

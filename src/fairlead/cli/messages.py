@@ -182,6 +182,11 @@ CHINESE: dict[str, str] = {
     "routing saved": "路由节省",
     "{saving} saved": "节省 {saving}",
     "priced requests": "有价格的请求",
+    "spent on them": "这些请求的花费",
+    "Each model with the requests that it could have answered: texts, or embeddings.": (
+        "每个模型只与它能应答的请求比较：文本，或嵌入。"
+    ),
+    "spent on requests without an answer, in no comparison": "未得到应答的请求的花费，不计入比较",
     "The ledger in {state} is empty: there is nothing to add up yet.": "{state} 中的账本是空的：还没有可统计的内容。",
     "The ledger in {state} is empty since {since}: there is nothing to add up yet.": (
         "{state} 中的账本自 {since} 以来没有记录：还没有可统计的内容。"

@@ -146,20 +146,29 @@ def show(told: Told, by: By) -> None:
     if found.judged:
         show_judged(found.judged)
     show_groups(found, by)
-    if found.counterfactuals:
+    comparable = [row for row in found.counterfactuals if row.requests or row.actual]
+    if comparable:
         others = [
             (
                 row.model,
                 f"{row.requests:,}",
+                money(row.actual),
                 money(row.cost) if row.requests else tr("unknown"),
                 saved(row.actual, row.cost, row.saving if row.requests else None),
             )
-            for row in sorted(found.counterfactuals, key=lambda row: (-row.cost, row.model))
+            for row in sorted(comparable, key=lambda row: (-row.cost, row.model))
         ]
         table(
-            (tr("model"), f">{tr('priced requests')}", f">{tr('would have cost')}", f">{tr('routing saved')}"),
+            (
+                tr("model"),
+                f">{tr('priced requests')}",
+                f">{tr('spent on them')}",
+                f">{tr('would have cost')}",
+                f">{tr('routing saved')}",
+            ),
             others,
             title=tr("Had every answered request gone to one model (same tokens, today's prices)"),
+            caption=tr("Each model with the requests that it could have answered: texts, or embeddings."),
         )
 
 
@@ -324,6 +333,8 @@ def _totals(found: Report) -> list[tuple[str, str]]:
             spent=money(totals.compared_cost), instead=money(totals.baseline_cost), share=share
         )
         rows.append(("against the recorded baseline", against))
+    if totals.unanswered_cost:
+        rows.append(("spent on requests without an answer, in no comparison", money(totals.unanswered_cost)))
     return [(tr(name), value) for name, value in rows]
 
 

@@ -33,7 +33,7 @@ class Looked(msgspec.Struct, frozen=True):
     judgements: int = 0
     side_cost: int = 0
     saved: int | None = None
-    """Against the recorded baseline, in nano-units of USD; None where there was none."""
+    """Against the recorded baseline, side calls not counted, in nano-units of USD; None where there was none."""
     cacheable: int = 0
     cached: int = 0
     models: Mapping[str, int] = {}

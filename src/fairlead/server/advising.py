@@ -1,21 +1,26 @@
-"""Recommendations from a ledger's database: for the owner and for who reads beside it."""
+"""Recommendations from a ledger's database: for the owner and for who reads beside it.
+
+They are about texts. Embeddings and media are no work that another model could take over: those of one are of no use with
+those of another.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 
+from fairlead.core.model import EMBEDDINGS
 from fairlead.evidence.advice import Ground
 from fairlead.evidence.worth import classes
 from fairlead.server.reporting import Configured
 from fairlead.store.feedback import judged
-from fairlead.store.spending import Spell, seen, spell, works
+from fairlead.store.spending import NO_TEXT, Spell, seen, spell, works
 from fairlead.store.window import DAY_MS, Window
 
 
 def ground(connection: sqlite3.Connection, window: Window, by: Configured, at: int) -> Ground:
     """`at` (epoch seconds) says which prices hold."""
-    models = by.snapshot.models
-    done = works(connection, window)
+    models = {name: model for name, model in by.snapshot.models.items() if model.capabilities != EMBEDDINGS}
+    done = works(connection, window, NO_TEXT)
     return Ground(
         works=done,
         seen=seen(connection, window),

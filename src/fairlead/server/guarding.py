@@ -28,7 +28,7 @@ from fairlead.server.spending import of_ledger
 from fairlead.server.webhook import Webhook
 from fairlead.store.feedback import judged
 from fairlead.store.reports import totals
-from fairlead.store.spending import side_calls, works
+from fairlead.store.spending import NO_TEXT, side_calls, works
 from fairlead.store.window import Window
 from fairlead.version import __version__
 
@@ -130,6 +130,7 @@ def look(connection: sqlite3.Connection, by: Configured, window: Window, at: int
     done, sums = works(connection, window), totals(connection, window)
     words = judged(connection, window)
     judgements = sum(one.judgements for one in words)
+    side_cost = sum(one.cost for one in side_calls(connection, window))
     by_model, by_task = Counter[str](), Counter[str]()
     cacheable = cached = 0
     for work in done:
@@ -143,11 +144,11 @@ def look(connection: sqlite3.Connection, by: Configured, window: Window, at: int
     scores = {(one.model, one.task): (one.score, one.judgements) for one in words}
     return Looked(
         requests=sum(work.requests for work in done),
-        quality=average_quality(done, models, scores),
+        quality=average_quality(works(connection, window, NO_TEXT), models, scores),
         judged=sum(one.score * one.judgements for one in words) / judgements if judgements else 0.0,
         judgements=judgements,
-        side_cost=sum(one.cost for one in side_calls(connection, window)),
-        saved=sums.baseline_cost - sums.compared_cost if sums.baseline_cost else None,
+        side_cost=side_cost,
+        saved=sums.baseline_cost - sums.compared_cost + side_cost if sums.baseline_cost else None,
         cacheable=cacheable,
         cached=cached,
         models=by_model,

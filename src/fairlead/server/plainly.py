@@ -29,7 +29,7 @@ def groups_of(found: Report, by: By) -> tuple[Group, ...]:
     """The groups, so that their requests add up to all there were."""
     match by:
         case "model":
-            return (*found.models, *again(found), *unanswered(found.totals))
+            return (*found.models, *again(found), *unanswered(found))
         case "key":
             return found.keys
         case "tenant":
@@ -51,9 +51,24 @@ def again(found: Report) -> tuple[Group, ...]:
     return (Group(AGAIN, "USD", found.hits, 0, 0, 0, 0, 0, 0),) if found.hits else ()
 
 
-def unanswered(totals: Totals) -> tuple[Group, ...]:
-    """The requests no model answered; their attempts stand with the models that were tried."""
-    return (Group(NO_ANSWER, "USD", totals.errors, 0, 0, 0, 0, 0, 0),) if totals.errors else ()
+def unanswered(found: Report) -> tuple[Group, ...]:
+    """The requests no model answered, with all that was tried for them."""
+    if not found.totals.errors:
+        return ()
+    tried = found.unanswered
+    return (
+        Group(
+            NO_ANSWER,
+            "USD",
+            found.totals.errors,
+            sum(one.attempts for one in tried),
+            sum(one.estimated for one in tried),
+            sum(one.input_tokens for one in tried),
+            sum(one.output_tokens for one in tried),
+            sum(one.cached_tokens for one in tried),
+            sum(one.spent for one in tried),
+        ),
+    )
 
 
 def by_tier(found: Report) -> tuple[Group, ...]:
@@ -88,7 +103,9 @@ def plain_report(told: Told, by: By, since: int) -> dict[str, object]:
     sums: dict[str, object] = {**msgspec.structs.asdict(totals), "cost_usd": plain(totals.cost)}
     sums["cost_usd_per_request"] = str(totals.usd_per_request)
     sums["cost_usd_per_1000"] = str(totals.usd_per_thousand)
+    sums["compared_cost_usd"] = plain(totals.compared_cost)
     sums["baseline_cost_usd"] = plain(totals.baseline_cost)
+    sums["unanswered_cost_usd"] = plain(totals.unanswered_cost)
     sums["estimated_share"] = totals.estimated_share
     sums["saving"] = totals.saving
     groups = groups_of(found, by)

@@ -14,7 +14,7 @@ import msgspec
 from fairlead.classify.llm import stability
 from fairlead.config.schema import Config
 from fairlead.core.budgets import Budget, Scope
-from fairlead.core.model import Price, Snapshot
+from fairlead.core.model import EMBEDDINGS, Price, Snapshot
 from fairlead.core.policy import Policy
 from fairlead.errors import NotFound
 from fairlead.evidence.figures import Clock, Figures, Overhead, burns, cache_use, month, ratio
@@ -34,8 +34,8 @@ from fairlead.store.opinions import OpinionDay
 from fairlead.store.prices import latest as prices_charged
 from fairlead.store.prompt_caches import touched
 from fairlead.store.recalled import recalled
-from fairlead.store.reports import Report, report
-from fairlead.store.spending import cached, seen, side_calls, spent_by_day, works
+from fairlead.store.reports import EMBEDDING, TEXT, Report, report
+from fairlead.store.spending import NO_TEXT, cached, seen, side_calls, spent_by_day, works
 from fairlead.store.subscriptions import subscriptions
 from fairlead.store.tiers import Account, TierGroup
 from fairlead.store.window import Window
@@ -97,12 +97,14 @@ def report_from(
     """Compared with `baselines`, or with every configured model. Raises NotFound for a baseline nobody knows."""
     world, now = by.snapshot, time.time()
     at = int(now)
-    prices = {}
+    prices, able = {}, {}
     for asked in baselines or tuple(world.models):
-        name, price = price_of(asked, world, catalogue, at)
+        name, price, capabilities = price_of(asked, world, catalogue, at)
         prices[name] = price
+        if capabilities & EMBEDDINGS:
+            able[name] = EMBEDDING if capabilities == EMBEDDINGS else EMBEDDING | TEXT
 
-    found = report(connection, window, prices)
+    found = report(connection, window, prices, able)
     today = spent_today(connection, by.timezones, now) if found.tiers else {}
     figures = figures_of(connection, window, by, found, now)
     said = found.opinions
@@ -128,7 +130,7 @@ def figures_of(connection: sqlite3.Connection, window: Window, by: Configured, f
     """Month and budgets are those of now, whatever the window; of one tenant's, where it is a tenant's."""
     latest = seen(connection, window)
     judged = {(one.model, one.task): (one.score, one.judgements) for one in found.judged}
-    quality = average_quality(works(connection, window), by.snapshot.models, judged)
+    quality = average_quality(works(connection, window, NO_TEXT), by.snapshot.models, judged)
     us = latest.overhead_us // latest.looked_at if latest.looked_at else None
     clocks = clocks_of(connection, by, window.tenant, now)
     utc = next(clock for clock in clocks if clock.tenants is None)
@@ -148,7 +150,7 @@ def figures_of(connection: sqlite3.Connection, window: Window, by: Configured, f
 def inputs_of(found: Report) -> dict[str, int]:
     """All input tokens by model."""
     inputs: dict[str, int] = {}
-    for group in found.models:
+    for group in (*found.models, *found.unanswered):
         inputs[group.name] = inputs.get(group.name, 0) + group.input_tokens
     return inputs
 
@@ -210,11 +212,12 @@ def with_drift(days: Sequence[OpinionDay]) -> tuple[OpinionDay, ...]:
     return tuple(found)
 
 
-def price_of(asked: str, world: Snapshot, catalogue: Catalogue, at: int) -> tuple[str, Price | None]:
-    """A model's name and what it costs now: on its first channel, or, not being configured, by the catalogue."""
+def price_of(asked: str, world: Snapshot, catalogue: Catalogue, at: int) -> tuple[str, Price | None, int]:
+    """A model's name, what it costs now and what it can do: on its first channel, or, not being configured, by the
+    catalogue."""
     model = world.resolve(asked)
     if model is not None:
-        return model.name, model.channels[0].price_at(at)
+        return model.name, model.channels[0].price_at(at), model.capabilities
     entry = catalogue.find(asked)
     if entry is None:
         known = ", ".join(world.models)
@@ -222,5 +225,5 @@ def price_of(asked: str, world: Snapshot, catalogue: Catalogue, at: int) -> tupl
     for offer in entry.offers.values():
         rows = [row for row in offer.prices if row.since <= at]
         if rows:
-            return entry.name, rows[-1]
-    return entry.name, None
+            return entry.name, rows[-1], entry.capabilities
+    return entry.name, None, entry.capabilities

@@ -144,6 +144,12 @@ def _calls(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _results(connection: sqlite3.Connection) -> None:
+    """What requests came to, told apart in the sums as far back as there are records."""
+    if rollups.tell_results(connection):
+        tally.rebuild(connection)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first,
     _contents,
@@ -156,6 +162,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _reuses,
     _trials,
     _calls,
+    _results,
 ]
 
 

@@ -3,7 +3,10 @@
 - `requests` are answers that were asked for; side calls (judges, classifiers, shadow copies) are counted apart,
   but what they cost is part of the cost.
 - Tokens and `attempts` count every attempt, failed ones included: they were billed.
-- A group by model takes each attempt's own model and currency; the other groups take the request's cost in USD.
+- A group by model takes each attempt's own model and currency; the other groups take the request's cost in USD. What was
+  tried for requests that nobody answered stands apart from what it took to answer.
+- Savings compare answers with what the same answers would have cost elsewhere. Side calls count as cost that routing has;
+  what was spent on requests that nobody answered is left out, as nobody knows what these would have come to elsewhere.
 - A request counts with each of its tags, so groups by tag may come to more than there was, or to less.
 """
 
@@ -25,7 +28,7 @@ from fairlead.store.feedback import Judged, judged
 from fairlead.store.migrations import refuse_newer
 from fairlead.store.opinions import Opinions, opinions
 from fairlead.store.reuses import Reused, reused
-from fairlead.store.rollups import ROLLUPS, TAGS, Kind, slices
+from fairlead.store.rollups import ASIDE, NOTHING, ROLLUPS, TAGS, Kind, slices
 from fairlead.store.sqlite import read_only, unreadable
 from fairlead.store.subscriptions import Subscription
 from fairlead.store.tiers import TierGroup, tier_groups
@@ -34,6 +37,10 @@ from fairlead.store.window import EVERYTHING, Window, halves, whole
 Dimension = Literal["model", "key", "tenant", "team", "task", "tag", "day"]
 Prices = Mapping[str, Price | None]
 """By model; None where it has none."""
+Operations = frozenset[str]
+TEXT: Operations = frozenset({"generate", ""})
+"""With what older sums do not tell apart."""
+EMBEDDING: Operations = frozenset({"embed"})
 
 _GROUPS: dict[str, str] = {"day": "date(at_ms / 1000, 'unixepoch')"}
 
@@ -51,8 +58,10 @@ class Totals(msgspec.Struct, frozen=True):
     cached_tokens: int = 0
     cost: int = 0
     compared_cost: int = 0
-    """The cost of the requests that have a baseline."""
+    """The cost of the answers that have a baseline, and of side calls."""
     baseline_cost: int = 0
+    unanswered_cost: int = 0
+    """What was spent on requests that nobody answered: in no comparison."""
 
     @property
     def usd(self) -> Decimal:
@@ -97,14 +106,14 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Counterfactual(msgspec.Struct, frozen=True):
-    """What one model alone would have cost for the tokens of every answered request."""
+    """What one model alone would have cost for the tokens of every answered request of the operations that it can do."""
 
     model: str
     requests: int
-    """Answered requests it has a price for."""
+    """Those, if it has a price for them."""
     cost: int
     actual: int
-    """What was spent in the whole window, side calls and failed attempts included."""
+    """What these were answered for, side calls and failed attempts included."""
 
     @property
     def saving(self) -> float | None:
@@ -130,6 +139,8 @@ class Report(msgspec.Struct, frozen=True):
     """Beside the cost of requests."""
     reused: tuple[Reused, ...] = ()
     """Answers given again, for which nobody was asked."""
+    unanswered: tuple[Group, ...] = ()
+    """By model, what was tried for requests that nobody answered."""
     tools: tuple[Used, ...] = ()
     """What providers ran themselves: their fees are part of the cost."""
 
@@ -165,8 +176,9 @@ def report(
     connection: sqlite3.Connection,
     window: Window = EVERYTHING,
     prices: Prices | None = None,
+    able: Mapping[str, Operations] | None = None,
 ) -> Report:
-    """Everything at once, of one state of the ledger."""
+    """Everything at once, of one state of the ledger. `able` says which models do other things than text."""
     try:
         connection.execute("BEGIN")
         return Report(
@@ -176,13 +188,14 @@ def report(
             tenants=groups(connection, "tenant", window),
             tasks=groups(connection, "task", window),
             days=groups(connection, "day", window),
-            counterfactuals=counterfactuals(connection, prices, window) if prices else (),
+            counterfactuals=counterfactuals(connection, prices, window, able or {}) if prices else (),
             tiers=tier_groups(connection, window),
             opinions=opinions(connection, window),
             judged=judged(connection, window),
             teams=groups(connection, "team", window),
             tags=groups(connection, "tag", window),
             reused=reused(connection, window),
+            unanswered=tuple(sorted(_by_model(connection, window, f"= '{NOTHING}'"), key=_dearest)),
             tools=used(connection, window),
         )
     except sqlite3.DatabaseError as error:
@@ -197,26 +210,29 @@ def totals(connection: sqlite3.Connection, window: Window = EVERYTHING) -> Total
     counts = ", ".join(
         f"coalesce(sum({name}), 0)" for name in ("requests", "side_calls", "errors", "attempts", "estimated")
     )
-    sums = halves("input", "output", "cached_input", "spent", "compared", "baseline")
+    compared = f"CASE result WHEN '{ASIDE}' THEN spent WHEN '{NOTHING}' THEN 0 ELSE compared END"
+    baseline = f"CASE WHEN result IN ('{ASIDE}', '{NOTHING}') THEN 0 ELSE baseline END"
+    unanswered = f"CASE result WHEN '{NOTHING}' THEN spent ELSE 0 END"
+    sums = halves("input", "output", "cached_input", "spent", compared, baseline, unanswered)
     row = connection.execute(f"SELECT {counts}, {sums} FROM {source}", values).fetchone()
     return Totals(*row[:5], *whole(row[5:]))
 
 
 def groups(connection: sqlite3.Connection, by: Dimension, window: Window = EVERYTHING) -> tuple[Group, ...]:
-    """Dearest first; days in order."""
+    """Dearest first; days in order. By model only of answers and side calls."""
     if by == "model":
-        found = _by_model(connection, window)
+        found = _by_model(connection, window, f"<> '{NOTHING}'")
     else:
         found = _by_request(connection, TAGS if by == "tag" else ROLLUPS, _GROUPS.get(by, by), window)
     return tuple(sorted(found, key=(lambda group: group.name) if by == "day" else _dearest))
 
 
-def _by_model(connection: sqlite3.Connection, window: Window) -> list[Group]:
+def _by_model(connection: sqlite3.Connection, window: Window, result: str) -> list[Group]:
     source, values = slices(connection, ROLLUPS, window)
     sums = halves("input", "output", "cached_input", "cost", "usd")
     rows = connection.execute(
         f"""SELECT model, currency, sum(answered), sum(attempts), sum(estimated), {sums} FROM {source}
-            GROUP BY model, currency HAVING sum(attempts)""",
+            WHERE result {result} GROUP BY model, currency HAVING sum(attempts)""",
         values,
     )
     return [Group(*row[:5], *whole(row[5:])) for row in rows]
@@ -232,18 +248,22 @@ def _by_request(connection: sqlite3.Connection, kind: Kind, group: str, window: 
 
 
 def counterfactuals(
-    connection: sqlite3.Connection, prices: Prices, window: Window = EVERYTHING
+    connection: sqlite3.Connection, prices: Prices, window: Window = EVERYTHING, able: Mapping[str, Operations] = {}
 ) -> tuple[Counterfactual, ...]:
-    """Every answered request at the rates that its own prompt reaches."""
+    """Every answered request at the rates that its own prompt reaches. Side calls are those of routing among texts."""
     source, values = slices(connection, ROLLUPS, window)
-    (actual,) = whole(connection.execute(f"SELECT {halves('spent')} FROM {source}", values).fetchone())
-    answered = Answered(connection, window)
-    return tuple(
-        Counterfactual(name, 0, 0, actual)
-        if price is None
-        else Counterfactual(name, answered.requests, answered.cost(price), actual)
-        for name, price in prices.items()
-    )
+    rows = connection.execute(f"SELECT result, {halves('spent')} FROM {source} GROUP BY 1", values)
+    spent = {result: whole(sums)[0] for result, *sums in rows}
+    answered = {operations: Answered(connection, operations, window) for operations in {TEXT, *able.values()}}
+    found = []
+    for name, price in prices.items():
+        operations = able.get(name, TEXT)
+        counted = operations | {ASIDE} if "generate" in operations else operations
+        actual = sum(spent.get(result, 0) for result in counted)
+        these = answered[operations]
+        requests, cost = (0, 0) if price is None else (these.requests, these.cost(price))
+        found.append(Counterfactual(name, requests, cost, actual))
+    return tuple(found)
 
 
 def _file_of(connection: sqlite3.Connection) -> str:

@@ -1,9 +1,13 @@
 """Roll-ups: the sums that reports ask for, by minute, hour and day, so that a report over a million requests adds up some
 thousand rows.
 
-    rollups    by tenant, team, key, task, model, currency
+    rollups    by tenant, team, key, task, model, currency, result
     tag_sums   by tenant, tag: a request counts with each of its tags
-    answers    by tenant and size of the prompt: the tokens of the attempts that answered, for what they would have cost
+    answers    by tenant, result and size of the prompt: the tokens of the attempts that answered, for what they would have
+               cost
+
+The result of a request is what it came to: its operation where it was answered, else `nothing`; of a side call it is
+`aside`. It is empty in sums whose records were gone before results were told apart.
 
 Rules:
 - `tally` makes them, of records as they are taken in. They are added to in the transaction that takes records in, whenever
@@ -82,6 +86,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 _LAST = "later.seq IS NULL"
 _ASKED = "requests.purpose IS 'answer'"
+ASIDE, NOTHING = "aside", "nothing"
 _FIGURES = {
     "requests": f"{_LAST} AND {_ASKED}",
     "answered": f"{_LAST} AND {_ASKED} AND requests.outcome IS 'ok' AND attempts.seq IS NOT NULL",
@@ -108,6 +113,8 @@ _BOOKS = {
     "at_ms": "requests.at_ms",
     **{name: f"coalesce(requests.{name}, '')" for name in ("tenant", "team", "key", "task")},
     "model": "coalesce(attempts.model, '')",
+    "result": f"""CASE WHEN NOT ({_ASKED}) THEN '{ASIDE}' WHEN requests.outcome IS NOT 'ok' THEN '{NOTHING}'
+        ELSE coalesce(requests.operation, '') END""",
     "currency": "coalesce(attempts.currency, '')",
     "band": " + ".join(f"(coalesce(attempts.input, 0) > {above})" for above in BANDS),
     "good": f"{_LAST} AND {_ASKED} AND requests.outcome IS 'ok' AND coalesce(attempts.outcome, '') = 'ok'",
@@ -117,10 +124,14 @@ _BOOKS = {
 }
 """What is told of each attempt, and of a request without one."""
 _SUMS = {name: name for name in _FIGURES if name not in TOKENS or name in ("input", "output", "cached_input")}
-ROLLUPS = Kind("rollups", ("tenant", "team", "key", "task", "model", "currency"), _SUMS, "large")
+ROLLUPS = Kind("rollups", ("tenant", "team", "key", "task", "model", "currency", "result"), _SUMS, "large")
 TAGS = Kind("tag_sums", ("tenant", "tag"), _SUMS, "large", "CROSS JOIN tags ON tags.seq = books.request")
 ANSWERS = Kind(
-    "answers", ("tenant", "band"), {"answers": "good", **{name: name for name in TOKENS}}, "mixed", where="good"
+    "answers",
+    ("tenant", "result", "band"),
+    {"answers": "good", **{name: name for name in TOKENS}},
+    "mixed",
+    where="good",
 )
 KINDS = (ROLLUPS, TAGS, ANSWERS)
 
@@ -137,17 +148,37 @@ def _books(requests: str) -> str:
 def create(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE tags (seq INTEGER, tag TEXT, PRIMARY KEY (seq, tag)) WITHOUT ROWID")
     for kind in KINDS:
-        keys = ", ".join(f"{name} {'INTEGER' if name == 'band' else 'TEXT'} NOT NULL" for name in kind.keys)
-        sums = ", ".join(f"{name} INTEGER NOT NULL" for name in kind.sums)
-        connection.execute(
-            f"""CREATE TABLE {kind.table} (grain INTEGER NOT NULL, at_ms INTEGER NOT NULL, {keys}, seq INTEGER NOT NULL,
-            {sums}, PRIMARY KEY (grain, at_ms, {", ".join(kind.keys)}, seq)) WITHOUT ROWID"""
-        )
+        _create(connection, kind)
     connection.execute(
         "CREATE TABLE kept (only INTEGER PRIMARY KEY CHECK (only = 1), minutes_ms INTEGER, records_ms INTEGER, "
         "rolled INTEGER)"
     )
     connection.execute("INSERT INTO kept VALUES (1, 0, 0, -1)")
+
+
+def _create(connection: sqlite3.Connection, kind: Kind) -> None:
+    keys = ", ".join(f"{name} {'INTEGER' if name == 'band' else 'TEXT'} NOT NULL" for name in kind.keys)
+    sums = ", ".join(f"{name} INTEGER NOT NULL" for name in kind.sums)
+    connection.execute(
+        f"""CREATE TABLE {kind.table} (grain INTEGER NOT NULL, at_ms INTEGER NOT NULL, {keys}, seq INTEGER NOT NULL,
+        {sums}, PRIMARY KEY (grain, at_ms, {", ".join(kind.keys)}, seq)) WITHOUT ROWID"""
+    )
+
+
+def tell_results(connection: sqlite3.Connection) -> bool:
+    """Makes room for results in sums that do not tell them; whether there were such. What they were is not known of these."""
+    told = False
+    for kind in (ROLLUPS, ANSWERS):
+        there = [row[1] for row in connection.execute(f"PRAGMA table_info({kind.table})")]
+        if "result" in there:
+            continue
+        columns = ", ".join(there)
+        connection.execute(f"ALTER TABLE {kind.table} RENAME TO before")
+        _create(connection, kind)
+        connection.execute(f"INSERT INTO {kind.table} ({columns}, result) SELECT {columns}, '' FROM before")
+        connection.execute("DROP TABLE before")
+        told = True
+    return told
 
 
 def _select(kind: Kind, grain: int, books: str) -> str:

@@ -25,6 +25,8 @@ WARM_MS = 300_000
 CHOSEN = ("auto", "intent:", "agent:")
 """How the asked model begins where the caller leaves the choice to a policy."""
 DAY_S = 86_400
+NO_TEXT = ("embed", "opaque")
+"""Results that only some models have: they say nothing of how well texts are written, and nobody else takes such work over."""
 EPOCH = date(1970, 1, 1).toordinal()
 WHO = ("tenant", "team", "key", "model", "policy", "tier", "tags")
 """Columns of what was spent."""
@@ -81,14 +83,16 @@ class Spell(msgspec.Struct, frozen=True):
     last_ms: int
 
 
-def works(connection: sqlite3.Connection, window: Window = EVERYTHING) -> tuple[Work, ...]:
-    """Dearest first."""
+def works(
+    connection: sqlite3.Connection, window: Window = EVERYTHING, without: Collection[str] = ()
+) -> tuple[Work, ...]:
+    """Dearest first; without requests that came to certain results."""
     source, values = slices(connection, ROLLUPS, window)
     sums = halves("usd", "input", "output", "cached_input")
     rows = connection.execute(
         f"""SELECT model, task, sum(answered), sum(attempts), {sums} FROM {source}
-            GROUP BY 1, 2 HAVING sum(attempts)""",
-        values,
+            WHERE result NOT IN ({", ".join("?" * len(without))}) GROUP BY 1, 2 HAVING sum(attempts)""",
+        [*values, *without],
     )
     found = [Work(*row[:4], *whole(row[4:])) for row in rows]
     return tuple(sorted(found, key=lambda one: (-one.cost, one.model, one.task)))

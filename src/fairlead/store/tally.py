@@ -50,6 +50,7 @@ class Like(NamedTuple):
     tags: tuple[str, ...]
     purpose: str
     outcome: str
+    operation: str
     compared: bool
     last: bool
     tried: bool
@@ -78,9 +79,9 @@ class Tally:
             for index, one in enumerate(attempts):
                 like = (
                     at_ms // MINUTE_MS, one.started_ms // budgets.QUARTER_MS, record.tenant, record.team, record.key,
-                    record.task, record.tags, record.purpose, record.outcome, record.baseline_cost is not None,
-                    index == last, one is not NOTHING, one.model, one.currency, one.outcome,
-                    (one.purse or record.policy) if one.tier else "", one.tier,
+                    record.task, record.tags, record.purpose, record.outcome, record.operation,
+                    record.baseline_cost is not None, index == last, one is not NOTHING, one.model, one.currency,
+                    one.outcome, (one.purse or record.policy) if one.tier else "", one.tier,
                 )  # fmt: skip
                 alike[like].extend(
                     (at + index, at_ms, record.cost, record.baseline_cost or 0, one.cost, one.spent, *_usage(one.usage))
@@ -146,16 +147,17 @@ class Tally:
             *own[2:5],
         )
         minute = like.minute * MINUTE_MS
+        result = rollups.ASIDE if like.purpose != "answer" else like.operation if ok else rollups.NOTHING
 
         def put(kind: Kind, keys: Place, figures: Sequence[int], alone: int | None) -> None:
             place = (MINUTE_MS, minute, *keys, -1) if alone is None else (0, at_ms, *keys, alone)
             _put(self._sums[kind.table], place, figures)
 
-        put(ROLLUPS, (like.tenant, like.team, like.key, like.task, like.model, like.currency), figures, large)
+        put(ROLLUPS, (like.tenant, like.team, like.key, like.task, like.model, like.currency, result), figures, large)
         for tag in set(like.tags):
             put(TAGS, (like.tenant, tag), figures, large)
         if asked and ok and like.ended == "ok":
-            put(ANSWERS, (like.tenant, band), (count, *own[2:8], *own[9:]), mixed)
+            put(ANSWERS, (like.tenant, result, band), (count, *own[2:8], *own[9:]), mixed)
 
 
 def _totals(group: Figures) -> list[int]:
