@@ -7,7 +7,7 @@ import pytest
 
 from fairlead.core.model import TOOLS, VISION, Channel, Model
 from fairlead.core.policy import Policy
-from fairlead.core.table import Match, Rule
+from fairlead.core.table import Match, Rule, Settings
 from fairlead.evidence.advice import Advice, Advised, Change, Ground, usd
 from fairlead.evidence.recommend import recommend
 from fairlead.evidence.worth import average_quality, classes, quality, would_cost
@@ -188,7 +188,11 @@ def test_a_change_is_offered_that_changes_nothing() -> None:
     done = work("big", "classification", 1_000)
     found = by_id(advised(done, policies={"own": policy, "default": policy}))["task:classification"]
     assert found.changes == ()
-    assert "below its threshold" in str(found.way)
+    assert "before it did, or sent on for a reason" in str(found.way)
+    assert "threshold" not in str(found.way)
+    unsure = Policy("own", "balanced", rules=(msgspec.structs.replace(rule, settings=Settings(threshold=0.6)),))
+    found = by_id(advised(done, policies={"own": unsure, "default": unsure}))["task:classification"]
+    assert "before it did, or below its threshold of 0.6" in str(found.way)
     bare = Seen(policies={("big", "classification"): {"quality_first": 3}})
     found = by_id(advised(done, seen=bare))["task:classification"]
     assert found.changes == ()

@@ -27,8 +27,15 @@ SPENDING: dict[str, str] = {
         "{model} 应答了 {requests} 个这类请求，每月 {cost}；同样的 token 数，{to} 需要 {instead}。"
         "预期质量 {now} 与 {then}（评价 {count} 次）"
     ),
-    "the table of {policy} names {to} already; these were sent on below its threshold: lower it, or let callers state "
-    "their task": "{policy} 的任务表已指定 {to}；这些请求低于阈值而转给了备选：请降低阈值，或让调用方声明任务",
+    "the table of {policy} names {to} already: these were answered before it did, or below its threshold of {threshold}. "
+    "`--since` leaves out what was before; a lower threshold, or callers that state their task, help with the rest": (
+        "{policy} 的任务表已指定 {to}：这些请求是在此之前应答的，或低于阈值 {threshold}。`--since` 可排除更早的请求；"
+        "其余的可降低阈值，或让调用方声明任务"
+    ),
+    "the table of {policy} names {to} already: these were answered before it did, or sent on for a reason that "
+    "`fairlead explain` tells; `--since` leaves out what was before": (
+        "{policy} 的任务表已指定 {to}：这些请求是在此之前应答的，或因故转给了备选（`fairlead explain` 说明原因）；`--since` 可排除更早的请求"
+    ),
     "{policy} is not declared in the configuration: declare it, with a table": (
         "配置中没有声明 {policy}：请声明它并写出任务表"
     ),

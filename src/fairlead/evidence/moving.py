@@ -102,12 +102,8 @@ def row_of(ground: Ground, task: str, moves: list[Move]) -> tuple[tuple[Change, 
         policy = ground.policies.get(name)
         row = None if policy is None else next((rule for rule in policy.rules if rule.name == task), None)
         path = table_of(ground, name, task)
-        if row is not None and row.models[:1] == (to,):
-            way = Said(
-                "the table of {policy} names {to} already; these were sent on below its threshold: lower it, or let "
-                "callers state their task",
-                {"policy": name, "to": to},
-            )
+        if policy is not None and row is not None and row.models[:1] == (to,):
+            way = _named_already(name, row.settings.threshold or policy.threshold, to)
         elif path is None:
             way = Said("{policy} is not declared in the configuration: declare it, with a table", {"policy": name})
         else:
@@ -119,6 +115,22 @@ def row_of(ground: Ground, task: str, moves: list[Move]) -> tuple[tuple[Change, 
             else:
                 changes += (Change((*path, "model"), to), Change((*path, "fallbacks"), fallbacks))
     return tuple(changes), way
+
+
+def _named_already(policy: str, threshold: float, to: str) -> Said:
+    """The books do not tell which of the reasons it was: they know no table but today's."""
+    if threshold:
+        text = (
+            "the table of {policy} names {to} already: these were answered before it did, or below its threshold of "
+            "{threshold}. `--since` leaves out what was before; a lower threshold, or callers that state their task, help "
+            "with the rest"
+        )
+        return Said(text, {"policy": policy, "to": to, "threshold": f"{threshold:g}"})
+    text = (
+        "the table of {policy} names {to} already: these were answered before it did, or sent on for a reason that "
+        "`fairlead explain` tells; `--since` leaves out what was before"
+    )
+    return Said(text, {"policy": policy, "to": to})
 
 
 def _stands_in(ground: Ground, policy: Policy | None, name: str) -> bool:
