@@ -76,6 +76,13 @@ def test_one_model_for_everything_costs_something_else() -> None:  # M6.7
     assert (qualities["grand"], qualities["handy"], qualities["(today)"]) == (0.9, 0.89, 0.895)
 
 
+def test_a_model_in_use_is_left_out_of_what_one_model_would_cost_because_little_is_spent_on_it() -> None:  # M6.7
+    advice = found(work("grand", each=199), work("tiny", each=1))
+    rows = {each.model: each for each in advice.baselines}
+    assert rows["tiny"].in_use
+    assert (rows["tiny"].cost or 0) < (rows["grand"].cost or 0)
+
+
 def test_embeddings_are_work_that_another_model_would_do() -> None:
     with_them = found(work("grand"), work("vectors", each=1000, output=0, task=""))
     without = found(work("grand"))

@@ -28,7 +28,7 @@ ENOUGH = 50
 COMES_AGAIN, FAILS = 0.1, 0.05
 WEAK = 0.75
 BETTER_PRICE = 0.9
-BASELINES = 10
+BASELINES = 20
 
 
 class Spent:
@@ -191,10 +191,10 @@ def restless(spent: Spent) -> Iterator[Finding]:
 def baselines(spent: Spent, saving: Saving, market: Market, wishes: Wishes) -> tuple[Baseline, ...]:
     """Today, as advised, and everything to one model: those in use, those advised, and the best one allowed."""
     table = spent.table
-    used = in_use(table, spent.total / spent.monthly if spent.monthly else 0.0)
+    used = in_use(table, 0.0)
     allowed = [choice for choice in market.choices.values() if may(choice, wishes)]
     best = max(allowed, key=lambda choice: (choice.quality or 0.0, -blended(choice)), default=None)
-    named = [name for name in spent.models() if name in used][: BASELINES - 4]
+    named = list(spent.models(0.0))[: BASELINES - 4]
     names = dict.fromkeys((*named, *saving.fleet, *([best.name] if best else [])))
     found = []
     for name in names:
