@@ -129,3 +129,28 @@ def test_explaining_a_text_leaves_out_the_words_that_spoke(tmp_path: Path) -> No
     assert "判断为：任务 translation" in chinese
     data = json.loads(run("explain", text, "-c", "f.yaml", "--json", cwd=tmp_path, LANG="zh_CN.UTF-8").stdout)
     assert "胜出" in data["flips"][0]["words"]
+
+
+def test_what_nobody_knows_is_said_to_have_named_its_model(kept: Kept, tmp_path: Path) -> None:  # M3.6
+    """Requests lost in a crash, and such whose decision is gone."""
+    (tmp_path / "st").mkdir()
+    with (
+        closing(sqlite3.connect(kept.cwd / "st" / "ledger.db")) as source,
+        closing(sqlite3.connect(tmp_path / "st" / "ledger.db")) as target,
+    ):
+        source.backup(target)
+        for request, change in ((kept.named, {"outcome": "lost", "asked": ""}), (kept.chosen, {"decision": None})):
+            (blob,) = target.execute("SELECT record FROM requests WHERE id = ?", (request,)).fetchone()
+            record = msgspec.structs.replace(msgspec.msgpack.decode(blob, type=Record), **change)
+            target.execute("UPDATE requests SET record = ? WHERE id = ?", (msgspec.msgpack.encode(record), request))
+        target.commit()
+    told = json.loads(run("replay", "--last", "5", "--state-dir", "st", "--json", cwd=tmp_path).stdout)
+    assert {name: told[name] for name in ("decisions", "not_kept", "named", "lost", "given_again")} == {
+        "decisions": 0, "not_kept": 1, "named": 0, "lost": 1, "given_again": 0,
+    }  # fmt: skip
+    assert (
+        "1 were under way when the gateway ended"
+        in run("replay", "--last", "5", "--state-dir", "st", cwd=tmp_path).stdout
+    )
+    one = run("replay", kept.named, "--state-dir", "st", cwd=tmp_path)
+    assert (one.returncode, "named the model" in one.stderr, "under way" in one.stderr) == (1, False, True)

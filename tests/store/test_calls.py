@@ -11,11 +11,12 @@ from fairlead.core.model import Fee, Price, Rates
 from fairlead.core.record import Record, Usage
 from fairlead.store.answers import Answered
 from fairlead.store.calls import Used, used
+from fairlead.store.recovery import lost
 from fairlead.store.reports import TEXT
 from fairlead.store.repricing import repriced
 from fairlead.store.sqlite import Projection
 from fairlead.store.window import DAY_MS, Window
-from tests.store.entries import AT
+from tests.store.entries import AT, intent
 from tests.store.test_verification import books, charged, settled, told
 
 CENT = 10_000_000
@@ -77,6 +78,15 @@ def test_other_fees_come_to_the_same_or_unknown_ones_to_nothing() -> None:  # M6
     silent = msgspec.structs.replace(SEARCHING, fees=())
     (model,) = repriced(made().connection, lambda *_: silent)
     assert model.would == tokens + 3 * CENT + 9_625_000
+
+
+def test_an_attempt_that_was_lost_is_said_to_have_no_price_now() -> None:  # M6.2
+    gone, _ = lost([intent("r1")], AT)
+    projection = Projection(None)
+    projection.ingest([(1_000, gone, msgspec.msgpack.encode(gone))], [], 1, 1)
+    (model,) = repriced(projection.connection, lambda *_: SEARCHING)
+    assert (model.attempts, model.lost, model.unpriced, model.was, model.would) == (1, 1, 0, 5_000, 5_000)
+    projection.close()
 
 
 def test_another_model_alone_would_have_searched_for_nothing() -> None:  # M6.4

@@ -43,6 +43,7 @@ CHINESE: dict[str, str] = {
     "charged": "已计费",
     "difference": "差额",
     "without a price now": "现在没有价格",
+    "lost in a crash": "崩溃中丢失",
     "At other prices": "按其他价格",
     "Subscriptions": "订阅",
     "since": "起",
@@ -305,6 +306,10 @@ CHINESE: dict[str, str] = {
     "{count} decisions made again: {same} the same, {different} different, {missing} not kept; {named} named their model.": (
         "重做 {count} 个决定：{same} 个相同，{different} 个不同，{missing} 个未保存；另有 {named} 个请求指定了模型。"
     ),
+    "{count} were under way when the gateway ended: what they asked for was not written down yet.": (
+        "{count} 个请求在网关终止时仍在进行：它们要求了什么尚未写下。"
+    ),
+    "{count} were given an earlier answer: nothing was chosen.": "{count} 个得到了先前的应答：没有做选择。",
     "{count} of them were decided by another version.": "其中 {count} 个由另一版本决定。",
     "Under {config} {moved} of {count} would go elsewhere; expected cost {cost} instead of {instead}.": (
         "在 {config} 下，{count} 个中有 {moved} 个会改变去向；预期成本由 {instead} 变为 {cost}。"

@@ -124,7 +124,7 @@ def _many(where: Path, records: list[Record], world: World | None, config: str, 
     tally = Tally()
     for record in records:
         if record.decision is None:
-            tally.named += 1
+            tally.pass_over(record)
             continue
         wanted = tuple(key for key in keys(record) if key not in kept)
         if wanted:
@@ -148,6 +148,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.same = self.different = self.missing = self.named = self.other_version = 0
+        self.lost = self.again = 0
         self.cost_before = self.cost_after = 0
         self.moves: Counter[tuple[str, str]] = Counter()
         self.differing: list[str] = []
@@ -155,6 +156,19 @@ class Tally:
     @property
     def count(self) -> int:
         return self.same + self.different
+
+    def pass_over(self, record: Record) -> None:
+        """There is no decision, for one reason or another."""
+        from fairlead.store.spending import CHOSEN
+
+        if record.outcome == "lost":
+            self.lost += 1
+        elif record.reuse is not None:
+            self.again += 1
+        elif record.asked.startswith(CHOSEN):
+            self.missing += 1
+        else:
+            self.named += 1
 
     def add(self, again: Replayed, plan: Plan | None) -> None:
         self.same += again.same
@@ -178,6 +192,8 @@ class Tally:
             "differing": self.differing,
             "not_kept": self.missing,
             "named": self.named,
+            "lost": self.lost,
+            "given_again": self.again,
             "other_version": self.other_version,
         }
         if compared:
@@ -204,6 +220,11 @@ class Tally:
             ),
             "bold",
         )
+        if self.lost:
+            lost = "{count} were under way when the gateway ended: what they asked for was not written down yet."
+            line(tr(lost).format(count=f"{self.lost:,}"))
+        if self.again:
+            line(tr("{count} were given an earlier answer: nothing was chosen.").format(count=f"{self.again:,}"))
         if self.other_version:
             line(tr("{count} of them were decided by another version.").format(count=f"{self.other_version:,}"))
         for request in self.differing[:20]:

@@ -62,7 +62,7 @@ def command(
     with closing(opened(where)) as connection:
         found = repriced(connection, pricing, Window(since, until))
     if as_json:
-        names = ("model", "attempts", "unpriced")
+        names = ("model", "attempts", "unpriced", "lost")
         rows = [{name: getattr(one, name) for name in names} | _amounts(one) for one in found]
         was, would = sum(one.was for one in found), sum(one.would for one in found)
         put_json(
@@ -122,12 +122,22 @@ def _show(found: tuple[Repriced, ...]) -> None:
     from fairlead.cli.tables import money, table
 
     rows = [
-        (one.model, f"{one.attempts:,}", money(one.was), money(one.would), money(one.difference), f"{one.unpriced:,}")
+        (
+            one.model,
+            f"{one.attempts:,}",
+            money(one.was),
+            money(one.would),
+            money(one.difference),
+            f"{one.unpriced:,}",
+            f"{one.lost:,}",
+        )
         for one in found
     ]
     was, would = sum(one.was for one in found), sum(one.would for one in found)
-    attempts, unpriced = sum(one.attempts for one in found), sum(one.unpriced for one in found)
-    rows.append((tr("together"), f"{attempts:,}", money(was), money(would), money(would - was), f"{unpriced:,}"))
+    attempts, unpriced, lost = (
+        f"{sum(getattr(one, name) for one in found):,}" for name in ("attempts", "unpriced", "lost")
+    )
+    rows.append((tr("together"), attempts, money(was), money(would), money(would - was), unpriced, lost))
     headings = (
         tr("model"),
         f">{tr('attempts')}",
@@ -135,5 +145,6 @@ def _show(found: tuple[Repriced, ...]) -> None:
         f">{tr('would have cost')}",
         f">{tr('difference')}",
         f">{tr('without a price now')}",
+        f">{tr('lost in a crash')}",
     )
     table(headings, rows, title=tr("At other prices"))

@@ -83,6 +83,11 @@ def rebuilt(record: Record, contents: Mapping[str, bytes]) -> Case:
     """Everything `decide` was told. Raises NotReplayable."""
     made = record.decision
     if made is None:
+        if record.outcome == "lost":
+            raise NotReplayable(
+                f"of request {record.request} no choice is kept: it was under way when the gateway ended, and what it asked "
+                "for was not written down yet"
+            )
         raise NotReplayable(
             f"of request {record.request} no choice is kept: the caller named the model, or it is older than "
             "server.decisions_days"

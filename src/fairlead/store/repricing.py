@@ -27,6 +27,9 @@ class Repriced(msgspec.Struct):
     unpriced: int = 0
     """Attempts for which there is no other price: they count with what they cost. So does a provider's tool whose fee the
     other price does not name."""
+    lost: int = 0
+    """Attempts that were under way when the process ended: they count with what was held for them, as nobody knows what
+    they used."""
 
     @property
     def difference(self) -> int:
@@ -49,9 +52,13 @@ def repriced(connection: sqlite3.Connection, pricing: Pricing, window: Window = 
         one = found.get(model)
         if one is None:
             one = found[model] = Repriced(model)
-        price = None if outcome == "lost" else pricing(model, channel, at_ms // 1000)
         one.attempts += 1
         one.was += usd
+        if outcome == "lost":
+            one.lost += 1
+            one.would += usd
+            continue
+        price = pricing(model, channel, at_ms // 1000)
         if price is None:
             one.unpriced += 1
             one.would += usd
