@@ -95,7 +95,7 @@ def test_a_grant_of_a_grant_goes_beyond_the_first(first: Keyholder, second: Keyh
 
 def test_a_bound_of_a_key_is_forgotten_when_grants_are_compared() -> None:
     """Every field of a caller is either compared, or known to give no power."""
-    silent = {"name", "defaults", "scope", "role", "tenant", "team"}
+    silent = {"name", "key", "defaults", "scope", "role", "tenant", "team"}
     wide = Keyholder(Caller("w", role="admin"), Limits())
     for field, value in (
         ("policy", "p"), ("models", frozenset("a")), ("providers", frozenset("a")), ("regions", frozenset("a")),

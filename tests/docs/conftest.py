@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +45,19 @@ def plain_env() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, plain_env: dict[str, str]) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
+    """A gateway for all pages: what came before has taught it something."""
+    with opened(tmp_path_factory.mktemp("site"), plain_env) as found:
+        yield found
+
+
+@pytest.fixture
+def new_site(tmp_path: Path, plain_env: dict[str, str]) -> Iterator[Site]:
+    with opened(tmp_path, plain_env) as found:
+        yield found
+
+
+@contextmanager
+def opened(folder: Path, plain_env: dict[str, str]) -> Iterator[Site]:
     command = folder / "bin" / "fairlead"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fairlead "$@"\n')

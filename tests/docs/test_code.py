@@ -52,12 +52,12 @@ def test_a_command_on_a_page_fails(block: Block, site: Site) -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
-def test_the_first_page_shows_another_answer_than_comes(page: str, site: Site) -> None:
+def test_the_first_page_shows_another_answer_than_comes(page: str, new_site: Site) -> None:
     (shown,) = (block.text for block in blocks("text", pages=[ROOT / page]) if "x-fairlead-model" in block.text)
     asked = next(block.text for block in blocks("bash", pages=[ROOT / page]) if "Say hello in French" in block.text)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", site.here(asked)],
-        cwd=site.folder, env=site.env, capture_output=True, text=True, timeout=60,
+        ["bash", "-euo", "pipefail", "-c", new_site.here(asked)],
+        cwd=new_site.folder, env=new_site.env, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     came = set(done.stdout.splitlines())
     assert [line for line in shown.splitlines() if line not in came and "request-id" not in line] == []

@@ -76,7 +76,11 @@ async def test_a_key_taken_back_goes_on_over_an_open_connection(tmp_path: Path) 
                 client.send(request)
                 response = await client.response()
                 assert response.status == status
-            assert (await api(server, "DELETE", f"{PATH}/{key_id}")).json == {"id": key_id, "deleted": True}
+            assert (await api(server, "DELETE", f"{PATH}/{key_id}")).json == {
+                "id": key_id,
+                "deleted": True,
+                "shut": False,
+            }
             client.send(request)
             assert (await client.response()).status == 401
         assert (await api(server, "GET", f"{PATH}/{key_id}")).error["code"] == "key_not_found"

@@ -275,15 +275,15 @@ async def test_a_server_that_others_reach_is_left_without_keys(tmp_path: Path) -
 
 async def test_bounds_and_room_take_a_restart(tmp_path: Path) -> None:  # M8.4
     async with following(tmp_path) as server:
-        large = "x" * 2_000_000
-        assert (await server.chat(user=large)).status == 200
+        large = question()[:-1] + b" " * 2_000_000 + b"}"
+        assert (await server.chat(raw=large)).status == 200
         held = await server.client().__aenter__()
         text = ", max_body_mb: 1, header_timeout: 3, body_timeout: 4, max_in_flight: 1, max_lag: 3, max_memory: 0.5"
         text += ", decisions_days: 3, ledger_days: 5, grace: 7"
         server.write(server.text(server=text))
         outcome = await server.reload.reload("test")
         assert (outcome.taken, outcome.warnings) == (True, ())
-        assert (await server.chat(user=large)).status == 413
+        assert (await server.chat(raw=large)).status == 413
         server.upstream.push("one", stream([*events()[:2], 0.5, *events()[2:]]))
         held.ask("POST", CHAT, question(stream=True))
         await held.head()
