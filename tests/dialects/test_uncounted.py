@@ -159,6 +159,7 @@ SMALL = {
     "generated picture": (items({"type": "image_generation_call", "id": "i", "result": "A" * 900_000}), 100),
     "film": (said({"type": "video_url", "video_url": {"url": "data:video/mp4;base64," + "A" * 2_560_000}}), 10_100),
     "sound": (said({"type": "input_audio", "input_audio": {"data": "A" * 256_000, "format": "wav"}}), 1_600),
+    "who asks": (chat(user="u" * 900_000, metadata={"of": "m" * 500}), 20),
     "document elsewhere": (
         turns({"type": "document", "source": {"type": "url", "url": "https://a/" + "b" * 3000}}), 3_100,
     ),

@@ -3,7 +3,7 @@
 Providers bill whatever they put before a model: thoughts of former turns, documents, fields that came up yesterday. So all
 that a body says is added up, and what its dialect has counted is taken off. Three things count otherwise than by their
 size: pictures, sound and documents (`Media`), whose bytes are no text; names and kinds (`SHORT`), as long as they are
-short; and what has a figure of its own (`APART`).
+short; and what has a figure of its own, or is for the provider's books only (`APART`).
 
 Nearly every body is little more than what was counted. Only of others it is looked up what the rest is.
 """
@@ -38,7 +38,7 @@ class How(Enum):
 SHORT: Final = How.SHORT
 """What names a thing or says of what kind it is, and is not read out to a model."""
 APART: Final = How.APART
-"""What is counted elsewhere, whatever its size."""
+"""What is counted elsewhere, or put before no model, whatever its size."""
 
 
 class Media(Struct, frozen=True):
@@ -57,6 +57,7 @@ _BYTES = frozenset(("data", "file_data"))
 _KINDS = ("mimeType", "mime_type", "media_type")
 _PAGED = ("application/pdf", "application/msword", "application/octet-stream", "application/vnd.", "application/zip")
 
+_top: Places = {"model": SHORT, "user": APART, "metadata": APART}
 _chat_part: Places = {
     "type": SHORT,
     "image_url": Media("image/"),
@@ -65,18 +66,18 @@ _chat_part: Places = {
     "file": Media(""),
 }
 CHAT: Places = {
+    **_top,
     "messages": {"role": SHORT, "tool_call_id": SHORT, "content": _chat_part, "images": _chat_part},
-    "model": SHORT,
     "prediction": APART,
 }
 _block: dict[str, Place] = {"type": SHORT, "id": SHORT, "tool_use_id": SHORT, "cache_control": SHORT}
 _block |= {"content": _block, "source": Media("text/plain", _block)}
-MESSAGES: Places = {"messages": {"role": SHORT, "content": _block}, "system": _block, "model": SHORT}
+MESSAGES: Places = {**_top, "messages": {"role": SHORT, "content": _block}, "system": _block}
 _content: Places = {
     "role": SHORT,
     "parts": dict.fromkeys(("inlineData", "inline_data", "fileData", "file_data"), Media("")),
 }
-GEMINI: Places = dict.fromkeys(("contents", "systemInstruction", "system_instruction"), _content)
+GEMINI: Places = {"labels": APART, **dict.fromkeys(("contents", "systemInstruction", "system_instruction"), _content)}
 _part: Places = {
     "type": SHORT,
     "image_url": Media("image/"),
@@ -87,9 +88,9 @@ _part: Places = {
 _item: Places = {
     **_part, "role": SHORT, "id": SHORT, "call_id": SHORT, "status": SHORT, "result": Media("image/"), "content": _part, "output": _part,
 }  # fmt: skip
-RESPONSES: Places = {"input": _item, "model": SHORT}
-COMPLETIONS: Places = {"model": SHORT}
-TOKENS: Places = {"model": SHORT, "prompt": APART}
+RESPONSES: Places = {**_top, "input": _item}
+COMPLETIONS: Places = _top
+TOKENS: Places = {**_top, "prompt": APART}
 """Of completions whose prompt comes as tokens."""
 
 
