@@ -116,6 +116,56 @@ async def test_a_stream_that_fails_before_its_content_comes_from_the_next_model(
         await check_one_clean_answer(server, await server.chat(model="auto", stream=True), True, name)
 
 
+def silent(stop: str) -> Play:
+    return stream([ROLE, event({}, stop), event(None, usage=USAGE), b"data: [DONE]\n\n"])
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize("stop", ["stop", "content_filter"])
+async def test_a_stream_without_a_word_comes_from_the_next_model(
+    tmp_path: Path, stop: str, path: str
+) -> None:  # F4 M4.1
+    async with serving(tmp_path / "s", provider=QUICK) as server:
+        server.upstream.push("one", silent(stop))
+        asked = question(model="auto", stream=True, max_tokens=50)
+        response = await ask(server.port, "POST", path, asked)
+        assert (response.status, response.headers["x-fairlead-model"]) == (200, "m-two")
+        first, second = (await server.record(response)).attempts
+        assert (first.outcome, first.error) == ("failed", f"the answer was {'empty' if stop == 'stop' else 'blocked'}")
+        assert (first.usage.input, first.usage.output, first.usage.estimated) == (*USAGE, False)
+        assert second.outcome == "ok"
+
+
+async def test_a_stream_without_a_word_is_given_where_nobody_has_more_to_say(tmp_path: Path) -> None:  # F4 M4.1
+    async with serving(tmp_path / "s", provider=QUICK) as server:
+        for seat in ("one", "two", "one", "two"):
+            server.upstream.push(seat, silent("stop"))
+        response = await server.chat(model="auto", stream=True)
+        assert (response.status, response.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert response.body.endswith(b"data: [DONE]\n\n")
+        record = await server.record(response)
+        assert record.outcome == "ok"
+        assert record.attempts[-1].outcome == "ok"
+        assert server.upstream.seats == ["one", "two"]
+
+
+async def test_a_stream_that_only_thought_up_to_its_limit_is_no_empty_one(tmp_path: Path) -> None:  # M4.1
+    async with serving(tmp_path / "s", provider=QUICK) as server:
+        server.upstream.push("one", silent("length"))
+        response = await server.chat(model="auto", stream=True)
+        assert response.headers["x-fairlead-model"] == "m-one"
+        assert server.upstream.seats == ["one"]
+
+
+async def test_what_a_provider_refuses_costs_nothing_and_its_header_says_so(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s", provider=QUICK) as server:
+        server.upstream.push("one", status(400))
+        response = await server.chat()
+        assert response.status == 400
+        assert response.headers["x-fairlead-cost"] == "0"
+        assert (await server.record(response)).cost == 0
+
+
 async def test_a_refused_connection_leads_to_the_next_channel(tmp_path: Path) -> None:  # F1 M1.3
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -12,7 +12,13 @@ from collections.abc import Callable
 import orjson
 
 from fairlead.core.policy import Ending
-from fairlead.dialects import neutral
+from fairlead.dialects import neutral, sse
+from fairlead.dialects.dialect import Interpreter
+
+SILENT: dict[neutral.Stop, Ending] = {
+    "end": "empty", "stop_sequence": "empty", "tool_use": "empty", "content_filter": "blocked", "refusal": "refused",
+}  # fmt: skip
+"""What a stream without a word comes to, by why it stopped."""
 
 
 def _chat(body: bytes) -> bool:
@@ -86,6 +92,20 @@ def ending_of(answer: neutral.Answer) -> Ending:
     if answer.stop in ("length", "pause", "context") or any(_says(block) for block in answer.blocks):
         return ""
     return "empty"
+
+
+def of_silence(stop: neutral.Stop | None) -> Ending:
+    """The same of a stream that has stopped without a word."""
+    return "" if stop is None else SILENT.get(stop, "")
+
+
+def stop_of(events: bytes, interpreter: Interpreter) -> neutral.Stop | None:
+    """Why a stream has stopped; None where it goes on."""
+    try:
+        found = [one for event in sse.split(events) for one in interpreter.read(event)] + interpreter.end()
+    except ValueError:
+        return None  # odd, but no more than that
+    return next((one.stop for one in found if isinstance(one, neutral.Finish)), None)
 
 
 def _whole(arguments: str) -> bool:

@@ -16,7 +16,7 @@ class Translating:
     """Holds back what it writes until there is content. The client's end mark is written only for a whole answer."""
 
     __slots__ = (
-        "_beside", "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "deltas", "done", "ended", "error", "said", "usage",
+        "_beside", "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "deltas", "done", "ended", "error", "said", "stop", "usage",
     )  # fmt: skip
 
     def __init__(self, interpreter: Interpreter, writer: Writer, comments: bool = True) -> None:
@@ -25,6 +25,8 @@ class Translating:
         self.done = False
         self.ended = False
         self.error = ""
+        self.stop: neutral.Stop | None = None
+        """Why it stopped."""
         self.usage: Usage | None = None
         self.said = 0
         """Bytes of content."""
@@ -103,7 +105,8 @@ class Translating:
             elif kind is neutral.Broken:
                 self.error = "the provider reported an error in the stream"
                 return
-            elif kind is neutral.Finish:
+            elif isinstance(event, neutral.Finish):
+                self.stop = event.stop
                 self.done = self.committed = True
             elif kind is neutral.End:
                 # An end without a finish is no whole answer.

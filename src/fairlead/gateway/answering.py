@@ -17,7 +17,7 @@ from fairlead.dialects import toolnames
 from fairlead.dialects.citations import untold
 from fairlead.dialects.dialect import Asked, Reader, View
 from fairlead.dialects.embeddings import EmbeddingsView, as_asked
-from fairlead.dialects.endings import MAY_BE_ODD, ending_of
+from fairlead.dialects.endings import MAY_BE_ODD, ending_of, of_silence, stop_of
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.passing import at_least
 from fairlead.dialects.table import DIALECTS
@@ -54,9 +54,11 @@ class Whole(msgspec.Struct, frozen=True):
     @property
     def cause(self) -> Cause:
         """Why another is asked instead."""
-        if self.error:
-            return "outage"
-        return "blocked" if self.ending in ("blocked", "refused") else "empty"
+        return "outage" if self.error else cause_of(self.ending)
+
+
+def cause_of(ending: Ending) -> Cause:
+    return "blocked" if ending in ("blocked", "refused") else "empty"
 
 
 def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None, anew: bool = False) -> Whole:
@@ -89,6 +91,13 @@ def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | No
     if losses is not None:
         losses.answered(untold(answer, call.dialect))
     return Whole(DIALECTS[call.dialect].write_answer(answer, asked(call, model)), answer.usage, "", ending)
+
+
+def silence(call: Call, reader: Reader, events: bytes) -> Ending:
+    """How a stream ended, of which `events` is all that came and there is no word in it; nothing where it goes on."""
+    if isinstance(reader, Translating):
+        return of_silence(reader.stop)
+    return of_silence(stop_of(events, DIALECTS[call.dialect].interpreter()))
 
 
 def _ending(dialect: str, body: bytes) -> Ending:

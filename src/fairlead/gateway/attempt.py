@@ -18,6 +18,7 @@ from fairlead.core.egress import grant
 from fairlead.core.execution import Candidate, Cause, Committed, Event, Failed, Skipped
 from fairlead.core.limits import Gate
 from fairlead.core.model import Price
+from fairlead.core.policy import Ending
 from fairlead.core.record import Attempt, Intent, Outcome, Usage
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
@@ -26,7 +27,7 @@ from fairlead.dialects.translate import Losses
 from fairlead.dialects.weighing import BYTES, tokens_of
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway.account import charge, intent
-from fairlead.gateway.answering import reader_for, whole
+from fairlead.gateway.answering import cause_of, reader_for, silence, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
 from fairlead.gateway.budgets import Ended, outran
@@ -313,12 +314,26 @@ class Try(msgspec.Struct, eq=False):
             if reader.committed:
                 reply.await_content(False)
                 self.first_at = monotonic()
+                if not reader.said and run.joint is None:
+                    ending = silence(run.call, reader, self.body)
+                    if ending in run.plan.handling.failover_on:
+                        return await self._silent(reply, reader, ending)
                 self._well()
                 return Committed(self.number)
             if not piece or reader.done:
                 self.generating = False
                 self.usage = reader.usage
                 return self.failed(200, "the provider's stream ended without content", "empty")
+
+    async def _silent(self, reply: Reply, reader: Reader, ending: Ending) -> Event:
+        """A stream that ended without a word is read up to where it tells what it took, and spared."""
+        while not reader.ended and (piece := await reply.read()):
+            self.body += reader.feed(piece)
+        self.body += reader.end()
+        self.usage = reader.usage
+        reply.let_go()
+        self.run.spare(self)
+        return self.failed(200, f"the answer was {ending}", cause_of(ending))
 
     def _refused(self, reply: Reply, body: bytes) -> Event:
         """The provider answered with an error status. Some repeat the key they were sent."""

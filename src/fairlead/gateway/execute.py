@@ -411,7 +411,7 @@ class Run(msgspec.Struct, eq=False):
 
     def send(self, winner: Try, attempt: Attempt) -> None:
         """A whole answer, all at once."""
-        kind = b"application/json"
+        kind = EVENTS if self.call.stream else b"application/json"
         if self.call.operation == "opaque" and winner.reply is not None:
             kind = winner.reply.headers.get(b"content-type", kind)
         self.outlet.send(200, self.headers(kind, winner, attempt), winner.body)
@@ -427,15 +427,15 @@ class Run(msgspec.Struct, eq=False):
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
         call, state, ours = self.call, self.state, self.overhead
         cost: int | None
-        if attempt is None:
+        if attempt is not None or self.settled:
+            cost = self.spent if self.priced else None
+            baseline = self.baseline if attempt is None or self.settled else self._baseline_of(attempt)
+            if winner.first_at and not call.stream:
+                ours += monotonic() - winner.first_at
+        else:
             expected = winner.candidate.target.expected
             usual = Usage(expected.input_tokens, expected.output_tokens)
             cost, baseline = expected.cost, baseline_cost(self.world, call.operation, usual, call.facts.at)
-        else:
-            cost = self.spent if self.priced else None
-            baseline = self.baseline if self.settled else self._baseline_of(attempt)
-            if not call.stream:
-                ours += monotonic() - winner.first_at
         target_headers = self.runtime.target_headers
         if self.checking is None:
             lines = target_headers(self.plan, winner.candidate)
