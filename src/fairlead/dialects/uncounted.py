@@ -22,10 +22,12 @@ from fairlead.dialects import json
 
 FRAME = 256
 """Bytes of settings, of names and of marks around them that count nothing."""
-OF_TURN = 48
-"""Bytes of a turn's own frame, by which nobody need look any closer."""
-OF_WHOLE = 5
-"""Nor by the 32nd part (halved so often) of what was counted: escapes of quotes and of line ends."""
+LITTLE = 1024
+"""By so many bytes nobody need look any closer: an agent's settings, ids and marks come to as much in every request."""
+OF_TURN = 128
+"""Nor by so many of each turn, for its own frame and those of its parts."""
+OF_WHOLE = 4
+"""Nor by the 16th part (halved so often) of what was counted: escapes of quotes and of line ends."""
 LONGEST_NAME = 64
 LONGEST_ADDRESS = 4096
 
@@ -103,7 +105,7 @@ class _Sums:
 
 def rest(body: bytes, counted: int, turns: int, places: Places) -> Rest:
     """Of a body with an object on top, of which so many bytes are counted."""
-    if len(body) - counted <= FRAME + turns * OF_TURN + (counted >> OF_WHOLE):
+    if len(body) - counted <= LITTLE + turns * OF_TURN + (counted >> OF_WHOLE):
         return NO_REST
     sums = _Sums()
     _add(sums, json.loads(body), places)

@@ -308,7 +308,6 @@ class Try(msgspec.Struct, eq=False):
             self.body = self.within(reader, piece) if piece else reader.end()
             if reader.error and not (reader.committed and run.joint is not None and run.joint.goes_on):
                 self.generating = False
-                self.usage = reader.usage
                 reply.abort()
                 return self.failed(200, reader.error)
             if reader.committed:
@@ -322,7 +321,6 @@ class Try(msgspec.Struct, eq=False):
                 return Committed(self.number)
             if not piece or reader.done:
                 self.generating = False
-                self.usage = reader.usage
                 return self.failed(200, "the provider's stream ended without content", "empty")
 
     async def _silent(self, reply: Reply, reader: Reader, ending: Ending) -> Event:
@@ -330,7 +328,6 @@ class Try(msgspec.Struct, eq=False):
         while not reader.ended and (piece := await reply.read()):
             self.body += reader.feed(piece)
         self.body += reader.end()
-        self.usage = reader.usage
         reply.let_go()
         self.run.spare(self)
         return self.failed(200, f"the answer was {ending}", cause_of(ending))
