@@ -144,6 +144,10 @@ def test_what_nobody_knows_is_said_to_have_named_its_model(kept: Kept, tmp_path:
             record = msgspec.structs.replace(msgspec.msgpack.decode(blob, type=Record), **change)
             target.execute("UPDATE requests SET record = ? WHERE id = ?", (msgspec.msgpack.encode(record), request))
         target.commit()
+    words = run("explain", kept.named, "--state-dir", "st", cwd=tmp_path).stdout
+    assert "whether it was answered is not known" in words
+    assert "It asked for" not in words
+    assert " ms in all" not in words
     told = json.loads(run("replay", "--last", "5", "--state-dir", "st", "--json", cwd=tmp_path).stdout)
     assert {name: told[name] for name in ("decisions", "not_kept", "named", "lost", "given_again")} == {
         "decisions": 0, "not_kept": 1, "named": 0, "lost": 1, "given_again": 0,

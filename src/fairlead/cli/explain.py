@@ -194,6 +194,11 @@ def tell(record: Record, made: Explained | None = None) -> None:
         asked = tr(
             "It asked for {asked}; it was given an earlier answer of {model} via {channel}, found by policy {policy}."
         )
+    elif record.outcome == "lost":
+        asked = tr(
+            "The gateway ended while it was under way, after {model} was asked via {channel}: whether it was answered is not "
+            "known. It counts with what that may have cost."
+        )
     elif not record.model:
         asked = tr("It asked for {asked}; policy {policy} ({strategy}); it was not answered: {error} (HTTP {status}).")
     line(
@@ -211,8 +216,9 @@ def tell(record: Record, made: Explained | None = None) -> None:
     if record.baseline_cost is not None:
         cost = tr("Cost {cost}; {baseline} would have cost {instead} for the same tokens.")
     line(cost.format(cost=money(record.cost), baseline=record.baseline, instead=money(record.baseline_cost)), "bold")
-    took = tr("{total} ms in all, of which fairlead took {own} ms before it was sent.")
-    line(took.format(total=f"{record.total_ms:,}", own=f"{record.overhead_us / 1000:.2f}"))
+    if record.outcome != "lost":
+        took = tr("{total} ms in all, of which fairlead took {own} ms before it was sent.")
+        line(took.format(total=f"{record.total_ms:,}", own=f"{record.overhead_us / 1000:.2f}"))
     line()
     if record.reuse is None:
         tell_attempts(record)

@@ -29,5 +29,9 @@ CACHE: dict[str, str] = {
     "It asked for {asked}; it was given an earlier answer of {model} via {channel}, found by policy {policy}.": (
         "请求的是 {asked}；由策略 {policy} 得到的 {model}（经 {channel}）的先前应答被再次使用。"
     ),
+    "The gateway ended while it was under way, after {model} was asked via {channel}: whether it was answered is not "
+    "known. It counts with what that may have cost.": (
+        "网关在处理期间结束，此前已向 {model}（经 {channel}）发出请求：是否得到应答未知。按它可能的花费计入。"
+    ),
     "That was the answer to {request}, {age} s before: {saved} saved.": "那是 {age} 秒前对 {request} 的应答：节省 {saved}。",
 }
