@@ -69,6 +69,16 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
     connection.close()
 
 
+def test_a_database_of_an_earlier_version_is_not_read_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Projection(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
+    connection.close()
+    with pytest.raises(StateError, match=r"earlier fairlead; start the gateway once"):
+        open_ledger(path)
+
+
 def test_a_migration_that_fails_leaves_the_version_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "ledger.db"
     Projection(path).close()

@@ -179,6 +179,14 @@ def refuse_newer(connection: sqlite3.Connection, where: str) -> None:
         )
 
 
+def refuse_older(connection: sqlite3.Connection, where: str) -> None:
+    """For whoever only reads."""
+    if version(connection) < len(MIGRATIONS):
+        raise StateError(
+            f"{where} was written by an earlier fairlead; start the gateway once (fairlead serve), which brings it up to date"
+        )
+
+
 def migrate(connection: sqlite3.Connection, where: str) -> None:
     """Brings the database up to date, each step in a transaction of its own."""
     refuse_newer(connection, where)

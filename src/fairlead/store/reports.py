@@ -25,7 +25,7 @@ from fairlead.errors import StateError
 from fairlead.store.answers import Answered
 from fairlead.store.calls import Used, used
 from fairlead.store.feedback import Judged, judged
-from fairlead.store.migrations import refuse_newer
+from fairlead.store.migrations import refuse_newer, refuse_older
 from fairlead.store.opinions import Opinions, opinions
 from fairlead.store.reuses import Reused, reused
 from fairlead.store.rollups import ASIDE, NOTHING, ROLLUPS, TAGS, Kind, slices
@@ -163,6 +163,7 @@ def open_ledger(path: Path) -> sqlite3.Connection:
     connection = read_only(path)
     try:
         refuse_newer(connection, str(path))
+        refuse_older(connection, str(path))
     except StateError:
         connection.close()
         raise
