@@ -55,12 +55,16 @@ def test_cost_lines_name_their_attempt_and_add_up_to_its_cost(tmp_path: Path) ->
     projection.close()
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
+def of_version(number: int, folder: Path) -> Path:
+    path = folder / "ledger.db"
     Projection(path).close()
-    connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {number}")
+    return path
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = of_version(len(MIGRATIONS) + 1, tmp_path)
     for opened in (Projection, open_ledger):
         with pytest.raises(StateError, match=r"newer fairlead.*upgrade fairlead"):
             opened(path)
@@ -70,11 +74,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
 
 
 def test_a_database_of_an_earlier_version_is_not_read_as_it_stands(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    Projection(path).close()
-    connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
-    connection.close()
+    path = of_version(len(MIGRATIONS) - 1, tmp_path)
     with pytest.raises(StateError, match=r"earlier fairlead; start the gateway once"):
         open_ledger(path)
 
