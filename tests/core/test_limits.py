@@ -53,6 +53,51 @@ def test_no_window_anywhere_holds_more_tokens_than_the_limit(
         assert sum(tokens for other, tokens in admitted if at <= other < at + WINDOW) <= tpm
 
 
+ANSWERED = st.lists(
+    st.tuples(st.floats(0, 10), st.integers(1, 40), st.integers(0, 80), st.floats(0, 1), st.floats(0, 90)), max_size=60
+)
+
+
+@given(st.integers(130, 400), ANSWERED)
+def test_answers_that_nobody_has_seen_yet_take_more_than_the_limit(
+    tpm: int, asking: list[tuple[float, int, int, float, float]]
+) -> None:  # FAULTS 45
+    """Each comes a while after the one before it, with so much input, at most so long an answer, a share of that, and is over
+    so many seconds later."""
+    meter, now, took = Meter(Limits(tpm=tpm)), 1000.0, list[tuple[float, int]]()
+    under_way: list[tuple[float, Gate, int, int]] = []
+    for pause, tokens, most, share, lasts in asking:
+        now += pause
+        for one in [one for one in under_way if one[0] <= now]:
+            under_way.remove(one)
+            one[1].leave(one[2])
+        gate = Gate((meter,))
+        if gate.enter(now, tokens, most) is None:
+            real = tokens + int(share * most)
+            took.append((now, real))
+            under_way.append((now + lasts, gate, real, most))
+        assert meter.held == sum(held for *_, held in under_way)
+    for at, _ in took:
+        assert sum(real for other, real in took if at <= other < at + WINDOW) <= tpm
+    for _, gate, real, _ in under_way:
+        gate.leave(real)
+    assert meter.held == meter.in_flight == 0
+
+
+def test_an_answer_of_unknown_length_is_held_at_what_they_took_of_late() -> None:
+    meter = Meter(Limits(tpm=10_000))
+    for at in range(100):
+        gate = Gate((meter,))
+        assert gate.enter(at * WINDOW * 2, 10, None) is None
+        gate.leave(3010)
+    start = 101 * WINDOW * 2
+    assert [Gate((meter,)).enter(start, 10, None) is None for _ in range(5)] == [True, True, True, False, False]
+    refused = Gate((meter,)).enter(start, 10, None)
+    assert refused is not None
+    assert refused.retry_after == 1.0
+    assert 8900 < refused.held < 9100
+
+
 def test_a_whole_minutes_worth_may_come_at_once_and_again_a_minute_later() -> None:
     meter = Meter(Limits(rpm=3))
     for start in (0.0, 60.3, 120.6):

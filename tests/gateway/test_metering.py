@@ -89,6 +89,36 @@ async def test_a_models_slot_is_lost_with_an_attempt_that_fails_or_is_left(tmp_p
         await soon(lambda: meter.in_flight == 0)
 
 
+async def test_answers_asked_for_at_once_come_to_more_tokens_than_may_be(tmp_path: Path) -> None:  # FAULTS 45
+    """Of a key and of a model; and what was held and not taken is free again."""
+    more = "keys: [{name: test, key: fl_test, limits: {tpm: 1000}}, {name: free, key: fl_free}]\n"
+    async with serving(tmp_path / "s", more=more, extra_model=LIMITED % "tpm: 1000") as server:
+        for key, model in (("fl_test", "m-one"), ("fl_free", "few@one")):
+            server.upstream.push("one", *(answer(usage=(20, 300), wait=0.1) for _ in range(3)))
+            asking = [asyncio.create_task(server.chat(key=key, model=model, max_tokens=300)) for _ in range(20)]
+            found = [await one for one in asking]
+            assert sorted(one.status for one in found) == [200] * 3 + [429] * 17
+            refused = next(one for one in found if one.status == 429)
+            assert "900 are kept for answers under way" in json.loads(refused.body)["error"]["message"]
+            assert refused.headers["retry-after"] in ("1", "2")
+    async with serving(tmp_path / "t", more=more) as server:
+        for _ in range(5):
+            server.upstream.push("one", answer(usage=(20, 30)))
+            assert (await server.chat(max_tokens=700)).status == 200
+
+
+async def test_a_picture_counts_as_its_bytes(tmp_path: Path) -> None:  # M8.1
+    more = "keys: [{name: test, key: fl_test, limits: {tpm: 5000}}]\n"
+    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0K" * 10_000}}
+    async with serving(tmp_path / "s", more=more) as server:
+        server.upstream.push("one", *(answer(usage=(800, 10), wait=0.1) for _ in range(2)))
+        content = [{"type": "text", "text": "What is it?"}, part]
+        both = await asyncio.gather(
+            *(server.chat(messages=[{"role": "user", "content": content}], max_tokens=100) for _ in range(2))
+        )
+        assert [one.status for one in both] == [200, 200]
+
+
 async def test_more_run_at_once_than_may(tmp_path: Path) -> None:  # FAULTS 48
     async with serving(tmp_path / "s", more=KEYS) as server:
         most = 0

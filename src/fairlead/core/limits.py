@@ -4,8 +4,9 @@ A limit holds in every window of 60 seconds, wherever it begins: no burst at a m
 first is still in the window. What was admitted is kept in slots of a quarter second and forgotten a window after its
 slot has ended, so a key may have to wait that quarter longer, never less.
 
-Tokens are estimates until a request is over. What it really took then counts in the slot its estimate was booked in:
-it leaves the window with it, and moves nothing once that has happened.
+A request's tokens are held as it comes in: what its input is estimated at, and the most that its answer may take, where that
+is said, else what answers took of late. What it really took counts once it is over, in the slot its estimate was booked in: it
+leaves the window with it, and moves nothing once that has happened.
 
 Several limits may meet on one request: all of them admit it, or it is counted by none. Every request passes here twice,
 so that `enter` and `leave` go through its limits without a call inside, and touch only what is left of each: what came in
@@ -25,18 +26,26 @@ _SLOTS = int(WINDOW / SLOT)
 UNLIMITED = 1 << 62
 _ANY = UNLIMITED >> 1
 """More than is left of any limit, and less than of none."""
+USUAL = 400.0
+"""Tokens of an answer, before any was seen."""
+LATEST = 0.1
+"""Weight of the latest answer in what is usual."""
+SOON = 1.0
+"""Seconds after which to come back where a request that is over may make room: nobody knows when that is."""
 
 
 class Refused:
     """Why a request was not admitted, and when to come back."""
 
-    __slots__ = ("limit", "retry_after", "what", "whose")
+    __slots__ = ("held", "limit", "retry_after", "what", "whose")
 
-    def __init__(self, what: str, limit: int, retry_after: float, whose: str = "") -> None:
+    def __init__(self, what: str, limit: int, retry_after: float, whose: str = "", held: int = 0) -> None:
         self.what = what
         self.limit = limit
         self.retry_after = retry_after
         self.whose = whose
+        self.held = held
+        """Tokens that are kept for answers under way."""
 
 
 class Slot:
@@ -58,8 +67,8 @@ class Meter:
     what is under way."""
 
     __slots__ = (
-        "_slots", "concurrency", "latest", "places_left", "requests_left", "requests_then", "rpm", "slot", "tokens_left",
-        "tokens_then", "tpm", "whose",
+        "_slots", "concurrency", "held", "latest", "places_left", "requests_left", "requests_then", "rpm", "slot",
+        "tokens_left", "tokens_then", "tpm", "usual", "whose",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, whose: str = "") -> None:
@@ -69,6 +78,10 @@ class Meter:
         """Of each, as of the last request."""
         self.requests_then = self.tokens_then = 0
         """What was left when the slot under way began."""
+        self.held = 0
+        """Tokens that are kept for answers under way."""
+        self.usual = USUAL
+        """What an answer took of late."""
         self.latest = -1
         """The number of the slot under way: that time has come to last."""
         self.slot = Slot(self, self.latest)
@@ -123,7 +136,7 @@ class Meter:
     def refusal(self, now: float, tokens: int) -> Refused | None:
         """Why a request of so many tokens is not admitted."""
         if self.in_flight >= self.concurrency:
-            return Refused("requests at once", self.concurrency, 1.0, self.whose)
+            return Refused("requests at once", self.concurrency, SOON, self.whose)
         if self.requests >= self.rpm:
             excess, waits = self.requests + 1 - self.rpm, WINDOW
             for slot in self._counted():
@@ -136,12 +149,14 @@ class Meter:
         # A single request larger than the whole limit is let through when nothing else counts, else it never could be.
         if used > 0 and used + tokens > self.tpm:
             excess, waits = min(used, used + tokens - self.tpm), WINDOW
+            if excess <= self.held:
+                return Refused("tokens a minute", self.tpm, SOON, self.whose, self.held)
             for slot in self._counted():
                 excess -= slot.tokens
                 if excess <= 0:
                     waits = slot.ends - now
                     break
-            return Refused("tokens a minute", self.tpm, waits, self.whose)
+            return Refused("tokens a minute", self.tpm, waits, self.whose, self.held)
         return None
 
     def empty_in(self, now: float) -> float:
@@ -164,7 +179,8 @@ Quota = tuple[int, int, float]
 class Gate:
     """One request's way through every limit it meets: through all of them or through none, and out again once."""
 
-    __slots__ = ("_estimate", "_slots", "meters")
+    __slots__ = ("_answer", "_estimate", "_slots", "meters")
+    _answer: int
     _estimate: int
 
     def __init__(self, meters: Sequence[Meter]) -> None:
@@ -172,9 +188,13 @@ class Gate:
         self._slots: list[Slot] | None = None
         """Where it is booked, while it is within."""
 
-    def enter(self, now: float, tokens: int) -> Refused | None:
-        """Where several refuse, the one that has to be waited for longest."""
+    def enter(self, now: float, tokens: int, answer: int | None = 0) -> Refused | None:
+        """With so many tokens of input. `answer`: the most that its answer may take; None where nobody says.
+        Where several refuse, the one that has to be waited for longest."""
         number = int(now / SLOT)
+        if answer is None:
+            answer = int(self.meters[0].usual)
+        tokens += answer
         for meter in self.meters:
             if number > meter.latest:
                 meter.turn(number)
@@ -189,8 +209,9 @@ class Gate:
             meter.places_left -= 1
             meter.requests_left -= 1
             meter.tokens_left -= tokens
+            meter.held += answer
             booked.append(meter.slot)
-        self._slots, self._estimate = booked, tokens
+        self._slots, self._estimate, self._answer = booked, tokens, answer
         return None
 
     def _refusal(self, now: float, tokens: int) -> Refused | None:
@@ -208,10 +229,14 @@ class Gate:
         """It is over and took so many tokens."""
         booked, self._slots = self._slots, None
         if booked is not None:
-            more = tokens - self._estimate
+            more, answer = tokens - self._estimate, self._answer
+            if answer and tokens:
+                first = self.meters[0]
+                first.usual += LATEST * (max(more + answer, 0) - first.usual)
             for slot in booked:
                 meter = slot.meter
                 meter.places_left += 1
+                meter.held -= answer
                 if slot is meter.slot:
                     meter.tokens_left -= more
                 elif slot.number >= meter.latest - _SLOTS:

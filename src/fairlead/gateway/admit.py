@@ -89,7 +89,7 @@ def admit(
         way, choice = _taken(world, said, signals, moving)
     home = belongings.home(world, incoming, choice, wish, moving.belongings, way is None)
     if gate is not None:
-        refused = gate.enter(incoming.received, size)
+        refused = gate.enter(incoming.received, *metering.taking(view, incoming, size))
         if refused is not None:
             raise metering.too_many(refused, metering.told(gate, incoming.dialect, incoming.received))
     facts = Facts(int(time.time()), home=home)

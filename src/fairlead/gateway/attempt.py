@@ -34,7 +34,7 @@ from fairlead.gateway.budgets import Ended, outran
 from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error
 from fairlead.gateway.health import LEFT_ALONE, Entry
 from fairlead.gateway.hosting import bear
-from fairlead.gateway.metering import limited
+from fairlead.gateway.metering import limited, taking_of
 from fairlead.providers import limits
 from fairlead.providers.capping import LIMITS as CAPPED
 from fairlead.providers.capping import PLAIN, capped
@@ -164,7 +164,7 @@ class Try(msgspec.Struct, eq=False):
         meter = runtime.metering.of_models.get(channel.model)
         if meter is not None:
             self.gate = Gate((meter,))
-            over = self.gate.enter(monotonic(), self.candidate.target.expected.input_tokens)
+            over = self.gate.enter(monotonic(), *taking_of(call, self.candidate.target))
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
         if runtime.budgets.any:

@@ -8,14 +8,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 
-from fairlead.core.call import Caller
+from fairlead.classify.tokens import input_tokens
+from fairlead.core.call import Call, Caller
 from fairlead.core.limits import Gate, Meter, Refused
+from fairlead.core.plan import Target
 from fairlead.core.policy import Limits, least
+from fairlead.dialects.dialect import View
 from fairlead.errors import RateLimited
+from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
 from fairlead.registry.budgets import Metered
 
 NONE = Limits()
+MOSTLY_TEXT = 32_768
+"""Bytes of a body up to which its size tells its tokens; beyond, it may hold pictures, which take far fewer."""
 OPENAI = "x-ratelimit-limit-{what}: %d\r\nx-ratelimit-remaining-{what}: %d\r\nx-ratelimit-reset-{what}: %.3fs\r\n"
 OPENAI_REQUESTS, OPENAI_TOKENS = (OPENAI.format(what=what).encode() for what in ("requests", "tokens"))
 OPENAI_BOTH = OPENAI_REQUESTS + OPENAI_TOKENS
@@ -98,13 +104,40 @@ def _narrower(one: Limits, other: Limits) -> Limits:
     return Limits(least(one.rpm, other.rpm), least(one.tpm, other.tpm), least(one.concurrency, other.concurrency))
 
 
+def taking(view: View, incoming: Incoming, size: int) -> tuple[int, int | None]:
+    """The tokens of its input, `size` by its body, and of its answer at most: None where nobody says."""
+    if incoming.operation != "generate":
+        return size, 0
+    if len(incoming.body) > MOSTLY_TEXT:
+        size = input_tokens(view.shape())
+    limit = view.max_output
+    return size, limit * view.answers if limit else None
+
+
+def taking_of(call: Call, target: Target) -> tuple[int, int]:
+    """The same of an attempt, whose model has a limit of its own."""
+    expected, possible, limit = target.expected, target.model.max_output, call.view.max_output
+    if call.operation != "generate":
+        return expected.input_tokens, 0
+    if not limit:
+        return expected.input_tokens, expected.output_tokens
+    return expected.input_tokens, (min(limit, possible) if possible else limit) * call.view.answers
+
+
 def limited(refused: Refused) -> str:
-    return f"{refused.whose} may be asked {refused.limit:,} {refused.what}"
+    return f"{refused.whose} may be asked {refused.limit:,} {refused.what}{kept(refused)}"
+
+
+def kept(refused: Refused) -> str:
+    if not refused.held:
+        return ""
+    return f", and {refused.held:,} are kept for answers under way: for each its max_tokens, or what is usual"
 
 
 def too_many(refused: Refused, headers: bytes = b"") -> RateLimited:
     error = RateLimited(
-        f"{refused.whose} may make {refused.limit:,} {refused.what}; try again in {refused.retry_after:.1f} s.",
+        f"{refused.whose} may make {refused.limit:,} {refused.what}{kept(refused)}; "
+        f"try again in {refused.retry_after:.1f} s.",
         retry_after=refused.retry_after,
     )
     error.headers = headers
