@@ -380,12 +380,12 @@ async def test_a_burst_on_kept_connections_is_let_in_whole_or_none_of_it(tmp_pat
 async def test_half_of_the_requests_is_three_quarters_of_them_where_the_door_asks_too(
     tmp_path: Path,
 ) -> None:  # FAULTS 28
-    async with serving(tmp_path / "s") as served, kept(served, 1) as (client,):
+    async with serving(tmp_path / "s") as served, kept(served, 60) as clients:
         shedding = served.running.app.shedding
         served.running.runtime.beats.clear()  # the share is set here
         shedding._pressure, shedding.scarce = 0.5, True
         statuses = Counter[int]()
-        for _ in range(60):
+        for client in clients:
             client.ask("POST", "/v1/chat/completions", question())
             statuses[(await client.response()).status] += 1
         assert statuses == {200: 30, 503: 30}

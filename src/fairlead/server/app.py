@@ -17,7 +17,7 @@ from fairlead.server.metrics import PATH as METRICS
 from fairlead.server.metrics import Metrics
 from fairlead.server.once import Surface, once
 from fairlead.server.reload import Reload
-from fairlead.server.shedding import Shedding
+from fairlead.server.shedding import LATER, Shedding
 from fairlead.server.surfaces import surfaces
 
 NO_ID = "req_of_nobody"
@@ -108,21 +108,21 @@ class App:
     def scarce(self) -> bool:
         return self.shedding.scarce
 
-    def turned_away(self, exchange: Exchange) -> bool:
+    def turned_away(self, exchange: Exchange) -> float | None:
         """As the handler would, before its task wakes: where more come than can be answered, what a no costs is what counts.
         Whoever shows no good key, or asks for something else, is left to the handler."""
         dialect = self._dialects.get(exchange.path)
         if dialect is None or exchange.method != "POST":
-            return False
+            return None
         try:
             caller = identify(self.runtime.world, exchange)
         except RequestError:
-            return False
+            return None
         shed = self.shedding.refusal(caller.name)
         if shed is None:
-            return False
+            return None
         self._turn_away(exchange, shed, dialect)
-        return True
+        return LATER.get(shed, 0.0)
 
     def gate(self, exchange: Exchange) -> None:
         """Before a body that does not come at once is taken in: whose is it, and is there room for more?"""

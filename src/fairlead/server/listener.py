@@ -17,6 +17,7 @@ from fairlead.errors import RequestError, RequestTimeout
 from fairlead.gateway.outbox import Outbox
 from fairlead.server.bounds import USUAL, Bounds
 from fairlead.server.connection import Connection
+from fairlead.server.early import Early
 from fairlead.server.exchange import Exchange
 from fairlead.server.head import Heads
 from fairlead.server.turns import Turns
@@ -44,8 +45,8 @@ class Door(Protocol):
     def scarce(self) -> bool:
         """Whether it is to be asked."""
 
-    def turned_away(self, exchange: Exchange) -> bool:
-        """Whether it has answered."""
+    def turned_away(self, exchange: Exchange) -> float | None:
+        """None where it lets the request in; else it has answered, and this is for how many seconds it would do so again."""
 
 
 class Open:
@@ -53,8 +54,8 @@ class Open:
 
     scarce = False
 
-    def turned_away(self, exchange: Exchange) -> bool:
-        return False
+    def turned_away(self, exchange: Exchange) -> None:
+        return None
 
 
 OPEN = Open()
@@ -88,6 +89,7 @@ class Listener:
         self.loop = asyncio.get_running_loop()
         self.outbox = Outbox(self.loop) if outbox is None else outbox
         self.turns = Turns(self.loop)
+        self.early = Early()
         self.now = monotonic  # the loop's own clock has only milliseconds under uvloop
         self.connections: set[Connection] = set()
         self.heads = Heads()
@@ -124,6 +126,7 @@ class Listener:
         self._sweeping.cancel()
         for server in self.servers:
             server.close()
+        self.early.call_all()
         self.outbox.flush()
         for connection in list(self.connections):
             if not connection.busy and connection.transport is not None:

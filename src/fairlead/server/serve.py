@@ -112,7 +112,16 @@ async def start(
     listener = Listener(app, refusal, bounds_of(server, clients), app.gate, runtime.http.outbox, app)
     shedding.ahead = listener.turns.ahead
     app.metrics.statuses = listener.statuses
-    runtime.beats += [lambda late: listener.turns.beat(listener.now()), shedding.beat]
+
+    def beat(late: float) -> None:
+        now = listener.now()
+        listener.turns.beat(now)
+        shedding.beat(late)
+        if listener.early:
+            spare = shedding.unheeded
+            listener.early.call(now, listener.turns.room(spare) if spare else 0)
+
+    runtime.beats.append(beat)
     admin = AdminSocket(runtime, state_dir, app.shedding, reload)
     try:
         host, port = await listener.listen(server.host, server.port)

@@ -9,7 +9,7 @@ Three things may run short: room (requests under way, open streams included), ti
   was, so there it begins at half of the bound; how many wait for their turn is known as each one comes.
 
 Whoever was let in and has waited is answered. To wait a little is better for him than to be told to return, and for us: a no costs
-a tenth of an answer.
+a sixth of an answer. Who asks again before he was told to waits, too: see `early`.
 
 A share is dealt out evenly, not by chance. What is turned away is counted; a line in the log and in the audit stands at
 the beginning and at the end of an episode, however many it turned away.
@@ -84,6 +84,9 @@ def refused(what: Shortage, seconds: int) -> RequestError:
 
 
 REFUSALS = {what: tuple(refused(what, seconds) for seconds in RETRY_SECONDS) for what in WORDS}
+LATER = dict(zip(REFUSALS["time"], map(float, RETRY_SECONDS), strict=True))
+"""Those for want of time alone: for so many seconds the same connection would get the same answer. Room may be free at any moment,
+and what waits takes memory."""
 
 
 class Bearable(msgspec.Struct, frozen=True):
@@ -208,6 +211,11 @@ class Shedding:
     def _first(self, key: str) -> Share:
         share = self._shares[key] = Share()
         return share
+
+    @property
+    def unheeded(self) -> float:
+        """Seconds that whoever is let in may wait for a turn before anybody is turned away for it; none while anybody may be."""
+        return 0.0 if self.scarce else SOON * NEAR * PATIENCE * self._bearable.lag
 
     def _wait(self) -> float:
         """Of the longest that is borne."""

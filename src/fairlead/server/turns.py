@@ -17,6 +17,8 @@ OF_A_STREAM = 4
 work for others."""
 FADING = 0.9
 """What is left, with each beat, of what earlier ones saw of how fast the queue moves."""
+UNSEEN = 64 * AT_ONCE
+"""Requests that may be asked in at once where nobody waits: more than are begun from one beat to the next, else time would be lost."""
 STOPPED = 0.25
 """Most seconds between two beats that count: where the loop was stopped by something else, that tells nothing of the queue."""
 STREAM = b'"stream"'
@@ -64,6 +66,10 @@ class Turns:
         """Seconds that whoever comes now will wait. Told by how many wait, not by how long the first of them has: that one tells
         what was let in a while ago, and whoever goes by it turns away too many, then too few."""
         return self._each * len(self._waiting)
+
+    def room(self, seconds: float) -> int:
+        """How many more there may be so that the last of them waits no longer than so many seconds."""
+        return max(0, int(seconds / self._each) - len(self._waiting)) if self._each else UNSEEN
 
     def beat(self, now: float) -> None:
         """Looks at how fast the queue moves, where it was never empty since the latest beat. Behind an empty one it is measured anew."""
