@@ -103,7 +103,7 @@ def warm_up(server: Server, route: Route, *, streams: bool) -> None:
     load(route, "bench-fast", "-c", "8", "-d", "0.7")
     if streams:
         load(route, "bench-burst", "-c", "4", "-d", "0.3", streamed=True)
-    server.process.settle()
+    server.settle()
 
 
 def throughput(server: Server | None, route: Route, seconds: float) -> dict[str, Result]:

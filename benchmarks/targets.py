@@ -28,6 +28,8 @@ KEY = "fl_bench"
 MODES = ("bench-fast", "bench-50ms", "bench-burst", "bench-paced", "bench-slow", "bench-long", "bench-hang")
 START_SECONDS = 90.0
 CATCH_UP_SECONDS = 5.0
+WRITTEN_SECONDS = 0.6
+"""What is on the books shows within this time."""
 
 
 class NotStarted(Exception):
@@ -93,6 +95,15 @@ class Server:
             time.sleep(0.1)
         self.process.settle(max(0.5, end - time.monotonic()))
         return self.ledger_rows()
+
+    def settle(self) -> None:
+        """Waits until nothing is left to do and nothing is added to the books any more: what is still to be written down
+        would be counted with what is measured next."""
+        self.process.settle()
+        end, rows = time.monotonic() + CATCH_UP_SECONDS, -1
+        while self.ledger and time.monotonic() < end and rows != self.ledger_rows():
+            rows = self.ledger_rows()
+            time.sleep(WRITTEN_SECONDS)
 
     def stop(self) -> None:
         self.process.stop()
