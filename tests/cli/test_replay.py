@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from urllib.error import HTTPError
 
 import msgspec
 import pytest
@@ -33,8 +34,8 @@ def asked(address: str, model: str) -> str:
 
 
 class Kept:
-    def __init__(self, cwd: Path, chosen: str, named: str, live: str) -> None:
-        self.cwd, self.chosen, self.named, self.live = cwd, chosen, named, live
+    def __init__(self, cwd: Path, chosen: str, named: str, live: str, refused: str) -> None:
+        self.cwd, self.chosen, self.named, self.live, self.refused = cwd, chosen, named, live, refused
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     with running("serve", "--config", "f.yaml", cwd=cwd, until="Say hello") as (server, said):
         address = address_in(said)
         chosen, named = asked(address, "auto"), asked(address, "large")
+        with pytest.raises(HTTPError) as infeasible:
+            ask(address, "auto", max_cost=0.000000001)
+        with infeasible.value as error:
+            refused = error.headers["x-fairlead-request-id"]
         live = run("replay", chosen, "--state-dir", "st", cwd=cwd)
         assert live.returncode == 0, live.stderr
         many = run("replay", "--last", "10", "--state-dir", "st", "--json", cwd=cwd)
@@ -52,7 +57,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
         assert json.loads(many.stdout)["same"] == 1
         server.send_signal(signal.SIGTERM)
         assert server.wait(20) == 0
-    return Kept(cwd, chosen, named, live.stdout)
+    return Kept(cwd, chosen, named, live.stdout, refused)
 
 
 def test_a_decision_made_again_is_told_to_differ(kept: Kept) -> None:  # M3.6
@@ -116,6 +121,15 @@ def test_a_finished_request_is_explained_without_what_would_flip_it(kept: Kept) 
     chinese = run("explain", kept.chosen, "--state-dir", "st", cwd=kept.cwd, LANG="zh_CN.UTF-8").stdout
     assert "怎样会改变选择" in chinese
     assert "则 large 胜出" in chinese
+
+
+def test_a_request_that_was_turned_down_is_unknown_to_who_asks_why(kept: Kept) -> None:  # M3.6
+    done = run("explain", kept.refused, "--state-dir", "st", cwd=kept.cwd)
+    assert done.returncode == 0, done.stderr
+    assert "It was turned down before any provider was asked (infeasible)" in done.stdout
+    told = json.loads(run("explain", kept.refused, "--state-dir", "st", "--json", cwd=kept.cwd).stdout)
+    assert (told["request"], told["kind"], told["key"]) == (kept.refused, "infeasible", "anonymous")
+    assert run("explain", "req_0", "--state-dir", "st", cwd=kept.cwd).returncode == 1
 
 
 def test_explaining_a_text_leaves_out_the_words_that_spoke(tmp_path: Path) -> None:  # M2.2 M3.6

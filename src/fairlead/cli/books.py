@@ -17,7 +17,7 @@ import msgspec
 
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say
-from fairlead.core.record import Record
+from fairlead.core.record import Audit, Record
 from fairlead.errors import FairleadError, StateError
 from fairlead.store.ledger import DATABASE, SPOOL
 from fairlead.store.owner import is_owned
@@ -111,6 +111,15 @@ def decision(state_dir: Path, request_id: str) -> Record | None:
             lambda: connection.execute("SELECT record FROM requests WHERE id = ?", (request_id,)).fetchone(),
         )
     return None if row is None else msgspec.msgpack.decode(row[0], type=Record)
+
+
+def refusal(state_dir: Path, request_id: str) -> Audit | None:
+    """The audit's line on a request that was turned down before anybody was asked."""
+    contents(state_dir, ())
+    with closing(open_ledger(state_dir / DATABASE)) as connection:
+        sql = "SELECT at_ms, kind, key, tenant, request, detail FROM audit WHERE request = ? ORDER BY seq DESC LIMIT 1"
+        row = _reading(state_dir, lambda: connection.execute(sql, (request_id,)).fetchone())
+    return None if row is None else Audit(*row)
 
 
 def contents(state_dir: Path, keys: tuple[str, ...]) -> dict[str, bytes]:

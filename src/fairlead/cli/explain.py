@@ -14,7 +14,7 @@ from fairlead.cli.messages import language, tr
 
 if TYPE_CHECKING:
     from fairlead.core.call import Signal
-    from fairlead.core.record import Attempt, CostLine, Record
+    from fairlead.core.record import Attempt, Audit, CostLine, Record
     from fairlead.gateway.explanation import Explained
 
 
@@ -35,7 +35,7 @@ def command(
 
     For a text or a file: what was found out about the request, the candidates with their scores, and who was left out
     and why; nothing is sent. For the id of a finished request (x-fairlead-request-id of its answer): the ledger's
-    record of it, every attempt with what it cost.
+    record of it, every attempt with what it cost. Of one that was turned down before: why, as the audit has it.
 
     \b
     Examples:
@@ -145,15 +145,19 @@ def show_signals(signals: tuple[Signal, ...]) -> None:
 
 
 def show_record(request_id: str, path: Path | None, state_dir: Path | None, as_json: bool) -> None:
-    from fairlead.cli.books import decision
+    from fairlead.cli.books import decision, refusal
     from fairlead.errors import FairleadError
 
     where = state_dir or Path(settings(path).server.state_dir)
     record = decision(where, request_id)
     if record is None:
-        raise FairleadError(
-            f"the ledger in {where} has no request {request_id!r}; its id is in the answer's x-fairlead-request-id"
-        )
+        refused = refusal(where, request_id)
+        if refused is None:
+            raise FairleadError(
+                f"the ledger in {where} has no request {request_id!r}; its id is in the answer's x-fairlead-request-id"
+            )
+        tell_refusal(refused, as_json)
+        return
     made = _made(where, record)
     if as_json:
         from fairlead.gateway.explanation import record_described
@@ -161,6 +165,27 @@ def show_record(request_id: str, path: Path | None, state_dir: Path | None, as_j
         put_json(record_described(record, made, language()))
         return
     tell(record, made)
+
+
+def tell_refusal(refused: Audit, as_json: bool) -> None:
+    from fairlead.cli.tables import line
+
+    if as_json:
+        from msgspec.structs import asdict
+
+        put_json(asdict(refused))
+        return
+    line(who(refused.request, refused.at_ms, refused.key, refused.tenant))
+    line(tr("It was turned down before any provider was asked ({kind}).").format(kind=refused.kind))
+    line(refused.detail)
+
+
+def who(request: str, at_ms: int, key: str, tenant: str) -> str:
+    when = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    words = tr("{request}, {when}, key {key}")
+    if tenant != "default":
+        words = tr("{request}, {when}, key {key} of tenant {tenant}")
+    return words.format(request=request, when=when, key=key, tenant=tenant)
 
 
 def _made(state_dir: Path, record: Record) -> Explained | None:
@@ -184,11 +209,7 @@ def _made(state_dir: Path, record: Record) -> Explained | None:
 def tell(record: Record, made: Explained | None = None) -> None:
     from fairlead.cli.tables import line, money
 
-    when = datetime.fromtimestamp(record.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    who = tr("{request}, {when}, key {key}")
-    if record.tenant != "default":
-        who = tr("{request}, {when}, key {key} of tenant {tenant}")
-    line(who.format(request=record.request, when=when, key=record.key, tenant=record.tenant))
+    line(who(record.request, record.at_ms, record.key, record.tenant))
     asked = tr("It asked for {asked}; policy {policy} ({strategy}) chose, and {model} answered via {channel}.")
     if record.reuse is not None:
         asked = tr(

@@ -263,6 +263,7 @@ CHINESE: dict[str, str] = {
     "It asked for {asked}; policy {policy} ({strategy}); it was not answered: {error} (HTTP {status}).": (
         "它要的是 {asked}；策略 {policy}（{strategy}）；未得到应答：{error}（HTTP {status}）。"
     ),
+    "It was turned down before any provider was asked ({kind}).": "它在询问任何提供商之前即被拒绝（{kind}）。",
     "Cost {cost}.": "成本 {cost}。",
     "Cost {cost}; {baseline} would have cost {instead} for the same tokens.": (
         "成本 {cost}；同样的 token 数，{baseline} 需要 {instead}。"
