@@ -15,6 +15,7 @@ from fairlead.core.plan import Target
 from fairlead.core.policy import Limits, least
 from fairlead.dialects.dialect import View
 from fairlead.errors import RateLimited
+from fairlead.gateway.budgets import LONGEST
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
 from fairlead.registry.budgets import Metered
@@ -111,7 +112,7 @@ def taking(view: View, incoming: Incoming, size: int) -> tuple[int, int | None]:
     if len(incoming.body) > MOSTLY_TEXT:
         size = input_tokens(view.shape())
     limit = view.max_output
-    return size, limit * view.answers if limit else None
+    return size, min(limit, LONGEST) * view.answers if limit else None
 
 
 def taking_of(call: Call, target: Target) -> tuple[int, int]:
@@ -121,7 +122,7 @@ def taking_of(call: Call, target: Target) -> tuple[int, int]:
         return expected.input_tokens, 0
     if not limit:
         return expected.input_tokens, expected.output_tokens
-    return expected.input_tokens, (min(limit, possible) if possible else limit) * call.view.answers
+    return expected.input_tokens, min(limit, possible or LONGEST) * call.view.answers
 
 
 def limited(refused: Refused) -> str:
