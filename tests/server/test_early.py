@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.server.early import MOST_BYTES, Early
+from fairlead.server.exchange import Exchange, Line
 from tests.server.serving import KEYS, Served, question, serving, soon
 from tests.server.test_shedding import kept
 from tests.server.wire import Client
@@ -36,22 +38,45 @@ def lacking(served: Served, share: float) -> None:
     shedding._pressure, shedding.scarce = share, share > 0
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=30), st.integers(0, 9), st.integers(0, 5))
-def test_some_are_called_before_their_time_and_others_long_after(
-    waiting: list[tuple[int, int]], now: int, more: int
-) -> None:
-    early, called = Early(), list[tuple[int, int]]()
-    for place, (until, size) in enumerate(waiting):
-        assert early.wait(until, size, lambda one=(until, place): called.append(one))  # type: ignore[misc]
+class Waiting:
+    """A client that was told to come back, and is called in its place."""
+
+    def __init__(self, back_at: float, called: list[tuple[float, int]], place: int) -> None:
+        self.back_at, self.called, self.name = back_at, called, (back_at, place)
+        self.busy = False
+
+    def asked_in(self, exchange: Exchange) -> None:
+        self.called.append(self.name)
+
+
+def asking(received: float, body: bytes = b"") -> Exchange:
+    return Exchange(cast(Line, None), received, body=body)
+
+
+@given(st.lists(st.integers(1, 9), max_size=30), st.integers(0, 9), st.integers(0, 5))
+def test_some_are_called_before_their_time_and_others_long_after(waiting: list[int], now: int, more: int) -> None:
+    early, called = Early(), list[tuple[float, int]]()
+    for place, until in enumerate(waiting):
+        line = Waiting(until, called, place)
+        assert early.keeps(line, asking(until - 0.5))
+        assert (line.busy, line.back_at) == (True, 0.0)
     early.call(now, more)
-    places = sorted((until, place) for place, (until, _) in enumerate(waiting))
+    places = sorted((until, place) for place, until in enumerate(waiting))
     due = sum(until <= now for until, _ in places)
     assert called == places[: due + more]
     assert len(early) == len(places) - len(called)
     early.call_all()
     assert called == places
-    assert early.wait(1, MOST_BYTES, print)
-    assert not early.wait(1, 1, print)
+
+
+def test_who_comes_in_time_waits_or_bodies_without_end_do() -> None:
+    early = Early()
+    assert not early.keeps(Waiting(5.0, [], 0), asking(5.0))
+    for _ in range(2):
+        assert early.keeps(Waiting(5.0, [], 0), asking(4.0, bytes(MOST_BYTES - 1)))
+        assert not early.keeps(Waiting(5.0, [], 1), asking(4.0, b"12"))
+        assert early.keeps(Waiting(5.0, [], 2), asking(4.0, b"1"))
+        early.call_all()
 
 
 async def test_a_client_that_asks_again_at_once_is_told_the_same_again_and_again(tmp_path: Path) -> None:  # FAULTS 28

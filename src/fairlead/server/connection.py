@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_back_at", "_begun", "_body", "_drained", "_early", "_fed", "_head", "_header_bytes", "_headers", "_held", "_paused", "_queue", "_rejected", "_repeats", "_silent", "_target", "_turn", "_unparsed", "_wake", "busy", "choked", "choked_since", "closing", "exchange",
+        "_begun", "_body", "_drained", "_fed", "_head", "_header_bytes", "_headers", "_held", "_paused", "_queue", "_rejected", "_repeats", "_silent", "_target", "_turn", "_unparsed", "_wake", "back_at", "busy", "choked", "choked_since", "closing", "exchange",
         "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
     )  # fmt: skip
 
@@ -64,10 +64,8 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._head: Head | None = None
         """Of the last request, where the next one may look just like it; None as long as anything is with the parser."""
-        self._back_at = 0.0
+        self.back_at = 0.0
         """When it may ask again, where it was turned away with this head; 0 where it was not."""
-        self._early: Exchange | None = None
-        """What it asked before that."""
         self._turn: Exchange | None = None
         """The next request to be answered."""
         self._rejected: RequestError | None = None
@@ -105,7 +103,7 @@ class Connection(asyncio.Protocol):
         self.transport = None
         self.closing = True
         self._queue.clear()
-        self._turn = self._early = None
+        self._turn = None
         self.resume_writing()
         if self.task is not None:
             self.task.cancel()
@@ -125,7 +123,7 @@ class Connection(asyncio.Protocol):
             exchange = head.again(data, self, listener.now())
             if exchange is not None:
                 self.receiving_since = 0.0
-                if not self._back_at or not self._stays(exchange):
+                if not (self.back_at and listener.door.scarce and listener.early.keeps(self, exchange)):
                     self._take(exchange)
                 return
         if len(data) <= SLICE and not self._unparsed:
@@ -156,7 +154,7 @@ class Connection(asyncio.Protocol):
         if fresh:
             self.receiving_since = self.receiving_since or self.listener.now()
         self._head = None
-        self._back_at = 0.0
+        self.back_at = 0.0
         self._fed = len(data)
         try:
             self.parser.feed_data(data)
@@ -357,25 +355,14 @@ class Connection(asyncio.Protocol):
         if door.scarce and not self.choked:
             seconds = door.turned_away(exchange)
             if seconds is not None:
-                self._back_at = listener.now() + seconds if seconds and self._head is not None else 0.0
+                self.back_at = listener.now() + seconds if seconds and self._head is not None else 0.0
                 return
         self._turn = exchange
         self.busy = exchange.let_in = True
         listener.turns.begin(exchange.received, share(exchange.path, exchange.body), self._go)
 
-    def _stays(self, exchange: Exchange) -> bool:
-        """It was told to come back later, and is here at once: whether it waits."""
-        listener, until = self.listener, self._back_at
-        self._back_at = 0.0
-        if not listener.door.scarce or exchange.received >= until:
-            return False
-        self.busy = listener.early.wait(until, len(exchange.body), self._asked_in)
-        self._early = exchange if self.busy else None
-        return self.busy
-
-    def _asked_in(self) -> None:
-        exchange, self._early = self._early, None
-        if exchange is not None:
+    def asked_in(self, exchange: Exchange) -> None:
+        if self.transport is not None:
             self.busy = False
             self._take(exchange)
 

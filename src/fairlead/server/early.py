@@ -9,44 +9,58 @@ This is so for the very same head on the same connection, so that nobody waits f
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from heapq import heappop, heappush
+from typing import Protocol
+
+from fairlead.server.exchange import Exchange
 
 MOST_BYTES = 64 * 2**20
 """Of all bodies that wait here; who comes then is asked in."""
 
 
+class Line(Protocol):
+    """What is needed of a connection."""
+
+    back_at: float
+    busy: bool
+
+    def asked_in(self, exchange: Exchange) -> None:
+        """It has waited, and may be gone."""
+
+
 class Early:
     def __init__(self) -> None:
-        self._waiting: list[tuple[float, int, int, Callable[[], None]]] = []
-        """(until when, its place, bytes, on with it): a heap."""
+        self._waiting: list[tuple[float, int, Line, Exchange]] = []
+        """(until when, its place, who, what): a heap."""
         self._bytes = 0
         self._count = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def wait(self, until: float, size: int, on: Callable[[], None]) -> bool:
-        """Whether there is room for it to wait."""
-        if self._bytes + size > MOST_BYTES:
+    def keeps(self, line: Line, exchange: Exchange) -> bool:
+        """Whether it has to wait."""
+        until, line.back_at = line.back_at, 0.0
+        size = self._bytes + len(exchange.body)
+        if exchange.received >= until or size > MOST_BYTES:
             return False
-        self._bytes += size
+        self._bytes = size
         self._count += 1
-        heappush(self._waiting, (until, self._count, size, on))
+        heappush(self._waiting, (until, self._count, line, exchange))
+        line.busy = True
         return True
 
     def call(self, now: float, more: int) -> None:
         """Those whose time has come, and so many more."""
-        waiting = self._waiting
-        called = []
+        waiting, called = self._waiting, []
         while waiting and (more > 0 or waiting[0][0] <= now):
-            until, _, size, on = heappop(waiting)
-            self._bytes -= size
+            until, _, line, exchange = heappop(waiting)
+            self._bytes -= len(exchange.body)
             if until > now:
                 more -= 1
-            called.append(on)
-        for on in called:  # who is turned away and asks again at once is not called twice
-            on()
+            called.append((line, exchange))
+        for line, exchange in called:  # who is turned away and asks again at once is not called twice
+            line.asked_in(exchange)
 
     def call_all(self) -> None:
         self.call(0.0, len(self._waiting))
