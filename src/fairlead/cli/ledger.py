@@ -6,7 +6,8 @@ Both work beside a running server, which is asked to write down what it has firs
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from fairlead.cli.report import Since
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from fairlead.store.progress import Progress
 
 FORMATS = ("jsonl", "csv", "parquet")
 
@@ -47,6 +50,23 @@ def opened(where: Path) -> sqlite3.Connection:
     return open_ledger(where / DATABASE)
 
 
+@contextmanager
+def shown(what: str) -> Iterator[Progress]:
+    """A bar on a terminal, for work that takes minutes with a million requests."""
+    from fairlead.store.progress import silent
+
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    with click.progressbar(length=1, label=tr(what), file=sys.stderr, show_eta=True) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.length = max(of, 1)
+            bar.update(done - bar.pos)
+
+        yield progress
+
+
 _config = click.option(
     "--config", "-c", "path", type=click.Path(path_type=Path), help="Configuration file (YAML); it says where."
 )
@@ -72,8 +92,8 @@ def verify(path: Path | None, state_dir: Path | None, as_json: bool) -> None:
     from fairlead.cli.terminal import put
     from fairlead.store.verification import verify as verified
 
-    with closing(opened(place(path, state_dir))) as connection:
-        found = verified(connection)
+    with closing(opened(place(path, state_dir))) as connection, shown("verifying") as progress:
+        found = verified(connection, progress)
     if as_json:
         put_json(msgspec.to_builtins(found))
     else:
@@ -125,8 +145,8 @@ def rebuild(path: Path | None, state_dir: Path | None) -> None:
 
     where = place(path, state_dir)
     demand_ledger(where)
-    with Owner.acquire(where), closing(Projection(where / DATABASE)) as projection:
-        projection.rebuild()
+    with Owner.acquire(where), closing(Projection(where / DATABASE)) as projection, shown("adding up") as progress:
+        projection.rebuild(progress)
     put(tr("the sums are made anew"))
 
 

@@ -9,13 +9,18 @@ attempts follow as `seq`, `seq + 1`, ... which cannot reach the next record: an 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
 from fairlead.store import budgets, calls, reuses, rollups, tally, trials
+from fairlead.store.progress import logged
 
 PAGE_SIZE = 16384
+ADDING_UP = "the ledger's requests are added up anew"
+
+log = logging.getLogger("fairlead.ledger")
 
 
 def _first(connection: sqlite3.Connection) -> None:
@@ -100,7 +105,7 @@ def _priced(connection: sqlite3.Connection) -> None:
 def _rollups(connection: sqlite3.Connection) -> None:
     """The sums that reports ask for."""
     rollups.create(connection)
-    tally.rebuild(connection)
+    tally.rebuild(connection, logged(ADDING_UP))
 
 
 def _spent(connection: sqlite3.Connection) -> None:
@@ -147,7 +152,7 @@ def _calls(connection: sqlite3.Connection) -> None:
 def _results(connection: sqlite3.Connection) -> None:
     """What requests came to, told apart in the sums as far back as there are records."""
     if rollups.tell_results(connection):
-        tally.rebuild(connection)
+        tally.rebuild(connection, logged(ADDING_UP))
 
 
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
@@ -190,7 +195,10 @@ def refuse_older(connection: sqlite3.Connection, where: str) -> None:
 def migrate(connection: sqlite3.Connection, where: str) -> None:
     """Brings the database up to date, each step in a transaction of its own."""
     refuse_newer(connection, where)
-    for number in range(version(connection), len(MIGRATIONS)):
+    begun = version(connection)
+    if 0 < begun < len(MIGRATIONS):
+        log.info("%s was written by an earlier fairlead and is brought up to date, before anything else", where)
+    for number in range(begun, len(MIGRATIONS)):
         connection.execute("BEGIN IMMEDIATE")
         try:
             MIGRATIONS[number](connection)

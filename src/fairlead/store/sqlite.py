@@ -22,6 +22,7 @@ from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record, Usage
 from fairlead.errors import StateError
 from fairlead.store import budgets, calls, feedback, prices, reuses, rollups, tally, trials
 from fairlead.store.migrations import PAGE_SIZE, migrate
+from fairlead.store.progress import Progress, silent
 from fairlead.store.statements import insert, insert_flat, shape
 from fairlead.store.tally import Tally
 from fairlead.store.window import DAY_MS
@@ -228,12 +229,12 @@ class Projection:
                 execute("ROLLBACK")
         return more
 
-    def rebuild(self) -> None:
+    def rebuild(self, progress: Progress = silent) -> None:
         """The sums anew."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            tally.rebuild(self.connection)
+            tally.rebuild(self.connection, progress)
             budgets.rebuild(self.connection, rollups.horizons(self.connection).records)
             execute("COMMIT")
         finally:

@@ -19,6 +19,7 @@ import msgspec
 
 from fairlead.core.record import Attempt, Record, Usage
 from fairlead.store import budgets, rollups
+from fairlead.store.progress import Progress, counted, silent
 from fairlead.store.rollups import ANSWERS, BANDS, HOUR_MS, KINDS, LARGEST, MINUTE_MS, ROLLUPS, TAGS, Kind
 from fairlead.store.statements import insert
 from fairlead.store.window import DAY_MS, cut_down
@@ -184,12 +185,13 @@ def waiting(connection: sqlite3.Connection) -> Tally:
     return tally
 
 
-def rebuild(connection: sqlite3.Connection) -> None:
+def rebuild(connection: sqlite3.Connection, progress: Progress = silent) -> None:
     """Within a transaction: anew from the records, as far back as these are kept; their tags too."""
     kept = rollups.horizons(connection)
+    (count,) = connection.execute("SELECT count(*) FROM requests").fetchone()
     for kind in KINDS:
         connection.execute(f"DELETE FROM {kind.table} WHERE at_ms >= ?", (kept.records,))
-    records = _stored(connection, "at_ms >= ?", kept.records)
+    records = counted(_stored(connection, "at_ms >= ?", kept.records), count, progress)
     while some := list(islice(records, rollups.TOGETHER)):
         tags = [(seq, tag) for seq, record, _ in some for tag in record.tags]
         connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", tags)

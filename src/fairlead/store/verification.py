@@ -29,6 +29,7 @@ from fairlead.core.tools import Calls
 from fairlead.store import budgets, calls, reuses, rollups
 from fairlead.store.prices import differences as prices_differ
 from fairlead.store.prices import versions
+from fairlead.store.progress import Progress, counted, silent
 from fairlead.store.sqlite import paid_by_tier
 from fairlead.store.window import cut_down
 
@@ -105,15 +106,16 @@ class _Attempt(msgspec.Struct):
     usage: Usage
 
 
-def verify(connection: sqlite3.Connection) -> Verification:
-    """Of one state of the ledger, which may be written to meanwhile."""
+def verify(connection: sqlite3.Connection, progress: Progress = silent) -> Verification:
+    """Of one state of the ledger, which may be written to meanwhile. Every request is looked at twice."""
     connection.execute("BEGIN")
     try:
+        (count,) = connection.execute("SELECT count(*) FROM requests").fetchone()
         found = Verification(told=[])
         prices = versions(connection)
         found.price_rows = sum(map(len, prices.values()))
         called = calls.by_attempt(connection)
-        for _, rows in groupby(connection.execute(_ATTEMPTS), itemgetter(0)):
+        for _, rows in counted(groupby(connection.execute(_ATTEMPTS), itemgetter(0)), 2 * count, progress):
             _request(found, prices, called, rows)
         for name, cost in connection.execute(_WITHOUT):
             found.differs(name, f"costs {plain(cost)} USD without an attempt")
@@ -121,17 +123,17 @@ def verify(connection: sqlite3.Connection) -> Verification:
             found.differs(what, detail)
         for what, detail in prices_differ(connection):
             found.differs(what, detail)
-        _records(found, connection)
+        _records(found, connection, counted(connection.execute(_RECORDS), 2 * count, progress, count))
         return found
     finally:
         connection.execute("ROLLBACK")
 
 
-def _records(found: Verification, connection: sqlite3.Connection) -> None:
+def _records(found: Verification, connection: sqlite3.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
     begin = rollups.horizons(connection).records
     sums: budgets.Sums = {}
     beside = {table: _taken(connection.execute(sql)) for table, sql in _BESIDE.items()}
-    for seq, name, at_ms, payload, *columns in connection.execute(_RECORDS):
+    for seq, name, at_ms, payload, *columns in rows:
         record = _record(payload)
         said = [cut_down(getattr(record, field)) for field in _COLUMNS]
         for field, stands, told in zip(_COLUMNS, columns, said, strict=True):
