@@ -34,7 +34,7 @@ NEAR = 0.8
 """Of the room, or of the memory: where it becomes scarce."""
 SMOOTH = 0.1
 """Weight of the latest beat in the mean lag: a single stop of the loop turns nobody away."""
-NO = 1 / 10
+NO = 1 / 6
 """What turning one away costs, as a share of letting it in."""
 GOING_ON = 1 / 16
 """What a request under way costs from beat to beat, likewise."""
