@@ -254,6 +254,20 @@ async def test_without_a_fallback_it_is_a_typed_timeout_at_that_moment(tmp_path:
         assert "0.4 s" in response.error["message"]
 
 
+@pytest.mark.parametrize(("fallbacks", "asked"), [("", ["both"]), (", fallbacks: [m-two]", ["both", "m-two"])])
+async def test_another_channel_of_the_slow_model_is_taken_for_its_fallback(
+    tmp_path: Path, fallbacks: str, asked: list[str]
+) -> None:  # M3.3
+    policy = (LIMITED % fallbacks).replace("m-one", "both")
+    async with serving(tmp_path / "s", server=", request_timeout: 25", extra_policy=policy) as server:
+        server.upstream.push("one", Play([HANG]))
+        server.upstream.push("two", answer())
+        response = await server.chat({"x-fairlead-policy": "limited", "x-fairlead-task": "chat"}, model="auto")
+        assert response.status == (200 if fallbacks else 504)
+        (record,) = await server.records()
+        assert [one.model for one in record.attempts] == asked
+
+
 # ---- health
 
 

@@ -233,9 +233,12 @@ class Run(msgspec.Struct, eq=False):
             self.task.cancel()
 
     def _over_own_limit(self) -> None:
-        """The task's longest time is over: its fallback is asked, if there is one."""
-        more = self.state.taken < len(self.state.candidates)
-        if more and not self.state.answered and self._waiting() and self.task is not None:
+        """The task's longest time is over: its fallback is asked, if there is one. Another channel of the same model is none."""
+        state = self.state
+        slow, rest = {one.channel.model for _, one in state.flying}, state.candidates[state.taken :]
+        others = tuple(one for one in rest if one.channel.model not in slow)
+        if others and not state.answered and self._waiting() and self.task is not None:
+            self.state = msgspec.structs.replace(state, candidates=(*state.candidates[: state.taken], *others))
             self.slow = f"no answer within {self.own_limit:g} s", "slow"
             self.task.cancel()
         else:
