@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from fairlead.config.load import loads
+from fairlead.server.reload import Source
+from fairlead.server.serve import start
 from tests.gateway.reaching import Authority
 from tests.server.reloading import Followed, following
-from tests.server.serving import KEYS, question, rows, serving, soon
+from tests.server.serving import KEYS, config, question, rows, serving, soon
 from tests.upstream import events, scripted, stream
 
 CHAT = "/v1/chat/completions"
@@ -163,6 +166,21 @@ async def test_a_changed_file_waits_for_somebody_to_say_so(tmp_path: Path) -> No
         async with asyncio.timeout(10):
             while (await server.chat(model="m-new")).status != 200:
                 await asyncio.sleep(0.05)
+
+
+async def test_what_changes_while_the_server_starts_waits_for_the_next_change(tmp_path: Path) -> None:  # M8.4
+    async with scripted() as upstream:
+        text, file = config(upstream.port, tmp_path / "s"), tmp_path / "fairlead.yaml"
+        begun = loads(text, str(file))
+        file.write_text(text.replace("quality: 0.9", "quality: 0.8"))
+        running = await start(begun, source=Source(file, text))
+        assert running.reload is not None
+        first = running.reload.state.version
+        try:
+            await soon(lambda: running.reload is not None and running.reload.state.version != first)
+            assert running.runtime.world.snapshot.models["m-one"].quality == 0.8
+        finally:
+            await running.stop()
 
 
 async def test_a_file_that_is_gone_takes_the_server_with_it(tmp_path: Path) -> None:

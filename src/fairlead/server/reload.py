@@ -51,6 +51,7 @@ NOBODY = Caller("")
 
 Look = tuple[int, ...] | None
 """What of a file changes when somebody writes to it; None where there is none."""
+UNSEEN: Look = ()
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -243,7 +244,7 @@ class Reload:
     # ---- the file
 
     async def _watch(self) -> None:
-        known = _look(self.source.path)
+        known: Look = UNSEEN  # the text was read before the start, and may have changed since
         while True:
             await asyncio.sleep(LOOK)
             found = _look(self.source.path)
