@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from fairlead.config.load import loads
@@ -14,6 +15,7 @@ from fairlead.gateway.endpoints import endpoint
 from fairlead.gateway.keys import Keys
 from fairlead.providers.limits import Quota
 from fairlead.providers.wire import Endpoint
+from tests.server.reloading import following
 from tests.server.serving import Served, rows, serving
 from tests.upstream import Play, Upstream, completion, plain, scripted, status
 
@@ -160,13 +162,37 @@ def test_what_a_key_had_left_counts_beyond_the_time_it_is_full_again() -> None:
     assert keys.take(ringed) is first
 
 
-def test_a_new_configuration_does_not_give_a_retired_key_another_chance() -> None:
-    ringed = ring("1", "2")
+def test_a_new_configuration_gives_a_retired_key_another_chance() -> None:  # M4.7
+    ringed = ring("1 (a)", "2 (b)")
     keys = Keys(lambda kind, words: None)
     assert keys.fell(ringed, ringed.keyed[0], 401, None) == 0
-    assert keys.take(ringed) is ringed.keyed[1]
-    keys.forget()
-    assert keys.take(ringed) is ringed.keyed[0]
+    elsewhere = msgspec.structs.replace(
+        ringed, keyed=tuple(msgspec.structs.replace(one, host="h") for one in ringed.keyed)
+    )
+    turned = ring("1 (b)", "2 (a)", "3 (c)")
+    for now, taken in ((ringed, "2 (b)"), (turned, "1 (b)"), (elsewhere, "1 (a)"), (ringed, "1 (a)")):
+        keys.turn_to([now])
+        chosen = keys.take(now)
+        assert isinstance(chosen, Endpoint)
+        assert chosen.key == taken
+
+
+async def test_a_reload_asks_with_a_key_that_was_refused_or_before_the_time_of_one_that_rests(
+    tmp_path: Path,
+) -> None:  # M4.7 M8.4 FAULTS 9
+    async with scripted() as ringed:
+        sections = {
+            "extra_provider": provider(ringed, ALPHA, BETA, GAMMA),
+            "extra_model": MODEL,
+            "extra_policy": ORDERED,
+        }
+        async with following(tmp_path, **sections) as server:
+            ringed.push("ring", status(401), status(429, headers="Retry-After: 60\r\n"))
+            assert (await ask(server)).status == 200
+            assert shown(ringed) == [ALPHA, BETA, GAMMA]
+            assert await server.take(server.text(server=", grace: 3", **sections))
+            assert (await ask(server)).status == 200
+            assert shown(ringed)[3:] == [GAMMA]
 
 
 TWICE = """

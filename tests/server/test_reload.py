@@ -14,7 +14,7 @@ from fairlead.server.serve import start
 from tests.gateway.reaching import Authority
 from tests.server.reloading import Followed, following
 from tests.server.serving import KEYS, config, question, rows, serving, soon
-from tests.upstream import events, scripted, stream
+from tests.upstream import events, scripted, status, stream
 
 CHAT = "/v1/chat/completions"
 LIMITED = "keys: [{name: test, key: fl_test, limits: {rpm: %d}}, {name: other, key: fl_other}]\n"
@@ -166,6 +166,28 @@ async def test_a_changed_file_waits_for_somebody_to_say_so(tmp_path: Path) -> No
         async with asyncio.timeout(10):
             while (await server.chat(model="m-new")).status != 200:
                 await asyncio.sleep(0.05)
+
+
+LOST = {
+    "address": ("/one/v1", "/lost/v1"),
+    "key": ("key-one", "key-gone"),
+    "name": ("provider: one, model: up-one", "provider: one, model: gone"),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+async def test_what_was_wrong_with_a_channel_outlives_its_mending(tmp_path: Path, name: str) -> None:  # M4.5 M8.4
+    right, wrong = LOST[name]
+    health = "health: {failures: 1, ejection: 600}\nkeys: [{name: test, key: fl_test}]\n"
+    async with following(tmp_path, more=health) as server:
+        assert await server.take(server.text(health).replace(right, wrong))
+        server.upstream.push("lost" if name == "address" else "one", status(401))
+        assert (await server.chat(model="m-one@one")).status == 502
+        assert (await server.chat(model="auto")).headers["x-fairlead-model"] == "m-two"
+        assert await server.take(server.text(health, server=", grace: 3").replace(right, wrong))
+        assert (await server.chat(model="auto")).headers["x-fairlead-model"] == "m-two", "all else leaves it alone"
+        assert await server.take(server.text(health))
+        assert (await server.chat(model="auto")).headers["x-fairlead-model"] == "m-one"
 
 
 async def test_what_changes_while_the_server_starts_waits_for_the_next_change(tmp_path: Path) -> None:  # M8.4

@@ -118,6 +118,15 @@ class Breakers:
         }
         self.opened = {channel: one for channel, one in self._circuits.items() if not one.closed}
 
+    def forget(self, channels: Iterable[str]) -> None:
+        """They are others by the same name: what is still under way at those before says nothing of them."""
+        for channel in channels:
+            circuit = self._circuits.pop(channel, None)
+            if circuit is not None:
+                circuit.closed = False
+                circuit.turns += 1
+                self.opened.pop(channel, None)
+
     def claim(self, channel: str, now: float, *, anyway: bool = False, probe: bool = False) -> Claim | None:
         """None where the channel is not to be asked. `anyway` is the last resort: it skips the ejection and the trial's
         place, though not what the provider asked for itself."""

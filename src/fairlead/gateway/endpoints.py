@@ -21,6 +21,7 @@ from fairlead.version import __version__
 
 SHORTEST_SECRET = 8
 VERSIONED = re.compile(r"/v[0-9]\w*$")
+Way = tuple[str, int, bool, str, tuple[bytes, ...], str, bool, Proxy | None]
 
 
 def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.environ) -> Endpoint:
@@ -83,6 +84,12 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
         max_connections=provider.max_connections,
     )
     return found if len(keys) < 2 else _keyed(found, keys, headers)
+
+
+def way_to(endpoint: Endpoint) -> Way:
+    """By which address, with which keys and past whom it is reached. Where that is another, nothing known of it holds."""
+    one, headers = endpoint, tuple(each.headers for each in endpoint.keyed or (endpoint,))
+    return one.host, one.port, one.tls, one.prefix, headers, one.authorities, one.verify, one.proxy
 
 
 def _keys(provider: Provider) -> tuple[str, ...]:

@@ -55,8 +55,12 @@ class Health:
         self.further = Further(now)
         self._changed = changed
 
-    def turn_to(self, settings: HealthSettings, channels: Iterable[str], shares: bool) -> None:
-        """These are all there are from now on; what is known of them stays, and what was begun to be counted is."""
+    def turn_to(
+        self, settings: HealthSettings, channels: Iterable[str], shares: bool, changed: Iterable[str] = ()
+    ) -> None:
+        """These are all there are from now on; what is known of them stays, and what was begun to be counted is. Of those
+        that `changed`, as they are reached in another way, nothing is known yet."""
+        self.breakers.forget(changed)
         kept = frozenset(channels)
         self.shares = self.shares or shares
         self.breakers.settings = settings

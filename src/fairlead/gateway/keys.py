@@ -1,9 +1,9 @@
 """Which of a provider's keys is taken, where it has several.
 
 A key at its limit (429) rests until the provider wants it back, or ten seconds and twice as long each further time;
-one that is refused (401) is not taken again as long as the process runs this configuration; a 403 may be about one
-model, and says nothing of the key. Of those that are well the one
-with most left of its quota is taken. As long as one is well, what befalls another says nothing of the channel.
+one that is refused (401) is not taken again as long as the process runs and asks the same address in the same way; a 403
+may be about one model, and says nothing of the key. Of those that are well the one with most left of its quota is taken.
+As long as one is well, what befalls another says nothing of the channel.
 
 Keys are told by their place and the beginning of their digest, never by themselves.
 """
@@ -11,7 +11,7 @@ Keys are told by their place and the beginning of their digest, never by themsel
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 import msgspec
@@ -21,6 +21,9 @@ from fairlead.providers.wire import Endpoint
 
 FIRST_REST = 10.0
 LONGEST_REST = 600.0
+
+Asking = tuple[str, str, str, int, str, bytes]
+"""A key, and what it is shown to: where one of these is another, what was said of it says nothing any more."""
 
 log = logging.getLogger("fairlead.providers")
 
@@ -48,12 +51,14 @@ class Keys:
     def __init__(self, audit: Callable[[str, str], None], now: Callable[[], float] = monotonic) -> None:
         self.now = now
         self._audit = audit
-        self._keys: dict[tuple[str, str], Key] = {}
-        """Those that there is something to say of, by provider and name."""
+        self._keys: dict[Asking, Key] = {}
+        """Those that there is something to say of."""
 
-    def forget(self) -> None:
-        """The configuration is another: each key has another chance."""
-        self._keys.clear()
+    def turn_to(self, endpoints: Iterable[Endpoint]) -> None:
+        """These are all there are from now on; what is known of their keys stays, or a new price would have a provider
+        asked before its time, and with a key that it refused."""
+        kept = {_asking(one) for endpoint in endpoints for one in endpoint.keyed}
+        self._keys = {asking: key for asking, key in self._keys.items() if asking in kept}
 
     def take(self, endpoint: Endpoint) -> Endpoint | float:
         """The provider with the key to ask it with; else the seconds until there is one. Where all are retired it is the
@@ -93,7 +98,7 @@ class Keys:
         return self._wait(endpoint, now)
 
     def _of(self, asked: Endpoint) -> Key:
-        return self._keys.setdefault((asked.name, asked.key), Key())
+        return self._keys.setdefault(_asking(asked), Key())
 
     def _wait(self, endpoint: Endpoint, now: float) -> float | None:
         soonest = min(self._of(one).until(now) for one in endpoint.keyed)
@@ -114,3 +119,8 @@ class Keys:
         words = f"{asked.name}: key {asked.key} was refused with HTTP {status} and is not used any more"
         log.error("%s", words)
         self._audit("key_retired", words)
+
+
+def _asking(asked: Endpoint) -> Asking:
+    digest = asked.key.rpartition(" ")[2]  # its place may be another
+    return asked.name, digest, asked.host, asked.port, asked.prefix, asked.headers

@@ -37,6 +37,7 @@ from fairlead.gateway.budgets import log as budgets_log
 from fairlead.gateway.caching import Caching, turned
 from fairlead.gateway.conditions import DAY, Vitals
 from fairlead.gateway.contents import Contents
+from fairlead.gateway.endpoints import Way, way_to
 from fairlead.gateway.erasing import Sweeper
 from fairlead.gateway.failures import CALLERS_FAULT, unfit
 from fairlead.gateway.health import Health
@@ -90,8 +91,7 @@ class Runtime:
         self.ledger = ledger
         self.loop = asyncio.get_running_loop()
         self.vitals = Vitals()
-        channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
-        self.health = Health(world.health, channels, self._health_changed, _shares(world))
+        self.health = Health(world.health, _ways(world), self._health_changed, _shares(world))
         self.keys = Keys(lambda kind, words: self.ledger.note(Audit(_now_ms(), kind, "", "", "", words)))
         self.http = HttpUpstream({name: one for name, one in world.endpoints.items() if not one.simulated})
         self.probing = Probing(self)
@@ -206,6 +206,7 @@ class Runtime:
         return turned_semantic(None if self.caching is None else self.caching.semantic, world.semantic, self)
 
     def _swap(self, world: World, simulated: Upstream | None, opinions: Opinions | None) -> None:
+        former = _ways(self.world)
         endpoints = self.http.turn_to({name: one for name, one in world.endpoints.items() if not one.simulated})
         before = weakref.finalize(self.present, self.http.retire_soon, endpoints.former)
         before.atexit = False
@@ -213,12 +214,13 @@ class Runtime:
         self.world = self.keyring.in_force(world)
         self.opinions, self._simulated = opinions, simulated
         self.remembering = turned_to(self.remembering, world.remembering, self.kept)
-        self.keys.forget()
+        self.keys.turn_to(world.endpoints.values())
         self.metering.turn_to(self.world)
         self.budgets.turn_to(self.world)
         self.gates = Gates(world.gates, self.gates)
-        channels = [channel.id for model in world.snapshot.models.values() for channel in model.channels]
-        self.health.turn_to(world.health, channels, _shares(world))
+        ways = _ways(world)
+        changed = [channel for channel, way in ways.items() if former.get(channel, way) != way]
+        self.health.turn_to(world.health, ways, _shares(world), changed)
         self.memo, self._snapshot, self._headers = {}, world.snapshot, {}
         self.contents = Contents(self.ledger, world.snapshot)
         self.contents.begin()
@@ -419,6 +421,13 @@ class Runtime:
 def _shares(world: World) -> bool:
     """Whether any work is shared among equals."""
     return any(policy.handling.balance != "declared" for policy in world.policies.values())
+
+
+def _ways(world: World) -> dict[str, tuple[str, str, Way]]:
+    """How each channel is reached: its provider, its model's name there, and the way to it."""
+    ways = {name: way_to(one) for name, one in world.endpoints.items()}
+    channels = [channel for model in world.snapshot.models.values() for channel in model.channels]
+    return {one.id: (one.provider, one.upstream, ways[one.provider]) for one in channels}
 
 
 def _now_ms() -> int:
