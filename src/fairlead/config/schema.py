@@ -357,7 +357,8 @@ class Policy(Section):
     balance: BalanceName = Field("declared", description="How the channels of a model share the work.")
     spread: Count = Field(1, description="So many of the best models share the work by `balance` as well.")
     failover_on: tuple[EndingName, ...] = Field(
-        ("blocked", "empty", "truncated"), description="Ends of an answer with which the next candidate is asked."
+        ("blocked", "empty", "truncated"),
+        description="Ends of an answer with which the next candidate is asked; a filter's error is `blocked` too.",
     )
     continue_streams: Switch = Field(
         False, description="The next candidate goes on with a streamed text that breaks off. All are paid for."

@@ -31,7 +31,7 @@ from fairlead.gateway.answering import cause_of, reader_for, silence, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
 from fairlead.gateway.budgets import Ended, outran
-from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error
+from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error, why_failed, why_refused
 from fairlead.gateway.health import LEFT_ALONE, Entry
 from fairlead.gateway.hosting import bear
 from fairlead.gateway.metering import limited, taking_of
@@ -206,7 +206,7 @@ class Try(msgspec.Struct, eq=False):
         # Until here whatever goes wrong was made, and is billed; so is an answer that nobody can read.
         self.body, self.usage, self.generating = found.body, found.usage, bool(found.error)
         if found.error:
-            return self.failed(200, found.error, found.cause, body)
+            return self.failed(200, found.error, why_failed(body), body)
         if found.ending and found.ending in run.plan.handling.failover_on:
             run.spare(self)
             return self.failed(200, f"the answer was {found.ending}", found.cause, body)
@@ -309,7 +309,7 @@ class Try(msgspec.Struct, eq=False):
             if reader.error and not (reader.committed and run.joint is not None and run.joint.goes_on):
                 self.generating = False
                 reply.abort()
-                return self.failed(200, reader.error)
+                return self.failed(200, reader.error, why_failed(piece))
             if reader.committed:
                 reply.await_content(False)
                 self.first_at = monotonic()
@@ -338,8 +338,8 @@ class Try(msgspec.Struct, eq=False):
         body = masked(body, self.endpoint)
         words = f"HTTP {status}: {body[:300].decode('utf-8', 'replace')}"
         after = limits.retry_after(reply.headers, time.time())
-        cause: Cause = "rate_limit" if status == 429 else "outage"
-        final = status in CALLERS_FAULT
+        cause = why_refused(status, body)
+        final = "blocked" not in self.run.plan.handling.failover_on if cause == "blocked" else status in CALLERS_FAULT
         back_in = self.run.runtime.keys.fell(self.endpoint, self.asked, status, after)
         if back_in == 0:
             return self.failed(status, words, cause, body, kind="key")

@@ -11,12 +11,13 @@ import msgspec
 import orjson
 
 from fairlead.core.call import Call
-from fairlead.core.execution import Candidate
+from fairlead.core.execution import Candidate, Cause
 from fairlead.core.record import Attempt
 from fairlead.dialects import json
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import BadRequest, Overloaded, RateLimited, RequestError, UpstreamFailed
 from fairlead.gateway.balances import spent_error
+from fairlead.providers.blocking import blocked
 from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 
 LONGEST_TEXT = 2000
@@ -30,6 +31,8 @@ ERROR_SECONDS = 2.0
 
 CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
 """A provider's answer that says the request itself is wrong: another provider would say the same."""
+FILTERS = frozenset((400, 403, 422, 451))
+"""Statuses that a provider's filter answers with."""
 PASSING = frozenset((408, 429, 500, 502, 503, 504, 529, "connect", "cut", "connect_timeout"))
 """Statuses and breaks that may be gone in a moment."""
 
@@ -75,6 +78,18 @@ async def read_error(reply: Reply) -> bytes:
         pass
     reply.abort()
     return b"".join(pieces)
+
+
+def why_refused(status: int, body: bytes) -> Cause:
+    """What an error status of a provider speaks of."""
+    if status == 429:
+        return "rate_limit"
+    return why_failed(body) if status in FILTERS else "outage"
+
+
+def why_failed(told: bytes) -> Cause:
+    """What an error speaks of that a provider tells, whatever its status."""
+    return "blocked" if blocked(told) else "outage"
 
 
 def masked(body: bytes, endpoint: Endpoint) -> bytes:

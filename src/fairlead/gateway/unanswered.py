@@ -8,7 +8,7 @@ from fairlead.core import execution as machine
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import DeadlineExceeded, Overloaded, RequestError, UpstreamFailed
 from fairlead.gateway.balances import spent_error
-from fairlead.gateway.failures import Failure, all_failed, told_by_provider
+from fairlead.gateway.failures import Failure, all_failed, told_by_provider, why_refused
 from fairlead.providers.wires import wire_for
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def give_up(run: Run, action: machine.GiveUp) -> None:
     if run.outlet.started:
         _fail_in_band(run, _too_late(run) if action.why == "deadline" else all_failed(run.failures))
         return
-    if action.why == "final":
-        failure = run.failures[-1]
+    failure = _refusal(run, action)
+    if failure is not None:
         run.settle("failed", failure.status, "rejected_by_provider")
         refused = next(one for one in run.tries.values() if one.candidate is failure.candidate)
         headers = run.headers(b"application/json", refused, None) + b"x-should-retry: false\r\n"
@@ -55,6 +55,16 @@ def give_up(run: Run, action: machine.GiveUp) -> None:
         raise error
     finally:
         del error  # else the error, this frame and the request's body hold each other
+
+
+def _refusal(run: Run, action: machine.GiveUp) -> Failure | None:
+    """Whose word the caller gets: that of who found the request itself wrong, or of the first whose filter held it back
+    where nobody else had an answer."""
+    if action.why == "final":
+        return run.failures[-1]
+    if action.why != "failed" or run.spared is not None:
+        return None
+    return next((one for one in run.failures if why_refused(one.status, one.body) == "blocked"), None)
 
 
 def _fail_in_band(run: Run, error: RequestError) -> None:
