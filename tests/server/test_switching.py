@@ -48,6 +48,7 @@ async def test_a_model_that_is_off_is_asked_or_stays_off(tmp_path: Path, key: st
         assert b"it is switched off just now" in decided.body
         alone = await server.chat({"x-fairlead-policy": "only"}, model="m-one")
         assert (alone.status, alone.error["code"]) == (503, "model_disabled")
+        assert alone.headers["retry-after"] == "1"
         await asyncio.sleep(0.8)
         assert await asked(server) == "m-one"
         await server.running.runtime.ledger.flush()
@@ -189,6 +190,16 @@ def test_a_file_that_cannot_be_read_keeps_the_server_down(tmp_path: Path) -> Non
     for text in ("{", "[]", '{"a": "b"}', '{"a": []}'):
         (tmp_path / "switches.json").write_text(text)
         assert Switches(tmp_path, lambda name: None).off() == frozenset()
+
+
+def test_who_is_told_to_return_comes_too_early_or_for_nothing() -> None:  # M1.4
+    switches = Switches(None, lambda name: None, lambda: 100.0)
+    for name, seconds in (("a", 30.0), ("a@x", 50.0), ("b@x", 40.0), ("c", None)):
+        switches.disable(name, seconds)
+    assert switches.back_in(["a@x"]) == 50.0
+    assert switches.back_in(["a@", "b@x"]) == 30.0
+    assert switches.back_in(["b@x", "c@x"]) == 40.0
+    assert switches.back_in(["c@x", "d@x"]) is None
 
 
 def test_a_second_time_does_not_take_the_place_of_the_first(tmp_path: Path) -> None:  # M1.4

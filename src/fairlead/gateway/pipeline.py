@@ -147,7 +147,7 @@ def plan_for(runtime: Runtime, call: Call, choice: Choice) -> Plan:
     plan = decide(call, choice, snapshot, seed_of(call.id), runtime.memo)
     if not plan.steps:
         short = affording.refusal(runtime.budgets, call, choice, plan, snapshot)
-        raise short or infeasible(call, choice, plan, snapshot, runtime.health.back_in)
+        raise short or infeasible(call, choice, plan, snapshot, runtime.health.back_in, runtime.switches.back_in)
     if call.operation == "opaque":
         plan = media.bear(runtime.budgets, call, choice, plan)
     if choice.model is None:
@@ -180,8 +180,9 @@ INPUT = {
 
 
 def infeasible(
-    call: Call, choice: Choice, plan: Plan, snapshot: Snapshot, back_in: Callable[[Iterable[str]], float]
-) -> RequestError:
+    call: Call, choice: Choice, plan: Plan, snapshot: Snapshot,
+    back_in: Callable[[Iterable[str]], float], on_in: Callable[[Iterable[str]], float | None],
+) -> RequestError:  # fmt: skip
     """Nobody may answer: the error says what stood in the way, and for a named model it is that model's own reason."""
     reasons = {rejection.reason for rejection in plan.rejected}
     told = "; ".join(words(rejection) for rejection in plan.rejected[:12])
@@ -203,7 +204,8 @@ def infeasible(
         if reason in ACCESS:
             return Forbidden(f"{told}.", param="model", code=reason)
         if reason == "disabled":
-            return Overloaded(f"{told}.", code="model_disabled")
+            off = [f"{one.model}@{one.channel}" for one in plan.rejected if one.reason == "disabled"]
+            return Overloaded(f"{told}.", code="model_disabled", retry_after=on_in(off))
         if reason == "unpriced" or (reason == "cost" and "unknown" in plan.rejected[0].detail):
             return PaymentRequired(f"{told}.", code="unpriced")
     near = nearest(call, choice, snapshot)

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fairlead.core.choice import nearest
@@ -47,6 +47,16 @@ class Switches:
     def until(self, name: str) -> float | None:
         """Seconds since 1970, or for ever; None where it is not off."""
         return self._off.get(name) if name in self.off() else None
+
+    def back_in(self, channels: Iterable[str]) -> float | None:
+        """Seconds until the first of these is on by itself; None where that takes somebody, or nobody switched them off.
+        A channel is off as long as its model is, which ends with `@` where that is told as a whole."""
+        ends = [max(map(self._off_until, (name, name.rpartition("@")[0]))) for name in channels]
+        soonest = min((until for until in ends if until), default=FOREVER)
+        return None if soonest == FOREVER else max(0.0, soonest - self.now())
+
+    def _off_until(self, name: str) -> float:
+        return self.until(name) or 0.0
 
     def disable(self, name: str, seconds: float | None) -> None:
         """For so long; None until it is switched on."""
