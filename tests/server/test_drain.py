@@ -51,6 +51,18 @@ async def test_a_client_waits_on_a_kept_connection_for_the_end_of_the_grace(tmp_
         assert await client.rest() == b""
 
 
+async def test_a_request_that_has_come_in_part_is_cut_off(tmp_path: Path) -> None:  # FAULTS 32
+    async with serving(tmp_path / "s", ", grace: 60") as served, served.client() as client:
+        body = question()
+        client.ask("POST", "/v1/chat/completions", body[:20], {"Content-Length": str(len(body))})
+        await soon(lambda: any(one.exchange is not None for one in served.running.listener.connections))
+        ending = await stopping(served)
+        client.send(body[20:])
+        response = await client.response()
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        await ending
+
+
 CALLS: dict[str, tuple[str, dict[str, object], str]] = {
     "chat": ("/v1/chat/completions", {"model": "m-one", "stream": True}, "openai"),
     "messages": ("/v1/messages", {"model": "m-one", "stream": True, "max_tokens": 9}, "anthropic"),

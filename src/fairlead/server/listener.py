@@ -129,7 +129,7 @@ class Listener:
         self.early.call_all()
         self.outbox.flush()
         for connection in list(self.connections):
-            if not connection.busy and connection.transport is not None:
+            if not connection.busy and connection.exchange is None and connection.transport is not None:
                 connection.transport.close()
         self._until = self.now() + grace
         await self._until_left()
