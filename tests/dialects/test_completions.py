@@ -11,6 +11,7 @@ from fairlead.dialects.completions import read_request
 from fairlead.errors import BadRequest
 from tests.server.serving import serving
 from tests.server.wire import ask
+from tests.upstream import Play, plain, stream
 
 ANSWERS = [
     ({"prompt": "a"}, 1),
@@ -56,3 +57,40 @@ async def test_less_is_held_than_several_prompts_and_drafts_come_to(tmp_path: Pa
             found.append(await ask(server.port, "POST", "/v1/completions", asked))
         assert [one.status for one in found] == [200, 402, 402]
         assert len(server.upstream.calls) == 1
+
+
+def completed(text: str, end: str | None) -> dict[str, object]:
+    return {"id": "c", "object": "text_completion", "choices": [{"index": 0, "text": text, "finish_reason": end}]}
+
+
+WELL = completed("Bonjour.", "stop")
+ENDS = {
+    "nothing": (completed("", "stop"), "empty"),
+    "blank": (completed(" \n", "stop"), "empty"),
+    "held back": (completed("", "content_filter"), "blocked"),
+    "up to its limit": (completed("", "length"), ""),
+    "something": (WELL, ""),
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("name", ENDS)
+async def test_a_completion_that_is_none_is_an_answer_or_a_defect_of_ours(
+    tmp_path: Path, name: str, streamed: bool
+) -> None:  # M4.2
+    body, why = ENDS[name]
+    if name == "blank" and streamed:
+        why = ""  # it has been given by then
+
+    def play(told: dict[str, object]) -> Play:
+        words = json.dumps(told).encode()
+        return stream([b"data: %b\n\n" % words, b"data: [DONE]\n\n"]) if streamed else Play([plain(200, words)])
+
+    async with serving(tmp_path / "s", provider=", dialects: [completions]") as server:
+        server.upstream.push("one", play(body))
+        server.upstream.push("two", play(WELL))
+        asked = json.dumps({"model": "auto", "prompt": "a", "stream": streamed}).encode()
+        response = await ask(server.port, "POST", "/v1/completions", asked)
+        assert (response.status, response.headers["x-fairlead-model"]) == (200, "m-two" if why else "m-one")
+        record = await server.record(response)
+        assert [one.error for one in record.attempts] == ([f"the answer was {why}", ""] if why else [""])

@@ -12,7 +12,7 @@ from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import neutral, sse
 from fairlead.dialects.body import decode
-from fairlead.dialects.dialect import Asked, Dialect, Interpreter, Target, View
+from fairlead.dialects.dialect import Asked, Dialect, Target, View
 from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import native as chat
 from fairlead.dialects.passing import Passing
@@ -30,6 +30,7 @@ PER_TOKEN = 4
 CHATLESS = ("suffix", "echo", "logprobs", "best_of")
 """What no chat can be asked for."""
 STOPS: dict[neutral.Stop, str] = {"length": "length", "context": "length", "content_filter": "content_filter"}
+ENDS: dict[str, neutral.Stop] = {"length": "length", "content_filter": "content_filter"}
 
 
 class StreamOptions(Struct):
@@ -279,11 +280,37 @@ def write_request(request: neutral.Request, target: Target, losses: Losses) -> b
 
 
 def read_answer(body: bytes) -> neutral.Answer:
-    raise ValueError("text completions are not read here")
+    """What all that it gives to choose from comes to: how it ended, and whether it says anything."""
+    choices = _chunk(body).choices or []
+    texts = [choice.text for choice in choices if given(choice.text)]
+    blocks = tuple(neutral.Text(str(orjson.loads(bytes(text)))) for text in texts)
+    return neutral.Answer(id="", model="", blocks=blocks, stop=_stopped(choices[0]) if choices else "end")
 
 
-def interpreter() -> Interpreter:
-    raise ValueError("text completions are not read here")
+class CompletionInterpreter:
+    """Of a stream only how it ends."""
+
+    unread: tuple[str, ...] = ()
+
+    def read(self, event: bytes) -> list[neutral.Event]:
+        data = (sse.data(event) or b"").strip()
+        if not data or data == b"[DONE]":
+            return []
+        return [neutral.Finish(_stopped(one)) for one in _chunk(data).choices or () if one.finish_reason is not None]
+
+    def end(self) -> list[neutral.Event]:
+        return []
+
+
+def _chunk(data: bytes) -> _Chunk:
+    try:
+        return _CHUNK.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("this is no text completion") from None
+
+
+def _stopped(choice: _Choice) -> neutral.Stop:
+    return ENDS.get(choice.finish_reason or "", "end")
 
 
 DIALECT = Dialect(
@@ -292,7 +319,7 @@ DIALECT = Dialect(
     write_request,
     read_answer,
     write_answer,
-    interpreter,
+    CompletionInterpreter,
     CompletionWriter,
     passing,
     chat.read_answer,

@@ -31,6 +31,10 @@ def _chat(body: bytes) -> bool:
     return refused or b"content_filter" in body or _blank(body, _CONTENT)
 
 
+def _completions(body: bytes) -> bool:
+    return b"content_filter" in body or _blank(body, _TEXT)
+
+
 def _anthropic(body: bytes) -> bool:
     if _any(body, _CALLS_ANTHROPIC):
         return b'"max_tokens"' in body or b'"refusal"' in body
@@ -74,6 +78,7 @@ _ENDED = (b'"STOP"', b'"MAX_TOKENS"')
 
 MAY_BE_ODD: dict[str, Callable[[bytes], bool]] = {
     "openai_chat": _chat,
+    "completions": _completions,
     "anthropic_messages": _anthropic,
     "openai_responses": _responses,
     "gemini": _gemini,
