@@ -143,6 +143,20 @@ async def test_the_command_does_not_reach_the_server(tmp_path: Path) -> None:  #
     assert "no server is running" in done.stderr
 
 
+async def test_what_is_wrong_with_the_file_keeps_a_model_on(tmp_path: Path) -> None:  # M1.4 M8.4
+    file = tmp_path / "f.yaml"
+    async with serving(tmp_path / "s", more=ROLES) as server:
+        head = f'server: {{state_dir: "{server.state_dir}"}}\n'
+        for wrong in ("models: {m: 3}", "keys: [{name: a, key: '${NOT_SET_HERE}'}]"):
+            file.write_text(f"{head}{wrong}\n")
+            done = await asyncio.to_thread(run, "models", "disable", "m-one", "--for", "30s", "--config", str(file))
+            assert (done.returncode, done.stdout) == (0, "m-one is off for 30 s\n"), done.stderr
+        file.write_text(f"{head}models: [")
+        done = await asyncio.to_thread(run, "models", "enable", "m-one", "--config", str(file))
+        assert (done.returncode, "--state-dir" in done.stderr) == (1, True)
+        assert await asked(server) == "m-two"
+
+
 async def test_a_model_is_on_again_whose_channel_is_off(tmp_path: Path) -> None:  # M1.4
     state = str(tmp_path / "s")
     async with serving(tmp_path / "s", more=ROLES) as server:

@@ -53,7 +53,11 @@ def folder(path: Path | None) -> Path:
         return Path(settings(None).server.state_dir)
     from fairlead.config.load import state_dir
 
-    return Path(state_dir(path))
+    try:
+        return Path(state_dir(path))
+    except ConfigError:
+        say(tr("a server that runs goes on as it was; name its state directory with --state-dir to reach it"))
+        raise
 
 
 def when_asked(path: Path | None) -> Callable[[], Config]:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import click
 import msgspec
 
-from fairlead.cli.asking import put_json, settings
+from fairlead.cli.asking import folder, put_json
 from fairlead.cli.books import ask_owner
 from fairlead.cli.desk import CONFIG, STATE
 from fairlead.cli.messages import tr
@@ -56,11 +56,11 @@ def command(
       fairlead audit --kind key_issued
       fairlead audit --verify
     """
-    folder = state_dir or Path(settings(path).server.state_dir)
+    where = state_dir or folder(path)
     if verify:
-        _put_verdict(_verdict(folder, head), as_json)
+        _put_verdict(_verdict(where, head), as_json)
         return
-    rows = _acts(folder, {"limit": str(limit), "kind": kind, "actor": actor, "search": search})
+    rows = _acts(where, {"limit": str(limit), "kind": kind, "actor": actor, "search": search})
     if as_json:
         put_json([msgspec.to_builtins(row) for row in rows])
         return

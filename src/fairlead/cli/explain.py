@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.asking import body_of, deciding, planned, put_json, settings, shared_options
+from fairlead.cli.asking import body_of, deciding, folder, planned, put_json, shared_options
 from fairlead.cli.messages import language, tr
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def show_record(request_id: str, path: Path | None, state_dir: Path | None, as_j
     from fairlead.cli.books import decision, refusal
     from fairlead.errors import FairleadError
 
-    where = state_dir or Path(settings(path).server.state_dir)
+    where = state_dir or folder(path)
     record = decision(where, request_id)
     if record is None:
         refused = refusal(where, request_id)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.asking import put_json, settings
+from fairlead.cli.asking import folder, put_json
 from fairlead.cli.messages import tr
 from fairlead.cli.report import Since
 
@@ -37,7 +37,7 @@ def command() -> None:
 
 
 def place(path: Path | None, state_dir: Path | None) -> Path:
-    return state_dir or Path(settings(path).server.state_dir)
+    return state_dir or folder(path)
 
 
 def opened(where: Path) -> sqlite3.Connection:

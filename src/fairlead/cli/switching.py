@@ -10,7 +10,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from fairlead.cli.asking import settings
+from fairlead.cli.asking import folder
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say, visible
 from fairlead.errors import FairleadError
@@ -84,14 +84,14 @@ def _switch(name: str, verb: str, length: dict[str, float], path: Path | None, s
     from fairlead.cli.books import Missing, ask_owner
     from fairlead.server.switching import Switched
 
-    folder = state_dir or Path(settings(path).server.state_dir)
+    where = state_dir or folder(path)
     try:
         said = msgspec.json.encode(length)
-        found = ask_owner(folder, f"/admin/v1/models/{quote(name, safe='')}/{verb}", method="POST", said=said)
+        found = ask_owner(where, f"/admin/v1/models/{quote(name, safe='')}/{verb}", method="POST", said=said)
     except Missing as missing:
         raise FairleadError(str(missing)) from None
     if found is None:
-        raise FairleadError(f"no server is running on {folder}; name its directory with --state-dir")
+        raise FairleadError(f"no server is running on {where}; name its directory with --state-dir")
     return msgspec.json.decode(found, type=Switched)
 
 
