@@ -359,3 +359,29 @@ async def test_a_server_without_a_file_is_reloaded(tmp_path: Path) -> None:
         told = await ask(server.port, "POST", "/admin/v1/reload", b"", key="fl_test")
         assert told.status == 400
         assert b"no_file" in told.body
+
+
+async def test_who_is_not_on_the_machine_cannot_look_back_or_go_back(tmp_path: Path) -> None:  # M8.4
+    from tests.server.wire import ask
+
+    roles = ADMIN.replace("}]", "}, {name: seer, key: fl_seer, role: viewer}]")
+    root = "/admin/v1/config"
+    async with following(tmp_path, more=roles) as server:
+        first = version(server)
+        back = b'{"version": "%b"}' % first.encode()
+        assert await server.take(server.text(roles, extra_model=EXTRA))
+        assert not await server.take("models: {")
+        state = (await ask(server.port, "GET", root, key="fl_seer")).json
+        assert (state["version"], state["pinned"], len(state["rejected"])) == (version(server), False, 1)
+        listed = (await ask(server.port, "GET", f"{root}/versions", key="fl_seer")).json["versions"]
+        assert [(one["version"], one["in_force"]) for one in listed] == [(version(server), True), (first, False)]
+        for key in ("fl_test", "fl_seer"):
+            assert (await ask(server.port, "POST", f"{root}/rollback", back, key=key)).status == 403
+        for wrong in (b'{"version": "no-such"}', b'{"version": ""}', b"{}"):
+            told = await ask(server.port, "POST", f"{root}/rollback", wrong, key="fl_boss")
+            assert told.status == 400
+        assert (await server.chat(model="m-new")).status == 200
+        told = await ask(server.port, "POST", f"{root}/rollback", back, key="fl_boss")
+        assert (told.status, told.json["version"], version(server)) == (200, first, first)
+        assert (await server.chat(model="m-new")).status == 404
+        assert ("rolled_back", "boss") in await server.audits()
