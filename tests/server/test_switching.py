@@ -207,7 +207,7 @@ def test_a_file_that_cannot_be_read_keeps_the_server_down(tmp_path: Path) -> Non
 
 
 def test_who_is_told_to_return_comes_too_early_or_for_nothing() -> None:  # M1.4
-    switches = Switches(None, lambda name: None, lambda: 100.0)
+    switches = Switches(None, lambda name: None, lambda: 100.0, lambda: 5.0)
     for name, seconds in (("a", 30.0), ("a@x", 50.0), ("b@x", 40.0), ("c", None)):
         switches.disable(name, seconds)
     assert switches.back_in(["a@x"]) == 50.0
@@ -219,7 +219,7 @@ def test_who_is_told_to_return_comes_too_early_or_for_nothing() -> None:  # M1.4
 def test_a_second_time_does_not_take_the_place_of_the_first(tmp_path: Path) -> None:  # M1.4
     clock = SimpleNamespace(now=100.0)
     back: list[str] = []
-    switches = Switches(tmp_path, back.append, lambda: clock.now)
+    switches = Switches(tmp_path, back.append, lambda: clock.now, lambda: clock.now)
     switches.disable("a", 30)
     switches.disable("b", None)
     switches.disable("a", 10)
@@ -227,7 +227,22 @@ def test_a_second_time_does_not_take_the_place_of_the_first(tmp_path: Path) -> N
     clock.now = 110.0
     assert switches.off() == {"b"}
     assert back == ["a"]
-    assert Switches(tmp_path, back.append, lambda: clock.now).off() == {"b"}
+    assert Switches(tmp_path, back.append, lambda: clock.now, lambda: clock.now).off() == {"b"}
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, 30 * 86_400.0])
+def test_a_clock_that_jumps_switches_a_model_on_or_keeps_it_off(tmp_path: Path, jump: float) -> None:  # M1.4 FAULTS 39
+    clock = SimpleNamespace(now=1000.0, ticks=7.0)
+    switches = Switches(tmp_path, lambda name: None, lambda: clock.now, lambda: clock.ticks)
+    switches.disable("a", 30)
+    clock.now, clock.ticks = 1029.0 + jump, 36.0
+    assert switches.off() == {"a"}
+    assert switches.until("a") == 1030.0 + jump
+    switches.disable("b", None)
+    again = Switches(tmp_path, lambda name: None, lambda: clock.now, lambda: 0.5)
+    assert (again.off(), again.back_in(["a@x"])) == ({"a", "b"}, 1.0)
+    clock.ticks = 37.0
+    assert switches.off() == {"b"}
 
 
 async def acts(server: Served) -> list[tuple[str, str, str, str]]:

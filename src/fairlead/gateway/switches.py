@@ -1,7 +1,8 @@
 """Models and channels that somebody switched off while the server runs: until a time, or until they are switched on.
 
 New requests see it at once, what is under way ends as it is. It holds over a restart: a small file in the state
-directory says who is off and until when. Who is off by the configuration cannot be switched on here.
+directory says who is off and until when. As long as the process lives, how long that is does not hang on the time of day.
+Who is off by the configuration cannot be switched on here.
 """
 
 from __future__ import annotations
@@ -26,12 +27,19 @@ log = logging.getLogger("fairlead.gateway")
 
 class Switches:
     def __init__(
-        self, folder: Path | None, returned: Callable[[str], None], now: Callable[[], float] = time.time
+        self,
+        folder: Path | None,
+        returned: Callable[[str], None],
+        now: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self.now = now
+        self._ticks = ticks
         self._file = None if folder is None else folder / FILE
         self._returned = returned
-        self._off: dict[str, float] = {} if self._file is None else _read(self._file)
+        ahead = ticks() - now()
+        self._off = {} if self._file is None else {name: until + ahead for name, until in _read(self._file).items()}
+        """Until when, in ticks."""
         self.names = NOBODY
         """Of those that are off, as of the last look."""
         self._next = 0.0
@@ -40,28 +48,26 @@ class Switches:
 
     def off(self) -> frozenset[str]:
         """The models and channels that are off at this moment."""
-        if self._off and self.now() >= self._next:
+        if self._off and self._ticks() >= self._next:
             self._end()
         return self.names
 
     def until(self, name: str) -> float | None:
         """Seconds since 1970, or for ever; None where it is not off."""
-        return self._off.get(name) if name in self.off() else None
+        return self._off[name] - self._ticks() + self.now() if name in self.off() else None
 
     def back_in(self, channels: Iterable[str]) -> float | None:
         """Seconds until the first of these is on by itself; None where that takes somebody, or nobody switched them off.
         A channel is off as long as its model is, which ends with `@` where that is told as a whole."""
-        ends = [max(map(self._off_until, (name, name.rpartition("@")[0]))) for name in channels]
-        soonest = min((until for until in ends if until), default=FOREVER)
-        return None if soonest == FOREVER else max(0.0, soonest - self.now())
-
-    def _off_until(self, name: str) -> float:
-        return self.until(name) or 0.0
+        off, now = self._off, self._ticks()
+        ends = [max(off.get(name, 0.0), off.get(name.rpartition("@")[0], 0.0)) for name in channels]
+        soonest = min((until for until in ends if until > now), default=FOREVER)
+        return None if soonest == FOREVER else soonest - now
 
     def disable(self, name: str, seconds: float | None) -> None:
         """For so long; None until it is switched on."""
         before = dict(self._off)
-        self._off[name] = FOREVER if seconds is None else self.now() + seconds
+        self._off[name] = FOREVER if seconds is None else self._ticks() + seconds
         self._keep(before)
 
     def enable(self, name: str) -> bool:
@@ -73,7 +79,7 @@ class Switches:
         return was
 
     def _end(self) -> None:
-        now = self.now()
+        now = self._ticks()
         over = [name for name, until in self._off.items() if until <= now]
         for name in over:
             del self._off[name]
@@ -90,7 +96,8 @@ class Switches:
         """On disk first: what could not be written down is not so."""
         try:
             if self._file is not None:
-                _write(self._file, self._off)
+                ahead = self.now() - self._ticks()
+                _write(self._file, {name: until + ahead for name, until in self._off.items()})
         except OSError as problem:
             self._off = before
             raise StateError(f"cannot write {self._file}: {problem.strerror}") from None
