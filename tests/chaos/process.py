@@ -128,7 +128,7 @@ async def stuck(scene: Scene) -> str:
     house.agree()
     found = house.outcomes()
     scene.require(found == {"failed": 10}, f"on the books: {found}")
-    return f"exit after {took:.1f} s (grace {GRACE}), 10 error events, {found} on the books"
+    return f"exit after {took:.1f} s (grace {GRACE}), 10 error events, {sum(found.values())} rows on the books"
 
 
 async def disk_full(scene: Scene) -> str:
@@ -312,7 +312,7 @@ async def held(scene: Scene) -> str:
     scene.require(spent == by_tier, f"{by_tier} paid by the tier, {spent} on the books")
     scene.require(left == 0, f"{left} nano-dollars stay held")
     house.agree()
-    return f"{tally.good} answered, {len(tally.bad)} left or failed; {spent} nano-dollars spent in both books"
+    return f"{tally.good} answered, {len(tally.bad)} left or had no answer; {spent} nano-dollars spent in both books"
 
 
 async def impatient(one: Gateway, number: int) -> Tally:
@@ -349,6 +349,6 @@ CASES = (
     Case("35", "database locked", "SQLite write lock for 30 s (short: 1.5)", "answered as before, books exact", locked, home=""),
     Case("36", "torn log", "a bit flipped, the end cut off", "read up to the damage, none twice", torn, home=""),
     Case("39", "clock jumps", "+1 h, -1 h, +30 d and back", "limits hold, no budget twice", clock, home=""),
-    Case("41", "hot reload", "good and bad files under load", "0 failed; bad ones refused whole", reloaded, home=""),
+    Case("41", "hot reload", "good and bad files under load", "all answered; bad ones refused whole", reloaded, home=""),
     Case("43", "holds", "hangs, errors, clients that leave", "budget spent = ledger, nothing held", held, home=""),
 )  # fmt: skip

@@ -45,7 +45,7 @@ async def refused_connection(scene: Scene) -> str:
         other += (await scene.load(at_once=1, model="case0").count(1)).told
     added = Tally(usual).at(0.99) - Tally(other).at(0.99)
     scene.require(added <= 0.05 * scene.slack, f"failover added {added * 1000:.1f} ms at p99")
-    return f"{MANY}/{MANY} answered; failover adds {max(added, 0) * 1000:.1f} ms at p99 (at most 50)"
+    return f"{MANY}/{MANY} answered; going elsewhere adds {max(added, 0) * 1000:.1f} ms at p99 (at most 50)"
 
 
 async def black_hole(scene: Scene) -> str:
@@ -277,7 +277,7 @@ async def flapping(scene: Scene) -> str:
     closed = 1 + int(str(back[0][0]))
     most = len(ejections) + closed * (2 + 8)  # three in a row, and those that were under way
     scene.require(len(failed) <= most, f"{len(failed)} failing calls in {len(ejections)} ejections")
-    return f"{answered(tally)}; {len(failed)} failing calls, ejections of {', '.join(map(str, ejections))} s"
+    return f"{answered(tally)}; {len(failed)} calls in vain, ejections of {', '.join(map(str, ejections))} s"
 
 
 async def all_ejected(scene: Scene) -> str:
@@ -291,7 +291,7 @@ async def all_ejected(scene: Scene) -> str:
     both = await scene.load().count(60)
     await scene.all_good(both)
     statuses = sorted({one.status for one in tally.told})
-    return f"all failing: {statuses} in words; one well again: {len(finding.bad)} refused in 1 s, then {answered(both)}"
+    return f"nobody well: {statuses} in words; one well again: {len(finding.bad)} refused in 1 s, then {answered(both)}"
 
 
 async def fails_fast(scene: Scene) -> str:
@@ -380,8 +380,8 @@ CASES = (
     Case("9", "429 with Retry-After", "seconds, date, ms, 3,000 years", "no call before", retry_after, home="guarded", seats=4),
     Case("10", "outage", "100 % 500, then 529, at four", "calls <= 1.2 x requests + 10/s", outage, seats=4),
     Case("11", "flapping", "bad and good in turn", "ejections grow, one trial each, all answered", flapping, home="guarded"),
-    Case("12", "all ejected", "both fail, one comes back", "refused in words; the other found by the next requests", all_ejected, home="guarded"),
-    Case("13", "fails fast", "one of four fails at once", "its share <= 5 %", fails_fast, seats=4, balance="peak_ewma"),
+    Case("12", "all ejected", "both err, one comes back", "refused in words; the other found by the next requests", all_ejected, home="guarded"),
+    Case("13", "errs fast", "one of four errs at once", "its share <= 5 %", fails_fast, seats=4, balance="peak_ewma"),
     Case("14", "slow loris", "a byte every 0.1 s", "504 at the deadline, memory flat", slow_loris, home="brief"),
     Case("15", "giant answers", "1 GB body, 100 MB event, gzip 1000:1", "the next answers; memory <= 2 x cap", giant),
     Case("16", "error first", "200, then an error event", "the next answers, one clean stream", error_first),

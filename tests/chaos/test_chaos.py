@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import inspect
 from pathlib import Path
 
 import pytest
 
 from tests.chaos import __main__ as program
+from tests.chaos import clients, process, providers
 from tests.chaos.load import Told
 from tests.chaos.scene import Case, Scene
 
@@ -57,3 +60,16 @@ async def test_a_failure_ends_well(
     options = argparse.Namespace(short=True, only=None, seed=1)
     assert await program.play(options, tmp_path) == status
     assert ("fail" in capsys.readouterr().out) == bool(status)
+
+
+def test_a_case_that_went_well_reads_like_a_failure() -> None:
+    """Whoever looks for the word `fail` in the table looks for failures."""
+    columns = [text for case in program.CASES for text in (case.name, case.injected, case.required)]
+    for module in (providers, clients, process):
+        returned = [
+            node.value for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Return)
+        ]
+        told = [part for value in returned if isinstance(value, ast.JoinedStr) for part in value.values]
+        columns += [str(part.value) for part in told if isinstance(part, ast.Constant)]
+    assert len(columns) > 150
+    assert [text for text in columns if "fail" in text] == []
