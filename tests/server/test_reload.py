@@ -219,6 +219,8 @@ async def test_the_version_is_nowhere_to_be_seen(tmp_path: Path) -> None:  # M8.
         assert (await server.chat()).headers["x-fairlead-config"] == first
         assert await server.take(server.text(extra_model=EXTRA))
         assert (await server.chat()).headers["x-fairlead-config"] == version(server) != first
+        assert (await server.chat(model="no-such")).headers["x-fairlead-config"] == version(server)
+        assert "x-fairlead-config" not in (await server.chat(key="fl_nobody")).headers
         assert [one.version for one in await server.reload.versions()] == [version(server), first]
         (words,) = rows(server.state_dir, "SELECT detail FROM audit WHERE kind = 'reloaded'")
         assert version(server) in str(words)

@@ -227,7 +227,10 @@ def refuse(
     if outlet.started:
         log.error("request %s failed after its answer had begun: %s", request_id, error.message)
         return
-    outlet.send(error.status, error_headers(error, request_id), DIALECTS[dialect].error_body(error, request_id))
+    version = runtime.world.version if error.status != 401 else ""  # a stranger is told nothing
+    config = f"x-fairlead-config: {version}\r\n".encode() if version else b""
+    body = DIALECTS[dialect].error_body(error, request_id)
+    outlet.send(error.status, config + error_headers(error, request_id), body)
 
 
 def note_refusal(runtime: Runtime, caller: Caller, error: RequestError, request_id: str) -> None:
