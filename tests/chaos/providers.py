@@ -45,7 +45,7 @@ async def refused_connection(scene: Scene) -> str:
         other += (await scene.load(at_once=1, model="case0").count(1)).told
     added = Tally(usual).at(0.99) - Tally(other).at(0.99)
     scene.require(added <= 0.05 * scene.slack, f"failover added {added * 1000:.1f} ms at p99")
-    return f"{MANY}/{MANY} answered; going elsewhere adds {max(added, 0) * 1000:.1f} ms at p99 (at most 50)"
+    return f"{MANY}/{MANY} answered; going elsewhere adds {max(added, 0) * 1000:.1f} ms at p99 (at most {50 * scene.slack:.0f})"
 
 
 async def black_hole(scene: Scene) -> str:
