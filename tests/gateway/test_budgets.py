@@ -264,6 +264,18 @@ keys:
         assert chosen == ["m-two", "m-two", "m-one"]
 
 
+@pytest.mark.parametrize("who", ["Number-One", "claude-opus-4-7"])
+async def test_a_model_is_unbounded_where_its_budget_calls_it_by_another_name(
+    tmp_path: Path, who: str
+) -> None:  # M1.2 M6.3
+    """An alias of its own, and one of the catalogue's."""
+    model = "  claude-opus-4.7: {channels: [{provider: one, model: up}], price: {input: 1, output: 2}, aliases: [number-one]}\n"
+    more = f"{keys('limits: {}')}budgets: [{{scope: model, who: {who}, amount: 0, per: total}}]\n"
+    async with serving(tmp_path / "s", more=more, extra_model=model) as server:
+        response = await server.chat(model="number-one")
+        assert (response.headers["x-fairlead-model"], server.upstream.seats) == ("m-two", ["two"])
+
+
 async def test_an_unpriced_model_is_free_for_a_key_with_a_budget(tmp_path: Path) -> None:  # M6.2
     own = "  own: {channels: [{provider: one, model: up-one}], context: 1000, quality: 0.5}\n"
     async with serving(tmp_path / "s", more=keys("budget: {amount: 5}"), extra_model=own) as server:

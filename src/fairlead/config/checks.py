@@ -118,7 +118,11 @@ def canonical(config: Config, catalogue: Catalogue) -> Config:
 
     canonical = references.renamed(config, rename)
     assert isinstance(canonical, Config)
-    return canonical
+    if not config.budgets:
+        return canonical
+    # Whether `who` is a model hangs on the scope, which a type cannot say.
+    budgets = tuple(one.model_copy(update={"who": rename(one.scope, one.who)}) for one in canonical.budgets)
+    return canonical.model_copy(update={"budgets": budgets})
 
 
 def run(config: Config, declared: Declared, catalogue: Catalogue) -> list[Finding]:
