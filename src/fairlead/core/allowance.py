@@ -47,6 +47,10 @@ class Tariff(msgspec.Struct, frozen=True):
     fixed: int
 
 
+FREE = Tariff(0, 0, 0, 0)
+"""No line of it comes to anything, so that nothing is rounded up either."""
+
+
 class Tariffs(msgspec.Struct, frozen=True):
     """What is worth keeping of a price row that many requests are priced by."""
 
@@ -72,6 +76,8 @@ def tariffs(price: Price) -> Tariffs:
 def tariff(price: Price, rates: Rates) -> Tariff:
     dear = _dearest(rates.input, rates.cache_write, rates.cache_write_1h, rates.image_input, rates.audio_input)
     output = _dearest(rates.output, rates.reasoning, rates.image_output, rates.audio_output)
+    if not (dear or output or price.per_request):
+        return FREE
     if price.exchange == NANO:
         return Tariff(rates.input, dear, output, price.per_request + 1)
     rounding = 2 + price.exchange // NANO

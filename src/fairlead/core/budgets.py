@@ -200,7 +200,9 @@ class Lines:
         return left
 
     def short(self, amount: int, more: int) -> Short | None:
-        """Why an amount is not borne, and more than that left."""
+        """Why an amount is not borne, and more than that left. What costs nothing is, whatever was spent."""
+        if not amount + more:
+            return None
         for period, bound in zip(self.periods, self.bounds, strict=True):
             cap, used = bound.cap, period.spent + period.held
             if cap is not None and used + amount + more > cap:
@@ -224,7 +226,7 @@ class Due:
 
     def bear(self, amount: int, now: float) -> bool:
         """Whether every account has so much left, or had in a period that is just over: the next begins with more."""
-        return self.turns.grown + amount <= self.lines.room or self.left(now) >= amount
+        return not amount or self.turns.grown + amount <= self.lines.room or self.left(now) >= amount
 
     def left(self, now: float) -> int:
         """What is left of the account that has least, by a look at each."""

@@ -202,7 +202,7 @@ def budget(ask: Ask, model: Model, channel: Channel) -> str | None:
     if left is None:
         return None
     most = allowed(need(ask, model), channel.price_at(ask.call.facts.at), left // SHARE).amount
-    if most > left:
+    if most > max(left, 0):
         return f"it may come to ${plain(most)}, and the budget has ${plain(max(left, 0))} left"
     return None
 

@@ -307,7 +307,7 @@ class Budgets:
         found = most(rates, tokens, room, call.view.answers, rates.dear > rates.input and costs_otherwise(call))
         if call.view.predicted:
             foreseen(found, from_size(call.view.predicted))
-        if not accounts.hard:
+        if not (accounts.hard and found.per_million):
             found.limit = 0
         # Mostly there is so much left that nothing hangs on how much.
         short = self.books.take(due, found, now, until, found.amount * PARTS)

@@ -94,6 +94,22 @@ def test_a_spent_tier_sends_one_down_and_says_which_was_spent() -> None:  # M3.5
     assert "high" in first(further).downgraded
 
 
+def test_a_tier_that_the_key_has_no_money_for_is_a_refusal() -> None:  # M4.2 M6.3
+    """Also where its other model is down; a tier that is down as a whole is no reason to go down."""
+    asked = work("complex", {"high": 0})
+    poor = msgspec.structs.replace(asked, facts=Facts(AT, None, left=(("", worst("fair", asked)),)))
+    for there in (ALL, without("huge")):
+        made = plan(poor, there, FORCE)
+        assert (order(made), first(made).tier, made.steps[0].move) == (["fair"], "middle", "downgrade")
+        assert first(made).downgraded == "the budget does not bear tier high"
+        assert {one.reason for one in made.rejected if one.model == "big"} == {"budget"}
+    poorer = msgspec.structs.replace(asked, facts=Facts(AT, None, left=(("", worst("small", asked)),)))
+    assert order(plan(poorer, ALL, FORCE)) == ["small", "tiny"]
+    broke = msgspec.structs.replace(asked, facts=Facts(AT, None, left=(("", 1),)))
+    assert order(plan(broke, ALL, FORCE)) == []
+    assert order(plan(poor, without("big", "huge"), FORCE)) == []
+
+
 def test_one_down_is_only_taken_by_those_who_can_do_the_work() -> None:  # M3.5
     made = plan(work("complex", {"high": 0}), without("fair"), FORCE)
     assert order(made) == []

@@ -1,8 +1,8 @@
 """Tiers of models, the highest first: a request goes to the first tier that is for such requests, else to the last.
 
 A tier whose budget of the day would not bear the request sends it one tier down, as far as that one can do it at all;
-where the lowest is spent too, nobody answers, and the refusal names the budget. Where no model of a tier can take the
-request for other reasons, the tiers above come next, the nearest first, then what the policy lists as fallbacks: each
+where the lowest is spent too, nobody answers, and the refusal names the budget. So does a tier that whoever asks has no
+money for. Where no model of a tier can take the request for other reasons, the tiers above come next, the nearest first, then what the policy lists as fallbacks: each
 on the bill of its own tier, should it be in one.
 """
 
@@ -31,13 +31,17 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
         members = _members(targets, tier)
         for target in members:
             if bears(ask, tier, target):
-                why = f"the budget of tier {spent} is spent for today" if spent else ""
-                ordered.append(msgspec.structs.replace(target, tier=tier.name, downgraded=why))
+                ordered.append(msgspec.structs.replace(target, tier=tier.name, downgraded=spent))
             else:
                 rejected.append(_over(ask, tier, target))
-        if ordered or not members:
+        if ordered:
             break
-        spent = spent or tier.name
+        if members:
+            spent = spent or f"the budget of tier {tier.name} is spent for today"
+        elif _dear(tier, rejected):
+            spent = spent or f"the budget does not bear tier {tier.name}"
+        else:
+            break
     if not spent:
         for tier in reversed(tiers[:at]):
             taken = {target.model.name for target in ordered}
@@ -87,7 +91,12 @@ def bears(ask: Ask, tier: Tier, target: Target) -> bool:
     if left is None:
         return True
     price = target.channels[0].price_at(ask.call.facts.at)
-    return allowed(need(ask, target.model), price, left // OF_TIER).amount <= left
+    return allowed(need(ask, target.model), price, left // OF_TIER).amount <= max(left, 0)
+
+
+def _dear(tier: Tier, rejected: list[Rejection]) -> bool:
+    """Whether some model of it is out for no other reason than what is left to whoever asks."""
+    return any(one.reason == "budget" and one.model in tier.models for one in rejected)
 
 
 def _over(ask: Ask, tier: Tier, target: Target) -> Rejection:
