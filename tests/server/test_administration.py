@@ -21,6 +21,7 @@ from fairlead.server.app import App
 from fairlead.server.surfaces import routes
 from fairlead.store.keys import FILE, HEAD
 from tests.cli.command import run
+from tests.server.reloading import following
 from tests.server.serving import Served, serving
 from tests.server.test_keys import KEYS, PATH, api, issue
 from tests.server.wire import ask
@@ -116,6 +117,37 @@ async def test_an_act_is_not_in_the_chain(tmp_path: Path) -> None:  # M8.1
             assert (await api(server, "GET", f"{ROOT}audit?{query}")).status == 400
         found = (await api(server, "GET", f"{ROOT}audit/verify")).json
         assert (found["rows"], found["broken"]) == (8, None)
+
+
+ACTS: dict[tuple[str, str], tuple[object, str]] = {
+    ("POST", "keys"): ({"name": "other"}, "key_issued"),
+    ("PATCH", "keys/{id}"): ({"limits": {"rpm": 5}}, "key_changed"),
+    ("POST", "keys/{id}/rotate"): ({}, "key_rotated"),
+    ("POST", "keys/{id}/disable"): (None, "key_disabled"),
+    ("POST", "keys/{id}/enable"): (None, "key_enabled"),
+    ("DELETE", "keys/{id}"): (None, "key_deleted"),
+    ("DELETE", "cache"): (None, "cache_cleared"),
+    ("POST", "erase"): ({"user": "ada"}, "erased"),
+    ("POST", "bench"): ({"models": ["m-one"], "tasks": ["math"]}, "bench_run"),
+    ("POST", "reload"): (None, "reloaded"),
+    ("POST", "models/{name}/disable"): ({"seconds": 60}, "switched_off"),
+    ("POST", "models/{name}/enable"): (None, "switched_on"),
+}
+"""What each of the admin API's doors is asked, and the act that it is. The door for requests without a key has its own test."""
+
+
+async def test_somebody_changes_something_and_no_act_tells_of_it(tmp_path: Path) -> None:  # M8.1
+    async with following(tmp_path, more=KEYS) as server:
+        doing = {(route.method, route.path.removeprefix(ROOT)) for route in routes(None) if route.method != "GET"}
+        assert doing == {*ACTS, ("POST", "door/open")}
+        key_id, _ = await issue(server)
+        server.write(server.text(f"{KEYS}report: {{baseline: m-one}}\n"))
+        for (method, path), (said, kind) in ACTS.items():
+            real = path.replace("{id}", key_id).replace("{name}", "m-one")
+            done = await api(server, method, ROOT + real, said)
+            assert done.status < 300, (path, done.body)
+            told = (await api(server, "GET", f"{ROOT}audit?limit=1")).json["acts"]
+            assert [(one["kind"], one["actor"]) for one in told] == [(kind, "boss")], path
 
 
 async def test_the_ledger_knows_no_head_of_the_chain(tmp_path: Path) -> None:  # M8.1

@@ -97,6 +97,8 @@ async def test_more_or_less_is_erased_than_was_asked(
         audited = rows(server.state_dir, "SELECT key, detail FROM audit WHERE kind = 'cache_cleared'")
         assert len(audited) == 1
         assert audited[0][0] == "op"
+        assert "anna" not in str(audited[0][1]), "no user is named in the ledger"
+        assert ("tenant" in query) == str(audited[0][1]).startswith("tenant ")
     if place == DISK:
         async with serving(tmp_path / "s", more=ROLES + place) as server:
             assert sum(one["exact"] for one in (await told(server))["tenants"]) == left

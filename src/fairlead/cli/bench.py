@@ -107,6 +107,7 @@ def _run(desk: Desk, wanted: Wanted) -> Scored:
 
 async def _alone(desk: Desk, wanted: Wanted) -> Scored:
     """No server runs: the command is one for as long as it takes, without listening."""
+    from fairlead.gateway.granting import OWNER
     from fairlead.server.scheduling import benched, part
     from fairlead.server.serve import opened
     from fairlead.store.owner import Owner
@@ -117,7 +118,7 @@ async def _alone(desk: Desk, wanted: Wanted) -> Scored:
     with Owner.acquire(desk.folder) as owner:
         runtime, _ = await opened(config, owner, (), 1.0, None)
         try:
-            return await benched(runtime, desk.folder, part(runtime.world, wanted))
+            return await benched(runtime, desk.folder, part(runtime.world, wanted), OWNER.caller)
         finally:
             await runtime.close()
 

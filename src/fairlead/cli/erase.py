@@ -82,7 +82,7 @@ async def _alone(desk: Desk, whose: Whose) -> Erased:
     from fairlead.gateway.erasing import erase_files
     from fairlead.gateway.granting import OWNER
     from fairlead.server.building import build
-    from fairlead.server.erasing import KIND, Erased, told
+    from fairlead.server.erasing import KIND, Erased, by_place, of_whom
     from fairlead.server.serve import pepper_of
     from fairlead.store.audit_chain import Act
     from fairlead.store.owner import Owner
@@ -92,7 +92,7 @@ async def _alone(desk: Desk, whose: Whose) -> Erased:
         world = build(desk.config, pepper_of(desk.config.server, desk.folder), "")
         administration = Administration(desk.folder, lambda act, head: None)
         try:
-            administration.note(Act(KIND, OWNER.caller.name, "", *told(world, whose, gone)))
+            administration.note(Act(KIND, OWNER.caller.name, "", of_whom(world, whose), by_place(gone)))
         finally:
             await administration.close()
     return Erased(gone, sum(gone.values()))

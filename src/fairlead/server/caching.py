@@ -12,6 +12,7 @@ from fairlead.core.whose import Whose
 from fairlead.errors import Forbidden
 from fairlead.gateway.caching import Caching, erase
 from fairlead.server.admin import Asking, Parameter, Route
+from fairlead.server.erasing import of_whom
 
 PATH = "/admin/v1/cache"
 
@@ -102,15 +103,9 @@ async def clear(asking: Asking) -> Erased:
     query = asking.query
     whose = Whose(_tenant(asking) or "", query.get("user", ""), query.get("session", ""))
     gone = await erase(asking.runtime, None if whose.anybody else whose)
-    told = ", ".join(
-        f"{name} {text}" for name, text in zip(whose.__struct_fields__, _texts(whose), strict=True) if text
-    )
-    asking.runtime.act("cache_cleared", asking.own.caller, told or "all tenants", f"{gone} answers")
+    of = of_whom(asking.runtime.world, whose) or "all tenants"
+    asking.runtime.act("cache_cleared", asking.own.caller, of, f"{gone} answers")
     return Erased(gone)
-
-
-def _texts(whose: Whose) -> tuple[str, str, str]:
-    return whose.tenant, whose.user, whose.session
 
 
 def _tenant(asking: Asking) -> str | None:

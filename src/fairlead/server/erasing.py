@@ -41,19 +41,22 @@ async def erasing(asking: Asking) -> Erased:
         raise BadRequest("Say whose it is: `user`, `session` or `tenant`, or several of them.", param="user")
     runtime = asking.runtime
     gone = await erase(runtime, whose)
-    runtime.act(KIND, own, *told(runtime.world, whose, gone))
+    runtime.act(KIND, own, of_whom(runtime.world, whose), by_place(gone))
     return Erased(gone, sum(gone.values()))
 
 
-def told(world: World, whose: Whose, gone: dict[str, int]) -> tuple[str, str]:
-    """(of what, how much), for the audit: a user or session by a digest, for its name is to be gone too."""
+def of_whom(world: World, whose: Whose) -> str:
+    """Whose it was, for the audit: a user or session by a digest, for its name is to be gone too."""
     marks = [
         f"{kind} {digest(world.pads, name.encode()).hex()[:MARK]}"
         for kind, name in (("user", whose.user), ("session", whose.session))
         if name
     ]
-    of = [*([f"tenant {whose.tenant}"] if whose.tenant else []), *marks]
-    return ", ".join(of), ", ".join(f"{place} {count}" for place, count in gone.items())
+    return ", ".join([*([f"tenant {whose.tenant}"] if whose.tenant else []), *marks])
+
+
+def by_place(gone: dict[str, int]) -> str:
+    return ", ".join(f"{place} {count}" for place, count in gone.items())
 
 
 ROUTES = (

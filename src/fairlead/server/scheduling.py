@@ -31,12 +31,14 @@ from fairlead.gateway.world import World
 from fairlead.server.admin import Asking, Route
 from fairlead.server.reviewing import last_period, review_of
 from fairlead.server.rounds import Rounds
+from fairlead.store.audit_chain import Act
 
 log = logging.getLogger("fairlead.schedule")
 
 EVERY = 60.0
 NOBODY = Caller("")
 DONE = "schedule.json"
+RUN = "bench_run"
 
 
 class Done(msgspec.Struct):
@@ -91,8 +93,9 @@ class Scheduling:
         files.put(self._folder / DONE, msgspec.json.encode(done))
 
 
-async def benched(runtime: Runtime, folder: Path, wanted: Bench) -> Scored:
-    """Runs it, keeps what came of it, and lets that count. Raises Overloaded while another run is under way."""
+async def benched(runtime: Runtime, folder: Path, wanted: Bench, by: Caller | None = None) -> Scored:
+    """Runs it, keeps what came of it, and lets that count. Who has it run, where the calendar does not, has done
+    something. Raises Overloaded while another run is under way."""
     if runtime.benching.locked():
         raise Overloaded("A run of the bench is under way; wait for its end.", code="bench_running")
     async with runtime.benching:
@@ -102,7 +105,9 @@ async def benched(runtime: Runtime, folder: Path, wanted: Bench) -> Scored:
     words = f"{found.asked} answers of {len(wanted.models)} models for ${plain(found.cost)}: {file.name}"
     if found.left_out:
         words += f"; the budget did not bear {found.left_out} more"
-    tell(runtime, "bench_run", words)
+    tell(runtime, RUN, words)
+    if by is not None:
+        runtime.administration.note(Act(RUN, by.name, "", "bench", words))
     return found
 
 
@@ -146,7 +151,7 @@ async def running(asking: Asking) -> Scored:
     runtime = asking.runtime
     if runtime.folder is None:
         raise StateError("this gateway keeps no state: there is nowhere to keep a run")
-    return await benched(runtime, runtime.folder, part(runtime.world, asking.said))
+    return await benched(runtime, runtime.folder, part(runtime.world, asking.said), asking.own.caller)
 
 
 PATH = "/admin/v1/bench"
