@@ -121,6 +121,8 @@ def test_whose_a_budget_is_stays_english(monkeypatch: pytest.MonkeyPatch) -> Non
         "team 'research'": "团队 'research'",
         "the gateway": "网关",
         "tier high of policy p": "策略 p 的层级 high",
+        "tier high of policy p of tenant 'acme'": "租户 'acme' 的策略 p 的层级 high",
+        "tag 'night' of tenant 'acme'": "租户 'acme' 的标签 'night'",
         "key 'a' with all keys it granted": "密钥 'a' 及其签发的所有密钥",
     }
     assert {who: _whose(who) for who in whose} == whose

@@ -91,13 +91,13 @@ def test_another_period_is_taken() -> None:
     [
         ("gateway", (), ["the gateway"]),
         ("tenant", (), ["tenant 't'"]),
-        ("team", ("t", "red"), ["team 'red'"]),
+        ("team", ("t", "red"), ["team 'red' of tenant 't'"]),
         ("key", ("k",), ["key 'k'"]),
         ("key", ("other",), []),
         ("model", ("m",), ["model 'm'"]),
         ("model", ("idle",), ["model 'idle'"]),
         ("tenant", ("idle",), ["tenant 'idle'"]),
-        ("tag", ("a",), ["tag 'a'"]),
+        ("tag", ("a",), ["tag 'a' of tenant 't'"]),
     ],
 )
 def test_a_budget_is_anothers(scope: Scope, who: tuple[str, ...], names: list[str]) -> None:

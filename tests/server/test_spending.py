@@ -49,6 +49,21 @@ async def test_the_api_reports_other_figures_than_the_ledger_has(tmp_path: Path)
         assert before["totals"]["requests"] == 0
 
 
+async def test_a_tags_share_is_of_the_tagged_only_and_whose_budget_it_is_stays_open(
+    tmp_path: Path,
+) -> None:  # M6.4
+    budgets = "budgets: [{scope: tag, who: night, amount: 5}, {scope: team, who: acme/red, amount: 5}]\n"
+    async with serving(tmp_path / "s", more=keys().partition("budgets:")[0] + budgets) as server:
+        for key, tags in (("fl_plain", "night, ci"), ("fl_head", "night"), ("fl_lead", ""), ("fl_plain", "")):
+            assert (await server.chat({"x-fairlead-tags": tags}, key=key, model="m-one")).status == 200
+        told = (await api(server, "GET", f"{REPORT}?by=tag", key="fl_looks")).json
+        shares = {one["name"]: (one["share_of_requests"], one["share_of_cost"]) for one in told["groups"]}
+        assert shares == {"night": (0.5, 0.5), "ci": (0.25, 0.25)}
+        assert {one["who"] for one in told["budgets"]} == {
+            "tag 'night'", "tag 'night' of tenant 'acme'", "team 'red' of tenant 'acme'",
+        }  # fmt: skip
+
+
 async def test_a_key_sees_what_another_tenant_spends(tmp_path: Path) -> None:  # M8.1
     async with serving(tmp_path / "s", more=keys()) as server:
         await asked(server)

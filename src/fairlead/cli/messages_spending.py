@@ -140,6 +140,7 @@ SPENDING: dict[str, str] = {
     "Whether routing itself goes wrong somewhere: quality, overhead, caches, drift.": (
         "路由本身是否出了问题：质量、开销、缓存、分布漂移。"
     ),
+    "{owner} of tenant {tenant}": "租户 {tenant} 的{owner}",
     "guard": "守卫",
     "bound": "界限",
     "not enough to tell": "数据不足",

@@ -198,11 +198,10 @@ def show_tools(used: tuple[Used, ...]) -> None:
 
 def show_groups(found: Report, by: By) -> None:
     from fairlead.cli.tables import count, money, percent, table
-    from fairlead.server.plainly import AGAIN, NO_ANSWER, NO_TIER, groups_of, per_1k
+    from fairlead.server.plainly import AGAIN, NO_ANSWER, NO_TIER, all_of, groups_of, per_1k
 
     groups = groups_of(found, by)
-    answered = sum(group.requests for group in groups)
-    spent = sum(group.spent for group in groups)
+    answered, spent = all_of(found, by, groups)
     rows = [
         (
             tr(group.name) if group.name in (NO_ANSWER, NO_TIER, AGAIN) else group.name or "-",
@@ -341,10 +340,10 @@ def _totals(found: Report) -> list[tuple[str, str]]:
 def put_csv(found: Report, by: By) -> None:
     from fairlead.cli.terminal import visible
     from fairlead.core.cost import plain
-    from fairlead.server.plainly import groups_of, plain_group
+    from fairlead.server.plainly import all_of, groups_of, plain_group
 
     groups = groups_of(found, by)
-    requests, spent = sum(group.requests for group in groups), sum(group.spent for group in groups)
+    requests, spent = all_of(found, by, groups)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow((by, *FIGURES, "cost", "currency", *SHARES))
     for group in groups:

@@ -93,6 +93,9 @@ def show_burns(budgets: Sequence[Burn]) -> None:
 
 def _whose(who: str) -> str:
     """Whose a budget is, in the user's language: a word of the table and a name in quotes, or a sentence of its own."""
+    owner, of_tenant, tenant = who.rpartition(" of tenant ")
+    if of_tenant:
+        return tr("{owner} of tenant {tenant}").format(owner=_whose(owner), tenant=tenant)
     scope, _, name = who.partition(" ")
     said = told(tr(who))
     return f"{tr(scope)} {name}" if said == who and name[:1] in ("'", '"') else said

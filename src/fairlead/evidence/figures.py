@@ -21,7 +21,7 @@ from fairlead.core.model import NANO, Price
 from fairlead.evidence import forecast as coming
 from fairlead.evidence.forecast import Forecast
 from fairlead.evidence.prompt_caches import ModelCache
-from fairlead.gateway.balances import owner
+from fairlead.gateway.balances import owner_of_all
 from fairlead.gateway.budgets import whose
 from fairlead.gateway.periods import calendar
 from fairlead.store.budgets import Spent
@@ -207,7 +207,7 @@ def _burn(budget: Budget, who: tuple[str, ...], days: Mapping[int, int], zone: d
     elif expected is not None and expected.high > left:
         state = "tight"
     return Burn(
-        owner(budget.scope, who),
+        owner_of_all(budget.scope, who),
         budget.per,
         budget.amount,
         spent,

@@ -13,6 +13,7 @@ import msgspec
 from fairlead.core.budgets import Bound, Budget, Crossed, Due, Per, Scope, Short, part, tightest
 from fairlead.core.call import Caller
 from fairlead.core.cost import plain
+from fairlead.core.grants import COMMON
 from fairlead.core.record import Audit
 from fairlead.errors import PaymentRequired, RateLimited, RequestError
 
@@ -150,6 +151,12 @@ def owner(scope: Scope, who: tuple[str, ...]) -> str:
     return f"{scope} {who[-1]!r}"
 
 
+def owner_of_all(scope: Scope, who: tuple[str, ...]) -> str:
+    """The same where every tenant's are told: each may have such a team, tag or tier."""
+    others = scope in ("team", "tag", "tier") and who[0] != COMMON
+    return f"{owner(scope, who)} of tenant {who[0]!r}" if others else owner(scope, who)
+
+
 def lasting(bound: Bound, now: float) -> str:
     per = bound.account.per
     if per == "total":
@@ -166,7 +173,7 @@ def told(crossed: Crossed, at_ms: int) -> Audit:
     account = crossed.bound.account
     budget = crossed.budget
     words = (
-        f"{owner(account.scope, account.who)} has spent ${plain(crossed.spent)}, {crossed.share:.0%} of its "
+        f"{owner_of_all(account.scope, account.who)} has spent ${plain(crossed.spent)}, {crossed.share:.0%} of its "
         f"${plain(budget.amount)} {'in all' if account.per == 'total' else f'a {account.per}'} "
         f"({'hard' if budget.hard else 'soft'})"
     )

@@ -166,6 +166,7 @@ DETAILS: dict[str, str] = {
     "it is in no tier of policy {policy} that this request may take": "它不在策略 {policy} 中这个请求可用的任何层级里",
     "tier {tier} has {left} left of its {budget} today": "层级 {tier} 今天的预算 {budget} 还剩 {left}",
     "the budget of tier {tier} is spent for today": "层级 {tier} 今天的预算已用完",
+    "the budget does not bear tier {tier}": "预算不足以支付层级 {tier}",
     "the budget does not bear {model}": "预算不足以支付 {model}",
     "{whose} has spent its budget": "{whose} 的预算已用完",
     "{whose} has spent its budget: {policy} chooses": "{whose} 的预算已用完：由 {policy} 选择",

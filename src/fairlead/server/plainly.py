@@ -3,6 +3,7 @@ USD, and again as plain decimals; shares go from 0 to 1."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -109,7 +110,7 @@ def plain_report(told: Told, by: By, since: int) -> dict[str, object]:
     sums["estimated_share"] = totals.estimated_share
     sums["saving"] = totals.saving
     groups = groups_of(found, by)
-    requests, spent = sum(one.requests for one in groups), sum(one.spent for one in groups)
+    requests, spent = all_of(found, by, groups)
     return {
         "since_ms": since,
         "totals": sums,
@@ -132,6 +133,13 @@ def plain_report(told: Told, by: By, since: int) -> dict[str, object]:
         },
         "classifier": None if found.opinions is None else plain_opinions(found.opinions),
     }
+
+
+def all_of(found: Report, by: By, groups: Sequence[Group]) -> tuple[int, int]:
+    """The requests, and what was spent, that the groups have shares of. A request has several tags or, mostly, none."""
+    if by == "tag":
+        return found.totals.requests, found.totals.cost
+    return sum(one.requests for one in groups), sum(one.spent for one in groups)
 
 
 def plain_group(one: Group, requests: int, spent: int) -> dict[str, object]:
