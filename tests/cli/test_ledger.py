@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from fairlead.cli.writing import writer
 from tests.cli.asking import ask
 from tests.cli.command import address_in, run, running
 
@@ -76,6 +77,19 @@ def test_the_formats_do_not_say_the_same(kept: Kept) -> None:
     assert [row["cost"] for row in table] == [row["cost"] for row in kept.rows]
     assert list(table[0]) == list(kept.rows[0])
     assert run("ledger", "export", "--state-dir", "st", "--since", "2099-01-01", cwd=kept.cwd).stdout == ""
+
+
+class Gone(io.BytesIO):
+    def write(self, piece: object) -> int:
+        raise BrokenPipeError
+
+
+def test_a_reader_who_has_seen_enough_of_a_table_finds_his_file_closed() -> None:
+    """What is closed in between cannot be flushed at the end: that would be a traceback."""
+    file = Gone()
+    with pytest.raises(BrokenPipeError):
+        writer("csv")(iter(()), file)
+    assert not file.closed
 
 
 def test_parquet_is_not_what_the_rows_say(kept: Kept) -> None:

@@ -47,7 +47,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
         ids = [
             ask(address, "sim-nano", task="chat")[0],
             ask(address, "sim-nano", task="chat")[0],
-            ask(address, "sim-large", task="law")[0],
+            ask(address, "sim-large", task="law", tags=["=1+1", "night"])[0],
         ]
         for request, score in zip(ids, (1, 0.5, 0), strict=True):
             judge(address, request, score)
@@ -95,6 +95,8 @@ def test_a_breakdown_is_by_something_else(kept: Kept) -> None:
     done = run("report", "-c", "f.yaml", "--by", "task", "--csv", cwd=kept.cwd)
     rows = {row["task"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
     assert {name: row["requests"] for name, row in rows.items()} == {"chat": "2", "law": "1"}
+    tagged = run("report", "-c", "f.yaml", "--by", "tag", "--csv", cwd=kept.cwd).stdout
+    assert [row["tag"] for row in csv.DictReader(io.StringIO(tagged))] == ["'=1+1", "night"], "a sheet computes it"
     shown = run("report", "-c", "f.yaml", "--baseline", "sim-large", cwd=kept.cwd).stdout
     assert "cost per 1,000 requests" in shown
     after = shown[shown.index("Had every answered request") :]

@@ -338,7 +338,7 @@ def _totals(found: Report) -> list[tuple[str, str]]:
 
 
 def put_csv(found: Report, by: By) -> None:
-    from fairlead.cli.terminal import visible
+    from fairlead.cli.writing import uncomputed
     from fairlead.core.cost import plain
     from fairlead.server.plainly import all_of, groups_of, plain_group
 
@@ -350,7 +350,7 @@ def put_csv(found: Report, by: By) -> None:
         whole = plain_group(group, requests, spent)
         writer.writerow(
             (
-                visible(group.name),
+                uncomputed(group.name),
                 *(whole[name] for name in FIGURES),
                 plain(group.cost),
                 group.currency,

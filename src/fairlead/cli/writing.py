@@ -63,11 +63,13 @@ def _jsonl(rows: Rows, file: BinaryIO) -> None:
 
 def _csv(rows: Rows, file: BinaryIO) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    made = csv.writer(text, lineterminator="\n")
-    made.writerow([column.name for column in COLUMNS])
-    for row in rows:
-        made.writerow([_cell(value) for value in row])
-    text.detach()
+    try:
+        made = csv.writer(text, lineterminator="\n")
+        made.writerow([column.name for column in COLUMNS])
+        for row in rows:
+            made.writerow([_cell(value) for value in row])
+    finally:
+        text.detach()  # else it closes a file that is not its own
 
 
 def _cell(value: Value) -> str | int:
@@ -81,7 +83,12 @@ def _cell(value: Value) -> str | int:
         return _text(value)
     if isinstance(value, tuple):
         value = " ".join(value)
-    return visible(f"'{value}" if value.startswith(FORMULA) else value)
+    return uncomputed(value)
+
+
+def uncomputed(text: str) -> str:
+    """As a spreadsheet shows it, whatever it begins with."""
+    return visible(f"'{text}" if text.startswith(FORMULA) else text)
 
 
 def _text(value: object) -> str:
