@@ -197,6 +197,8 @@ def test_a_change_is_offered_that_changes_nothing() -> None:
     found = by_id(advised(done, seen=bare))["task:classification"]
     assert found.changes == ()
     assert "quality_first is not declared" in str(found.way)
+    shared = by_id(advised(done, work("mid", "chat", 10), seen=bare))["premium"]
+    assert (shared.saving > 0, shared.changes, shared.way) == (True, (), found.way), "neither a change nor a way"
 
 
 def test_a_month_is_what_the_window_is() -> None:

@@ -225,15 +225,17 @@ def _shared(
 ) -> Advice:
     """Of a share that is out of bounds: the tasks that would mend it."""
     changes: list[Change] = []
+    way: Said | None = None
     saving = 0
     told = list(evidence)
     for task, found in moves.items():
         if found:
-            changes += row_of(ground, task, found)[0]
+            rows, instead = row_of(ground, task, found)
+            changes += rows
+            way = way or instead
             saving += saved(found)
             values = {"task": task, "models": names_of(found), "to": found[0].to}
             told.append(Said("{task} could move from {models} to {to}", values))
-    way = None
     if not saving:
         way = Said(
             "no cheaper model is known to be good enough for what they do: lower a policy's `min_quality`, declare "
