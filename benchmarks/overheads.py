@@ -3,7 +3,7 @@
     python benchmarks/overheads.py [faults] [money] [--rounds 15] [--seconds 1.5]
 
 Servers that answer the same requests take turns, so that what else the machine does meets them alike; the figures are
-medians of the rounds.
+medians of the rounds. A round in which something failed, or a ledger did not catch up, counts for none of them.
 
 faults  `off`, with all switched off that can be (one channel, no limit, no probe, no further try, circuits that never
         open); `usual`, as the other benchmarks run it; and `all`, where three channels with two keys each share the work by
@@ -72,13 +72,14 @@ AGAINST = {"faults": "off", "money": "limits"}
 """What the usual one is held against."""
 
 
-def measured(server: Server, name: str, seconds: float) -> tuple[float, float]:
-    """(requests a second, microseconds of processor for each)."""
+def measured(server: Server, name: str, seconds: float) -> tuple[float, float] | None:
+    """(requests a second, microseconds of processor for each); None where it does not count."""
     seen = measure.phase(
         server, server.routes["pinned"], "bench-fast", "-c", CONNECTIONS, "-d", str(seconds), "-w", "0.2"
     )
     if seen["void"]:
         print(f"{name}: void: {'; '.join(seen['void'])}", file=sys.stderr)
+        return None
     return seen["requests_per_second"], seen["cpu_us_per_request"]
 
 
@@ -86,22 +87,30 @@ def compared(setting: Setting, group: str, rounds: int, seconds: float) -> bool:
     """Prints a line for each server; whether the usual one loses no more than it may. All of them are up, and take turns: what
     counts is the median of what one does over another in the same round."""
     texts, against = GROUPS[group], AGAINST[group]
-    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in texts}
+    seen: list[dict[str, tuple[float, float]]] = []
     servers: dict[str, Server] = {}
     try:
         for name, text in texts.items():
             servers[name] = start_fairlead(setting, text=text)
             measure.warm_up(servers[name], servers[name].routes["pinned"], streams=False)
         for number in range(rounds):
-            for name in list(texts) if number % 2 else reversed(texts):
-                seen[name].append(measured(servers[name], name, seconds))
+            turns = {
+                name: measured(servers[name], name, seconds)
+                for name in (list(texts) if number % 2 else reversed(texts))
+            }
+            counted = {name: turn for name, turn in turns.items() if turn is not None}
+            if len(counted) == len(texts):
+                seen.append(counted)
     finally:
         for server in servers.values():
             server.stop()
+    if 2 * len(seen) < rounds:
+        print(f"{group}: {len(seen)} of {rounds} rounds count: too few to say anything")
+        return False
     good = True
     for name in texts:
-        rate, cost = (statistics.median(column) for column in zip(*seen[name], strict=True))
-        pairs = list(zip(seen[name], seen[against], strict=True))
+        rate, cost = (statistics.median(column) for column in zip(*(turn[name] for turn in seen), strict=True))
+        pairs = [(turn[name], turn[against]) for turn in seen]
         share = statistics.median(own[0] / other[0] for own, other in pairs)
         dearer = statistics.median(own[1] / other[1] for own, other in pairs)
         required = name == "usual"
