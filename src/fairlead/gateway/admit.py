@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 import time
+import zlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -58,6 +59,10 @@ def new_id() -> str:
     global _count  # noqa: PLW0603 - the one counter of the process
     _count += 1
     return f"req_{time.time_ns() // 1_000_000:011x}{_PREFIX}{_count & 0xFFFFFFFF:08x}"
+
+
+def seed_of(request_id: str) -> int:
+    return zlib.crc32(request_id.encode())
 
 
 def admit(

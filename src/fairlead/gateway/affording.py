@@ -5,6 +5,7 @@ where nobody is left whom a budget would bear, the refusal says whose it is, wha
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,27 +13,42 @@ from fairlead.core.allowance import allowed, need
 from fairlead.core.budgets import CHEAPEST, SHARE, Bound
 from fairlead.core.call import Call
 from fairlead.core.choice import Choice
-from fairlead.core.decide import asked
+from fairlead.core.decide import asked, decide
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan
 from fairlead.core.policy import narrowed
 from fairlead.errors import RequestError
+from fairlead.gateway.admit import seed_of
 from fairlead.gateway.balances import spent_error, state
 from fairlead.gateway.budgets import Budgets
 from fairlead.gateway.world import World
 
+if TYPE_CHECKING:
+    from fairlead.gateway.runtime import Runtime
+
 _replace = msgspec.structs.replace
 
 
-def weighed(budgets: Budgets, world: World, call: Call, choice: Choice) -> tuple[Call, Choice]:
+def weighed(runtime: Runtime, call: Call, choice: Choice) -> tuple[Call, Choice]:
     """The call with what is left for it, and who chooses now. To count tokens costs nothing."""
+    budgets = runtime.budgets
     if call.operation == "count":
         return call, choice
     left, soft = budgets.standing(call.caller, call.wishes.tags)
-    facts = call.facts if left == call.facts.left else _replace(call.facts, left=left)
-    if soft is None or choice.model is not None or choice.policy.critical:
-        return (call if facts is call.facts else _replace(call, facts=facts)), choice
-    whose, then = soft
+    if left != call.facts.left:
+        call = _replace(call, facts=_replace(call.facts, left=left))
+    if choice.model is not None or choice.policy.critical:
+        return call, choice
+    if soft is None and budgets.stands_in:  # whose it is is known once somebody is chosen
+        plan = decide(call, choice, runtime.snapshot(), seed_of(call.id))
+        soft = budgets.stood_in(call.caller.tenant, plan)
+    if soft is None:
+        return call, choice
+    return _eased(budgets, runtime.world, call, choice, *soft)
+
+
+def _eased(budgets: Budgets, world: World, call: Call, choice: Choice, whose: str, then: str) -> tuple[Call, Choice]:
+    """A soft budget is spent: `then` chooses."""
     wishes = call.wishes
     if then == CHEAPEST:
         wishes = _replace(wishes, low_budget=True)
@@ -42,7 +58,7 @@ def weighed(budgets: Budgets, world: World, call: Call, choice: Choice) -> tuple
         choice = _replace(choice, policy=policy if own is None else narrowed(policy, world.policies[own]))
     why = f"{whose} has spent its budget"
     tiers = budgets.left_of_tiers(call.caller.tenant, choice.policy) if choice.policy.tiers else ()
-    facts = _replace(facts, tiers=tiers, eased=why)
+    facts = _replace(call.facts, tiers=tiers, eased=why)
     return _replace(call, facts=facts, wishes=wishes, warnings=(*call.warnings, f"{why}: {then} chooses")), choice
 
 

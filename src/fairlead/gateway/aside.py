@@ -121,7 +121,7 @@ def _planned(runtime: Runtime, side: Call, policy: Policy) -> tuple[Call, Plan]:
     world = runtime.world
     choice = read_choice(side.model, _pinned(policy, side.purpose), world.policies, world.snapshot)
     if runtime.budgets.any:
-        side, choice = affording.weighed(runtime.budgets, world, side, choice)
+        side, choice = affording.weighed(runtime, side, choice)
     return side, pipeline.plan_for(runtime, side, choice)
 
 

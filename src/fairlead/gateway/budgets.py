@@ -115,6 +115,8 @@ class Budgets:
         self.books = Books()
         self.any = False
         """Whether there are any budgets at all."""
+        self.stands_in = False
+        """Whether any of them lets others choose than the model or tier that it is of."""
         self.rules: tuple[Budget, ...] = ()
         """Those in force."""
         self.ended: list[Ended] | None = None
@@ -148,6 +150,7 @@ class Budgets:
             self._rules.setdefault(rule.scope, []).append(rule)
             self._by_who.setdefault((rule.scope, rule.who), []).append(rule)
         self.any = bool(world.budgets)
+        self.stands_in = any(rule.then for rule in (*self._rules.get("model", ()), *self._rules.get("tier", ())))
         self._by_request = not self._rules.keys().isdisjoint(("tag", "model", "tier"))
         self._zones = world.timezones
         self._granted = world.granted
@@ -265,6 +268,17 @@ class Budgets:
             return left, None
         spent = ((of.account, one.then) for of, one in over(accounts.due.bounds, now) if one.then)
         return left, next(((owner(account.scope, account.who), then) for account, then in spent), None)
+
+    def stood_in(self, tenant: str, plan: Plan) -> tuple[str, str] | None:
+        """Of the model that would answer, and of the tier that would pay, a soft budget that is spent: whose, and what then."""
+        if not plan.steps:
+            return None
+        first, now = plan.steps[0].targets[0], time.time()
+        bounds = self._found("model", (first.model.name,), (first.model.name,))
+        if first.tier:
+            bounds += self._found("tier", (tenant, plan.purse, first.tier), (plan.purse, first.tier))
+        spent = ((of.account, one.then) for of, one in over(bounds, now) if one.then)
+        return next(((owner(account.scope, account.who), then) for account, then in spent), None)
 
     def left_of_tiers(self, tenant: str, policy: Policy) -> tuple[tuple[str, int], ...]:
         """Of the tiers that have a budget."""

@@ -15,7 +15,6 @@ wrong ends here, as an error in the caller's dialect and, where access or money 
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -41,7 +40,7 @@ from fairlead.errors import (
     StateError,
 )
 from fairlead.gateway import affording, experiments, media, opinion, remembering, understanding
-from fairlead.gateway.admit import admit, again, new_id
+from fairlead.gateway.admit import admit, again, new_id, seed_of
 from fairlead.gateway.execute import Run
 from fairlead.gateway.explanation import Explained, explained
 from fairlead.gateway.look import Look
@@ -83,7 +82,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         if runtime.world.experiments and choice.model is None:
             call, choice = experiments.drawn(runtime.world, call, choice, runtime)
         if runtime.budgets.any and not runtime.budgets.ample(call, choice):
-            call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
+            call, choice = affording.weighed(runtime, call, choice)
         plan = plan_for(runtime, call, choice)
         run = Run(runtime, runtime.world, call, plan, outlet, incoming.received)
         if runtime.vitals.conditions.ejected and not plan.last_resort:
@@ -128,7 +127,7 @@ def explain(runtime: Runtime, incoming: Incoming, found: tuple[Signal, ...] | No
     if runtime.world.experiments and choice.model is None:
         call, choice = experiments.drawn(runtime.world, call, choice, looking)
     if runtime.budgets.any:
-        call, choice = affording.weighed(runtime.budgets, runtime.world, call, choice)
+        call, choice = affording.weighed(runtime, call, choice)
     return explained(Case(call, choice, runtime.snapshot(), seed_of(call.id)))
 
 
@@ -163,10 +162,6 @@ def sized(body: bytes, most_output: int, of_parent: tuple[Signal, ...]) -> tuple
         Signal("tokens", "output", most_output, 0.5),
         Signal("tokens", "output_room", most_output),
     )
-
-
-def seed_of(request_id: str) -> int:
-    return zlib.crc32(request_id.encode())
 
 
 INPUT = {
