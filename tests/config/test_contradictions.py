@@ -89,9 +89,11 @@ def test_wishes_that_a_request_could_have_are_none() -> None:
 
 def test_a_first_row_for_everything_is_pointed_out_unless_its_budget_may_end() -> None:
     tiers = "policies: {p: {strategy: tiered, tiers: [{name: a, models: [own-8b]%s}, {name: b, models: [gpt-5.4]}]}}\n"
-    pointed_out = [one for one in read(MINIMAL + tiers % "").warnings if "never answers" in one]
+    pointed_out = [one for one in read(MINIMAL + tiers % "").warnings if "only where money runs out" in one]
     assert len(pointed_out) == 1
-    assert not any("never answers" in one for one in read(MINIMAL + tiers % ", budget: 5").warnings)
+    assert not any("what stands below" in one for one in read(MINIMAL + tiers % ", budget: 5").warnings)
+    rules = "policies: {p: {rules: [{model: own-8b, reason: r}, {model: own-8b, reason: r, match: {language: zh}}]}}\n"
+    assert any("never answers" in one for one in read(MINIMAL + rules).warnings)
 
 
 def test_a_tenant_that_is_almost_declared_is_pointed_out() -> None:

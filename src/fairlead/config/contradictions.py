@@ -238,7 +238,8 @@ def _matches(config: Config) -> Iterator[Finding]:
             if tier.match == Match() and tier.budget is None
         ]
         for table, index in below:
-            message = "is for every request, so what stands below it never answers; give it a `match`"
+            below_it = "never answers" if table == "rules" else "answers only where money runs out"
+            message = f"is for every request, so what stands below it {below_it}; give it a `match`"
             yield Finding(("policies", name, table, index), message, wrong=False)
 
 
