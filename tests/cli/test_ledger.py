@@ -25,7 +25,7 @@ providers:
   sim: {kind: simulated, models: {sim-nano: {latency_ms: 0, tokens_per_second: 100000}, sim-large: {latency_ms: 0, tokens_per_second: 100000}}}
 models:
   sim-nano: {channels: [{provider: sim}], price: {input: 0.1, output: 0.4, per_request: 0.001}, quality: 0.62}
-  sim-large: {channels: [{provider: sim, discount: 0.25}], price: {input: 15, output: 75}, quality: 0.95}
+  sim-large: {channels: [{provider: sim, discount: 0.25}], price: {input: 15, output: 75}, quality: 0.95, aliases: [the-large]}
   flat: {channels: [{provider: sim, model: sim-nano}], price: {input: 0, output: 0, flat: {amount: 1000000, per: day}}, quality: 0.1}
 """
 
@@ -124,7 +124,14 @@ def test_what_other_prices_would_come_to_is_charged_or_wrong(kept: Kept) -> None
     assert found["sim-nano"]["was_usd"] == found["sim-nano"]["would_usd"] == small["cost"]
     assert found["sim-large"]["was_usd"] == large["cost"]
     assert Decimal(found["sim-large"]["would_usd"]) * 10**6 == large["input"] + large["output"]
+    assert told.stderr == ""
     assert "together" in run("reprice", "--what-if", "--config", "f.yaml", cwd=kept.cwd).stdout
+    (kept.cwd / "other.json").write_text(
+        '{"models": {"The-Large": {"input": 1, "output": 1}, "sim-lrge": {"input": 1, "output": 1}}}'
+    )
+    named = run("reprice", "--what-if", "--config", "f.yaml", "--prices", "other.json", "--json", cwd=kept.cwd)
+    assert named.stdout == told.stdout, "by another of its names"
+    assert "nothing was asked of sim-lrge" in named.stderr
     assert run("ledger", "verify", "--state-dir", "st", cwd=kept.cwd).returncode == 0
 
 

@@ -141,6 +141,9 @@ SPENDING: dict[str, str] = {
         "路由本身是否出了问题：质量、开销、缓存、分布漂移。"
     ),
     "{owner} of tenant {tenant}": "租户 {tenant} 的{owner}",
+    "nothing was asked of {models}: what the file says of that changes nothing": (
+        "没有请求用过 {models}：文件中关于它的价格不起作用"
+    ),
     "guard": "守卫",
     "bound": "界限",
     "not enough to tell": "数据不足",

@@ -12,6 +12,7 @@ import click
 from fairlead.cli.asking import put_json, settings
 from fairlead.cli.messages import tr
 from fairlead.cli.report import Since
+from fairlead.cli.terminal import say
 from fairlead.errors import FairleadError
 
 if TYPE_CHECKING:
@@ -58,9 +59,17 @@ def command(
         raise click.UsageError(tr("costs stay as they were charged; --what-if says what they would have been"))
     config = settings(path)
     where = state_dir or Path(config.server.state_dir)
-    pricing = _pricing(_snapshot(path, where), _listed(file))
+    snapshot = _snapshot(path, where)
+    listed = _listed(file, snapshot)
     with closing(opened(where)) as connection:
-        found = repriced(connection, pricing, Window(since, until))
+        found = repriced(connection, _pricing(snapshot, listed), Window(since, until))
+    unasked = sorted(listed.keys() - {one.model for one in found})
+    if unasked:
+        say(
+            tr("nothing was asked of {models}: what the file says of that changes nothing").format(
+                models=", ".join(unasked)
+            )
+        )
     if as_json:
         names = ("model", "attempts", "unpriced", "lost")
         rows = [{name: getattr(one, name) for name in names} | _amounts(one) for one in found]
@@ -85,7 +94,8 @@ def _snapshot(path: Path | None, where: Path) -> Snapshot:
     return snapshot.build(settings(path), market.merged(load(), market.read(where)))
 
 
-def _listed(file: Path | None) -> dict[str, Price]:
+def _listed(file: Path | None, snapshot: Snapshot) -> dict[str, Price]:
+    """By model, whatever of its names the file has."""
     from fairlead.registry.book import row_of
     from fairlead.registry.market import prices_of
 
@@ -98,7 +108,9 @@ def _listed(file: Path | None) -> dict[str, Price]:
     odd = [name for name, price in prices.items() if price.currency != "USD"]
     if odd:
         raise FairleadError(f"{file}: the price of {odd[0]} is not in USD")
-    return {name: row_of(price, f"file/{name}", str(file)) for name, price in prices.items()}
+    known = {name: snapshot.resolve(name) for name in prices}
+    named = {name: name if model is None else model.name for name, model in known.items()}
+    return {named[name]: row_of(price, f"file/{name}", str(file)) for name, price in prices.items()}
 
 
 def _pricing(snapshot: Snapshot, listed: dict[str, Price]) -> Pricing:
