@@ -64,6 +64,19 @@ async def test_a_tags_share_is_of_the_tagged_only_and_whose_budget_it_is_stays_o
         }  # fmt: skip
 
 
+async def test_teams_of_one_name_are_taken_for_one(tmp_path: Path) -> None:  # M6.1 M6.4
+    more = """keys:
+  - {name: a, key: fl_a, tenant: acme, team: red}
+  - {name: b, key: fl_b, tenant: other, team: red}
+  - {name: c, key: fl_c, role: viewer}
+"""
+    async with serving(tmp_path / "s", more=more) as server:
+        for key in ("fl_a", "fl_b", "fl_b", "fl_c"):
+            assert (await server.chat(key=key)).status == 200
+        told = (await api(server, "GET", f"{REPORT}?by=team", key="fl_c")).json
+        assert {one["name"]: one["requests"] for one in told["groups"]} == {"acme/red": 1, "other/red": 2, "": 1}
+
+
 async def test_a_key_sees_what_another_tenant_spends(tmp_path: Path) -> None:  # M8.1
     async with serving(tmp_path / "s", more=keys()) as server:
         await asked(server)

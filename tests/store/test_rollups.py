@@ -78,7 +78,7 @@ def added_up(records: list[Record], window: Window) -> dict[str, Any]:
     ]
     tags, teams, models = Counter[str](), Counter[str](), Counter[str]()
     for each in inside:
-        teams[each.team] += each.cost
+        teams[f"{each.tenant}/{each.team}" if each.team else ""] += each.cost
         for tag in each.tags:
             tags[tag] += each.cost
         for tried in each.attempts if each.outcome == "ok" or each.purpose != "answer" else ():

@@ -42,7 +42,10 @@ TEXT: Operations = frozenset({"generate", ""})
 """With what older sums do not tell apart."""
 EMBEDDING: Operations = frozenset({"embed"})
 
-_GROUPS: dict[str, str] = {"day": "date(at_ms / 1000, 'unixepoch')"}
+_GROUPS: dict[str, str] = {
+    "day": "date(at_ms / 1000, 'unixepoch')",
+    "team": "CASE team WHEN '' THEN '' ELSE tenant || '/' || team END",
+}
 
 
 class Totals(msgspec.Struct, frozen=True):
