@@ -59,6 +59,8 @@ class RequestError(FairleadError):
     retry = False
     headers = b""
     """Further header lines of the answer."""
+    request_id = ""
+    """Of a request that was refused before it was whole: what the audit calls it."""
 
     def __init__(
         self,

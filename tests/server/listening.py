@@ -66,8 +66,8 @@ class Paths:
                 exchange.send(200, TEXT, exchange.body or exchange.path.encode())
 
 
-def refusal(error: RequestError, path: str) -> bytes:
-    return error.code.encode()
+def refusal(error: RequestError, path: str) -> tuple[bytes, bytes]:
+    return TEXT, error.code.encode()
 
 
 class Listening:

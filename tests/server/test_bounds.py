@@ -15,7 +15,7 @@ from fairlead.server.connection import AHEAD, SLICE, Connection
 from fairlead.server.exchange import Exchange
 from tests.server.conftest import Run
 from tests.server.listening import Listening, listening
-from tests.server.serving import question, serving, soon
+from tests.server.serving import question, rows, serving, soon
 from tests.server.wire import Client
 
 CHUNKED = b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -112,9 +112,11 @@ async def test_who_has_no_key_is_told_so_before_the_body_is_there(tmp_path: Path
         client.send(b'7\r\n{"model\r\n' if chunked else b'{"model')
         response = await client.response()
         assert (response.status, response.headers["connection"]) == (401, "close")
-        assert "code" in response.error
+        told = response.error["request_id"]
+        assert (response.headers["x-should-retry"], response.headers["x-fairlead-request-id"]) == ("false", told)
         kinds = [kind for kind, _ in await server.audits() if kind != "started"]
         assert kinds == ["invalid_api_key" if key else "missing_api_key"]
+        assert rows(server.state_dir, "SELECT request FROM audit WHERE kind != 'started'") == [(told,)]
         assert server.running.listener.held == 0
 
 

@@ -92,9 +92,9 @@ class AdminSocket:
             else:
                 raise NotFound(f"there is nothing at {exchange.path}")
         except RequestError as error:
-            exchange.send(error.status, JSON, refusal(error, exchange.path))
+            exchange.send(error.status, *refusal(error, exchange.path))
         except (StateError, sqlite3.Error) as error:
-            exchange.send(503, JSON, refusal(Overloaded(f"the ledger cannot be read: {error}"), exchange.path))
+            exchange.send(503, *refusal(Overloaded(f"the ledger cannot be read: {error}"), exchange.path))
         else:
             exchange.send(200, JSON, msgspec.json.encode(told))
 

@@ -130,7 +130,8 @@ class App:
             try:
                 caller = identify(self.runtime.world, exchange)
             except RequestError as error:
-                note_refusal(self.runtime, ANYONE, error, "")
+                error.request_id = new_id()
+                note_refusal(self.runtime, ANYONE, error, error.request_id)
                 raise
             shed = self.shedding.refusal(caller.name)
             if shed is not None:
@@ -164,6 +165,7 @@ def dialect_of(path: str) -> str:
     return "openai_responses" if path.startswith("/v1/responses") else "openai_chat"
 
 
-def refusal(error: RequestError, path: str) -> bytes:
-    """The body of an error the listener raises before there is a request."""
-    return DIALECTS[dialect_of(path)].error_body(error, new_id())
+def refusal(error: RequestError, path: str) -> tuple[bytes, bytes]:
+    """Header lines and body of an error that is told before there is a whole request."""
+    request_id = error.request_id or new_id()
+    return error_headers(error, request_id), DIALECTS[dialect_of(path)].error_body(error, request_id)

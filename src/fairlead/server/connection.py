@@ -463,11 +463,10 @@ class Connection(asyncio.Protocol):
         """Say what is wrong and close."""
         self.closing = True
         self.listener.statuses[error.status] += 1
-        body = self.listener.refusal(error, self._target.partition(b"?")[0].decode("latin-1"))
-        wait = b"" if error.retry_after is None else b"retry-after: %d\r\n" % max(1, round(error.retry_after + 0.499))
+        headers, body = self.listener.refusal(error, self._target.partition(b"?")[0].decode("latin-1"))
         self.write(
-            b"%b%bContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
-            % (STATUS_LINES[error.status], wait, len(body), body)
+            b"%b%bConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+            % (STATUS_LINES[error.status], headers, len(body), body)
         )
         if self.transport is not None:
             self.leave_at = self.listener.now() + LINGER

@@ -71,7 +71,7 @@ class Listener:
     def __init__(
         self,
         handler: Handler,
-        refusal: Callable[[RequestError, str], bytes],
+        refusal: Callable[[RequestError, str], tuple[bytes, bytes]],
         bounds: Bounds = USUAL,
         gate: Callable[[Exchange], None] = anyone,
         outbox: Outbox | None = None,
@@ -84,7 +84,7 @@ class Listener:
         the RequestError to refuse it with."""
         self.held = 0
         self.refusal = refusal
-        """How an error that no handler saw is spelled, for a request to this path."""
+        """How an error that no handler saw is spelled, for a request to this path: header lines and body."""
         self.bounds = bounds
         self.loop = asyncio.get_running_loop()
         self.outbox = Outbox(self.loop) if outbox is None else outbox

@@ -12,7 +12,7 @@ from fairlead.providers.simulated import DEFAULT_MODELS, Behaviour, Simulation
 from fairlead.providers.simulated.server import SimulatedServer
 from fairlead.server.app import refusal
 from fairlead.server.bounds import Bounds
-from fairlead.server.exchange import JSON, Exchange
+from fairlead.server.exchange import Exchange
 from fairlead.server.listener import Listener
 
 BOUNDS = Bounds(body_bytes=64 * 1024 * 1024)
@@ -53,7 +53,7 @@ class SimulatedApp:
     async def __call__(self, exchange: Exchange) -> None:
         if exchange.path.startswith("/sim/") and not (is_loopback(exchange.peer) and b"origin" not in exchange.headers):
             error: RequestError = Forbidden("The simulation is steered by programs on its own machine only.")
-            exchange.send(error.status, JSON, refusal(error, exchange.path))
+            exchange.send(error.status, *refusal(error, exchange.path))
             return
         path = f"{exchange.path}?{exchange.query}" if exchange.query else exchange.path
         await self.server.answer(exchange.method, path, exchange.headers, exchange.body, Stage(exchange))
