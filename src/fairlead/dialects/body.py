@@ -22,7 +22,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], fields: frozenset[str]
     except msgspec.ValidationError as problem:
         raise _complaint(problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise BadRequest(f"The body is not valid JSON: {problem}.", code="invalid_json") from None
+        raise _unreadable(body, problem) from None
     except RecursionError:
         raise BadRequest("The body is nested too deeply.", code="invalid_json") from None
     try:
@@ -37,12 +37,17 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], fields: frozenset[str]
     return request
 
 
-def _unreadable(body: bytes, problem: ValueError) -> BadRequest:
-    """What the typed decoder skips it does not look at: numbers that no receiver can hold, and bytes of no text."""
+def _unreadable(body: bytes, problem: Exception) -> BadRequest:
+    """What is wrong and where, in the words of the one of two decoders that knows more. What the typed one skips it does not
+    look at, such as numbers that no receiver can hold; half of a pair of escapes it takes for the end of the body."""
     try:
         body.decode()
     except UnicodeDecodeError as broken:
         return BadRequest(f"The body is not valid UTF-8 at byte {broken.start}.", code="invalid_utf8")
+    try:
+        json.loads(body)
+    except ValueError as found:
+        problem = found
     return BadRequest(f"The body is not valid JSON: {problem}.", code="invalid_json")
 
 

@@ -1,6 +1,7 @@
 """OpenAI Chat Completions: what we read of a request and of its answers. Everything else passes by untouched.
 
-Only fields that fairlead acts on are typed here; a field unknown today reaches the provider as it came.
+Only fields that fairlead acts on are typed here, and those of whose types all providers are of one mind; a field unknown
+today reaches the provider as it came.
 """
 
 from __future__ import annotations
@@ -54,6 +55,10 @@ class ResponseFormat(Struct):
     json_schema: Raw | UnsetType = UNSET
 
 
+class Something(Struct):
+    """An object, whatever it holds."""
+
+
 class Request(Struct):
     model: str
     messages: list[Message]
@@ -73,6 +78,13 @@ class Request(Struct):
     models: Raw | UnsetType = UNSET
     provider: Raw | UnsetType = UNSET
     prediction: Raw | UnsetType = UNSET
+    # Not acted on: what no provider takes leads to none.
+    tool_choice: str | Something | None = None
+    parallel_tool_calls: bool | None = None
+    stop: str | list[str] | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    top_logprobs: int | None = None
 
 
 _REQUEST = msgspec.json.Decoder(Request)
