@@ -97,16 +97,18 @@ def come_to(
     """What was said, with the key's own defaults behind it. Sensitivity is looked up wherever it may stand."""
     defaults = dict(own)
     said = [knobs.get("sensitivity"), defaults.get("sensitivity"), None if options is None else options.sensitivity]
-    read = [_sensitive(text) for text in said if text is not None]  # each is checked, whatever the others say
+    read = [
+        _read("sensitivity", text, options) for text in said if text is not None
+    ]  # each is checked, whatever others say
     sensitive = any(read)
-    fields = _fields({**defaults, **knobs})
+    fields = _fields({**defaults, **knobs}, options)
     return Wishes(**{**(preferences or {}), **fields, "sensitive": sensitive})
 
 
 def declared_sensitive(incoming: Incoming) -> bool:
     """What header and key say of a request that has no body of a dialect. Raises BadRequest."""
     said = (stated(incoming.headers, None).get("sensitivity"), dict(incoming.caller.defaults).get("sensitivity"))
-    read = [_sensitive(text) for text in said if text is not None]  # each is checked, whatever the other says
+    read = [_read("sensitivity", text) for text in said if text is not None]  # each is checked, whatever the other says
     return incoming.sensitive or any(read)
 
 
@@ -142,11 +144,13 @@ def stated(headers: Headers, options: Options | None) -> dict[str, str]:
         for field, wish in msgspec.structs.asdict(options).items():
             key = field.rstrip("_").replace("_", "-")
             if wish is not None and key not in found:
-                found[key] = ",".join(wish) if isinstance(wish, list) else _text(wish)
+                found[key] = _text(wish)
     return found
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -172,17 +176,28 @@ def suffixed(asked: str, world: World) -> tuple[str, dict[str, str]]:
     return name, found
 
 
-def _fields(found: Mapping[str, str]) -> dict[str, Any]:
+def _fields(found: Mapping[str, str], options: Options | None) -> dict[str, Any]:
     """The fields of `Wishes` that the knobs come to. Raises BadRequest naming the knob that is wrong."""
     wishes: dict[str, Any] = {}
     for knob, text in found.items():
         row = KNOBS.get(knob)
         if row is not None:
-            field, reader = row
-            value = reader(knob, text)
+            value = _read(knob, text, options)
             if value is not None:
-                wishes[field] = value
+                wishes[row[0]] = value
     return wishes
+
+
+def _read(knob: str, text: str, options: Options | None = None) -> Any:
+    try:
+        return KNOBS[knob][1](text)
+    except ValueError as why:
+        name, param = f"x-fairlead-{knob}", knob
+        field = knob.replace("-", "_")
+        said = getattr(options, field, None)
+        if said is not None and _text(said) == text:  # where it stands in the body it is called as it is there
+            name = param = f"fairlead.{field}"
+        raise BadRequest(f"{name} {why}", param=param) from None
 
 
 def preferred(preferences: Preferences | None, models: list[str] | None) -> dict[str, Any]:
@@ -206,7 +221,10 @@ def preferred(preferences: Preferences | None, models: list[str] | None) -> dict
     if preferences.allow_fallbacks is False:
         found["stay"] = True
     if preferences.sort is not None:
-        found["sort"] = _sort("provider.sort", preferences.sort)
+        try:
+            found["sort"] = _sort(preferences.sort)
+        except ValueError as why:
+            raise BadRequest(f"provider.sort {why}", param="provider.sort") from None
     if preferences.max_price is not None:
         found["max_rates"] = (_rate(preferences.max_price, "prompt"), _rate(preferences.max_price, "completion"))
     if preferences.data_collection == "deny":
@@ -228,79 +246,76 @@ def _rate(prices: Mapping[str, float], of: str) -> int:
     return round(amount * 1_000_000_000)
 
 
-def _number(knob: str, text: str) -> float:
+# Readers of one knob's text. They raise ValueError with what is to be said behind the knob's name.
+
+
+def _number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0.0 <= value <= 1.0:
-        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be a number from 0 to 1.", param=knob)
+        raise ValueError(f"is {text!r}; it has to be a number from 0 to 1.")
     return value
 
 
-def _money(knob: str, text: str) -> int:
+def _money(text: str) -> int:
     try:
         amount = Decimal(text)
         if amount.is_finite() and amount >= 0:
             return nano(amount.quantize(NINE_DECIMALS, ROUND_DOWN))
     except (InvalidOperation, ValueError):
         pass
-    raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be an amount of USD such as 0.01.", param=knob)
+    raise ValueError(f"is {text!r}; it has to be an amount of USD such as 0.01.")
 
 
-def _milliseconds(knob: str, text: str) -> int:
+def _milliseconds(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:12]) < 1:
-        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be whole milliseconds such as 2000.", param=knob)
+        raise ValueError(f"is {text!r}; it has to be whole milliseconds such as 2000.")
     return int(text[:12])
 
 
-def _either(knob: str, text: str, meanings: Mapping[str, bool]) -> bool:
+def _either(text: str, meanings: Mapping[str, bool]) -> bool:
     """One of two words."""
     if text.lower() not in meanings:
-        raise BadRequest(f"x-fairlead-{knob} is {text!r}; it has to be {' or '.join([*meanings][:2])}.", param=knob)
+        raise ValueError(f"is {text!r}; it has to be {' or '.join([*meanings][:2])}.")
     return meanings[text.lower()]
 
 
-def _word(knob: str, text: str, known: tuple[str, ...]) -> str:
+def _word(text: str, known: tuple[str, ...]) -> str:
     if text.lower() not in known:
         hint = nearest(text, list(known))
-        raise BadRequest(
-            f"x-fairlead-{knob} is {text[:100]!r}; it has to be one of {', '.join(known)}.{hint}", param=knob
-        )
+        raise ValueError(f"is {text[:100]!r}; it has to be one of {', '.join(known)}.{hint}")
     return text.lower()
 
 
-def _sort(knob: str, text: str) -> str:
-    return _word(knob, text, SORTS)
+def _sort(text: str) -> str:
+    return _word(text, SORTS)
 
 
-def _sensitive(text: str) -> bool:
-    return _either("sensitivity", text, SENSITIVITIES)
-
-
-def _tags(knob: str, text: str) -> tuple[str, ...]:
+def _tags(text: str) -> tuple[str, ...]:
     """In one line each: what was spent is kept by all tags of a request, a line for each."""
     return tuple(" ".join(tag.split())[:100] for tag in text.split(",") if tag.strip())[:20]
 
 
-KNOBS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
-    "task": ("task", lambda knob, text: text[:100]),
-    "complexity": ("complexity", lambda knob, text: _word(knob, text, COMPLEXITIES)),
-    "domain": ("domain", lambda knob, text: _word(knob, text, DOMAINS)),
-    "latency-class": ("latency_class", lambda knob, text: _word(knob, text, LATENCY_CLASSES)),
+KNOBS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "task": ("task", lambda text: text[:100]),
+    "complexity": ("complexity", lambda text: _word(text, COMPLEXITIES)),
+    "domain": ("domain", lambda text: _word(text, DOMAINS)),
+    "latency-class": ("latency_class", lambda text: _word(text, LATENCY_CLASSES)),
     "quality-floor": ("quality_floor", _number),
     "max-cost": ("max_cost", _money),
     "max-latency": ("max_latency_ms", _milliseconds),
-    "budget": ("low_budget", lambda knob, text: _either(knob, text, BUDGETS)),
-    "sensitivity": ("sensitive", lambda knob, text: _sensitive(text)),
-    "strict": ("strict", lambda knob, text: _either(knob, text, SWITCH)),
-    "session": ("session", lambda knob, text: text[:200]),
+    "budget": ("low_budget", lambda text: _either(text, BUDGETS)),
+    "sensitivity": ("sensitive", lambda text: _either(text, SENSITIVITIES)),
+    "strict": ("strict", lambda text: _either(text, SWITCH)),
+    "session": ("session", lambda text: text[:200]),
     "tags": ("tags", _tags),
     "sort": ("sort", _sort),
-    "continue": ("continues", lambda knob, text: _either(knob, text, SWITCH)),
-    "user": ("user", lambda knob, text: text[:LONGEST_NAME]),
-    "memory": ("memory", lambda knob, text: _either(knob, text, SWITCH)),
-    "prior-result": ("prior_result", lambda knob, text: text[:LONGEST_NAME]),
-    "cache": ("cache", lambda knob, text: _word(knob, text, CACHE)),
+    "continue": ("continues", lambda text: _either(text, SWITCH)),
+    "user": ("user", lambda text: text[:LONGEST_NAME]),
+    "memory": ("memory", lambda text: _either(text, SWITCH)),
+    "prior-result": ("prior_result", lambda text: text[:LONGEST_NAME]),
+    "cache": ("cache", lambda text: _word(text, CACHE)),
 }
 """Knob -> (field of `Wishes`, how it is read)."""
