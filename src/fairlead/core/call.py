@@ -17,7 +17,7 @@ PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 MAX_DEPTH = 1
 
 
-class Signal(msgspec.Struct, frozen=True, array_like=True):
+class Signal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing found out about a request. New signals need no new field anywhere."""
 
     kind: str

@@ -18,7 +18,7 @@ Outcome = Literal["ok", "failed", "cancelled", "lost"]
 """`lost`: the process died before the attempt ended; its figures are estimates."""
 
 
-class Usage(msgspec.Struct, frozen=True, array_like=True):
+class Usage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Tokens on one base: `input` includes cached and cache-write tokens, `output` includes reasoning."""
 
     input: int = 0
@@ -37,7 +37,7 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     """Of tools that the provider ran itself, how often each: by name, as price rows call them."""
 
 
-class CostLine(msgspec.Struct, frozen=True, array_like=True):
+class CostLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: str
     """input, output, cached_input, cache_write, cache_write_1h, reasoning, image_input, audio_input, image_output,
     audio_output, request, or a tool that the provider ran; `hold` where a crash left an estimate"""
@@ -51,7 +51,7 @@ class CostLine(msgspec.Struct, frozen=True, array_like=True):
     currency: str
 
 
-class Intent(msgspec.Struct, frozen=True, array_like=True, tag="i"):
+class Intent(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
     """Written before an attempt's first byte leaves, so that a crash cannot hide it."""
 
     attempt: str
@@ -80,7 +80,7 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="i"):
     tags: tuple[str, ...] = ()
 
 
-class Attempt(msgspec.Struct, frozen=True, array_like=True):
+class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: str
     number: int
     model: str
@@ -125,7 +125,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
         return self.cost if self.usd is None else self.usd
 
 
-class Decision(msgspec.Struct, frozen=True, array_like=True):
+class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a choice hung on beside the signals, so that it can be made again. What many requests share (the snapshot,
     the conditions, the policy, what the key allows) is stored once and named here."""
 
@@ -170,7 +170,7 @@ class Reuse(msgspec.Struct, frozen=True, array_like=True):
     """Seconds since it was given first."""
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+class Record(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     """One finished request. Everything the ledger, the report and a later replay need."""
 
     request: str
