@@ -25,6 +25,7 @@ from fairlead.core.policy import Policy
 from fairlead.core.traits import Traits
 
 UNBOUNDED = 1 << 62
+BEYOND = UNBOUNDED + 1
 COUNTED = 10_000_000_000
 """Tokens that no request comes near."""
 READY = 1 + FAILOVERS
@@ -40,11 +41,8 @@ class Runner(msgspec.Struct, frozen=True, gc=False):
     price: Price | None
     cached: float
     """Share of the input that is likely to be read from the channel's prompt cache."""
-    output: int | None
-    """Tokens that answers to the task have, its own or those of all, where they were measured."""
     latency: int | None
     quality: float | None
-    outranked: Rejection
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -53,8 +51,13 @@ class Field(msgspec.Struct, frozen=True):
     bare: Plan
     """What all its plans have in common."""
     runners: tuple[Runner, ...]
+    """By name: of two that are worth the same the first goes first. So are the three that follow."""
+    outputs: tuple[int, ...]
+    """Tokens that answers to the task have, the model's own or those of all; 0 where they were not measured."""
     by_token: tuple[ByToken | None, ...]
-    """Of each of them."""
+    outranked: tuple[Rejection, ...]
+    longest: int
+    """The most of the outputs; beyond any room where one was not measured."""
     lowest: int
     """Tokens of input up to which all are charged by their lowest tier."""
     scale: balanced.Scale
@@ -87,8 +90,10 @@ def found(plan: Plan, ask: Ask, targets: list[Target], rejected: tuple[Rejection
     at = call.facts.at
     if not all(target.channels[0].settled(at) for target in targets):
         return None
+    targets = sorted(targets, key=lambda target: target.model.name)
     models = [target.model for target in targets]
     runners = [_runner(target, ask) for target in targets]
+    outputs = [measured_output(ask, model) or 0 for model in models]
     takes = [model.context for model in models] + [one.context for target in targets for one in target.channels]
     tiers = [one.price.tiers[0][0] for one in runners if one.price is not None and one.price.tiers]
     bare = Plan(
@@ -100,7 +105,10 @@ def found(plan: Plan, ask: Ask, targets: list[Target], rejected: tuple[Rejection
         call.wishes,
         bare,
         tuple(runners),
-        tuple(map(_by_token, runners)),
+        tuple(outputs),
+        tuple(map(_by_token, runners, outputs)),
+        tuple(outranked(model.name) for model in models),
+        max(output or BEYOND for output in outputs),
         min(tiers, default=UNBOUNDED),
         balanced.scale(targets, ask),
         rejected,
@@ -117,17 +125,15 @@ def _runner(target: Target, ask: Ask) -> Runner:
         target.channels,
         channel.price_at(ask.call.facts.at),
         conditions.cached.get(channel.id, 0.0),
-        measured_output(ask, model),
         target.expected.latency_ms,
         target.expected.quality,
-        outranked(model.name),
     )
 
 
-def _by_token(one: Runner) -> ByToken | None:
+def _by_token(one: Runner, output: int) -> ByToken | None:
     """In the lowest tier. None where more counts than that, and where there might be something to round or to bound."""
     price = one.price
-    if price is None or one.cached or price.exchange != NANO or (one.output or 0) > COUNTED:
+    if price is None or one.cached or price.exchange != NANO or output > COUNTED:
         return None
     of_input, input_rest = divmod(price.rates.input, MILLION)
     of_output, output_rest = divmod(price.rates.output, MILLION)
@@ -145,29 +151,24 @@ def plan(field: Field, call: Call, found: Traits, seed: int) -> Plan | None:
     tokens, usual, room = found.input_tokens, found.output_tokens, found.output_room
     if tokens + max(room, usual) > field.fits or room > field.gives or not _alike(field, call, found):
         return None
-    runners = field.runners
-    outputs: list[int] = []
-    costs: list[int | None] = []
-    for one, by_token in zip(runners, field.by_token if tokens <= field.lowest else repeat(None)):  # noqa: B905 - no end
-        output = usual if one.output is None else min(one.output, room or one.output)
-        if by_token is None:
-            cost = _cost(one, tokens, output)
-        else:
-            of_input, of_output, more = by_token
-            cost = tokens * of_input + output * of_output + more
-        outputs.append(output)
-        costs.append(cost)
-    order, least = balanced.reordered(field.scale, costs)
+    runners, scale, outputs, most = field.runners, field.scale, field.outputs, room or UNBOUNDED
+    if most < field.longest:
+        outputs = tuple([usual if not output else output if output < most else most for output in outputs])
+    prices = field.by_token if tokens <= field.lowest else repeat(None)
+    costs = [
+        _cost(one, tokens, output) if price is None else tokens * price[0] + output * price[1] + price[2]
+        for one, output, price in zip(runners, outputs, prices)  # noqa: B905 - no end
+    ]
+    order, scores, least = balanced.reordered(scale, costs)
     ready = []
-    for score, _, at in order[:READY]:
+    for at in order[:READY]:
         one, cost = runners[at], costs[at]
         expected = Expected(tokens, outputs[at], cost, one.latency, one.quality)
-        parts = balanced.parts_at(field.scale, at, cost, least)
-        ready.append(Target(one.model, one.channels, expected, -score, parts))
+        ready.append(Target(one.model, one.channels, expected, scores[at], balanced.parts_at(scale, at, cost, least)))
     steps: tuple[Step, ...] = (Step("first", (ready[0],)),)
     if len(ready) > 1:
         steps = (*steps, Step("failover", tuple(ready[1:])))
-    rejected = (*field.rejected, *[runners[at].outranked for _, _, at in order[READY:]])
+    rejected = (*field.rejected, *map(field.outranked.__getitem__, order[READY:]))
     return replace(field.bare, steps=steps, rejected=rejected, seed=seed)
 
 

@@ -85,8 +85,6 @@ def key(target: Target) -> tuple[float, str]:
 class Fixed(NamedTuple):
     """What of a candidate's score stays as it is where nothing but the costs change: the shares times their weights."""
 
-    place: int
-    name: str
     quality: float
     latency: float
     health: float
@@ -103,29 +101,27 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 def scale(targets: list[Target], ask: Ask) -> Scale:
-    """Of all candidates, as `scored` gave them back."""
+    """Of all candidates, as `scored` gave them back, by name: of two with the same score the first goes first."""
     weights = ask.policy.weights
     whole = weights.quality + weights.cost + weights.latency or 1.0
     of_quality, of_latency = weights.quality / whole, weights.latency / whole
     fixed = []
-    for place, target in enumerate(targets):
+    for target in targets:
         told = dict(target.parts)
         quality, latency = of_quality * told["quality"], of_latency * told["latency"]
-        fixed.append(Fixed(place, target.model.name, quality, latency, told.get("health", 1.0)))
+        fixed.append(Fixed(quality, latency, told.get("health", 1.0)))
     return Scale(weights.cost / whole, tuple(fixed), tuple((target.parts[0], target.parts[2:]) for target in targets))
 
 
-def reordered(known: Scale, costs: Sequence[int | None]) -> tuple[list[tuple[float, str, int]], int]:
-    """The candidates with these costs: the score, less than nothing so that the best is first, the name and the place of each;
-    and what a cost is compared with."""
+def reordered(known: Scale, costs: Sequence[int | None]) -> tuple[list[int], list[float], int]:
+    """The places of the candidates with these costs, the best first; the score of each; and what a cost is compared with."""
     paid: Sequence[Any] = [cost for cost in costs if cost is not None] if None in costs else costs
-    least, weight = min(paid, default=0) + FREE, known.cost
-    order = [
-        (-((quality + weight * (0.0 if cost is None else least / (cost + FREE)) + latency) * health), name, place)
-        for (place, name, quality, latency, health), cost in zip(known.fixed, costs, strict=True)
+    least, weight = (min(paid) if paid else 0) + FREE, known.cost
+    scores = [
+        (quality + weight * (0.0 if cost is None else least / (cost + FREE)) + latency) * health
+        for (quality, latency, health), cost in zip(known.fixed, costs)  # noqa: B905 - there is a cost for each
     ]
-    order.sort()
-    return order, least
+    return sorted(range(len(scores)), key=scores.__getitem__, reverse=True), scores, least
 
 
 def parts_at(known: Scale, place: int, cost: int | None, least: int) -> Parts:
