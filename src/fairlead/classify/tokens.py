@@ -7,7 +7,7 @@ Japanese character) come to about two thirds of a token. JSON of tool declaratio
 
 from __future__ import annotations
 
-from fairlead.core.call import Shape, Signal
+from fairlead.core.call import NO_REST, Shape, Signal
 
 CHARS_PER_TOKEN = 4.0
 EXTRA_BYTES_PER_TOKEN = 3.0
@@ -44,17 +44,22 @@ def find(shape: Shape) -> tuple[Signal, ...]:
 def input_tokens(shape: Shape) -> int:
     extra = shape.utf8 - shape.chars
     latin = shape.chars - extra / 2 if extra else shape.chars
-    return int(
+    found = (
         max(latin, 0) / CHARS_PER_TOKEN
         + extra / EXTRA_BYTES_PER_TOKEN
         + shape.tool_bytes / TOOL_BYTES_PER_TOKEN
         + shape.turns * PER_TURN
-        + shape.images * PER_IMAGE
-        + shape.rest.text / BYTES_PER_TOKEN
-        + max(shape.audio * PER_AUDIO, shape.rest.recorded / SPARSE_BYTES_PER_TOKEN)
-        + max(shape.documents * PER_DOCUMENT, _of_documents(shape.rest.documents, shape.documents))
-        + 1
     )
+    rest = shape.rest
+    if shape.images or shape.audio or shape.documents or rest is not NO_REST:
+        found = (
+            found
+            + shape.images * PER_IMAGE
+            + rest.text / BYTES_PER_TOKEN
+            + max(shape.audio * PER_AUDIO, rest.recorded / SPARSE_BYTES_PER_TOKEN)
+            + max(shape.documents * PER_DOCUMENT, _of_documents(rest.documents, shape.documents))
+        )
+    return int(found + 1)
 
 
 def _of_documents(size: int, count: int) -> float:

@@ -182,7 +182,8 @@ def _length(raw: Raw | UnsetType) -> int:
 
 def _shape(request: Request, body: bytes) -> Shape:
     chars = utf8 = images = audio = documents = declared = 0
-    for message in request.messages:
+    turns = request.messages
+    for message in turns:
         content = message.content
         if isinstance(content, str):
             size = len(content)
@@ -210,7 +211,7 @@ def _shape(request: Request, body: bytes) -> Shape:
     return Shape(
         chars=chars,
         utf8=utf8,
-        turns=len(request.messages),
+        turns=len(turns),
         images=images,
         audio=audio,
         documents=documents,
@@ -222,8 +223,8 @@ def _shape(request: Request, body: bytes) -> Shape:
         reasoning=request.reasoning_effort,
         max_output=request.max_tokens if limit is None else limit,
         answers=request.n or 1,
-        rest=rest(body, utf8 + declared, len(request.messages), CHAT),
-        predicted=_length(request.prediction),
+        rest=rest(body, utf8 + declared, len(turns), CHAT),
+        predicted=0 if request.prediction is UNSET else _length(request.prediction),
     )
 
 
