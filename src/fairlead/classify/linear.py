@@ -83,7 +83,7 @@ def read(folder: Path) -> Linear:
 
 def scores(model: Linear, piece: Excerpt, found: Words) -> list[float]:
     """One number a column."""
-    total = found.values @ model.steps.take(found.rows, 0).astype(np.float32)
+    total = found.values.dot(model.steps.take(found.rows, 0).astype(np.float32))
     total *= model.scales
     total += structure(model, piece.structure)
     said: list[float] = total.tolist()
