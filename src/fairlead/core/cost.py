@@ -24,8 +24,12 @@ MOST = 1_000_000_000
 """Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
 DEAREST = 10_000_000 * NANO
 PLAUSIBLE = DEAREST * MILLION
+COUNTED = 10_000_000_000
+"""Tokens that no request comes near."""
 UNPRICED = 1 << 62
 """What an unknown price is taken for where a budget has to bear it: more than any budget."""
+ByToken = tuple[int, int, int]
+"""Nano-units of USD that a token of input, one of output, and the request itself cost."""
 _AMOUNT: Callable[[CostLine], int] = attrgetter("amount")
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 
@@ -68,6 +72,16 @@ def expected_cost(price: Price, input_tokens: int, output_tokens: int) -> int:
     else:  # nothing to round: so it is at most prices
         amount = (of_input + of_output) // MILLION + price.per_request
     return amount if price.exchange == NANO else in_usd(amount, price)
+
+
+def by_token(price: Price) -> ByToken | None:
+    """What `expected_cost` comes to by the token, in the lowest tier and for no more tokens than COUNTED; None where there
+    might be something to round, to bound or to convert."""
+    of_input, input_rest = divmod(price.rates.input, MILLION)
+    of_output, output_rest = divmod(price.rates.output, MILLION)
+    if price.exchange != NANO or input_rest or output_rest or (of_input + of_output) * COUNTED > DEAREST:
+        return None
+    return of_input, of_output, price.per_request
 
 
 def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:

@@ -16,9 +16,9 @@ from fairlead.core.ask import Ask
 from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.constraints import SIZED
-from fairlead.core.cost import DEAREST, MILLION, expected_cost
+from fairlead.core.cost import COUNTED, ByToken, by_token, expected_cost
 from fairlead.core.expectation import less_cached, measured_output
-from fairlead.core.model import NANO, Channel, Model, Price
+from fairlead.core.model import Channel, Model, Price
 from fairlead.core.plan import FAILOVERS, Expected, Plan, Rejection, Step, Target, outranked
 from fairlead.core.policies import balanced
 from fairlead.core.policy import Policy
@@ -26,11 +26,7 @@ from fairlead.core.traits import Traits
 
 UNBOUNDED = 1 << 62
 BEYOND = UNBOUNDED + 1
-COUNTED = 10_000_000_000
-"""Tokens that no request comes near."""
 READY = 1 + FAILOVERS
-ByToken = tuple[int, int, int]
-"""Nano-units of USD that a token of input, one of output, and the request itself cost."""
 
 
 class Runner(msgspec.Struct, frozen=True, gc=False):
@@ -131,15 +127,8 @@ def _runner(target: Target, ask: Ask) -> Runner:
 
 
 def _by_token(one: Runner, output: int) -> ByToken | None:
-    """In the lowest tier. None where more counts than that, and where there might be something to round or to bound."""
-    price = one.price
-    if price is None or one.cached or price.exchange != NANO or output > COUNTED:
-        return None
-    of_input, input_rest = divmod(price.rates.input, MILLION)
-    of_output, output_rest = divmod(price.rates.output, MILLION)
-    if input_rest or output_rest or (of_input + of_output) * COUNTED > DEAREST:
-        return None
-    return of_input, of_output, price.per_request
+    """None where more counts than that."""
+    return None if one.price is None or one.cached or output > COUNTED else by_token(one.price)
 
 
 def kind(call: Call, choice: Choice, found: Traits) -> tuple[object, ...]:

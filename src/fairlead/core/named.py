@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from fairlead.core.call import Call, Caller, Wishes
 from fairlead.core.choice import Choice
-from fairlead.core.cost import expected_cost
-from fairlead.core.model import Channel, Model, Price, Snapshot
+from fairlead.core.cost import COUNTED, ByToken, by_token, expected_cost
+from fairlead.core.model import Channel, Model, Snapshot
 from fairlead.core.plan import Expected, Plan, Step, Target
 
 SIZES = ("tokens", "input", "tokens", "output", "tokens", "output_room")
 """Kinds and names of what is found of a request whose words nobody read: how large it is, how large its answer, and the
 most that this may be."""
+KINDS = len(SIZES) // 2
 UNKNOWN = 1 << 62
 
 
@@ -27,9 +28,12 @@ class Kept(msgspec.Struct, frozen=True):
     plan: Plan
     model: Model
     channels: tuple[Channel, ...]
-    price: Price | None
+    by_token: ByToken | None
+    """What the first costs, where that is known by the token."""
+    lowest: int
+    """Tokens of input up to which it costs so much."""
     since: int
-    """Epoch seconds from which that is known to be the price of the first."""
+    """Epoch seconds from which that is known to be its price."""
     fits: int
     """Tokens of input and output that every channel takes."""
     latency: int | None
@@ -50,8 +54,11 @@ def again(found: Kept, call: Call, seed: int) -> Plan | None:
     tokens, output, room = sizes
     if tokens + room > found.fits:
         return None
-    price = found.price if found.since <= facts.at else found.channels[0].price_at(facts.at)
-    cost = None if price is None else expected_cost(price, tokens, output)
+    rates, cost = found.by_token, None
+    if rates is not None and tokens <= found.lowest and found.since <= facts.at:
+        cost = tokens * rates[0] + output * rates[1] + rates[2]
+    elif (price := found.channels[0].price_at(facts.at)) is not None:
+        cost = expected_cost(price, tokens, output)
     target = Target(found.model, found.channels, Expected(tokens, output, cost, found.latency, found.quality))
     return replace(found.plan, steps=(Step("first", (target,)),), seed=seed)
 
@@ -88,17 +95,19 @@ def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | N
         return None
     first = target.channels[0]
     since = call.facts.at if first.settled(call.facts.at) else UNKNOWN
-    takes = [found for found in (target.model.context, *(one.context for one in target.channels)) if found]
+    price = first.price_at(call.facts.at)
+    lowest = price.tiers[0][0] if price is not None and price.tiers else COUNTED
+    takes = (COUNTED, target.model.context, *(one.context for one in target.channels))
     return Kept(
-        call.caller, wishes, plan, target.model, target.channels, first.price_at(call.facts.at), since,
-        min(takes, default=UNKNOWN), expected.latency_ms, expected.quality,
+        call.caller, wishes, plan, target.model, target.channels, None if price is None else by_token(price), lowest, since,
+        min(filter(None, takes)), expected.latency_ms, expected.quality,
     )  # fmt: skip
 
 
 def _sizes(call: Call) -> tuple[int, int, int] | None:
     """Where nothing else is known of it."""
     signals = call.signals
-    if len(signals) != len(SIZES) // 2:
+    if len(signals) != KINDS:
         return None
     tokens, output, room = signals
     if (tokens.kind, tokens.name, output.kind, output.name, room.kind, room.name) != SIZES:
