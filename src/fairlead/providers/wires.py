@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import cast
 from urllib.parse import quote
 
 import msgspec
@@ -29,6 +28,8 @@ from fairlead.providers.quirks import flags_of
 from fairlead.providers.wire import Endpoint, Outbound
 
 MODEL = b'"model"'
+ESCAPED = b"\\u00"
+"""How letters of a field's name may be written so that it does not show."""
 MODEL_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')
 
 
@@ -118,7 +119,8 @@ def outbound(
 ) -> Outbound:
     """`losses` is given where the request has to be translated; `effort` where the policy wants it thought over.
     Raises BadRequest for what cannot be."""
-    view, forward = cast(View, call.view), call.forward
+    view: View = call.view  # type: ignore[assignment]  # of a call that goes out, with all that a dialect reads of it
+    forward = call.forward
     generates = call.operation == "generate"
     thinks = effort and generates and thinking.wanted(model, view, effort)
     if call.operation == "count" and wire.count_path is not None:
@@ -129,7 +131,7 @@ def outbound(
             path = path.replace(":batchEmbedContents", ":embedContent")
     else:
         path = call.path or wire.path
-    headers = endpoint.headers_of(wire.dialect)
+    headers = endpoint.headers_of(wire.dialect) if endpoint.own_headers else endpoint.headers
     if losses is None:
         body = passed(call, view, channel, endpoint, wire)
         if thinks:
@@ -165,8 +167,9 @@ def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: W
     if view.options is not None:
         body = json.without(body, "fairlead")
     fields: dict[str, bytes] = {}
-    if wire.changes is not None:
-        for field, value in wire.changes(call, endpoint).items():
+    changes = None if wire.changes is None else wire.changes(call, endpoint)
+    if changes:
+        for field, value in changes.items():
             if value is None:
                 body = json.without(body, field)
             else:
@@ -176,8 +179,9 @@ def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: W
             return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % upstream.encode())
     elif view.model != upstream:
         name = orjson.dumps(upstream)
-        if not fields and body.count(MODEL) == 1 and b"\\u00" not in body:
-            at = MODEL_VALUE.match(body, body.index(MODEL) + len(MODEL))
+        named = -1 if fields else body.find(MODEL)
+        if named >= 0 and body.find(MODEL, named + 1) < 0 and body.find(ESCAPED) < 0:  # `in` drops an exception first
+            at = MODEL_VALUE.match(body, named + len(MODEL))
             if at is not None:
                 return body[: at.start(1)] + name + body[at.end(1) :]
         fields["model"] = name
