@@ -12,9 +12,7 @@ and a bill in proportion would not fit the 63 bits that the ledger keeps a figur
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
-from operator import attrgetter
 
 from fairlead.core.model import NANO, Price, Rates
 from fairlead.core.record import CostLine, Usage
@@ -30,7 +28,6 @@ UNPRICED = 1 << 62
 """What an unknown price is taken for where a budget has to bear it: more than any budget."""
 ByToken = tuple[int, int, int]
 """Nano-units of USD that a token of input, one of output, and the request itself cost."""
-_AMOUNT: Callable[[CostLine], int] = attrgetter("amount")
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 
 
@@ -173,7 +170,10 @@ def usage_cost(price: Price, usage: Usage) -> int:
 
 
 def total(lines: tuple[CostLine, ...]) -> int:
-    return sum(map(_AMOUNT, lines))
+    found = 0
+    for line in lines:
+        found += line.amount
+    return found
 
 
 def plain(nano: int) -> str:
