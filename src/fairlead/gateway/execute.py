@@ -101,7 +101,7 @@ class Run(msgspec.Struct, eq=False):
     own_limit: float = 0.0
     """Of its task, in seconds; 0 for none."""
     task: asyncio.Task[object] | None = None
-    alone: bool = False
+    alone: bool = True
     """Only the first of its plan is in line so far."""
     reserve: Callable[[], Plan] | None = None
     """Where some were left out for having failed of late: the plan with them."""
@@ -116,9 +116,9 @@ class Run(msgspec.Struct, eq=False):
             candidates, stronger = machine.line(plan)
             if failing:
                 candidates = health.in_turn(candidates)
+            self.alone = False
             self.state, actions = machine.begin(candidates, stronger, limits)
         else:
-            self.alone = True
             self.state, actions = machine.begin(machine.first(plan))
         return actions
 
@@ -447,12 +447,9 @@ class Run(msgspec.Struct, eq=False):
             lines += self.checking.header(winner)
             if self.unfit:
                 call = msgspec.structs.replace(call, warnings=(*call.warnings, self.unfit))
-        return b"Content-Type: %b\r\n%b%b%b" % (
-            content_type,
-            self.further,
-            lines,
-            own_headers(call, cost, baseline, state.tried - state.spent.skipped, ours, winner.losses, winner.limit),
-        )
+        tried = state.tried - state.spent.skipped
+        own = own_headers(call, cost, baseline, tried, ours, winner.losses, winner.limit)
+        return b"".join((b"Content-Type: ", content_type, b"\r\n", self.further, lines, own))
 
     # ---- the books
 
@@ -467,14 +464,16 @@ class Run(msgspec.Struct, eq=False):
         call, plan = self.call, self.plan
         caller, wishes = call.caller, call.wishes
         self.settled = True
+        model = channel = ""
         if answered is not None:
+            model, channel = answered.model, answered.channel
             self.baseline = self._baseline_of(answered)
+        compared = self.world.baselines.get(call.operation)
         record = Record(
             call.id, self.began, caller.name, caller.tenant, call.operation, call.dialect, call.model, call.stream,
             call.purpose, call.parent or "", outcome, status, error, plan.policy, plan.strategy, plan.policy_hash,
-            plan.snapshot_hash, plan.conditions, plan.seed, "" if answered is None else answered.model,
-            "" if answered is None else answered.channel, tuple(self.attempts), self.spent, self.baseline,
-            self.world.baseline_of(call.operation), int(self.overhead * 1e6), int((monotonic() - self.received) * 1000),
+            plan.snapshot_hash, plan.conditions, plan.seed, model, channel, tuple(self.attempts), self.spent, self.baseline,
+            "" if compared is None else compared.model, int(self.overhead * 1e6), int((monotonic() - self.received) * 1000),
             wishes.tags, plan.task, wishes.session, call.signals, __version__,
             None if plan.named else self.runtime.contents.decision(call, plan), self.balanced, caller.team,
         )  # fmt: skip
