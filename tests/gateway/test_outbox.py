@@ -78,11 +78,13 @@ async def test_what_is_held_for_a_connection_that_broke_meanwhile_keeps_nothing_
     assert sent == [("two", b"2")]
 
 
-async def test_what_hurries_waits_for_others_or_passes_what_was_written_before() -> None:
-    outbox, sent, (one, two) = made("one", "two")
+async def test_what_hurries_does_not_wait_for_others_nor_pass_what_was_written_before() -> None:
+    outbox, sent, (one, two, three) = made("one", "two", "three")
     outbox.expected = 9
     outbox.write(one, b"1")
     outbox.write(two, b"2")
-    outbox.hurry(one, b"3")
-    assert sent == [("one", b"1"), ("two", b"2"), ("one", b"3")]
-    assert outbox.expected == 6
+    outbox.hurry(three, b"3")
+    assert sent == [("three", b"3")]
+    outbox.hurry(one, b"4")
+    assert sent == [("three", b"3"), ("one", b"1"), ("two", b"2"), ("one", b"4")]
+    assert outbox.expected == 5

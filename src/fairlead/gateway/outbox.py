@@ -47,9 +47,11 @@ class Outbox:
             self.flush()
 
     def hurry(self, transport: asyncio.Transport, data: bytes) -> None:
-        """What a stream's reader waits for before anything else: it does not wait for the work of others."""
+        """What a stream's reader waits for before anything else: it waits neither for the work of others nor for what is
+        held for them."""
         self.expected = max(self.expected - 1, 0)
-        self.flush()
+        if any(one is transport for one, _ in self._held):
+            self.flush()
         transport.write(data)
 
     def flush(self) -> None:

@@ -89,8 +89,8 @@ class Exchange(msgspec.Struct, eq=False):
     let_in: bool = False
     """It was let in as it came, and has waited for its turn."""
     _chunked: bool = True
-    _hurried: bool = False
-    """The first piece has left: whoever waits for it has waited long enough."""
+    _head: bytes = b""
+    """Of an answer that was begun: it leaves with the first piece, for every write costs a system call and wakes whoever reads."""
 
     @property
     def peer(self) -> str:
@@ -118,7 +118,8 @@ class Exchange(msgspec.Struct, eq=False):
         connection.answered(keep_alive)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
-        """Begin an answer of unknown length, or of so many bytes, all of which have to be written."""
+        """Begin an answer of unknown length, or of so many bytes, all of which have to be written. Its head leaves with the
+        first of them, or with `put_head`."""
         self.started = True
         house = self._connection.listener
         house.statuses[status] += 1
@@ -135,7 +136,12 @@ class Exchange(msgspec.Struct, eq=False):
         else:
             self.keep_alive = False
             framing = b"Connection: close\r\n"
-        self._connection.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], house.date, headers, framing))
+        self._head = b"%b%b%b%b\r\n" % (STATUS_LINES[status], house.date, headers, framing)
+
+    def put_head(self) -> None:
+        """For an answer that begins long before its first piece."""
+        head, self._head = self._head, b""
+        self._connection.write(head)
 
     @property
     def direct(self) -> Exchange | None:
@@ -154,20 +160,20 @@ class Exchange(msgspec.Struct, eq=False):
         """One piece, without waiting; whether the client keeps up."""
         if piece:
             framed = b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
-            if self._hurried:
-                self._connection.write(framed)
+            if self._head:
+                head, self._head = self._head, b""
+                self._connection.hurry(head + framed)
             else:
-                self._hurried = True
-                self._connection.hurry(framed)
+                self._connection.write(framed)
         return not self._connection.choked
 
     def end(self, last: bytes = b"") -> None:
         if self._chunked:
-            self._connection.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n")
-        elif last:
-            self._connection.write(last)
-        self.finished = True
+            last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n"
         connection = self._connection
+        if self._head or last:
+            connection.write(self._head + last)
+        self.finished = True
         connection.answered(self.keep_alive and not connection.listener.closing)
 
     def abort(self) -> None:

@@ -33,6 +33,7 @@ class Stage:
             else:
                 lines += b"%b: %b\r\n" % (name, value)
         self._exchange.start(status, lines, length)
+        self._exchange.put_head()
 
     async def write(self, data: bytes) -> None:
         await self._exchange.write(data)
