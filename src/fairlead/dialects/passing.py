@@ -106,7 +106,8 @@ class Passing(ABC):
         """What may go on to the client now, in whole events; empty while held back."""
         block = self._splitter.feed_block(piece)
         if self.committed:
-            self._bound(0)
+            if self._splitter.size:
+                self._bound(0)
             return self._behind(block) if block else b""
         at = 0
         while at < len(block):
@@ -122,10 +123,11 @@ class Passing(ABC):
 
     def _behind(self, block: bytes) -> bytes:
         """Whole events behind the first content. What is not whole waits for its end, so that nothing is ever cut in two."""
-        self.ended = self.ended or self.ends(block)
+        if not self.ended and self.ends(block):
+            self.ended = True
         self._tail.append(block)
-        self._tail_size += len(block)
-        if self._tail_size > 2 * TAIL and not self.ended:
+        size = self._tail_size = self._tail_size + len(block)
+        if size > 2 * TAIL and not self.ended:
             self._weigh()
             self._shorten()
         return self.shown_block(block)

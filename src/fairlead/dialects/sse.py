@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-LF = 10
+LF, CR = 10, 13
+"""As numbers: one is found in bytes several times as fast as bytes of one are."""
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 
 
@@ -44,7 +45,7 @@ class Splitter:
         if end > 2 and piece[end - 3] == LF:
             # Of an odd number of line ends in a row the last one belongs to what follows.
             end -= (end - len(piece[:end].rstrip(b"\n"))) % 2
-        if end < 2 or b"\r" in piece:
+        if end < 2 or CR in piece:
             end = 0
             for found in _END.finditer(piece):
                 end = found.end()
@@ -68,7 +69,7 @@ class Splitter:
 
 def first_end(block: bytes, at: int) -> int:
     """Where the first event ends that is not over there yet, in a block of whole ones."""
-    if b"\r" not in block:
+    if CR not in block:
         end = block.find(b"\n\n", at) + 2
         return end if end > at else len(block)
     found = _END.search(block, at)
@@ -77,7 +78,7 @@ def first_end(block: bytes, at: int) -> int:
 
 def split(block: bytes) -> list[bytes]:
     """The events of a block that ends with one."""
-    if b"\r" not in block:
+    if CR not in block:
         return [event + b"\n\n" for event in block.split(b"\n\n")[:-1]]
     events = []
     at = 0
@@ -89,9 +90,9 @@ def split(block: bytes) -> list[bytes]:
 
 def data(event: bytes) -> bytes | None:
     """The joined `data:` lines of one event; None for comments and other events without data."""
-    if event.startswith(b"data:") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and b"\r" not in event:
+    if event.startswith(b"data:") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and CR not in event:
         return event[5:-2].removeprefix(b" ")
-    if event.startswith(b"event:") and event.endswith(b"\n\n") and event.count(b"\n") == 3 and b"\r" not in event:
+    if event.startswith(b"event:") and event.endswith(b"\n\n") and event.count(b"\n") == 3 and CR not in event:
         at = event.find(b"\n") + 1
         if event.startswith(b"data:", at):
             return event[at + 5 : -2].removeprefix(b" ")

@@ -170,10 +170,10 @@ class HttpReply:
     # What the connection reports.
 
     def wake(self) -> None:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
+        if self._give is not None and not self.complete and self._error is None:
             return
-        if self._give is None or self.complete or self._error is not None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     def add(self, arrived: list[bytes]) -> bool:

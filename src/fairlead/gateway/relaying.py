@@ -10,6 +10,7 @@ writes piece by piece.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fairlead.gateway.failures import masked
@@ -25,15 +26,17 @@ async def relay(trying: Try, reader: Reader, reply: Reply, outlet: Outlet) -> No
     """Until the stream is over, or has to be. Raises UpstreamBroken where it was cut."""
     pouring: Pouring | None = getattr(reply, "pouring", None)
     direct: Direct | None = getattr(outlet, "direct", None)
+    taken = partial(trying.within, reader) if trying.limit else reader.feed
+    """What of a piece the client gets."""
     if pouring is None or direct is None:
         while not over(trying, reader) and (piece := await reply.read()):
-            writing = outlet.write(passed(trying, reader, piece))
+            writing = outlet.write(shown(trying, taken(piece)))
             piece = b""  # a slow client is to hold it once
             await writing
         return
 
     def give(piece: bytes) -> bool:
-        return direct.put(passed(trying, reader, piece)) and not over(trying, reader)
+        return direct.put(shown(trying, taken(piece))) and not over(trying, reader)
 
     while not over(trying, reader) and await pouring.pour(give):
         await direct.caught_up()
@@ -41,12 +44,6 @@ async def relay(trying: Try, reader: Reader, reply: Reply, outlet: Outlet) -> No
 
 def over(trying: Try, reader: Reader) -> bool:
     return reader.ended or bool(reader.error) or trying.cut is not None
-
-
-def passed(trying: Try, reader: Reader, piece: bytes) -> bytes:
-    """What of it the client gets."""
-    events = trying.within(reader, piece) if trying.limit else reader.feed(piece)
-    return shown(trying, events)
 
 
 def shown(trying: Try, events: bytes) -> bytes:
