@@ -78,7 +78,7 @@ def refused(call: Call, snapshot: Snapshot) -> RequestError:
     choice = read_choice(call.model, WORLD.policies["balanced"], WORLD.policies, snapshot)
     made = decide(call, choice, snapshot, 1)
     assert made.steps == ()
-    return infeasible(call, choice, made, WORLD.snapshot, lambda left_alone: 0.0)
+    return infeasible(call, choice, made, WORLD.snapshot, lambda left_alone: 0.0, lambda off: None)
 
 
 @pytest.mark.parametrize("way", WAYS)
