@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from decimal import Decimal
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -154,8 +155,19 @@ def test_the_synchronous_twin() -> None:
         with pytest.raises(CallFailed):
             gateway.chat(ASKED, model="nothing")
         assert gateway.route(ASKED)["steps"]
+        assert not gateway.route(ASKED, fairlead={"quality_floor": 0.9})["steps"]
+        answer = gateway.chat(ASKED)
+        record = gateway.decision(answer.request_id)
+        assert record is not None
+        assert (record.request, record.cost) == (answer.request_id, answer.cost and int(answer.cost * 10**9))
     with pytest.raises(FairleadError):
         gateway.chat(ASKED)
+
+
+@pytest.mark.parametrize("name", ["from_config", "chat", "route", "decision"])
+def test_the_synchronous_twin_can_be_told_less(name: str) -> None:
+    told = {one: set(signature(getattr(one, name)).parameters) for one in (Gateway, SyncGateway)}
+    assert told[Gateway] - {"stream"} == told[SyncGateway]  # a stream is a method of its own there
 
 
 async def test_the_synchronous_twin_works_inside_a_running_loop() -> None:

@@ -339,8 +339,10 @@ class SyncGateway:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def from_config(cls, config: str | os.PathLike[str] | Config | None = None, *, speed: float = 1.0) -> SyncGateway:
-        return cls(Gateway.from_config(config, speed=speed))
+    def from_config(
+        cls, config: str | os.PathLike[str] | Config | None = None, *, speed: float = 1.0, caller: Caller | None = None
+    ) -> SyncGateway:
+        return cls(Gateway.from_config(config, speed=speed, caller=caller))
 
     def __enter__(self) -> SyncGateway:
         loop = self._loop = asyncio.new_event_loop()
@@ -391,11 +393,21 @@ class SyncGateway:
             if close is not None:
                 self._do(close())
 
-    def route(self, messages: Messages, *, model: str = "auto") -> dict[str, object]:
+    def route(
+        self,
+        messages: Messages,
+        *,
+        model: str = "auto",
+        params: Mapping[str, object] | None = None,
+        fairlead: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
         async def ask() -> dict[str, object]:
-            return self._gateway.route(messages, model=model)
+            return self._gateway.route(messages, model=model, params=params, fairlead=fairlead)
 
         return self._do(ask())
+
+    def decision(self, request_id: str) -> Record | None:
+        return self._do(self._gateway.decision(request_id))
 
     def _do(self, work: Coroutine[object, object, T]) -> T:
         if self._loop is None:
