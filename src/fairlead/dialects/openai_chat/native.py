@@ -105,39 +105,20 @@ def _lenient(raw: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | None
         return None
 
 
-class ChatView:
+class ChatView(Struct, eq=False):
     """The decoded request with what can be read off it, worked out on first use."""
 
-    __slots__ = (
-        "_neutral",
-        "_shape",
-        "answers",
-        "body",
-        "max_output",
-        "model",
-        "options",
-        "prefers",
-        "request",
-        "stream",
-    )
-
-    def __init__(self, request: Request, body: bytes) -> None:
-        self.request = request
-        self.body = body
-        self.model = request.model
-        self.stream = request.stream is True
-        self.answers = request.n or 1
-        limit, other = request.max_completion_tokens, request.max_tokens
-        if limit is None:
-            limit = other
-        elif other is not None:  # some read one and some the other; and a limit of nothing may be none
-            limit = max(limit, other) if limit and other else 0
-        self.max_output = limit
-        self.options = request.fairlead
-        self.prefers = request.models is not UNSET or request.provider is not UNSET
-        """Whether the caller speaks to a router: `models` or `provider` is there."""
-        self._shape: Shape | None = None
-        self._neutral: neutral.Request | None = None
+    request: Request
+    body: bytes
+    model: str
+    stream: bool
+    answers: int
+    max_output: int | None
+    options: Options | None
+    prefers: bool
+    """Whether the caller speaks to a router: `models` or `provider` is there."""
+    _shape: Shape | None = None
+    _neutral: neutral.Request | None = None
 
     @property
     def user(self) -> str:
@@ -245,7 +226,15 @@ def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView
         raise _outside("max_completion_tokens", completion, 0, MOST_OUTPUT)
     if answers is not None and not 1 <= answers <= MOST_ANSWERS:
         raise _outside("n", answers, 1, MOST_ANSWERS)
-    return ChatView(request, body)
+    limit = most if completion is None else completion
+    if (
+        most is not None and completion is not None
+    ):  # some read one and some the other; and a limit of nothing may be none
+        limit = max(most, completion) if most and completion else 0
+    prefers = request.models is not UNSET or request.provider is not UNSET
+    return ChatView(
+        request, body, request.model, request.stream is True, answers or 1, limit, request.fairlead, prefers
+    )
 
 
 def _outside(field: str, value: int, least: int, most: int) -> BadRequest:
