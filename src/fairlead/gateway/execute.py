@@ -57,6 +57,8 @@ class Run(msgspec.Struct, eq=False):
     plan: Plan
     outlet: Outlet
     received: float
+    further: bytes = b""
+    """Header lines of the answer that are known before it."""
     deadline: float = 0.0
     began: int = 0
     state: machine.State = machine.NOBODY
@@ -92,8 +94,6 @@ class Run(msgspec.Struct, eq=False):
     """What the last one died of of whom the client has a part."""
     priced: bool = True
     """Whether every attempt's price is known; else the cost is not."""
-    further: bytes = b""
-    """Header lines of the answer that are known before it."""
     spent: int = 0
     """What all attempts together cost, in nano-units of USD."""
     took: int = 0
@@ -196,7 +196,8 @@ class Run(msgspec.Struct, eq=False):
                 self.checking.stop()
                 self.checking = None
             self.tries.clear()  # they know this run in turn
-            self.spared = None
+            if self.spared is not None:
+                self.spared = None
 
     async def _interrupted(self) -> Event | None:
         """By the deadline, by the limit of its task, or by the client, which has left."""

@@ -84,13 +84,12 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         if runtime.budgets.any and not runtime.budgets.ample(call, choice):
             call, choice = affording.weighed(runtime, call, choice)
         plan = plan_for(runtime, call, choice)
-        run = Run(runtime, runtime.world, call, plan, outlet, incoming.received)
+        further = b"" if gate is None else told(gate, call.dialect, incoming.received)
+        if memory is not None:
+            further += memory.header
+        run = Run(runtime, runtime.world, call, plan, outlet, incoming.received, further)
         if runtime.vitals.conditions.ejected and not plan.last_resort:
             run.reserve = partial(last_resort, call, choice, runtime.snapshot(), plan.seed)
-        if gate is not None:
-            run.further = told(gate, call.dialect, incoming.received)
-        if memory is not None:
-            run.further += memory.header
         await run.go()
         if look is not None:
             await look.keep(run)
