@@ -244,7 +244,8 @@ class Reload:
     # ---- the file
 
     async def _watch(self) -> None:
-        known: Look = UNSEEN  # the text was read before the start, and may have changed since
+        # A file was read before the start, and may have changed since; what is none is read only once.
+        known = UNSEEN if self.source.path.is_file() else _look(self.source.path)
         while True:
             await asyncio.sleep(LOOK)
             found = _look(self.source.path)
