@@ -106,6 +106,20 @@ async def test_a_filter_that_speaks_with_status_200_is_held_against_its_channel(
         assert set(faults(server)) == {0}
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_a_filter_that_breaks_a_stream_off_has_its_channel_left_alone(tmp_path: Path, path: str) -> None:  # M4.5
+    said = json.dumps(FILTERED["azure"][1]).encode()
+    asked = b'{"model": "auto", "stream": true, "max_tokens": 9, "messages": [{"role": "user", "content": "a"}]}'
+    async with serving(tmp_path / "s") as server:
+        for _ in range(4):
+            server.upstream.push("one", stream([*events()[:2], 0.05, b"data: %b\n\n" % said]))
+            response = await ask(server.port, "POST", path, asked)
+            assert response.status == 200
+            assert b"is not whole" in response.body
+        assert server.upstream.seats == ["one"] * 4
+        assert set(faults(server)) == {0}
+
+
 ORDINARY: dict[str, dict[str, object]] = {
     "an echo": error(message="messages.0: Input should be an object", input="content_filter: Content Exists Risk"),
     "another code": error(code="context_length_exceeded"),

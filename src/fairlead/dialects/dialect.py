@@ -104,6 +104,8 @@ class Reader(Protocol):
     """The provider's end mark has come: nothing behind it matters."""
     error: str
     """Why it is no proper answer."""
+    fault: bytes
+    """The event with which the provider told so."""
     said: int
     """About the bytes of content, as far as they were looked at."""
     usage: Usage | None

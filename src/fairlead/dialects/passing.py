@@ -33,7 +33,7 @@ class Passing(ABC):
 
     __slots__ = (
         "_held", "_held_size", "_opened", "_splitter", "_tail", "_tail_size", "_weighed", "committed", "done", "ended", "error",
-        "events", "issued", "said", "seen", "usage",
+        "events", "fault", "issued", "said", "seen", "usage",
     )  # fmt: skip
 
     issues: ClassVar[Issues | None] = None
@@ -47,6 +47,8 @@ class Passing(ABC):
         self.ended = False
         """The provider's end mark has come: nothing behind it matters."""
         self.error = ""
+        self.fault = b""
+        """The event that told of it."""
         self.usage: Usage | None = None
         self.events = 0
         """Events passed on, of those that were weighed."""
@@ -159,8 +161,13 @@ class Passing(ABC):
         if held + self._splitter.size > HELD_LIMIT:
             self.error = self.error or f"the provider sent {HELD_LIMIT >> 20} MiB without one whole event of content"
 
-    def _event(self, event: bytes) -> bytes:
+    def _look(self, event: bytes) -> None:
         self.look(event)
+        if self.error and not self.fault:
+            self.fault = event
+
+    def _event(self, event: bytes) -> bytes:
+        self._look(event)
         self.take_down(event)
         if self.ends(event):
             self.ended = True
@@ -196,10 +203,10 @@ class Passing(ABC):
             tail = b"".join(self._tail)
             begin = self.telling(tail)
             for event in sse.split(tail[begin:]):
-                self.look(event)
+                self._look(event)
             if self.usage is None:
                 for event in sse.split(tail[:begin]):
-                    self.look(event)
+                    self._look(event)
             self.said = said  # what the tail says is weighed, not looked at
             if self.usage is None or not self.usage.output or not self.told():
                 self._weigh()

@@ -16,7 +16,7 @@ class Translating:
     """Holds back what it writes until there is content. The client's end mark is written only for a whole answer."""
 
     __slots__ = (
-        "_beside", "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "deltas", "done", "ended", "error", "said", "stop", "usage",
+        "_beside", "_comments", "_held", "_held_size", "_interpreter", "_splitter", "_writer", "committed", "deltas", "done", "ended", "error", "fault", "said", "stop", "usage",
     )  # fmt: skip
 
     def __init__(self, interpreter: Interpreter, writer: Writer, comments: bool = True) -> None:
@@ -25,6 +25,7 @@ class Translating:
         self.done = False
         self.ended = False
         self.error = ""
+        self.fault = b""
         self.stop: neutral.Stop | None = None
         """Why it stopped."""
         self.usage: Usage | None = None
@@ -84,6 +85,8 @@ class Translating:
             self.error = f"the provider sent an event that is not what it should be: {problem}"
             return
         self._write(events, out)
+        if self.error:
+            self.fault = event
 
     def _write(self, events: list[neutral.Event], out: list[bytes]) -> None:
         write = self._writer.write

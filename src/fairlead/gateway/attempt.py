@@ -210,8 +210,6 @@ class Try(msgspec.Struct, eq=False):
         if found.ending and found.ending in run.plan.handling.failover_on:
             run.spare(self)
             return self.failed(200, f"the answer was {found.ending}", found.cause, body)
-        if run.checking is None:
-            self._well()
         return Committed(self.number, whole=True)
 
     async def _judged(self) -> Event:
@@ -219,7 +217,6 @@ class Try(msgspec.Struct, eq=False):
         it held is free while the checks take their time."""
         checking = self.run.checking
         assert checking is not None
-        self._well()
         self.attempt = self.close("ok", "")
         return await checking.judge(self)
 
@@ -254,7 +251,7 @@ class Try(msgspec.Struct, eq=False):
                 break
             if checking.unchecked and reader.committed:
                 self.body, self.live = b"".join(pieces), True
-                self._well()
+                run.runtime.health.began(self.entry)
                 return Committed(self.number)
         if piece and not reader.error:
             pieces.append(reader.end())
@@ -309,7 +306,7 @@ class Try(msgspec.Struct, eq=False):
             if reader.error and not (reader.committed and run.joint is not None and run.joint.goes_on):
                 self.generating = False
                 reply.abort()
-                return self.failed(200, reader.error, why_failed(piece))
+                return self.failed(200, reader.error, why_failed(reader.fault))
             if reader.committed:
                 reply.await_content(False)
                 self.first_at = monotonic()
@@ -317,7 +314,7 @@ class Try(msgspec.Struct, eq=False):
                     ending = silence(run.call, reader, self.body)
                     if ending in run.plan.handling.failover_on:
                         return await self._silent(reply, reader, ending)
-                self._well()
+                run.runtime.health.began(self.entry)
                 return Committed(self.number)
             if not piece or reader.done:
                 self.generating = False
@@ -422,6 +419,8 @@ class Try(msgspec.Struct, eq=False):
             self._give_back(0)
             return None
         self.intent = None
+        if outcome == "ok":
+            self._well()
         ended = monotonic()
         usage, reader = self.usage, self.reader
         if usage is None and reader is not None:

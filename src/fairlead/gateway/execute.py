@@ -31,7 +31,7 @@ from fairlead.gateway.checking import Checking, checked
 from fairlead.gateway.conditions import typical_ms
 from fairlead.gateway.continuing import Joint, joint
 from fairlead.gateway.continuing import limits as continuing
-from fairlead.gateway.failures import UNFIT, Failure
+from fairlead.gateway.failures import UNFIT, Failure, why_failed
 from fairlead.gateway.quality import wanted
 from fairlead.gateway.relaying import relay, shown
 from fairlead.gateway.request import Outlet
@@ -393,7 +393,7 @@ class Run(msgspec.Struct, eq=False):
         """The client has a part of the answer; maybe somebody goes on with it."""
         winner.usage = reader.usage
         self.broke_by = words
-        event = winner.failed(200, words, kind="budget" if words == OUTRUN else "")
+        event = winner.failed(200, words, why_failed(reader.fault), kind="budget" if words == OUTRUN else "")
         if self.joint is None or words == OUTRUN:
             return event
         return self.joint.broke(event, self.attempts[-1])

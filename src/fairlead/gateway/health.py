@@ -82,6 +82,12 @@ class Health:
             self.further.scouts(channel.provider)
         return Entry(channel, claim, None, further, scout)
 
+    def began(self, entry: Entry | None) -> None:
+        """Its stream has content. Only its end tells that it was answered, for it may break off; where others wait to hear
+        whether anybody is there, this is word enough."""
+        if entry is not None and (entry.scout or entry.channel.id in self.breakers.opened):
+            self.answered(entry)
+
     def answered(self, entry: Entry) -> None:
         if entry.ok is None:
             entry.ok = True
