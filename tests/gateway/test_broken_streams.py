@@ -1,4 +1,4 @@
-"""A provider whose streams break off has failed, however well they began."""
+"""A provider whose streams break off has failed, however well they began; so has one that lets the deadline pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from fairlead.core.health import Health
 from tests.server.serving import Served, serving, soon
 from tests.server.wire import ask
-from tests.upstream import CUT, HANG, RST, Play, events, stream
+from tests.upstream import CUT, HANG, RST, Play, events, status, stream
 
 FIRST, SECOND, *_ = events()
 BROKEN = {
@@ -97,3 +97,27 @@ async def test_who_breaks_off_soon_is_favoured_for_being_quick(tmp_path: Path) -
         for _ in range(40):
             await asked(server)
         assert server.upstream.seats.count("one") <= 4
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_who_lets_every_deadline_pass_is_asked_for_ever(tmp_path: Path, streamed: bool) -> None:  # M4.5 M4.7
+    async with serving(tmp_path / "s", server=", request_timeout: 0.4", more=KEYS) as server:
+        server.upstream.push("one", *[Play([HANG])] * 3)
+        found = [(await server.chat(model="auto", stream=streamed)).status for _ in range(4)]
+        assert (found, server.upstream.seats) == ([504, 504, 504, 200], ["one", "one", "one", "two"])
+
+
+OWN = "  own: {strategy: balanced, tasks: {chat: {model: m-one, max_latency: 0.2}}}\n"
+
+
+@pytest.mark.parametrize("name", ["asked late", "a task's own limit", "begun"])
+async def test_a_deadline_that_is_nobodys_fault_is_held_against_somebody(tmp_path: Path, name: str) -> None:  # M4.5
+    seconds, policy = (25, "own") if "own" in name else (0.8, "ordered")
+    async with serving(tmp_path / "s", f", request_timeout: {seconds}", more=KEYS, extra_policy=OWN) as server:
+        late = Play([0.5, *status(500).steps], None, 500)
+        server.upstream.push("one", {"asked late": late, "begun": BROKEN["stalled"]}.get(name, Play([HANG])))
+        server.upstream.push("two", Play([HANG]))
+        wishes = {"x-fairlead-policy": policy, "x-fairlead-task": "chat"}
+        await server.chat(wishes, model="auto", stream=name == "begun")
+        failures = {one.channel: one.failures for one in server.running.runtime.health.states()}
+        assert (failures["m-one@one"], failures["m-two@two"]) == (int(name == "asked late"), 0)

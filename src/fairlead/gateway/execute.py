@@ -205,6 +205,7 @@ class Run(msgspec.Struct, eq=False):
         if self.late:
             self.task.uncancel()
             self.aborted = "failed", "the deadline passed"
+            self._blame()
             return machine.DEADLINE_PASSED
         if self.slow is not None:
             words, cause = self.slow
@@ -219,6 +220,16 @@ class Run(msgspec.Struct, eq=False):
         if not self.settled:
             self.settle("cancelled", 499, "the client left")
         raise asyncio.CancelledError
+
+    def _blame(self) -> None:
+        """Who had most of the request's time and has not begun to answer has failed. What a task wants sooner, and the end
+        of the process, is nobody's fault."""
+        if self.left() > 0 or self.runtime.ending:
+            return
+        for trying in (self.tries[number] for number, _ in self.state.flying):
+            if trying.entry is not None and not trying.first_at:
+                if monotonic() - trying.sent_at > self.world.request_timeout / 2:
+                    self.runtime.health.failed(trying.entry, "no answer before the deadline", None)
 
     def _break_off(self, status: int) -> None:
         """Something unforeseen: nothing stays open, here or at the provider."""
