@@ -53,7 +53,8 @@ class House:
         return len(self.seen())
 
     def seen(self) -> list[Seen]:
-        return [seen for seen in self.scene.upstream.calls[self.before :] if seen.seat in SEATS]
+        """Without looks at who is well: on a slow machine a case lasts long enough for them."""
+        return [one for one in self.scene.upstream.calls[self.before :] if one.seat in SEATS and one.body]
 
     def outcomes(self) -> dict[str, int]:
         """Of the requests on the books."""
