@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,30 @@ async def test_a_served_price_changes_and_the_next_decision_stays(tmp_path: Path
     found = verify(connection)
     connection.close()
     assert (found.told, found.worked_out > 0) == ([], True)
+
+
+async def test_a_served_exchange_rate_changes_and_the_next_decision_stays(tmp_path: Path) -> None:  # M6.2
+    """Eight yuan are more than a dollar, until they are worth less."""
+    models = (
+        "  poll-a: {channels: [{provider: one}], quality: 0.8, price: {currency: CNY, input: 8, output: 8}}\n"
+        "  poll-b: {channels: [{provider: two}], quality: 0.8, price: {input: 1, output: 1}}\n"
+    )
+    async with lists() as (serving, url):
+        serving.document = {"source": "our bank", "rates": []}
+        given = {**sections(url), "extra_model": models}
+        given["more"] = f"keys: [{{name: test, key: fl_test}}]\nexchange: {{url: '{url}', every: 1}}\n"
+        async with following(tmp_path, **given) as server:
+            await until_chosen(server, "poll-b")
+            today = datetime.now(UTC).date().isoformat()
+            serving.document = {"source": "our bank", "rates": [["CNY", today, "9", "1"]]}
+            await until_chosen(server, "poll-a")
+            before, after = (await server.records())[0], (await server.records())[-1]
+        async with following(tmp_path, **{**given, "more": "keys: [{name: test, key: fl_test}]\n"}) as server:
+            assert await chosen(server) == "poll-a", "what was asked before the restart is forgotten"
+    assert (before.model, after.model) == ("poll-b", "poll-a")
+    (attempt,) = after.attempts
+    assert (attempt.currency, attempt.cost) == ("CNY", 18 * 8_000)
+    assert attempt.usd == 18 * 8_000 // 9
 
 
 async def test_a_source_that_is_gone_or_odd_stops_the_server_or_its_prices(tmp_path: Path) -> None:
