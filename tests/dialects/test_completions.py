@@ -94,3 +94,15 @@ async def test_a_completion_that_is_none_is_an_answer_or_a_defect_of_ours(
         assert (response.status, response.headers["x-fairlead-model"]) == (200, "m-two" if why else "m-one")
         record = await server.record(response)
         assert [one.error for one in record.attempts] == ([f"the answer was {why}", ""] if why else [""])
+
+
+@pytest.mark.parametrize("events", [[b'{"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}'], []])
+async def test_a_stream_without_a_word_is_a_fault_of_ours(tmp_path: Path, events: list[bytes]) -> None:  # M4.2
+    """A model may have nothing to add to a text."""
+    pieces = [b"data: " + one + b"\n\n" for one in [*events, b"[DONE]"]]
+    async with serving(tmp_path / "s") as server:
+        server.upstream.push("one", stream(pieces))
+        said = json.dumps({"model": "m-one@one", "prompt": "The end.", "stream": True}).encode()
+        response = await ask(server.port, "POST", "/v1/completions", said)
+        assert response.status == (200 if events else 502), response.body
+        assert (b"[DONE]" in response.body) == bool(events)
