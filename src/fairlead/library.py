@@ -137,12 +137,12 @@ class Gateway:
         cls, config: str | os.PathLike[str] | Config | None = None, *, speed: float = 1.0, caller: Caller | None = None
     ) -> Gateway:
         """From a file, a loaded configuration, or (with None) the environment. `speed` hastens simulated models."""
-        from fairlead.config.environment import from_environment
         from fairlead.config.load import load
         from fairlead.config.schema import Config as Loaded
+        from fairlead.gateway.nearby import configured
 
         if config is None:
-            return cls(from_environment(os.environ), speed=speed, caller=caller)
+            return cls(configured(os.environ), speed=speed, caller=caller)
         return cls(config if isinstance(config, Loaded) else load(config), speed=speed, caller=caller)
 
     async def __aenter__(self) -> Gateway:

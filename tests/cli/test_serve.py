@@ -28,6 +28,17 @@ def test_a_path_that_is_no_directory_ends_in_a_traceback(command: str, name: str
         assert "--state-dir" in done.stderr
 
 
+def test_simulated_models_answer_for_a_local_server_and_nobody_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    env = {"OLLAMA_BASE_URL": address}
+    with running("serve", "--port", "0", cwd=tmp_path, until="Say hello", **env) as (server, said):
+        assert "the models are SIMULATED" in said
+        assert "warning: OLLAMA_BASE_URL: ollama did not tell its models" in said
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+
+
 def test_what_it_says_cannot_be_pasted(tmp_path: Path) -> None:
     """An address to listen on is none to ask at; without the headers an answer does not say what was done."""
     with running("serve", "--port", "0", "--host", "0.0.0.0", cwd=tmp_path, until="Say hello") as (server, said):

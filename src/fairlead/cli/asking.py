@@ -39,9 +39,9 @@ def settings(path: Path | None, preset: str | None = None) -> Config:
 
         config = load(path)
     else:
-        from fairlead.config.environment import from_environment
+        from fairlead.gateway.nearby import configured
 
-        config = from_environment(os.environ)
+        config = configured(os.environ)
     warn(config)
     return config
 
@@ -50,7 +50,9 @@ def folder(path: Path | None) -> Path:
     """The state directory of the server that a file, or the environment, is of. Neither what else is wrong with the file
     nor a variable that is not set here keeps anybody from asking it."""
     if path is None:
-        return Path(settings(None).server.state_dir)
+        from fairlead.config.environment import from_environment
+
+        return Path(from_environment(os.environ).server.state_dir)
     from fairlead.config.load import state_dir
 
     try:

@@ -118,12 +118,12 @@ def spare_collector() -> None:
 def announce(config: Config, running: Running, key: str, preset: bool = False) -> None:
     host, port, world = running.host, running.port, running.runtime.world
     address = url(host, port)
-    kinds = {provider.kind for provider in config.providers.values()}
+    asked = {channel.provider for model in config.models.values() for channel in model.channels}
     ready = tr("fairlead answers at {address}/v1  ({models} models; state in {state})")
     say(ready.format(address=address, models=len(config.models), state=config.server.state_dir))
     if preset:
         announce_simulated(config)
-    elif kinds == {"simulated"}:
+    elif all(config.providers[name].kind == "simulated" for name in asked):
         if key:
             say(tr("no provider key is in the environment: the models are SIMULATED, nothing leaves this machine"))
         else:

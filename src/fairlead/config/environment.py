@@ -6,7 +6,7 @@ no key is declared; who starts the server decides about one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ SHIPPED = tuple(item.name for item in LINEUP)
 
 
 class Local(msgspec.Struct, frozen=True):
-    """A server of one's own; which models it has is said in a variable, comma-separated."""
+    """A server of one's own; which models it has is said in a variable, comma-separated, or asked of it."""
 
     kind: str
     addresses: tuple[str, ...]
@@ -52,12 +52,9 @@ def from_environment(env: Mapping[str, str]) -> Config:
             for model in delta.models:
                 channels.setdefault(model, []).append(Channel(provider=kind))
     models = {name: Model(channels=tuple(found)) for name, found in channels.items()}
-    for local in LOCAL:
-        variable = next((name for name in local.addresses if env.get(name, "").strip()), None)
-        if variable is not None:
-            address = _address(env[variable].strip(), local.port)
-            providers[local.kind] = _provider(variable, kind=local.kind, base_url=address)
-            models.update(_local_models(local, env, taken=models))
+    for local, variable, address in _local(env):
+        providers[local.kind] = _provider(variable, kind=local.kind, base_url=address)
+        models.update(_local_models(local, env, taken=models))
     if not models:
         return _simulated(providers)
     try:
@@ -65,6 +62,21 @@ def from_environment(env: Mapping[str, str]) -> Config:
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'][:2]))}: {item['msg']}" for item in error.errors(include_url=False)]
         raise ConfigError(problems) from None
+
+
+def unnamed(env: Mapping[str, str]) -> Iterator[tuple[Local, str, str]]:
+    """(server, the variable it is in, its address) of those whose models no variable names."""
+    for local, variable, address in _local(env):
+        _provider(variable, kind=local.kind, base_url=address)
+        if not _names(local, env):
+            yield local, variable, address
+
+
+def _local(env: Mapping[str, str]) -> Iterator[tuple[Local, str, str]]:
+    for local in LOCAL:
+        variable = next((name for name in local.addresses if env.get(name, "").strip()), None)
+        if variable is not None:
+            yield local, variable, _address(env[variable].strip(), local.port)
 
 
 def _provider(variable: str, kind: str, api_key: str | None = None, base_url: str | None = None) -> Provider:
@@ -90,13 +102,17 @@ def _address(value: str, port: int) -> str:
 
 
 def _local_models(local: Local, env: Mapping[str, str], taken: Iterable[str]) -> dict[str, Model]:
-    names = next((env[name] for name in local.models if env.get(name, "").strip()), "")
     free = Price.model_validate({"input": 0, "output": 0})
     found: dict[str, Model] = {}
-    for name in dict.fromkeys(part.strip() for part in names.split(",") if part.strip()):
+    for name in _names(local, env):
         own = f"{local.kind}/{name}" if name in taken else name
         found[own] = Model(channels=(Channel(provider=local.kind, model=name),), price=free)
     return found
+
+
+def _names(local: Local, env: Mapping[str, str]) -> list[str]:
+    names = next((env[name] for name in local.models if env.get(name, "").strip()), "")
+    return list(dict.fromkeys(part.strip() for part in names.split(",") if part.strip()))
 
 
 def _simulated(providers: Mapping[str, Provider]) -> Config:

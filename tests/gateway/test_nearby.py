@@ -1,0 +1,96 @@
+"""A server of one's own that is named by its address alone answers with the models it has."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from fairlead.errors import ConfigError
+from fairlead.gateway.nearby import configured
+
+
+@contextmanager
+def listing(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
+    """(its address, the paths it is asked for)."""
+    asked: list[str] = []
+
+    class Lists(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Lists) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def listed(*names: str) -> bytes:
+    return json.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in names]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable"), [("ollama", "OLLAMA_BASE_URL"), ("ollama", "OLLAMA_HOST"), ("vllm", "VLLM_BASE_URL")]
+)
+def test_simulated_models_answer_in_place_of_a_local_servers_own(kind: str, variable: str) -> None:
+    with listing(200, listed("llama3.2:3b", "hf.co/ann/Qwen3-GGUF:latest", "nomic-embed-text:latest")) as (
+        address,
+        asked,
+    ):
+        config = configured({variable: address, "http_proxy": "http://127.0.0.1:1"})
+    assert asked == ["/v1/models"]
+    assert list(config.providers) == [kind]
+    assert list(config.models) == ["llama3.2:3b", "hf.co/ann/Qwen3-GGUF:latest"]
+    assert config.warnings == ()
+
+
+def test_a_server_whose_models_are_named_is_asked_for_them() -> None:
+    with listing(200, listed("other")) as (address, asked):
+        config = configured({"OLLAMA_BASE_URL": address, "OLLAMA_MODELS": "mine"})
+    assert (asked, list(config.models)) == ([], ["mine"])
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, listed()),
+        (200, listed("all-minilm-embed")),
+        (200, b"<html>"),
+        (200, b'{"data": [1]}'),
+        (404, listed("one")),
+    ],
+)
+def test_a_server_that_lists_nothing_useful_is_passed_over_in_silence(status: int, body: bytes) -> None:
+    with listing(status, body) as (address, _):
+        config = configured({"VLLM_BASE_URL": address, "OPENAI_API_KEY": "x"})
+    assert set(config.providers) == {"openai", "vllm"}
+    assert all(model.channels[0].provider == "openai" for model in config.models.values())
+    assert len(config.warnings) == 1
+    assert config.warnings[0].startswith("VLLM_BASE_URL: vllm ")
+    assert "VLLM_MODELS" in config.warnings[0]
+
+
+def test_where_nobody_listens_the_start_fails() -> None:
+    with listing(200, b"") as (address, _):
+        pass
+    config = configured({"OLLAMA_BASE_URL": address})
+    assert "sim-small" in config.models
+    assert "OLLAMA_MODELS" in config.warnings[0]
+
+
+def test_an_address_that_is_none_is_asked_all_the_same() -> None:
+    with pytest.raises(ConfigError, match="VLLM_BASE_URL"):
+        configured({"VLLM_BASE_URL": "file:///etc"})
