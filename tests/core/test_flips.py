@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from fairlead.core.call import Call, Facts, Signal, Standing, Wishes
 from fairlead.core.changes import Case, Value, changed
 from fairlead.core.choice import read_choice
 from fairlead.core.flips import Flip, flips, just
-from fairlead.core.model import Model, Snapshot
+from fairlead.core.model import Conditions, Model, Snapshot
 from fairlead.core.plan import Plan
 from fairlead.core.policy import Cascade, Policy, Tier, Weights
 from fairlead.core.table import Match, Rule, Settings
@@ -107,6 +108,27 @@ def test_a_named_limit_does_not_flip_the_choice(
 ) -> None:  # M3.6
     force = policy(strategy, min_quality=floor, max_cost=cost, max_latency_ms=latency)
     prove(case(call(signals=tokens(900, 400, 300)), snapshot, force))
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    worlds(),
+    st.sampled_from(("balanced", "cost_first", "quality_first", "specialist", "hybrid", "learned")),
+    st.sampled_from((0.5, 0.9, 1.0)),
+    st.booleans(),
+)
+def test_what_goes_to_somebody_for_want_of_anybody_better_cannot_be_explained(
+    snapshot: Snapshot, strategy: str, floor: float, ill: bool
+) -> None:  # M3.6
+    """Nobody is as good as such work wants, or all have failed of late: those who answer all the same are compared."""
+    if ill:
+        everybody = frozenset(one.channels[0].id for one in snapshot.models.values())
+        snapshot = msgspec.structs.replace(snapshot, conditions=Conditions(ejected=everybody))
+    signals = (*tokens(), Signal("complexity", "complex", True, 0.9))
+    one = case(call(signals=signals), snapshot, policy(strategy, floors={"complex": floor}))
+    assert one.plan().last_resort == (ill and bool(one.plan().steps))
+    for flip in found(one):
+        assert done(one, flip, just(flip)), flip
 
 
 def told(flips: Sequence[Flip]) -> list[tuple[str, str, str]]:

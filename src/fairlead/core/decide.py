@@ -91,11 +91,7 @@ def _decided(
     policy = choice.policy
     ask, named = asked(call, choice, snapshot, seed, found)
     found, rule = ask.traits, ask.rule
-    ask, targets, rejected = eligible(ask, choice, snapshot, named, memo)
-    last_resort = not targets and bool(ask.conditions.ejected)
-    if last_resort:
-        ask = msgspec.structs.replace(ask, conditions=_anyone(ask.conditions))
-        targets, rejected = candidates(ask, choice, snapshot, named)
+    ask, targets, rejected, last_resort = contenders(ask, choice, snapshot, named, memo)
     strategy = "pinned" if named else policy.strategy
     reason, charged = "", not policy.tiers
     arm, able = None if named or call.wishes.models else call.facts.arm, targets
@@ -143,6 +139,18 @@ def _decided(
         last_resort=last_resort and bool(targets),
         arm=arm,
     )
+
+
+def contenders(
+    ask: Ask, choice: Choice, snapshot: Snapshot, named: bool, memo: Memo | None = None
+) -> tuple[Ask, list[Target], list[Rejection], bool]:
+    """As `eligible`; where everybody has failed of late, those who may be asked all the same, as a last resort."""
+    ask, targets, rejected = eligible(ask, choice, snapshot, named, memo)
+    last_resort = not targets and bool(ask.conditions.ejected)
+    if last_resort:
+        ask = msgspec.structs.replace(ask, conditions=_anyone(ask.conditions))
+        targets, rejected = candidates(ask, choice, snapshot, named)
+    return ask, targets, rejected, last_resort
 
 
 def _stood_in(

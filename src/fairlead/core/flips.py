@@ -26,7 +26,6 @@ from fairlead.core.model import Model, Snapshot
 from fairlead.core.plan import Plan, Rejection, Target
 from fairlead.core.policies import STRATEGIES, balanced, hybrid, learned
 from fairlead.core.policies.cost_first import UNPRICED as LAST
-from fairlead.core.shortlist import candidates
 
 NEAREST = 3
 """Other models of which a flip of the ranking is told."""
@@ -60,13 +59,13 @@ class Flip(msgspec.Struct, frozen=True):
 def flips(call: Call, choice: Choice, snapshot: Snapshot, seed: int, plan: Plan) -> tuple[Flip, ...]:
     case = Case(call, choice, snapshot, seed)
     ask, named = decide.asked(call, choice, snapshot, seed)
+    ask, targets, _, _ = decide.contenders(ask, choice, snapshot, named)
     found: list[Flip] = []
     if plan.steps and choice.model is None and not call.wishes.models:
         first = plan.steps[0].targets[0]
         if plan.rule:
             found += _of_rule(ask, plan, first)
         elif not named:
-            targets, _ = candidates(ask, choice, snapshot, named)
             look = OF_STRATEGY.get(plan.strategy)
             if look is not None:
                 found += look(case, ask, targets, first)
