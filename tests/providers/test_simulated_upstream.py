@@ -433,8 +433,12 @@ def test_the_script_cannot_be_driven_over_http() -> None:
     report = json.loads(served(server, "GET", "/sim/log?since=1", b"").data)
     assert (report["total"], report["open"], report["pending_faults"]) == (3, 0, 0)
     assert [(call["serial"], call["fault"]) for call in report["calls"]] == [(2, "status"), (3, "empty")]
-    for wrong in (b"{", b'{"kind":"nonsense"}', b'{"kind":"cut","typo":1}', b"3"):
+    for wrong in (
+        b"{", b'{"kind":"nonsense"}', b'{"kind":"cut","typo":1}', b"3", b'{"kind":"status","status":9999}',
+        b'{"kind":"status","status":99}', b'{"kind":"flood","size":-1}', b'{"kind":"slow","ms":-1}', b'{"kind":"ok","times":-1}',
+    ):  # fmt: skip
         assert served(server, "POST", "/sim/script", wrong).status == 400
+    assert json.loads(served(server, "GET", "/sim/log", b"").data)["pending_faults"] == 0
     refused = json.loads(served(server, "POST", "/sim/script", b'{"kind":"nix"}').data)["error"]["message"]
     assert refused == f"This is no script: there is no fault 'nix'; there are: {', '.join(KINDS)}."
     assert served(server, "GET", "/sim/other", b"").status == 404

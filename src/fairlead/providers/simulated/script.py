@@ -7,7 +7,7 @@ request takes one fault. Without one queued the model's `Behaviour` decides.
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -35,6 +35,7 @@ FaultKind = Literal[
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 ANY = ""
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,16 +59,16 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     kind: FaultKind
-    status: int = 503
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 503
     retry_after: str = ""
     text: str = ""
-    after_tokens: int = 0
-    ms: float | None = None
+    after_tokens: Natural = 0
+    ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
     usage: UsageMode = "absent"
-    size: int = 1
+    size: Natural = 1
     headers: tuple[tuple[str, str], ...] = ()
     """Further response headers, sent as they stand."""
-    times: int = 1
+    times: Natural = 1
     """For how many requests; 0 means until the script is cleared."""
 
 
