@@ -144,6 +144,28 @@ def latency(routes: dict[str, Route], slices: int, seconds: float = 0.3) -> dict
     }
 
 
+BEGINNINGS = {
+    "at_once_4": ("-c", "4", "-n", "4", "-d", "2"),
+    "at_once_64": ("-c", "64", "-n", "64", "-d", "2"),
+    "by_clock_64": ("-c", "256", "-r", "64", "-w", "1.2", "-d", "2.5"),
+}
+"""How paced streams begin. In a closed loop a second wave would begin as far apart as the first one's ends, so that whoever was
+slow at first would be quick then."""
+
+
+def first_tokens(routes: dict[str, Route], slices: int) -> dict[str, dict[str, list[Result | None]]]:
+    """The routes in turn, as above; what one slice saw of each stands at one place of the lists. None: it may not count."""
+    seen: dict[str, dict[str, list[Result | None]]] = {name: {way: [] for way in BEGINNINGS} for name in routes}
+    for number in range(slices):
+        for way, options in BEGINNINGS.items():
+            for name in list(routes)[:: 1 if number % 2 else -1]:
+                result = load(routes[name], "bench-paced", *options, streamed=True)
+                whole = result["answered"] and not result["failed"] and not result["late"]
+                seen[name][way].append(result["first_token_us"] if whole else None)
+                time.sleep(0.15)
+    return seen
+
+
 class _PeakMemory(threading.Thread):
     """Samples the resident memory of a process tree until it is told to stop."""
 

@@ -112,9 +112,9 @@ def measure_rounds(targets: list[Target], setting: Setting, options: Options, no
 
 def measure_side_by_side(
     targets: list[Target], setting: Setting, options: Options, notes: list[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Latency in turn with all servers up; then a thousand streams through each."""
-    say("latency at one connection, in turn; then 1,000 open streams")
+) -> dict[str, dict[str, Any]]:
+    """Latency and first tokens in turn with all servers up; then a thousand streams through each."""
+    say("latency at one connection and first tokens, in turn; then 1,000 open streams")
     servers = [server for target in targets if (server := start(target, setting, notes))]
     try:
         routes = {"direct": Route("direct", setting.upstream)}
@@ -123,6 +123,10 @@ def measure_side_by_side(
         for server in servers:
             measure.warm_up(server, next(iter(server.routes.values())), streams=False)
         latency = measure.latency(routes, slices=3 if options.quick else 12)
+        paced = {name: routes[name] for name in ("bare", "pinned") if name in routes}
+        for server in servers:
+            measure.warm_up(server, next(iter(server.routes.values())), streams=True)
+        first_tokens = measure.first_tokens(paced, slices=3 if options.quick else 15)
         streams = {}
         for server in servers:
             name, route = next(iter(server.routes.items()))
@@ -131,7 +135,7 @@ def measure_side_by_side(
     finally:
         for server in servers:
             server.stop()
-    return latency, streams
+    return {"latency": latency, "first_tokens": first_tokens, "streams": streams}
 
 
 def versions(targets: list[Target]) -> dict[str, str]:
@@ -159,7 +163,7 @@ def run(options: Options, wanted_peers: bool | None) -> dict[str, Any]:
         try:
             setting = Setting(cores, Path(folder), port)
             rounds = measure_rounds([*own, *others], setting, options, notes)
-            latency, streams = measure_side_by_side(own, setting, options, notes)
+            side_by_side = measure_side_by_side(own, setting, options, notes)
         finally:
             upstream.stop()
     say("size on disk and fairlead --help")
@@ -171,8 +175,7 @@ def run(options: Options, wanted_peers: bool | None) -> dict[str, Any]:
         "seconds": options.seconds,
         "targets": [name for name in ROUTES if any(name in measured for measured in rounds)],
         "rounds": rounds,
-        "latency": latency,
-        "streams": streams,
+        **side_by_side,
         "installed_mb": None if options.quick else measure.installed_mb(),
         "help_seconds": measure.help_seconds(),
         "notes": notes,
