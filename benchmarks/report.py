@@ -24,6 +24,10 @@ STREAMED = (
     ("events/s, 64 paced", ("paced_64", "events_per_second"), ",.0f"),
     ("first token p50 ms, 16 at once", ("burst_16", "first_token_us", "p50"), "ms"),
     ("p99 ms", ("burst_16", "first_token_us", "p99"), "ms"),
+    ("p50 ms, 4 paced, closed loop", ("paced_4", "first_token_us", "p50"), "ms"),
+    ("p99 ms", ("paced_4", "first_token_us", "p99"), "ms"),
+    ("p50 ms, 64 paced, closed loop", ("paced_64", "first_token_us", "p50"), "ms"),
+    ("p99 ms", ("paced_64", "first_token_us", "p99"), "ms"),
     ("idle MB", ("idle_mb",), ".1f"),
     ("start s", ("start_seconds",), ".2f"),
 )
