@@ -11,7 +11,7 @@ import pytest
 from fairlead.core.health import Health
 from tests.server.serving import Served, serving, soon
 from tests.server.wire import ask
-from tests.upstream import CUT, HANG, RST, Play, events, status, stream
+from tests.upstream import CUT, HANG, RST, Play, answer, events, status, stream
 
 FIRST, SECOND, *_ = events()
 BROKEN = {
@@ -121,3 +121,17 @@ async def test_a_deadline_that_is_nobodys_fault_is_held_against_somebody(tmp_pat
         await server.chat(wishes, model="auto", stream=name == "begun")
         failures = {one.channel: one.failures for one in server.running.runtime.health.states()}
         assert (failures["m-one@one"], failures["m-two@two"]) == (int(name == "asked late"), 0)
+
+
+async def test_connections_that_are_all_in_use_are_held_against_the_provider(tmp_path: Path) -> None:  # M4.5
+    alone = ", max_connections: 1, connect_timeout: 0.2"
+    async with serving(tmp_path / "s", provider=alone, more=KEYS) as server:
+        server.upstream.push("one", Play([HANG]), *[answer()] * 4)
+        first = asyncio.ensure_future(server.chat(model="m-one@one"))
+        await soon(lambda: len(server.upstream.calls) == 1)
+        found = await asyncio.gather(*(server.chat(model="m-one@one") for _ in range(4)))
+        assert {(one.status, one.error["code"]) for one in found} == {(503, "upstream_overloaded")}
+        assert "all 1 connections are in use" in found[0].error["message"]
+        assert (await server.chat(model="auto")).headers["x-fairlead-model"] == "m-two"
+        assert (of_one(server).state, of_one(server).failures) == ("closed", 0)
+        first.cancel()

@@ -185,7 +185,7 @@ async def test_a_turn_that_does_not_come_is_told_as_such() -> None:
         upstream.push("one", Play([HANG]))
         first = asyncio.create_task(one.ask())
         await soon(lambda: len(upstream.calls) == 1)
-        with pytest.raises(UpstreamBroken, match="all 1 connections are busy"):
+        with pytest.raises(UpstreamBroken, match="busy: all 1 connections are in use"):
             await one.ask()
         first.cancel()
 

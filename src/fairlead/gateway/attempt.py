@@ -150,7 +150,7 @@ class Try(msgspec.Struct, eq=False):
         except UpstreamBroken as broken:
             answering = self.status == 200
             self.generating = self.generating and (answering or (not self.status and broken.reason in LEFT_RUNNING))
-            kind = "stale" if broken.reason == "stale" else ""
+            kind = broken.reason if broken.ours else ""
             return self.failed(self.status, str(broken), kind=kind, passing=broken.reason in PASSING)
         self.first_at = monotonic()
         event = self._answered(body, wire, anew)

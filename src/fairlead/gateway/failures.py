@@ -33,11 +33,11 @@ CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
 """A provider's answer that says the request itself is wrong: another provider would say the same."""
 FILTERS = frozenset((400, 403, 422, 451))
 """Statuses that a provider's filter answers with."""
-PASSING = frozenset((408, 429, 500, 502, 503, 504, 529, "connect", "cut", "connect_timeout"))
+PASSING = frozenset((408, 429, 500, 502, 503, 504, 529, "busy", "connect", "cut", "connect_timeout"))
 """Statuses and breaks that may be gone in a moment."""
 
 
-UNASKED = frozenset(("skipped", "limited", "budget", "held"))
+UNASKED = frozenset(("skipped", "limited", "budget", "held", "busy"))
 """Kinds of failures that reached nobody."""
 UNPAID = frozenset(("budget", "held"))
 """Kinds of failures for which nobody pays."""
@@ -60,7 +60,7 @@ class Failure(msgspec.Struct, frozen=True):
     body: bytes = b""
     retry_after: float | None = None
     kind: str = ""
-    """`stale`: the connection was closing; `untranslatable`: the request cannot be put into the provider's dialect;
+    """`stale`: the connection was closing; `busy`: none was free; `untranslatable`: the request cannot be put into the provider's dialect;
     `skipped`: nothing was asked; `limited`: the model's limit is reached; `key`: another of the provider's keys is well; `budget`: nothing is left to pay it with;
     `held`: what is left is held for others just now."""
 

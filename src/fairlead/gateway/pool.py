@@ -59,9 +59,7 @@ class Pool:
                 async with asyncio.timeout(self.endpoint.connect_timeout):
                     await turn
             except TimeoutError:
-                raise UpstreamBroken(
-                    "connect_timeout", f"all {self.endpoint.max_connections} connections are busy"
-                ) from None
+                raise UpstreamBroken("busy", f"all {self.endpoint.max_connections} connections are in use") from None
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
                     self._next_turn()

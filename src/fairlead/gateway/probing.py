@@ -125,7 +125,7 @@ class Probing:
         except TimeoutError:
             return Finding(f"no answer to a probe within {PATIENCE:g} s")
         except UpstreamBroken as broken:
-            return Finding(str(broken), telling=broken.reason != "stale")
+            return Finding(str(broken), telling=not broken.ours)
         return self.said(endpoint, asked, reply.status, limits.retry_after(reply.headers, time.time()))
 
     def said(self, endpoint: Endpoint, asked: Endpoint, status: int, retry_after: float | None) -> Finding:

@@ -154,5 +154,10 @@ class UpstreamBroken(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
-        """connect, connect_timeout, first_byte_timeout, idle_timeout, cut, protocol, proxy, stale, too_large, tls"""
+        """busy, connect, connect_timeout, first_byte_timeout, idle_timeout, cut, protocol, proxy, stale, too_large, tls"""
         self.detail = detail
+
+    @property
+    def ours(self) -> bool:
+        """Whether it says nothing of the provider: no connection of ours was free, or one had gone."""
+        return self.reason in ("busy", "stale")
