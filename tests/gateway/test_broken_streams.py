@@ -135,3 +135,13 @@ async def test_connections_that_are_all_in_use_are_held_against_the_provider(tmp
         assert (await server.chat(model="auto")).headers["x-fairlead-model"] == "m-two"
         assert (of_one(server).state, of_one(server).failures) == ("closed", 0)
         first.cancel()
+
+
+async def test_who_asks_a_chat_model_for_pictures_ejects_it_for_all(tmp_path: Path) -> None:  # M4.5
+    async with serving(tmp_path / "s", more=KEYS) as server:
+        server.upstream.push("one", *[status(404)] * 4)
+        for _ in range(4):
+            told = await ask(server.port, "POST", "/v1/images/generations", b'{"model": "m-one@one", "prompt": "a"}')
+            assert told.status == 502
+        assert (await server.chat(model="auto")).headers["x-fairlead-model"] == "m-one"
+        assert of_one(server).failures == 0

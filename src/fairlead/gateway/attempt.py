@@ -31,7 +31,7 @@ from fairlead.gateway.answering import cause_of, reader_for, silence, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
 from fairlead.gateway.budgets import Ended, outran
-from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error, why_failed, why_refused
+from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error, refused, why_failed
 from fairlead.gateway.health import LEFT_ALONE, Entry
 from fairlead.gateway.hosting import bear
 from fairlead.gateway.metering import limited, taking_of
@@ -335,13 +335,13 @@ class Try(msgspec.Struct, eq=False):
         body = masked(body, self.endpoint)
         words = f"HTTP {status}: {body[:300].decode('utf-8', 'replace')}"
         after = limits.retry_after(reply.headers, time.time())
-        cause = why_refused(status, body)
+        cause, kind = refused(status, body, self.run.call.operation)
         final = "blocked" not in self.run.plan.handling.failover_on if cause == "blocked" else status in CALLERS_FAULT
         back_in = self.run.runtime.keys.fell(self.endpoint, self.asked, status, after)
         if back_in == 0:
             return self.failed(status, words, cause, body, kind="key")
         # Where all its keys rest, the provider is asked again when the first of them may be.
-        return self.failed(status, words, cause, body, back_in or after, final, passing=status in PASSING)
+        return self.failed(status, words, cause, body, back_in or after, final, kind, status in PASSING)
 
     def _skipped(self, words: str, back_in: float | None = None, kind: str = "skipped", later: bool = False) -> Event:
         """It is not asked at all."""

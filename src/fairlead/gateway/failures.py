@@ -10,7 +10,7 @@ from functools import lru_cache
 import msgspec
 import orjson
 
-from fairlead.core.call import Call
+from fairlead.core.call import Call, Operation
 from fairlead.core.execution import Candidate, Cause
 from fairlead.core.record import Attempt
 from fairlead.dialects import json
@@ -31,6 +31,8 @@ ERROR_SECONDS = 2.0
 
 CALLERS_FAULT = frozenset((400, 409, 413, 415, 422))
 """A provider's answer that says the request itself is wrong: another provider would say the same."""
+UNSERVED = frozenset((404, 405, 501))
+"""Statuses that say of an image or the like, whose way and model the caller named, that nothing is made there."""
 FILTERS = frozenset((400, 403, 422, 451))
 """Statuses that a provider's filter answers with."""
 PASSING = frozenset((408, 429, 500, 502, 503, 504, 529, "busy", "connect", "cut", "connect_timeout"))
@@ -60,7 +62,7 @@ class Failure(msgspec.Struct, frozen=True):
     body: bytes = b""
     retry_after: float | None = None
     kind: str = ""
-    """`stale`: the connection was closing; `busy`: none was free; `untranslatable`: the request cannot be put into the provider's dialect;
+    """`stale`: the connection was closing; `busy`: none was free; `unserved`: a provider does not make such things; `untranslatable`: the request cannot be put into the provider's dialect;
     `skipped`: nothing was asked; `limited`: the model's limit is reached; `key`: another of the provider's keys is well; `budget`: nothing is left to pay it with;
     `held`: what is left is held for others just now."""
 
@@ -78,6 +80,11 @@ async def read_error(reply: Reply) -> bytes:
         pass
     reply.abort()
     return b"".join(pieces)
+
+
+def refused(status: int, body: bytes, operation: Operation) -> tuple[Cause, str]:
+    """What an error status of a provider speaks of, and the kind of failure it is."""
+    return why_refused(status, body), "unserved" if operation == "opaque" and status in UNSERVED else ""
 
 
 def why_refused(status: int, body: bytes) -> Cause:
