@@ -1,4 +1,4 @@
-"""A provider whose streams break off has failed, however well they began; so has one that lets the deadline pass."""
+"""What is held against a channel, and what is not: a stream that breaks off is, however well it began; our own limits are not."""
 
 from __future__ import annotations
 
