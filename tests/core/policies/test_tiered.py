@@ -108,6 +108,9 @@ def test_a_tier_that_the_key_has_no_money_for_is_a_refusal() -> None:  # M4.2 M6
     broke = msgspec.structs.replace(asked, facts=Facts(AT, None, left=(("", 1),)))
     assert order(plan(broke, ALL, FORCE)) == []
     assert order(plan(poor, without("big", "huge"), FORCE)) == []
+    least = msgspec.structs.replace(work("simple"), facts=Facts(AT, None, left=(("", worst("tiny", asked)),)))
+    listed = policy("tiered", tiers=(HIGH, MIDDLE, Tier("low", ("small",), HARD)), fallbacks=("tiny",))
+    assert order(plan(least, ALL, listed)) == ["tiny"], "who is listed behind is paid by the key, as everybody is"
 
 
 def test_one_down_is_only_taken_by_those_who_can_do_the_work() -> None:  # M3.5

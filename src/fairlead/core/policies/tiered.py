@@ -26,20 +26,21 @@ def rank(targets: list[Target], ask: Ask, rejected: list[Rejection]) -> list[Tar
     tiers = ask.policy.tiers
     at = place(ask)
     ordered: list[Target] = []
-    spent = ""
+    spent, why = False, ""
     for tier in tiers[at:]:
         members = _members(targets, tier)
         for target in members:
             if bears(ask, tier, target):
-                ordered.append(msgspec.structs.replace(target, tier=tier.name, downgraded=spent))
+                ordered.append(msgspec.structs.replace(target, tier=tier.name, downgraded=why))
             else:
                 rejected.append(_over(ask, tier, target))
         if ordered:
             break
         if members:
-            spent = spent or f"the budget of tier {tier.name} is spent for today"
+            spent = True
+            why = why or f"the budget of tier {tier.name} is spent for today"
         elif _dear(tier, rejected):
-            spent = spent or f"the budget does not bear tier {tier.name}"
+            why = why or f"the budget does not bear tier {tier.name}"
         else:
             break
     if not spent:
