@@ -411,7 +411,9 @@ async def test_a_decision_that_a_budget_made_comes_out_otherwise_when_it_is_made
     policy = "  listed: {strategy: quality_first, models: [m-one, m-two]}\n"
     poor = keys("policy: listed, budget: {amount: 0.005}")
     soft = keys("policy: listed, budget: {amount: 0.00001, mode: soft, then: cheapest}")
-    for name, more in (("hard", poor), ("soft", soft)):
+    budget = "{scope: model, who: m-one, amount: 0.00001, mode: soft, then: cheapest}"
+    of_model = keys("policy: listed", f"budgets: [{budget}]\n")
+    for name, more in (("hard", poor), ("soft", soft), ("soft of a model", of_model)):
         async with serving(tmp_path / name, more=more, extra_policy=policy) as server:
             await server.chat(model="auto")
             record = await server.record(await server.chat(model="auto"))
