@@ -57,6 +57,15 @@ def test_simulated_models_answer_in_place_of_a_local_servers_own(kind: str, vari
     assert config.warnings == ()
 
 
+def test_a_model_whose_name_is_none_keeps_the_gateway_from_starting() -> None:
+    """A server that nobody gave a name for its model calls it by the place of its files."""
+    listed_there = listed("/models/llama-3", "my model", "auto", "a,b", "m" * 400)
+    with listing(200, listed_there) as (address, _):
+        config = configured({"VLLM_BASE_URL": address})
+    assert list(config.models) == ["llama-3"]
+    assert config.models["llama-3"].channels[0].model == "/models/llama-3"
+
+
 def test_a_server_whose_models_are_named_is_asked_for_them() -> None:
     with listing(200, listed("other")) as (address, asked):
         config = configured({"OLLAMA_BASE_URL": address, "OLLAMA_MODELS": "mine"})

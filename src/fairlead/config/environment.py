@@ -105,9 +105,15 @@ def _local_models(local: Local, env: Mapping[str, str], taken: Iterable[str]) ->
     free = Price.model_validate({"input": 0, "output": 0})
     found: dict[str, Model] = {}
     for name in _names(local, env):
-        own = f"{local.kind}/{name}" if name in taken else name
+        called = name_of(name)
+        own = f"{local.kind}/{called}" if called in taken else called
         found[own] = Model(channels=(Channel(provider=local.kind, model=name),), price=free)
     return found
+
+
+def name_of(model: str) -> str:
+    """What a model is called here. Some servers call theirs by the place of its files, which is no name."""
+    return model.rstrip("/").rpartition("/")[2] if model.startswith(("/", ".")) else model
 
 
 def _names(local: Local, env: Mapping[str, str]) -> list[str]:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from fairlead.config.environment import from_environment, unnamed
+from fairlead.config.environment import from_environment, name_of, unnamed
 from fairlead.config.schema import Config
+from fairlead.config.values import model_name
 
 PATIENCE = 2.0
 MOST_BYTES = 2**20
@@ -52,5 +53,13 @@ def _listed(address: str) -> tuple[list[str], str]:
             found = msgspec.json.decode(answer.read(MOST_BYTES), type=_Models)
     except (OSError, ValueError, msgspec.DecodeError, http.client.HTTPException) as problem:
         return [], f"did not tell its models ({type(problem).__name__})"
-    names = [one.id for one in found.data if one.id and "," not in one.id and NO_TEXT not in one.id.lower()]
+    names = [one.id for one in found.data if NO_TEXT not in one.id.lower() and _can_be_asked_for(one.id)]
     return names[:MOST_MODELS], "has no models that answer"
+
+
+def _can_be_asked_for(model: str) -> bool:
+    try:
+        model_name(name_of(model))
+    except ValueError:
+        return False
+    return "," not in model
