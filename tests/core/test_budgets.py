@@ -92,7 +92,7 @@ class Machine(RuleBasedStateMachine):
     @rule(target=holds, name=st.sampled_from(["a", "b"]), amount=st.integers(0, 700))
     def reserve(self, name: str, amount: int) -> object:
         hold, left = Hold(amount), self.left(name, self.day())
-        short = self.books.take(self.due(name), hold, self.now, self.now + 3 * DAY)
+        short = self.books.take(self.due(name), hold, self.now, self.now + DAY)
         assert (short is None) == (amount <= left)
         if short is not None:
             assert short.needed == amount > short.left
@@ -182,7 +182,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase  # FAULTS 49
-TestMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
 
 
 def test_a_hold_is_taken_from_one_account_although_another_refuses() -> None:  # M6.3
