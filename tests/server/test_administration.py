@@ -130,6 +130,7 @@ ACTS: dict[tuple[str, str], tuple[object, str]] = {
     ("POST", "erase"): ({"user": "ada"}, "erased"),
     ("POST", "bench"): ({"models": ["m-one"], "tasks": ["math"]}, "bench_run"),
     ("POST", "reload"): (None, "reloaded"),
+    ("POST", "config/rollback"): ({"version": "before"}, "rolled_back"),
     ("POST", "models/{name}/disable"): ({"seconds": 60}, "switched_off"),
     ("POST", "models/{name}/enable"): (None, "switched_on"),
 }
@@ -141,9 +142,11 @@ async def test_somebody_changes_something_and_no_act_tells_of_it(tmp_path: Path)
         doing = {(route.method, route.path.removeprefix(ROOT)) for route in routes(None) if route.method != "GET"}
         assert doing == {*ACTS, ("POST", "door/open")}
         key_id, _ = await issue(server)
+        before = (await api(server, "GET", f"{ROOT}config")).json["version"]
         server.write(server.text(f"{KEYS}report: {{baseline: m-one}}\n"))
         for (method, path), (said, kind) in ACTS.items():
             real = path.replace("{id}", key_id).replace("{name}", "m-one")
+            said = {"version": before} if kind == "rolled_back" else said
             done = await api(server, method, ROOT + real, said)
             assert done.status < 300, (path, done.body)
             told = (await api(server, "GET", f"{ROOT}audit?limit=1")).json["acts"]

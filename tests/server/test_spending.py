@@ -77,6 +77,25 @@ async def test_teams_of_one_name_are_taken_for_one(tmp_path: Path) -> None:  # M
         assert {one["name"]: one["requests"] for one in told["groups"]} == {"acme/red": 1, "other/red": 2, "": 1}
 
 
+@pytest.mark.parametrize("told_apart", [True, False])
+async def test_what_was_spent_for_a_user_is_told_of_nobody_or_without_being_asked_for(
+    tmp_path: Path, told_apart: bool
+) -> None:  # M6.1
+    """Named in the body, in the dialect's own field, or by a header; and bounded by a budget of the tag."""
+    more = keys().partition("budgets:")[0] + 'budgets: [{scope: tag, who: "user:eve", amount: 0}]\n'
+    async with serving(tmp_path / "s", f", user_tags: {str(told_apart).lower()}", more=more) as server:
+        for _ in range(2):
+            assert (await server.chat(key="fl_plain", user="ada")).status == 200
+        assert (
+            await server.chat({"x-fairlead-user": "bob, the", "x-fairlead-tags": "night"}, key="fl_head")
+        ).status == 200
+        assert (await server.chat(key="fl_plain")).status == 200
+        assert (await server.chat(key="fl_plain", user="eve")).status == (402 if told_apart else 200)
+        told = (await api(server, "GET", f"{REPORT}?by=tag", key="fl_looks")).json
+        of_users = {"user:ada": 2, "user:bob the": 1} if told_apart else {}
+        assert {one["name"]: one["requests"] for one in told["groups"]} == {"night": 1, **of_users}
+
+
 async def test_a_key_sees_what_another_tenant_spends(tmp_path: Path) -> None:  # M8.1
     async with serving(tmp_path / "s", more=keys()) as server:
         await asked(server)

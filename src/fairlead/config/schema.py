@@ -136,6 +136,10 @@ class Server(Section):
     ledger_days: Whole | None = Field(
         None, ge=1, le=36_500, description="How long records are kept; sums by hour and day stay. By default for good."
     )
+    user_tags: Switch = Field(
+        False,
+        description="Tag each request with whom it is for (`user:NAME`), for reports and budgets by user. The ledger then names users, which erasing them does not change.",
+    )
 
 
 class SimulatedModel(Section):

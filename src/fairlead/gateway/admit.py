@@ -103,6 +103,8 @@ def admit(
         if session:
             wish = wish if wish.session else msgspec.structs.replace(wish, session=session)
             facts = msgspec.structs.replace(facts, standing=moving.standing(sessions.scoped(caller, session)))
+    if world.user_tags:
+        wish = wishes.tagged(wish, view)
     if choice.policy.tiers:
         facts = msgspec.structs.replace(facts, tiers=moving.left(caller.tenant, choice.policy))
     call = Call(

@@ -41,7 +41,8 @@ DEAREST = 1_000_000
 PREFIX = b"x-fairlead-"
 MOST_NAMES = 50
 LONGEST_NAME = 256
-
+OF_USER = "user:"
+"""How a tag begins that says whom a request is for."""
 
 INTENT = "intent:"
 NOTHING_REMEMBERED = "nothing is remembered here: `memory.enabled` is off"
@@ -103,6 +104,16 @@ def come_to(
     sensitive = any(read)
     fields = _fields({**defaults, **knobs}, options)
     return Wishes(**{**(preferences or {}), **fields, "sensitive": sensitive})
+
+
+def tagged(wishes: Wishes, view: View) -> Wishes:
+    """With a tag that says whom it is for, where anybody does."""
+    user = wishes.user or view.user
+    return (
+        msgspec.structs.replace(wishes, tags=(*wishes.tags, *_tags(OF_USER + user.replace(",", " "))))
+        if user
+        else wishes
+    )
 
 
 def declared_sensitive(incoming: Incoming) -> bool:

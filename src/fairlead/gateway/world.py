@@ -85,6 +85,8 @@ class World(msgspec.Struct, frozen=True):
     """By operation, whose model savings are measured against; nothing is compared where there is none."""
     coding: Coding | None
     request_timeout: float
+    user_tags: bool
+    """Whether requests are tagged with whom they are for."""
     health: HealthSettings = HealthSettings()
     routes: tuple[Rule, ...] = ()
     agents: Mapping[str, Agent | Group] = {}
@@ -179,6 +181,7 @@ def build(config: Config, catalogue: Catalogue, pepper: bytes) -> World:
         baselines=_baselines(config, snapshot),
         coding=None if config.coding is None else _coding(config.coding),
         request_timeout=config.server.request_timeout,
+        user_tags=config.server.user_tags,
         health=_health(config.health),
         routes=registry_policies.routes(config),
         agents=_agents(config),
