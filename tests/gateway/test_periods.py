@@ -6,7 +6,7 @@ import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlead.core.budgets import PERIODS, Per
@@ -18,6 +18,7 @@ YEARS = st.floats(1_104_624_000.0, 2_051_222_400.0)
 
 
 @given(st.sampled_from(ZONES), st.sampled_from(PERIODS), YEARS)
+@example("UTC", "day", 2_051_222_399.9999998)
 def test_a_moment_lies_in_no_period_or_in_two(zone: str, per: Per, now: float) -> None:  # FAULTS 44
     find = calendar(per, ZoneInfo(zone))
     span = find(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from math import floor
 
 from fairlead.core.budgets import Per, Span
 
@@ -16,7 +17,8 @@ def calendar(per: Per, zone: datetime.tzinfo) -> Callable[[float], Span]:
     def span(now: float) -> Span:
         if per == "total":
             return ALWAYS
-        first = begun(datetime.datetime.fromtimestamp(now, zone).date(), per)
+        second = floor(now)  # the last millionth of a day would be rounded into the next
+        first = begun(datetime.datetime.fromtimestamp(second, zone).date(), per)
         after = following(first, per)
         return Span(first.toordinal(), after.toordinal(), midnight(first, zone), midnight(after, zone))
 
