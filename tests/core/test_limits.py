@@ -256,6 +256,7 @@ def test_one_limit_refuses_and_another_counts_all_the_same(steps: list[tuple[flo
         else:
             assert all(meters[name].in_flight == before[name][2] for name in names)
             assert all(meters[name].requests <= before[name][0] for name in names)
+            assert all(meters[name].tokens <= before[name][1] for name in names)
         for name, meter in meters.items():
             assert meter.in_flight == sum(name in names for names, _ in under_way)
     for _, gate in under_way:
