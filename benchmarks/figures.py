@@ -161,15 +161,20 @@ def _latency(run: Run) -> Iterator[Figure]:
 
 FIRST_TOKENS = (
     ("burst_16", "16 streams in one piece"),
+    ("paced_4", "4 paced streams, closed loop"),
+    ("paced_64", "64 paced streams, closed loop"),
     ("at_once_4", "4 paced streams, begun at once"),
     ("at_once_64", "64 paced streams, begun at once"),
     ("by_clock_64", "64 paced streams open, 64 begun a second"),
 )
 
 
+CLOSED_LOOPS = ("burst_16", "paced_4", "paced_64")
+
+
 def first_tokens(run: Run, way: str, share: str) -> list[tuple[float, float]]:
     """Of `pinned` and `bare`, slice by slice, where both count: what disturbs the machine then disturbs both sides of a ratio."""
-    if way == "burst_16":
+    if way in CLOSED_LOOPS:
         mine, bare = (median(run, name, way, "first_token_us", share) for name in ("pinned", "bare"))
         return [(mine, bare)] if mine and bare else []
     seen = run.get("first_tokens", {})
