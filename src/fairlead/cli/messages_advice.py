@@ -5,8 +5,6 @@ from __future__ import annotations
 ADVICE: dict[str, str] = {
     "Say from logs whether routing pays, and what it would save.": "根据日志判断路由是否划算、能省多少。",
     "reading": "读取",
-    "verifying": "核对",
-    "adding up": "汇总",
     "{file}: {count} lines could not be read, of which {told} are told above": (
         "{file}：{count} 行无法读取，上面列出了其中 {told} 行"
     ),

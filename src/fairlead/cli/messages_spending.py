@@ -140,6 +140,8 @@ SPENDING: dict[str, str] = {
     "Whether routing itself goes wrong somewhere: quality, overhead, caches, drift.": (
         "路由本身是否出了问题：质量、开销、缓存、分布漂移。"
     ),
+    "verifying": "核对",
+    "adding up": "汇总",
     "{owner} of tenant {tenant}": "租户 {tenant} 的{owner}",
     "nothing was asked of {models}: what the file says of that changes nothing": (
         "没有请求用过 {models}：文件中关于它的价格不起作用"

@@ -40,7 +40,7 @@ def weighed(runtime: Runtime, call: Call, choice: Choice) -> tuple[Call, Choice]
     if choice.model is not None or choice.policy.critical:
         return call, choice
     if soft is None and budgets.stands_in:  # whose it is is known once somebody is chosen
-        plan = decide(call, choice, runtime.snapshot(), seed_of(call.id))
+        plan = decide(call, choice, runtime.snapshot(), seed_of(call.id), runtime.memo)
         soft = budgets.stood_in(call.caller.tenant, plan)
     if soft is None:
         return call, choice

@@ -51,13 +51,9 @@ class Whole(msgspec.Struct, frozen=True):
     """Why it is no answer."""
     ending: Ending = ""
 
-    @property
-    def cause(self) -> Cause:
-        """Why another is asked instead."""
-        return "outage" if self.error else cause_of(self.ending)
-
 
 def cause_of(ending: Ending) -> Cause:
+    """Why another is asked instead."""
     return "blocked" if ending in ("blocked", "refused") else "empty"
 
 

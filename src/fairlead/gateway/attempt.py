@@ -209,7 +209,7 @@ class Try(msgspec.Struct, eq=False):
             return self.failed(200, found.error, why_failed(body), body)
         if found.ending and found.ending in run.plan.handling.failover_on:
             run.spare(self)
-            return self.failed(200, f"the answer was {found.ending}", found.cause, body)
+            return self.failed(200, f"the answer was {found.ending}", cause_of(found.ending), body)
         return Committed(self.number, whole=True)
 
     async def _judged(self) -> Event:

@@ -46,7 +46,7 @@ class Door(Protocol):
         """Whether it is to be asked."""
 
     def turned_away(self, exchange: Exchange) -> float | None:
-        """None where it lets the request in; else it has answered, and this is for how many seconds it would do so again."""
+        """None where it lets the request in; else it has answered, and who asks again has to wait for so many seconds."""
 
 
 class Open:

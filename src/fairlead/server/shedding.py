@@ -85,8 +85,8 @@ def refused(what: Shortage, seconds: int) -> RequestError:
 
 REFUSALS = {what: tuple(refused(what, seconds) for seconds in RETRY_SECONDS) for what in WORDS}
 LATER = dict(zip(REFUSALS["time"], map(float, RETRY_SECONDS), strict=True))
-"""Those for want of time alone: for so many seconds the same connection would get the same answer. Room may be free at any moment,
-and what waits takes memory."""
+"""Those for want of time alone: for so many seconds who asks again has to wait. Room may be free at any moment, and what waits takes
+memory."""
 
 
 class Bearable(msgspec.Struct, frozen=True):
