@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -180,7 +181,7 @@ async def test_the_admin_api_erases_too_much_or_tells_whom_it_erased(tmp_path: P
         audit = (await ask(server.port, "GET", "/admin/v1/audit", key="fl_root")).body.decode()
         assert "erased" in audit
         assert "tenant others, user " in audit
-        assert "ada" not in audit
+        assert not re.search(r"\bada\b", audit), "a digest may hold these letters, but not as a word"
 
 
 async def test_what_is_too_old_stays_on_disk(tmp_path: Path) -> None:  # M5.3
