@@ -40,7 +40,9 @@ SINKS: dict[tuple[str, str], str] = {("store/shelf.py", "Shelf._open"): "Shelf.k
 """Where a request's content is written -> the function of that file that takes the SinkPermit."""
 
 NO_CONTENT: dict[tuple[str, str], str] = {
-    ("cli/books.py", "_Connection.connect"): "asks the owner of the state directory, over a socket in it",
+    ("cli/batch_results.py", "Results._opened"): "the answers of a batch, beside the file its asker named for them",
+    ("cli/batch_results.py", "Results.finish"): "the answers of a batch, in the file its asker named for them",
+    ("cli/books.py", "Connection.connect"): "asks the owner of the state directory, over a socket in it",
     ("cli/main.py", "Lazy.format_help_text"): "help, to the terminal",
     ("cli/main.py", "main"): "the null device, when nobody reads on",
     ("cli/recommend.py", "replace"): "the configuration's file, as the user wants it patched",
@@ -74,6 +76,7 @@ NO_CONTENT: dict[tuple[str, str], str] = {
 """Ways out that take no permit -> why they need none."""
 
 NETWORKED: dict[tuple[str, str], str] = {
+    ("cli/batch_work.py", "http"): "the kinds of its errors and headers; the socket is that of `books`",
     ("cli/books.py", "http"): "the socket in the state directory",
     ("cli/books.py", "socket"): "the socket in the state directory",
     ("gateway/addresses.py", "socket"): "behind the door to the providers",

@@ -8,7 +8,7 @@ import json
 import socket
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
@@ -43,7 +43,7 @@ GLANCE = 1.0
 T = TypeVar("T")
 
 
-class _Connection(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path, patience: float) -> None:
@@ -54,6 +54,13 @@ class _Connection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
+
+    def hang_up(self) -> None:
+        """Whoever waits for an answer in another thread waits no longer."""
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+        self.close()
 
 
 def is_served(state_dir: Path) -> bool:
@@ -73,7 +80,7 @@ def ask_owner(
             return None
     except OSError as problem:
         raise StateError(f"cannot look into the state directory {state_dir}: {problem.strerror}") from None
-    connection = _Connection(state_dir / SOCKET, patience)
+    connection = Connection(state_dir / SOCKET, patience)
     try:
         connection.request(method, target, said or None)
         answer = connection.getresponse()
@@ -87,9 +94,9 @@ def ask_owner(
     finally:
         connection.close()
     if answer.status == 404:
-        raise Missing(_message(body))
+        raise Missing(message(body))
     if answer.status not in DONE:
-        raise StateError(f"the server that owns {state_dir} refused: {_message(body)}")
+        raise StateError(f"the server that owns {state_dir} refused: {message(body)}")
     return body
 
 
@@ -259,7 +266,8 @@ def _reading(state_dir: Path, read: Callable[[], T]) -> T:
         raise StateError(f"cannot read the ledger in {state_dir}: {problem}") from None
 
 
-def _message(body: bytes) -> str:
+def message(body: bytes) -> str:
+    """Of an error, in whichever dialect."""
     try:
         return str(json.loads(body)["error"]["message"])
     except (ValueError, KeyError, TypeError):

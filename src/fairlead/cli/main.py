@@ -24,6 +24,7 @@ COMMANDS = {
     "recommend": "What would save money, and the change of the configuration that does it.",
     "guards": "Whether routing itself goes wrong somewhere: quality, overhead, caches, drift.",
     "experiments": "How experiments stand: what each arm's answers were worth and cost, and what is certain.",
+    "batch": "Have a file of requests answered, in its order; goes on where it stopped.",
     "bench": "Ask models questions with known answers, and show what they made of them.",
     "review": "Who cost how much, what was better or cheaper, and what was changed.",
     "reprice": "What was asked, at the prices of today or of a file.",

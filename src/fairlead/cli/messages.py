@@ -14,6 +14,7 @@ from typing import Literal
 
 from fairlead.cli import messages_advice, messages_keys, messages_spending
 from fairlead.cli.messages_advice import ADVICE
+from fairlead.cli.messages_batch import BATCH
 from fairlead.cli.messages_cache import CACHE
 from fairlead.cli.messages_erasing import ERASING
 from fairlead.cli.messages_keys import KEYS
@@ -381,6 +382,7 @@ CHINESE: dict[str, str] = {
     **SPENDING,
     **LEARNING,
     **CACHE,
+    **BATCH,
     **ERASING,
     # every command
     "a server that runs goes on as it was; name its state directory with --state-dir to reach it": (

@@ -1,6 +1,7 @@
 """The owner's door: HTTP on `state_dir/admin.sock`, for commands of the same user on the same machine.
 
-The socket's mode (0600, in a directory of mode 0700) is what guards it; there is no key.
+The socket's mode (0600, in a directory of mode 0700) is what guards it; there is no key. Models are asked here as well,
+in the name of a key (see `batching`).
 """
 
 from __future__ import annotations
@@ -17,16 +18,15 @@ import msgspec
 from fairlead.core.record import Record
 from fairlead.errors import BadRequest, NotFound, Overloaded, RequestError, StateError
 from fairlead.gateway.granting import OWNER
-from fairlead.gateway.runtime import Runtime
+from fairlead.server import batching
 from fairlead.server.admin import ROOT
-from fairlead.server.app import refusal
+from fairlead.server.app import App, refusal
 from fairlead.server.exchange import JSON, Exchange
 from fairlead.server.experimenting import standings_of
 from fairlead.server.guarding import verdicts_of
 from fairlead.server.listener import Listener
 from fairlead.server.reload import Reload
 from fairlead.server.reporting import Told
-from fairlead.server.shedding import Shedding
 from fairlead.server.spending import advised_of, told_of
 from fairlead.server.surfaces import surfaces
 from fairlead.server.switching import channel_states
@@ -35,13 +35,14 @@ from fairlead.store.window import Window
 from fairlead.version import __version__
 
 SOCKET = "admin.sock"
+APIS = ("/v1/", "/v1beta/")
 
 
 class AdminSocket:
-    def __init__(self, runtime: Runtime, state_dir: Path, shedding: Shedding, reload: Reload | None = None) -> None:
-        self.runtime = runtime
+    def __init__(self, app: App, state_dir: Path, reload: Reload | None = None) -> None:
+        self.app = app
+        self.runtime = app.runtime
         self.reload = reload
-        self.shedding = shedding
         self.path = state_dir / SOCKET
         self.administration = surfaces(reload)
         self.listener = Listener(self._answer, refusal)
@@ -52,8 +53,8 @@ class AdminSocket:
         self.path.unlink(missing_ok=True)
         await self.listener.listen_unix(str(self.path))
 
-    async def close(self) -> None:
-        await self.listener.close(1.0)
+    async def close(self, grace: float = 1.0) -> None:
+        await self.listener.close(grace)
         self.path.unlink(missing_ok=True)
 
     async def _answer(self, exchange: Exchange) -> None:
@@ -64,9 +65,9 @@ class AdminSocket:
                     "snapshot": self.runtime.world.snapshot.hash,
                     "lag": self.runtime.ledger.lag,
                     "models": len(self.runtime.world.snapshot.models),
-                    "load": self.shedding.state(),
+                    "load": self.app.shedding.state(),
                     "held": self.runtime.budgets.books.held,
-                    "turned_away": dict(self.shedding.refused),
+                    "turned_away": dict(self.app.shedding.refused),
                     "tasks": len(asyncio.all_tasks()),
                 }
             elif exchange.path == "/report":
@@ -85,6 +86,12 @@ class AdminSocket:
                 surface = self.administration.find(exchange.path, exchange.method)
                 await surface(self.runtime, exchange, OWNER.caller)
                 return
+            elif exchange.path.startswith(APIS):
+                exchange.headers.proof = batching.proof(self.runtime.world, exchange.headers)
+                await self.app(exchange)
+                return
+            elif exchange.path == batching.PATH:
+                told = batching.terms(self.runtime.world, parse_qs(exchange.query).get("key", [""])[0])
             elif exchange.path == "/contents":
                 told = await self._contents(parse_qs(exchange.query).get("key", []))
             elif exchange.path.startswith("/config"):

@@ -8,7 +8,8 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -84,8 +85,9 @@ class Running(msgspec.Struct):
         if self.reload is not None:
             await self.reload.close()
         try:
+            until = self.listener.now() + self.grace
             await self.listener.close(self.grace, self.runtime.break_off)
-            await self.admin.close()
+            await self.admin.close(max(until - self.listener.now(), 1.0))
             await self.runtime.close()
         finally:
             self.owner.release()
@@ -122,7 +124,7 @@ async def start(
             listener.early.call(now, listener.turns.room(spare) if spare else 0)
 
     runtime.beats.append(beat)
-    admin = AdminSocket(runtime, state_dir, app.shedding, reload)
+    admin = AdminSocket(app, state_dir, reload)
     try:
         host, port = await listener.listen(server.host, server.port)
         await admin.open()
@@ -147,6 +149,27 @@ async def start(
     running.scheduling = Scheduling(runtime, state_dir)
     running.scheduling.begin()
     return running
+
+
+@asynccontextmanager
+async def within(config: Config) -> AsyncIterator[None]:
+    """A gateway for a command's own requests: it listens at no address but the socket of the state directory."""
+    server, state_dir = config.server, Path(config.server.state_dir)
+    with Owner.acquire(state_dir) as owner:
+        runtime, _ = await opened(config, owner, (), 1.0, None)
+        warm()
+        shedding = Shedding(
+            borne_by(server, connections_for(config, file_limit())),
+            lambda kind, words: runtime.audit(kind, NOBODY, "", words),
+        )
+        runtime.beats.append(shedding.beat)
+        admin = AdminSocket(App(runtime, shedding), state_dir)
+        try:
+            await admin.open()
+            yield
+        finally:
+            await admin.close()
+            await runtime.close()
 
 
 async def opened(
@@ -292,6 +315,7 @@ async def until_stopped(running: Running, say: Callable[[str], None]) -> None:
     await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
     again.cancel()
     running.listener.hurry()
+    running.admin.listener.hurry()
     await stopping
 
 

@@ -1,0 +1,275 @@
+"""`fairlead batch`: a file of requests, answered in its order, and gone on with where it stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import click
+
+from fairlead.cli.desk import CONFIG, STATE
+from fairlead.cli.messages import tr
+from fairlead.cli.terminal import say, visible
+from fairlead.errors import FairleadError
+
+if TYPE_CHECKING:
+    from fairlead.cli.batch_lines import Terms
+    from fairlead.cli.batch_results import Results
+    from fairlead.cli.batch_work import Sums
+    from fairlead.cli.desk import Desk
+    from fairlead.server.batching import Terms as Told
+
+GOOD_ENOUGH = "0.6"
+EVERY, EVERY_LINE = 0.2, 10.0
+"""Seconds from one word of the progress to the next, on a terminal and elsewhere."""
+INTERRUPTED = 130
+
+
+@click.group("batch")
+def command() -> None:
+    """Have a file of requests answered: cheaply, in its order, and gone on with where it stopped.
+
+    \b
+    Examples:
+      fairlead batch run questions.jsonl -o answers.jsonl
+      fairlead batch run questions.jsonl -o answers.jsonl --config fairlead.yaml --key nightly
+    """
+
+
+@command.command("run")
+@click.argument("given", metavar="IN", type=click.Path(path_type=Path))
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="The file for the answers.")
+@click.option("--key", "-k", default="", metavar="NAME", help="The key whose limits and budgets hold, by its name.")
+@click.option("--model", "-m", default="auto", metavar="NAME", help="For lines that name none; by default auto.")
+@click.option("--policy", "-P", default="", metavar="NAME", help="For lines that leave the choice open.")
+@click.option(
+    "--usual", is_flag=True, help="Choose as for any other request, not the cheapest model that is good enough."
+)
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="For the books; may be given several times.")
+@click.option(
+    "--parallel", "-n", type=click.IntRange(1, 256), default=8, show_default=True, help="How many lines at a time."
+)
+@click.option("--fresh", is_flag=True, help="Begin anew, whatever was answered before.")
+@CONFIG
+@STATE
+def run(
+    given: Path, out: Path, key: str, model: str, policy: str, usual: bool, tags: tuple[str, ...], parallel: int,
+    fresh: bool, path: Path | None, state_dir: Path | None,
+) -> None:  # fmt: skip
+    """Ask what stands in IN, a line each, and write the answers to OUT in the same order.
+
+    A line is {"prompt": "..."}, {"messages": [...]}, or one of OpenAI's or Anthropic's batch files. Answers are as in
+    OpenAI's, with model and cost under `fairlead`. Beside a running server it asks, so that all is in its books; else
+    the command does, by the configuration. What names no model goes to the cheapest that is good enough, or as the
+    configuration says of the latency class `batch`.
+
+    The same command goes on where it stopped, and asks again what failed or was changed. Ctrl-C stops it in order.
+    Exits with 1 where a line has no good answer.
+
+    \b
+    Examples:
+      fairlead batch run questions.jsonl -o answers.jsonl
+      fairlead batch run questions.jsonl -o answers.jsonl --model deepseek-v4-flash -n 32
+      fairlead batch run questions.jsonl -o answers.jsonl --config fairlead.yaml --key nightly --tag report
+    """
+    from fairlead.cli import batch_lines
+    from fairlead.cli.batch_results import Results
+    from fairlead.cli.desk import Desk
+    from fairlead.cli.serve import run_loop
+
+    if out.exists() and given.exists() and out.samefile(given):
+        raise click.UsageError(tr("-o names the file of the requests; the answers go to another"))
+    headers = (("x-fairlead-tags", ",".join(tags)),) if tags else ()
+    terms = batch_lines.Terms(model, policy, () if usual or policy else CHEAPEST, headers)
+    try:
+        whole, lines = batch_lines.count(given)
+    except OSError as problem:
+        raise FairleadError(f"cannot read {given}: {problem.strerror}") from None
+    with Results(out, whole, fresh) as results:
+        batch = Batch(Desk(path, state_dir), given, terms, key, results, lines)
+        run_loop(batch.run(parallel))
+        sys.exit(batch.end())
+
+
+CHEAPEST = (("x-fairlead-budget", "low"), ("x-fairlead-quality-floor", GOOD_ENOUGH))
+
+
+class Batch:
+    """A run, from who is asked to what is said at its end."""
+
+    def __init__(self, desk: Desk, given: Path, terms: Terms, key: str, results: Results, lines: int) -> None:
+        from fairlead.cli.batch_work import Sums
+
+        self._desk = desk
+        self._given = given
+        self._terms = terms
+        self._key = key
+        self._results = results
+        self._progress = Progress(lines)
+        self._interrupted = False
+        self.sums = Sums()
+        self.stopped = ""
+
+    async def run(self, parallel: int) -> None:
+        from fairlead.cli.batch_lines import asks
+        from fairlead.cli.batch_work import Work
+
+        async with self._gateway():
+            headers, wishes = await asyncio.to_thread(self._agreed)
+            terms = self._terms._replace(headers=(*self._terms.headers, *headers), wishes=wishes)
+            work = Work(asks(self._given, terms), self._results, self._desk.folder, self._progress.told)
+            self.sums = work.sums
+            doing = asyncio.ensure_future(work.do(parallel))
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self._asked_to_stop, work.stop, doing.cancel)
+            try:
+                await doing
+            except asyncio.CancelledError:
+                if not self._interrupted:
+                    raise
+            self.stopped = work.stopped
+
+    def _asked_to_stop(self, stop: Callable[[str], None], cancel: Callable[[], object]) -> None:
+        if self._interrupted:
+            cancel()
+            return
+        self._interrupted = True
+        self._progress.clear()
+        say(tr("stopping; requests under way may finish"))
+        stop(tr("it was interrupted"))
+
+    @asynccontextmanager
+    async def _gateway(self) -> AsyncIterator[None]:
+        """The server that runs; where none does, the command is one for as long as it takes, at no address but its socket."""
+        from fairlead.cli.books import is_served
+
+        if await asyncio.to_thread(is_served, self._desk.folder):
+            yield
+            return
+        from fairlead.server.serve import within
+
+        config = self._desk.config
+        server = config.server.model_copy(update={"state_dir": str(self._desk.folder)})
+        async with within(config.model_copy(update={"server": server})):
+            yield
+
+    def _agreed(self) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+        """(headers of every line, wishes of those that leave the choice open), by the gateway's word."""
+        import msgspec
+
+        from fairlead.cli.books import Missing, ask_owner
+        from fairlead.server.batching import AS, PATH
+        from fairlead.server.batching import Terms as Told
+
+        try:
+            found = ask_owner(self._desk.folder, f"{PATH}?{urlencode({'key': self._key})}")
+        except Missing as missing:
+            raise FairleadError(str(missing)) from None
+        assert found is not None
+        told = msgspec.json.decode(found, type=Told)
+        self._tell(told)
+        return ((AS.decode(), told.key),), self._terms.wishes if told.cheapest else ()
+
+    def _tell(self, told: Told) -> None:
+        whose = tr("on the books of {key}").format(key=visible(told.key))
+        if not self._key and len(told.keys) > 1:
+            others = tr("--key NAME puts it on those of one: {keys}").format(keys=visible(", ".join(told.keys)))
+            whose = f"{whose}; {others}"
+        say(whose)
+
+    def end(self) -> int:
+        """Says how it ended, and gives the exit code."""
+        self._progress.clear()
+        sums, out = self.sums, self._results.out
+        for problem, (line, count) in sums.problems.items():
+            words = tr("line {line} and {more} others: {problem}") if count > 1 else tr("line {line}: {problem}")
+            say(words.format(line=line, more=f"{count - 1:,}", problem=visible(problem)))
+        if self.stopped:
+            left = tr("stopped: {why}. {done} of {lines} lines are done; the same command goes on")
+            say(
+                left.format(
+                    why=visible(self.stopped.rstrip(".")), done=f"{sums.done:,}", lines=f"{self._progress.lines:,}"
+                )
+            )
+            say(summary(sums))
+            return INTERRUPTED if self._interrupted else 1
+        self._results.finish()
+        say(f"{visible(str(out))}: {summary(sums)}")
+        if sums.failed or sums.wrong:
+            say(tr("the same command asks again what has no good answer"))
+            return 1
+        return 0
+
+
+def summary(sums: Sums) -> str:
+    from fairlead.cli.tables import money
+
+    parts = [tr("{count} answered").format(count=f"{sums.good:,}")]
+    for count, words in (
+        (sums.kept, "{count} were answered before"),
+        (sums.failed, "{count} failed"),
+        (sums.wrong, "{count} are no requests"),
+    ):
+        if count:
+            parts.append(tr(words).format(count=f"{count:,}"))
+    cost = money(sums.cost)
+    if sums.unpriced:
+        cost = tr("{cost} and {count} of unknown price").format(cost=cost, count=f"{sums.unpriced:,}")
+    return ", ".join([*parts, cost])
+
+
+class Progress:
+    """A line on stderr that moves, or one every few seconds where nobody looks."""
+
+    def __init__(self, lines: int) -> None:
+        self.lines = lines
+        self._live = sys.stderr.isatty()
+        self._every = EVERY if self._live else EVERY_LINE
+        self._began = monotonic()
+        self._due = self._began + self._every
+        self._shown = False
+
+    def told(self, sums: Sums) -> None:
+        now = monotonic()
+        if now < self._due:
+            return
+        self._due = now + self._every
+        words = self._words(sums, now)
+        if self._live:
+            click.echo(f"\r\x1b[K{words}", nl=False, err=True)
+            self._shown = True
+        else:
+            say(words)
+
+    def _words(self, sums: Sums, now: float) -> str:
+        from fairlead.cli.tables import money
+
+        asked = sums.done - sums.kept
+        left = (self.lines - sums.done) * (now - self._began) / asked if asked else 0.0
+        words = tr("{done} of {lines} lines ({share}), {failed} failed, {cost}, about {left} left")
+        return words.format(
+            done=f"{sums.done:,}",
+            lines=f"{self.lines:,}",
+            share=f"{sums.done / self.lines:.0%}",
+            failed=f"{sums.failed + sums.wrong:,}",
+            cost=money(sums.cost),
+            left=clock(left),
+        )
+
+    def clear(self) -> None:
+        if self._shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
+            self._shown = False
+
+
+def clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

@@ -1,0 +1,84 @@
+"""What a batch is told over the owner's door: on whose books its requests go, and whether they go to the cheapest.
+
+Who may open the socket owns the state directory, so a key is named there and not shown: its limits and budgets hold for
+the batch as for anybody who shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from fairlead.core.call import Caller
+from fairlead.core.choice import nearest
+from fairlead.core.table import Match
+from fairlead.errors import NotFound
+from fairlead.gateway.granting import OWNER
+from fairlead.gateway.request import words_of
+from fairlead.gateway.world import World
+from fairlead.server.auth import ANYONE, Proof
+
+PATH = "/batch"
+AS = b"x-fairlead-as"
+"""Names the key that a request counts on."""
+BATCH = "batch"
+WEIGHING = ("balanced", "learned")
+"""Strategies that make something of quality, cost and time. By any other the configuration says which of them counts."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    key: str
+    keys: tuple[str, ...]
+    """All that could have been named."""
+    cheapest: bool
+    """What leaves the choice open goes to the cheapest that is good enough: the configuration says nothing of batches."""
+
+
+def terms(world: World, named: str) -> Terms:
+    caller = caller_of(world, named)
+    return Terms(caller.name, tuple(_callers(world)), not _knows_batches(world, caller))
+
+
+def caller_of(world: World, named: str) -> Caller:
+    """The key of that name; where none is named, the only one there is, or else the owner, whom nothing bounds but what
+    bounds everybody."""
+    if world.open:
+        return ANYONE
+    callers = _callers(world)
+    if not named:
+        return next(iter(callers.values())) if len(callers) == 1 else OWNER.caller
+    if named == OWNER.caller.name and named not in callers:
+        return OWNER.caller
+    caller = callers.get(named)
+    if caller is None:
+        raise NotFound(
+            f"There is no key {named[:100]!r} that could be used now.{nearest(named, list(callers))} "
+            f"There are: {', '.join(callers) or 'none'}.",
+            param="key",
+        )
+    return caller
+
+
+def proof(world: World, headers: Mapping[bytes, bytes]) -> Proof:
+    """As if the key had been shown that is named."""
+    return Proof(world, b"", caller_of(world, words_of(headers.get(AS, b""))))
+
+
+def _callers(world: World) -> dict[str, Caller]:
+    return {holder.caller.name: holder.caller for holder in world.keys.values() if not holder.ended}
+
+
+def _knows_batches(world: World, caller: Caller) -> bool:
+    policy = world.policies[caller.policy or world.default_policy]
+    return policy.strategy not in WEIGHING or any(BATCH in match.latency_classes for match in _matches(world))
+
+
+def _matches(world: World) -> Iterator[Match]:
+    for route in world.routes:
+        yield route.match
+    for policy in world.policies.values():
+        for rule in policy.rules:
+            yield rule.match
+        for tier in policy.tiers:
+            yield tier.match

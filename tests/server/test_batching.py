@@ -1,0 +1,83 @@
+"""The owner's door for batches: whose books, and which wishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairlead.cli.books import Connection
+from fairlead.config.load import loads
+from fairlead.gateway.world import World
+from fairlead.server.batching import Terms, caller_of, terms
+from fairlead.server.building import build
+from tests.server.serving import KEYS, config, question, serving
+
+
+def world(more: str = KEYS, strategy: str = "") -> World:
+    text = config(1, Path("st"), more=more, extra_policy=f"  own: {{strategy: {strategy}}}\n" if strategy else "")
+    return build(loads(text.replace("default: ordered", "default: own") if strategy else text), b"pepper", "")
+
+
+ONE = "keys: [{name: only, key: fl_test}]\n"
+
+
+def test_another_key_is_taken_than_was_named() -> None:  # M4.8 M6.1
+    assert caller_of(world(), "other").tenant == "others"
+    assert caller_of(world(), "").name == "owner"
+    assert caller_of(world(), "owner").name == "owner"
+    assert caller_of(world(ONE), "").name == "only"
+    assert caller_of(world(""), "").name == "anonymous"
+    with pytest.raises(Exception, match=r"no key 'othr' that could be used now\. Did you mean 'other'") as caught:
+        caller_of(world(), "othr")
+    assert "fl_" not in str(caught.value)
+
+
+ROUTES = "routes: [{match: {%s}, policy: ordered, reason: it is said}]\n"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "routes", "cheapest"),
+    [
+        ("balanced", "", True),
+        ("balanced", ROUTES % "task: [math]", True),
+        ("balanced", ROUTES % "latency_class: [batch]", False),
+        ("hybrid", "", False),
+        ("quality_first", "", False),
+        ("", "", False),
+    ],
+)
+def test_the_cheapest_answers_where_the_configuration_says_who_does(strategy: str, routes: str, cheapest: bool) -> None:
+    # M4.8
+    assert terms(world(KEYS + routes, strategy), "test") == Terms("test", ("test", "other"), cheapest)
+
+
+def posted(folder: Path, headers: dict[str, str], path: str = "/v1/chat/completions") -> tuple[int, dict[str, str]]:
+    connection = Connection(folder / "admin.sock", 10)
+    try:
+        connection.request("POST", path, question(), {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+    finally:
+        connection.close()
+
+
+async def test_the_name_of_a_key_opens_the_door_to_everybody(tmp_path: Path) -> None:  # M4.8 M6.1
+    import asyncio
+
+    named = {"x-fairlead-as": "test"}
+    past = "  - {name: old, key: fl_old, expires: 2020-01-01T00:00:00Z}\n"
+    async with serving(tmp_path / "s", more=KEYS + past) as server:
+        refused = await server.chat(named, key="")
+        assert refused.status == 401
+        status, headers = await asyncio.to_thread(posted, server.state_dir, named)
+        assert status == 200
+        record = await server.running.runtime.ledger.decision(headers["x-fairlead-request-id"], None)
+        assert record is not None
+        assert record.key == "test"
+        for name in ("nobody", "old"):
+            assert (await asyncio.to_thread(posted, server.state_dir, {"x-fairlead-as": name}))[0] == 404
+        own: Any = await server.chat(named, key="fl_other")
+        assert (await server.record(own)).key == "other"
