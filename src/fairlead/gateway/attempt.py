@@ -20,6 +20,7 @@ from fairlead.core.limits import Gate
 from fairlead.core.model import Price
 from fairlead.core.policy import Ending
 from fairlead.core.record import Attempt, Intent, Outcome, Usage
+from fairlead.core.settable import settable
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
 from fairlead.dialects.passing import HELD_LIMIT
@@ -54,6 +55,7 @@ FAULTS = frozenset(("outage", "rate_limit", "slow"))
 """Causes that speak against a channel."""
 
 
+@settable
 class Try(msgspec.Struct, eq=False):
     """One attempt of a run."""
 
@@ -277,12 +279,6 @@ class Try(msgspec.Struct, eq=False):
             return "the provider's stream ended without content"
         return "" if reader.done else "the provider's stream broke off without its end"
 
-    def _well(self) -> None:
-        if self.entry is not None:
-            self.run.runtime.health.answered(self.entry)
-        if self.asked.key:
-            self.run.runtime.keys.answered(self.asked)
-
     def _look_at_quota(self, reply: Reply) -> None:
         found = limits.quota(reply.headers, time.time())
         if found is not None:
@@ -420,7 +416,10 @@ class Try(msgspec.Struct, eq=False):
             return None
         self.intent = None
         if outcome == "ok":
-            self._well()
+            if self.entry is not None:
+                run.runtime.health.answered(self.entry)
+            if self.asked.key:
+                run.runtime.keys.answered(self.asked)
         ended = monotonic()
         usage, reader = self.usage, self.reader
         if usage is None and reader is not None:
@@ -438,30 +437,11 @@ class Try(msgspec.Struct, eq=False):
         price = self.price
         lines, cost, usd = charge(price, usage)
         attempt = Attempt(
-            intent.attempt,
-            intent.number,
-            intent.model,
-            intent.channel,
-            intent.provider,
-            intent.region,
-            outcome,
-            self.status,
-            error[:500],
-            intent.at_ms,
-            int((self.first_at - self.sent_at) * 1000) if self.first_at else -1,
-            int((ended - self.sent_at) * 1000),
-            usage,
-            lines,
-            cost,
-            intent.currency,
-            self.candidate.move,
-            intent.tier,
-            intent.policy,
-            self.candidate.why,
-            intent.price_row,
-            usd,
-            intent.hold,
-        )
+            intent.attempt, intent.number, intent.model, intent.channel, intent.provider, intent.region, outcome, self.status,
+            error[:500], intent.at_ms, int((self.first_at - self.sent_at) * 1000) if self.first_at else -1,
+            int((ended - self.sent_at) * 1000), usage, lines, cost, intent.currency, self.candidate.move, intent.tier,
+            intent.policy, self.candidate.why, intent.price_row, usd, intent.hold,
+        )  # fmt: skip
         if price is None or (usage.calls and not attempt.priced):
             run.priced = False
         run.attempts.append(attempt)

@@ -21,6 +21,7 @@ from fairlead.core.execution import Abort, Complete, Cut, Deliver, Dispatch, Eve
 from fairlead.core.plan import Plan
 from fairlead.core.policy import USUAL as AS_USUAL
 from fairlead.core.record import Attempt, Outcome, Record, Usage
+from fairlead.core.settable import settable
 from fairlead.core.table import NO_SETTINGS
 from fairlead.dialects.dialect import Reader
 from fairlead.errors import RequestError
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 EVENTS = b"text/event-stream; charset=utf-8"
 
 
+@settable
 class Run(msgspec.Struct, eq=False):
     """One call being carried out."""
 
