@@ -40,7 +40,7 @@ TRAITS = Traits(
 
 @given(st.permutations(FOUND))
 def test_the_order_of_signals_changes_what_they_come_to(signals: list[Signal]) -> None:  # M2.1 M2.2
-    assert read(signals, Wishes()) == TRAITS
+    assert read(tuple(signals), Wishes()) == TRAITS
 
 
 def test_what_is_only_marked_binds() -> None:  # M2.6

@@ -6,7 +6,7 @@ goes before what was found, and is certain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -15,6 +15,8 @@ from fairlead.core.call import Signal, Wishes
 from fairlead.core.model import CAPABILITIES
 
 NONE: frozenset[str] = frozenset()
+KEPT = 1_024
+"""A request is asked for its traits more than once, and what is asked again has the same."""
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -48,7 +50,8 @@ class Traits(msgspec.Struct, frozen=True):
     """Tokens of the longest of several inputs that are each taken by itself; 0 where there is but one."""
 
 
-def read(signals: Iterable[Signal], wishes: Wishes) -> Traits:
+@lru_cache(KEPT)
+def read(signals: tuple[Signal, ...], wishes: Wishes) -> Traits:
     task, task_confidence, declared = wishes.task, 1.0, bool(wishes.task)
     complexity, complexity_confidence = wishes.complexity, 1.0 if wishes.complexity else 0.0
     domain, language, latency_class = wishes.domain, "", wishes.latency_class
