@@ -213,3 +213,16 @@ def test_one_request_that_wishes_more_keeps_others_of_its_kind_from_a_field() ->
     for one in (asked(), asked(wishes=Wishes(low_budget=True)), asked(signals=(*tokens(150_000), *TASK)), asked()):
         made(one, memo, there=FEW)
     assert fields(memo)
+
+
+def test_a_field_remembers_plans_without_end() -> None:
+    memo: Memo = {}
+    for _ in range(2):
+        made(asked(), memo, there=FEW)
+    (found,) = fields(memo)
+    for size in range(field.SIZES_KEPT + 10):
+        one = asked(signals=(*tokens(size), *TASK))
+        plan = field.plan(found, one, traits.read(one.signals, PLAIN), seed=size)
+        assert len(found.plans) <= field.SIZES_KEPT
+    again = field.plan(found, one, traits.read(one.signals, PLAIN), seed=9)
+    assert again == msgspec.structs.replace(plan, seed=9) == made(one, None, seed=9, there=FEW)

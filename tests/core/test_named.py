@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from fairlead.core.call import Call, Caller, Facts, Signal, Standing, Wishes
 from fairlead.core.choice import read_choice
 from fairlead.core.decide import Memo, decide
-from fairlead.core.model import Conditions
-from fairlead.core.named import Kept, again, kind
-from tests.core.scenes import AT, POLICIES, call, model, policy, tokens, world
+from fairlead.core.model import Conditions, Peak
+from fairlead.core.named import SIZES_KEPT, Kept, again, kind
+from tests.core.scenes import AT, POLICIES, call, model, policy, price, tokens, with_channel, world
 
 THREE = world(model("cheap"), model("best", 15, 0.95, latency_ms=2500, context=200_000))
 KEY, PLAIN = Caller("key"), Wishes()
@@ -84,3 +84,22 @@ def test_a_request_that_may_differ_in_more_than_size_gets_the_plan_of_another(mo
     kept = memo[kind(asked(), read_choice("best", policy(), POLICIES, THREE))]
     assert isinstance(kept, Kept)
     assert again(kept, asked(**more), 1) is None
+
+
+def test_a_plan_outlives_its_price() -> None:
+    night = Peak(((0, 0),), ((0, 600),), price(2, 4))
+    for prices in ((price(1, 5), price(9, 45, since=AT + 100)), (price(1, 5, peaks=(night,)),)):
+        there = world(with_channel(model("cheap"), prices=prices))
+        memo: Memo = {}
+        for at in (AT, AT, AT + 200, AT + 200, AT + 40_000, AT + 200, AT):
+            one = asked("cheap", facts=Facts(at))
+            choice = read_choice("cheap", policy(), POLICIES, there)
+            assert decide(one, choice, there, 1, memo) == decide(one, choice, there, 1)
+
+
+def test_plans_are_remembered_without_end() -> None:
+    memo: Memo = {}
+    for size in range(SIZES_KEPT + 10):
+        chosen(asked(signals=tokens(size)), memo)
+    (kept,) = [one for one in memo.values() if isinstance(one, Kept)]
+    assert 0 < len(kept.plans) <= SIZES_KEPT

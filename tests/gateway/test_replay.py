@@ -16,12 +16,12 @@ from fairlead.core.call import Call, Caller, Facts, Signal, Standing, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide
 from fairlead.core.model import Snapshot
-from fairlead.core.plan import Plan
+from fairlead.core.plan import Plan, Rejection, digest
 from fairlead.core.policy import Cascade, Handling, Policy, Tier
 from fairlead.core.quality import Quality
 from fairlead.core.record import Record
 from fairlead.core.table import Match, Rule
-from fairlead.gateway.contents import Contents, keys
+from fairlead.gateway.contents import DIGESTS_KEPT, Contents, keys
 from fairlead.gateway.replay import NotReplayable, replay, under
 from fairlead.gateway.world import build
 from fairlead.registry.catalogue import load as load_catalogue
@@ -197,6 +197,33 @@ async def test_two_policies_of_one_hash_are_taken_for_each_other() -> None:
         kept = of(call(), plan, contents)
         again = replay(kept, await ledger.contents(keys(kept)))
         assert (again.same, again.plan.steps[0].targets[0].model.name) == (True, first)
+    await ledger.close()
+
+
+async def test_plans_with_the_same_steps_are_told_alike_whatever_else_they_say() -> None:
+    """Of plans that share their steps the digest is made once, where it is the same."""
+    ledger = MemoryLedger()
+    await ledger.open()
+    snapshot = world(model("a"), model("b"))
+    contents = Contents(ledger, snapshot)
+    force = policy()
+    contents.chosen(call(), force, snapshot)
+    plan = decide(call(), Choice(None, "", force), snapshot, 7)
+    for other in (
+        plan,
+        msgspec.structs.replace(plan, seed=8),
+        msgspec.structs.replace(plan, reason="other"),
+        msgspec.structs.replace(plan, rule="other"),
+        msgspec.structs.replace(plan, strategy="other"),
+        msgspec.structs.replace(plan, rejected=(Rejection("c", "", "other", "other"),)),
+        plan,
+    ):
+        told = contents.decision(call(), other)
+        assert told is not None
+        assert told.plan == digest(other)
+    for _ in range(DIGESTS_KEPT + 10):
+        contents.decision(call(), decide(call(), Choice(None, "", force), snapshot, 7))
+    assert 0 < len(contents._digests) <= DIGESTS_KEPT
     await ledger.close()
 
 

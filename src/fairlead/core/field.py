@@ -27,6 +27,7 @@ from fairlead.core.traits import Traits
 UNBOUNDED = 1 << 62
 BEYOND = UNBOUNDED + 1
 READY = 1 + FAILOVERS
+SIZES_KEPT = 512
 
 
 class Runner(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +66,8 @@ class Field(msgspec.Struct, frozen=True):
     """Tokens of output that every runner gives."""
     since: int
     """Epoch seconds from which the prices are known to hold."""
+    plans: dict[tuple[int, int, int], Plan] = {}
+    """Made of it before, by the tokens of input, output and room."""
 
 
 def weighs(call: Call, policy: Policy, plan: Plan) -> bool:
@@ -137,8 +140,14 @@ def kind(call: Call, choice: Choice, found: Traits) -> tuple[object, ...]:
 
 
 def plan(field: Field, call: Call, found: Traits, seed: int) -> Plan | None:
-    tokens, usual, room = found.input_tokens, found.output_tokens, found.output_room
-    if tokens + max(room, usual) > field.fits or room > field.gives or not _alike(field, call, found):
+    if not _alike(field, call, found):
+        return None
+    size = found.input_tokens, found.output_tokens, found.output_room
+    made = field.plans.get(size)
+    if made is not None:
+        return replace(made, seed=seed)
+    tokens, usual, room = size
+    if tokens + max(room, usual) > field.fits or room > field.gives:
         return None
     runners, scale, outputs, most = field.runners, field.scale, field.outputs, room or UNBOUNDED
     if most < field.longest:
@@ -158,7 +167,11 @@ def plan(field: Field, call: Call, found: Traits, seed: int) -> Plan | None:
     if len(ready) > 1:
         steps = (*steps, Step("failover", tuple(ready[1:])))
     rejected = (*field.rejected, *map(field.outranked.__getitem__, order[READY:]))
-    return replace(field.bare, steps=steps, rejected=rejected, seed=seed)
+    made = replace(field.bare, steps=steps, rejected=rejected, seed=seed)
+    if len(field.plans) >= SIZES_KEPT:
+        field.plans.clear()
+    field.plans[size] = made
+    return made
 
 
 def _cost(one: Runner, tokens: int, output: int) -> int | None:

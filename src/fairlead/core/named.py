@@ -20,6 +20,7 @@ SIZES = ("tokens", "input", "tokens", "output", "tokens", "output_room")
 most that this may be."""
 KINDS = len(SIZES) // 2
 UNKNOWN = 1 << 62
+SIZES_KEPT = 512
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -38,6 +39,8 @@ class Kept(msgspec.Struct, frozen=True):
     """Tokens of input and output that every channel takes."""
     latency: int | None
     quality: float | None
+    plans: dict[tuple[int, int, int], Plan] = {}
+    """Made of it before, by the tokens of input, output and room, at the price that was known from then on."""
 
 
 def kind(call: Call, choice: Choice) -> tuple[object, ...]:
@@ -51,16 +54,25 @@ def again(found: Kept, call: Call, seed: int) -> Plan | None:
     sizes, facts = _sizes(call), call.facts
     if sizes is None or found.wishes is not call.wishes or found.caller is not call.caller or not facts.plain:
         return None
+    lasting = found.since <= facts.at
+    made = found.plans.get(sizes) if lasting else None
+    if made is not None:
+        return replace(made, seed=seed)
     tokens, output, room = sizes
     if tokens + room > found.fits:
         return None
     rates, cost = found.by_token, None
-    if rates is not None and tokens <= found.lowest and found.since <= facts.at:
+    if rates is not None and tokens <= found.lowest and lasting:
         cost = tokens * rates[0] + output * rates[1] + rates[2]
     elif (price := found.channels[0].price_at(facts.at)) is not None:
         cost = expected_cost(price, tokens, output)
     target = Target(found.model, found.channels, Expected(tokens, output, cost, found.latency, found.quality))
-    return replace(found.plan, steps=(Step("first", (target,)),), seed=seed)
+    made = replace(found.plan, steps=(Step("first", (target,)),), seed=seed)
+    if lasting:
+        if len(found.plans) >= SIZES_KEPT:
+            found.plans.clear()
+        found.plans[sizes] = made
+    return made
 
 
 def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | None:

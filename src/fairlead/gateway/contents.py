@@ -25,6 +25,7 @@ from fairlead.registry.digest import digest as digest_of
 from fairlead.store.contract import Ledger
 
 DAY = 86_400
+DIGESTS_KEPT = 512
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -39,6 +40,8 @@ class Contents:
         self._version = -1
         self._policies: dict[str, tuple[Policy, str]] = {}
         self._callers: dict[str, tuple[Caller, str]] = {}
+        self._digests: dict[int, tuple[Plan, str]] = {}
+        """By the identity of a plan's steps, which live as long as the plan does."""
 
     def begin(self) -> None:
         self._ledger.price(rows_of(self._snapshot))
@@ -82,13 +85,27 @@ class Contents:
             plan.rule,
             plan.reason,
             plan.steps[0].targets[0].tier if plan.steps else "",
-            digest(plan),
+            self._digest(plan),
             facts.home,
             facts.left,
             facts.eased,
             facts.arm,
             plan.arm is not None,
         )
+
+    def _digest(self, plan: Plan) -> str:
+        """Requests of the same kind and size share their steps: these are told once."""
+        known = self._digests.get(id(plan.steps))
+        if known is not None:
+            like, told = known
+            if plan.rejected is like.rejected and plan.reason == like.reason and plan.rule == like.rule:
+                if plan.strategy == like.strategy:
+                    return told
+        elif len(self._digests) >= DIGESTS_KEPT:
+            self._digests.clear()
+        told = digest(plan)
+        self._digests[id(plan.steps)] = plan, told
+        return told
 
     def _stored(self, kind: str, content: Policy | Caller) -> str:
         name = digest_of(content)
