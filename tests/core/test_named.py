@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fairlead.core.call import Call, Caller, Facts, Signal, Standing, Wishes
 from fairlead.core.choice import read_choice
 from fairlead.core.decide import Memo, decide
+from fairlead.core.experiments import Arm
 from fairlead.core.model import Conditions, Peak
 from fairlead.core.named import SIZES_KEPT, Kept, again, kind
 from tests.core.scenes import AT, POLICIES, call, model, policy, price, tokens, with_channel, world
@@ -103,3 +104,17 @@ def test_plans_are_remembered_without_end() -> None:
         chosen(asked(signals=tokens(size)), memo)
     (kept,) = [one for one in memo.values() if isinstance(one, Kept)]
     assert 0 < len(kept.plans) <= SIZES_KEPT
+
+
+@pytest.mark.parametrize("field", [name for name in Facts.__struct_fields__ if name != "at"])
+def test_a_fact_beside_the_time_is_overlooked(field: str) -> None:
+    found = {
+        "standing": Standing("best", "best@main"),
+        "tiers": (("high", 1),),
+        "home": "best@main",
+        "left": (("", 1),),
+        "eased": "a soft budget is spent",
+        "arm": Arm("tried", "b", "unit", "best", ("best", "cheap")),
+    }
+    assert Facts(AT).plain
+    assert not Facts(AT, **{field: found[field]}).plain  # type: ignore[arg-type]

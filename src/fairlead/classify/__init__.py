@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fairlead.classify import structure, tokens
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from fairlead.classify.request import Reading
 
 
+KEPT = 1_024
+"""Shapes of which the signals are remembered: what is asked again and again has the same."""
+
+
+@lru_cache(KEPT)
 def signals(shape: Shape) -> tuple[Signal, ...]:
     """Everything the structure of a request tells; its words are not read."""
     return (*structure.find(shape), *tokens.find(shape))

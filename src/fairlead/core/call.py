@@ -17,7 +17,7 @@ PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 MAX_DEPTH = 1
 
 
-class Signal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Signal(msgspec.Struct, frozen=True, array_like=True, gc=False, cache_hash=True):
     """One thing found out about a request. New signals need no new field anywhere."""
 
     kind: str
@@ -126,7 +126,7 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     """The id of a key that was issued: its name may be given to another once it is gone."""
 
 
-class Wishes(msgspec.Struct, frozen=True, omit_defaults=True):
+class Wishes(msgspec.Struct, frozen=True, omit_defaults=True, cache_hash=True):
     """What the caller declared with the request: it can narrow a choice, never widen it."""
 
     quality_floor: float | None = None
@@ -214,7 +214,14 @@ class Facts(msgspec.Struct, frozen=True):
     @property
     def plain(self) -> bool:
         """Whether nothing was found but the time."""
-        return self == Facts(self.at)
+        return (
+            self.standing is None
+            and self.arm is None
+            and not self.tiers
+            and not self.home
+            and not self.left
+            and not self.eased
+        )
 
 
 class Beside(msgspec.Struct):

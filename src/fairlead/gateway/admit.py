@@ -58,7 +58,8 @@ def new_id() -> str:
     """Ordered by time, so that an index over ids grows at its end; unique over processes by the middle part."""
     global _count  # noqa: PLW0603 - the one counter of the process
     _count += 1
-    return f"req_{time.time_ns() // 1_000_000:011x}{_PREFIX}{_count & 0xFFFFFFFF:08x}"
+    at_ms, count = time.time_ns() // 1_000_000, _count & 0xFFFFFFFF
+    return f"req_{at_ms.to_bytes(6).hex()[1:]}{_PREFIX}{count.to_bytes(4).hex()}"  # sooner than by a format
 
 
 def seed_of(request_id: str) -> int:

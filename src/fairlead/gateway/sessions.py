@@ -19,6 +19,8 @@ from fairlead.gateway.request import words_of
 
 HEADERS = (b"x-claude-code-session-id", b"session_id", b"session-id", b"x-session-id")
 CACHE_KEY = re.compile(rb'"prompt_cache_key"\s*:\s*"([^"\\]{1,200})"')
+CACHED_BY = b"prompt_cache_key"
+"""Without its quotes it is found several times as fast: few words end like it. And `in` drops an exception first."""
 KEPT = 10_000
 CACHE_SECONDS = 300.0
 """How long a provider keeps a prompt that is not asked for again."""
@@ -61,7 +63,7 @@ def named(headers: Mapping[bytes, bytes]) -> str:
 
 def cache_key(body: bytes) -> str:
     """What the body says that a prompt cache is to be looked up by; empty for nothing."""
-    key = CACHE_KEY.search(body) if b'"prompt_cache_key"' in body else None
+    key = CACHE_KEY.search(body) if body.find(CACHED_BY) >= 0 else None
     return "" if key is None else key.group(1).decode("utf-8", "replace")
 
 
