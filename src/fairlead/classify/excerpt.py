@@ -16,14 +16,13 @@ from fairlead.core.call import Shape
 
 SYSTEM, FIRST, HEAD, TAIL, END = "\x01", "\x02", "\x03", "\x04", "\x05"
 MARKS = frozenset((SYSTEM, FIRST, HEAD, TAIL, END))
-SYSTEM_CHARS = 120
-FIRST_CHARS = 80
-HEAD_CHARS = 300
-TAIL_CHARS = 140
-LONGEST = SYSTEM_CHARS + FIRST_CHARS + HEAD_CHARS + TAIL_CHARS + len(MARKS)
+SPARSE = 120, 80, 300, 140
+"""Characters of the system prompt, of the first turn, and of head and tail of the last one."""
+LONGEST = sum(SPARSE) + len(MARKS)
 """Characters of an excerpt, marks included."""
 DENSE_FROM = "\u2e80"
 """From here on a character says as much as two or three Latin ones do: half as many are read."""
+DENSE = 60, 40, 150, 70
 DENSE_PROBE = 24
 
 SYSTEM_ROLES = frozenset(("system", "developer"))
@@ -66,23 +65,19 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
     # A conversation without a user turn (a bare prompt under another role) still has something to read.
     asked = last or system
     probe = asked[:DENSE_PROBE]
-    divide = 1 if probe.isascii() or max(probe) < DENSE_FROM else 2
-    head, tail = HEAD_CHARS // divide, TAIL_CHARS // divide
-    parts: list[str] = []
-    if system and last:
-        parts += (SYSTEM, system[: SYSTEM_CHARS // divide])
+    of_system, of_first, head, tail = SPARSE if probe.isascii() or max(probe) < DENSE_FROM else DENSE
+    size = len(asked)
+    whole = asked if size <= head + tail else f"{asked[:head]}{TAIL}{asked[-tail:]}"
+    text = f"{HEAD}{whole}{END}"
     if first is not last:
-        parts += (FIRST, first[: FIRST_CHARS // divide])
-    if len(asked) > head + tail:
-        parts += (HEAD, asked[:head], TAIL, asked[-tail:], END)
-    else:
-        parts += (HEAD, asked, END)
-    text = "".join(parts)
+        text = f"{FIRST}{first[:of_first]}{text}"
+    if system and last:
+        text = f"{SYSTEM}{system[:of_system]}{text}"
     return Excerpt(
         text,
         (
             bisect_left(SIZES, shape.chars),
-            bisect_left(SIZES, len(asked)),
+            bisect_left(SIZES, size),
             bisect_left(TURNS, shape.turns),
             bisect_left(TOOLS, shape.tools),
             shape.images > 0,

@@ -194,7 +194,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     """Tokens."""
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What the shell looked up for the decision, so that the decision itself stays pure."""
 
     at: int

@@ -78,7 +78,7 @@ class Limits(msgspec.Struct, frozen=True):
 USUAL = Limits()
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     move: Move
     target: Target
     channel: Channel
@@ -91,7 +91,7 @@ class Candidate(msgspec.Struct, frozen=True):
 # Events: what the shell saw.
 
 
-class Committed(msgspec.Struct, frozen=True):
+class Committed(msgspec.Struct, frozen=True, gc=False):
     """The attempt has content worth giving to the client."""
 
     number: int = 1
@@ -155,18 +155,18 @@ Event = Committed | Finished | Failed | Skipped | HedgeDue | Waited | ClientLeft
 # Actions: what the shell is to do.
 
 
-class Dispatch(msgspec.Struct, frozen=True):
+class Dispatch(msgspec.Struct, frozen=True, gc=False):
     number: int
     candidate: Candidate
 
 
-class Deliver(msgspec.Struct, frozen=True):
+class Deliver(msgspec.Struct, frozen=True, gc=False):
     """From now on this attempt's content goes to the client as it comes."""
 
     number: int
 
 
-class Complete(msgspec.Struct, frozen=True):
+class Complete(msgspec.Struct, frozen=True, gc=False):
     """This attempt's answer is whole: the client gets what it has not got of it, and its proper end."""
 
     number: int
@@ -215,7 +215,7 @@ class Spent(msgspec.Struct, frozen=True):
     continued: int = 0
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     candidates: tuple[Candidate, ...]
     """Of these the next is taken for a failover or a downgrade."""
     stronger: tuple[Candidate, ...] = ()

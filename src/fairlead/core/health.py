@@ -22,6 +22,8 @@ from typing import Literal
 
 import msgspec
 
+from fairlead.core.settable import settable
+
 Name = Literal["closed", "open", "half-open"]
 NONE: frozenset[str] = frozenset()
 
@@ -70,6 +72,7 @@ class Circuit(msgspec.Struct):
     trial: Claim | None = None
 
 
+@settable
 class Claim(msgspec.Struct):
     """The right to ask a channel once. To be reported on with `failed`, `answered` or `abandoned`."""
 

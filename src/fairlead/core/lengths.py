@@ -22,8 +22,8 @@ class Lengths:
         self._total = 0.0
 
     def add(self, tokens: int) -> None:
-        self._counts[bisect_left(EDGES, tokens)] += 1
-        self._total += 1
+        self._counts[bisect_left(EDGES, tokens)] += 1.0
+        self._total += 1.0
         if self._total > FULL:
             self._counts = [count / 2 for count in self._counts]
             self._total /= 2

@@ -55,7 +55,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     """Whether it is shown the answer that was not good enough."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     move: Move
     targets: tuple[Target, ...]
 
@@ -81,7 +81,7 @@ def outranked(name: str) -> Rejection:
     return Rejection(name, "", "outranked", OUTRANKED)
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, gc=False):
     steps: tuple[Step, ...]
     rejected: tuple[Rejection, ...]
     policy: str

@@ -28,6 +28,8 @@ from fairlead.store.feedback import JudgedDay
 DAY = 86_400
 NOBODY: frozenset[str] = frozenset()
 WEIGHT = 0.1
+EVEN = 10
+"""So many answers count alike; each one behind them weighs WEIGHT."""
 TELLING_OUTPUT = 64
 """A whole answer of fewer tokens says too little of how long a usual one takes."""
 RENEW_SECONDS = 1.0
@@ -86,7 +88,7 @@ class Vitals:
         """The length of a whole answer."""
         name = f"{model}|{task}"
         count, usual = self._output.get(name, (0, 0.0))
-        weight = max(WEIGHT, 1 / (count + 1))
+        weight = 1 / (count + 1) if count < EVEN else WEIGHT
         self._output[name] = (count + 1, usual + weight * (tokens - usual))
         self._lengths[name].add(tokens)
         self._moved = True

@@ -19,12 +19,14 @@ from fairlead.core.health import NONE, Breakers, Change, Claim, HealthSettings
 from fairlead.core.health import Health as State
 from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
+from fairlead.core.settable import settable
 from fairlead.gateway.further import Further
 
 NOBODY = NONE, NONE
 LEFT_ALONE = "it has failed of late and is left alone for a while"
 
 
+@settable
 class Entry(msgspec.Struct):
     """One attempt at a channel, from its beginning to its end."""
 
