@@ -27,7 +27,8 @@ from fairlead.core.traits import Traits
 UNBOUNDED = 1 << 62
 BEYOND = UNBOUNDED + 1
 READY = 1 + FAILOVERS
-SIZES_KEPT = 512
+SIZES_KEPT = 16
+"""Of each kind, of which there may be thousands: enough for those who ask the same again and again."""
 
 
 class Runner(msgspec.Struct, frozen=True, gc=False):

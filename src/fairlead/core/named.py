@@ -20,7 +20,8 @@ SIZES = ("tokens", "input", "tokens", "output", "tokens", "output_room")
 most that this may be."""
 KINDS = len(SIZES) // 2
 UNKNOWN = 1 << 62
-SIZES_KEPT = 512
+SIZES_KEPT = 16
+"""As in a field."""
 
 
 class Kept(msgspec.Struct, frozen=True):
