@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from math import exp
 
 import pytest
 
@@ -168,10 +167,24 @@ def test_where_an_error_does_harm_the_domain_is_critical(text: str) -> None:
 def test_how_sure_it_is_of_harm_is_what_that_was_worth_elsewhere() -> None:  # M2.3
     text = "Can a patient with kidney disease take ibuprofen and warfarin together?"
     shape, texts = taken_apart(text)
-    found, facts = words.find(shape, texts), linear.load().facts
-    no, yes = linear.scores(linear.load(), found.piece, found.words)[words._CRITICAL]
-    harm = 1 / (1 + exp((no - yes) / facts.temperatures["critical"]))
-    assert found.domain_confidence == pytest.approx(words.calibrated(facts, "critical", "English", harm))
+    found, model = words.find(shape, texts), linear.load()
+    no, yes = linear.odds(model, found.piece, found.words)[words._CRITICAL]
+    assert found.domain_confidence == pytest.approx(model.curves["English"]["critical"].read(yes / (no + yes)))
+
+
+def test_what_a_probability_is_worth_lies_between_what_was_seen_of_its_neighbours() -> None:  # M2.3
+    worth = linear.curve(((0.2, 0.1), (0.4, 0.5), (0.8, 0.7)))
+    assert [worth.read(said) for said in (0.0, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)] == pytest.approx(
+        [0.1, 0.1, 0.3, 0.5, 0.6, 0.7, 0.7]
+    )
+    assert linear.curve(((0.5, 0.6),)).read(0.9) == linear.curve(((0.5, 0.6),)).read(0.1) == 0.6
+
+
+@pytest.mark.parametrize("text", ["translate " * 90, "🙂" * 640, "\ud800" * 640])
+def test_however_often_one_thing_is_said_the_answer_is_a_probability(text: str) -> None:
+    found = words.find(*taken_apart(text))
+    assert 0 < found.probability <= 1
+    assert 0 < found.confidence <= 1
 
 
 def test_everyday_requests_are_not_critical() -> None:

@@ -1,4 +1,4 @@
-"""The trained linear model: rows of weights for hashed words and for structure, summed into scores.
+"""The trained linear model: rows of weights for hashed words and for structure, summed into odds.
 
 The weights are read once, at first need; `load()` at start-up keeps that off the first request. Eight bits a weight and
 one scale a column, on disk as in memory: a request takes some hundred rows from anywhere, and each is one cache line or two.
@@ -6,7 +6,9 @@ one scale a column, on disk as in memory: a request takes some hundred rows from
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ FOLDER = Path(__file__).parent / "weights"
 FACTS = "model.json"
 
 STRUCTURE_VALUE = 0.5
+_FLOAT, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 TRAIT_ROWS = sum(size for _, size in TRAITS)
 _TRAIT_STARTS = tuple(ROWS + sum(size for _, size in TRAITS[:at]) for at in range(len(TRAITS)))
 
@@ -49,25 +52,61 @@ WIDTH = -(-COLUMNS // 8) * 8
 """Of a row in memory: columns without a meaning fill it up, so that rows are copied in whole words."""
 
 
+class Curve(msgspec.Struct, frozen=True):
+    """What a probability that was said is worth: lines, each up to a bound."""
+
+    bounds: tuple[float, ...]
+    lines: tuple[tuple[float, float], ...]
+    """(at nought, slope), one more than bounds."""
+
+    def read(self, said: float) -> float:
+        start, slope = self.lines[bisect_right(self.bounds, said)]
+        return start + slope * said
+
+
+def curve(points: tuple[tuple[float, float], ...]) -> Curve:
+    """Level before the first point and after the last."""
+    lines = [(points[0][1], 0.0)]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
+        lines.append((y0 - slope * x0, slope))
+    lines.append((points[-1][1], 0.0))
+    return Curve(tuple(x for x, _ in points), tuple(lines))
+
+
 class Linear(msgspec.Struct, frozen=True):
     facts: Facts
     steps: NDArray[np.int8]
     """A row a feature."""
     scales: NDArray[np.float32]
     bias: NDArray[np.float32]
-    structures: dict[tuple[int, ...], NDArray[np.float32]]
-    """Sums for structures seen before; there are few different ones."""
+    temperatures: NDArray[np.float64]
+    """By column, its head's."""
+    worth: NDArray[np.float64]
+    """What an eighth-bit step is worth, by column, over its temperature."""
+    curves: dict[str, dict[str, Curve]]
+    """By kind of language and head."""
+    structures: dict[tuple[int, ...], NDArray[np.float64]]
+    """Sums over temperatures for structures seen before; there are few different ones."""
 
 
 STRUCTURES_KEPT = 4096
+_LARGEST = np.array(700.0)
+"""What is above has odds too large for a number. As an array it is taken up faster."""
 
 
 def build(facts: Facts, steps: NDArray[np.int8]) -> Linear:
     if facts.heads != HEADS or steps.shape != (ROWS + TRAIT_ROWS, COLUMNS):
         raise ValueError("the weights of the classifier are for other answers; run `fairlead train classifier`")
     spare = (0, WIDTH - COLUMNS)
+    steps = np.pad(steps, ((0, 0), spare))
     scales, bias = (np.pad(np.array(one, np.float32), spare) for one in (facts.scales, facts.bias))
-    return Linear(facts, np.pad(steps, ((0, 0), spare)), scales, bias, {})
+    temperatures = np.ones(WIDTH)
+    for head, span in SPANS.items():
+        temperatures[span] = facts.temperatures[head]
+    kinds = {kind for curves in facts.confidence.values() for kind in curves}
+    curves = {kind: {head: curve(one[kind]) for head, one in facts.confidence.items()} for kind in kinds}
+    return Linear(facts, steps, scales, bias, temperatures, scales / temperatures, curves, {})
 
 
 @cache
@@ -81,12 +120,12 @@ def read(folder: Path) -> Linear:
     return build(facts, np.hstack([np.load(folder / f"{head}.npy") for head, _ in HEADS]))
 
 
-def scores(model: Linear, piece: Excerpt, found: Words) -> list[float]:
-    """One number a column."""
-    total = found.values.dot(model.steps.take(found.rows, 0).astype(np.float32))
-    total *= model.scales
-    total += structure(model, piece.structure)
-    said: list[float] = total.tolist()
+def odds(model: Linear, piece: Excerpt, found: Words) -> list[float]:
+    """One number a column: an answer's share of its head's numbers is how likely it is."""
+    score = found.values.dot(model.steps.take(found.rows, 0).astype(_FLOAT)).astype(_DOUBLE)
+    score *= model.worth
+    score += structure(model, piece.structure)
+    said: list[float] = np.exp(np.minimum(score, _LARGEST)).tolist()
     return said
 
 
@@ -94,10 +133,11 @@ def weights(model: Linear, rows: NDArray[np.int64] | list[int]) -> NDArray[np.fl
     return model.steps.take(rows, 0) * model.scales
 
 
-def structure(model: Linear, traits: tuple[int, ...]) -> NDArray[np.float32]:
+def structure(model: Linear, traits: tuple[int, ...]) -> NDArray[np.float64]:
     known = model.structures.get(traits)
     if known is None:
-        known = weights(model, trait_rows(traits)).sum(0) * np.float32(STRUCTURE_VALUE) + model.bias
+        total = weights(model, trait_rows(traits)).sum(0) * np.float32(STRUCTURE_VALUE) + model.bias
+        known = total / model.temperatures
         if len(model.structures) < STRUCTURES_KEPT:
             model.structures[traits] = known
     return known

@@ -6,11 +6,10 @@ pictures and sound make a request multimodal, and its task gives the usual domai
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
-from math import exp
+from operator import itemgetter
 
 import msgspec
 
@@ -18,6 +17,7 @@ from fairlead.classify import language, linear
 from fairlead.classify.excerpt import Excerpt, excerpt
 from fairlead.classify.features import Words, words
 from fairlead.classify.heads import LATIN_LANGUAGES, SPANS
+from fairlead.classify.linear import Curve
 from fairlead.classify.tasks import BY_NAME, COMPLEXITIES, DOMAINS, TABLE, TASKS, Domain
 from fairlead.core.call import Shape, Signal
 
@@ -32,10 +32,12 @@ BULK_CHARS = 200_000
 ACTING = frozenset(("agent", "desktop"))
 """What a request with pictures may still be, when tools are declared: looking at a screen is part of it."""
 SEEN = 0.95
-_OF_DOMAIN: dict[Domain, tuple[int, ...]] = {
-    domain: tuple(at for at, task in enumerate(TABLE) if task.domain == domain) for domain in DOMAINS
+_OF_DOMAIN: dict[Domain, itemgetter[tuple[float, ...]]] = {
+    domain: itemgetter(*places)
+    for domain in DOMAINS
+    if len(places := [at for at, task in enumerate(TABLE) if task.domain == domain]) > 1
 }
-"""Which tasks have it as their usual one."""
+"""What is said of the tasks that have it as their usual one, where these are several."""
 
 _TASK, _COMPLEXITY = SPANS["task"], SPANS["complexity"]
 _CRITICAL, _LANGUAGE = SPANS["critical"], SPANS["language"]
@@ -86,83 +88,57 @@ def find(shape: Shape, texts: Iterable[tuple[str, str]]) -> Found:
 
 def said(shape: Shape, piece: Excerpt) -> Found:
     model = linear.load()
-    facts = model.facts
     found = words(piece.text)
-    scores = linear.scores(model, piece, found)
-    task, likely, compared = best(scores[_TASK], facts.temperatures["task"])
-    spoken, spoken_confidence = language.of_script(found, piece.text) or latin(facts, scores[_LANGUAGE])
-    kind = language.kind(spoken)
-    name, confidence = TASKS[task], calibrated(facts, "task", kind, likely)
-    if shape.images or shape.audio:
-        if not (shape.tools and name in ACTING):
-            name, likely, confidence = "multimodal", 1.0, SEEN
-    level, level_likely, _ = best(scores[_COMPLEXITY], facts.temperatures["complexity"])
-    domain, domain_confidence = domain_of(facts, kind, name, confidence, likely, compared, scores)
-    latency = "batch" if shape.chars > BULK_CHARS else BY_NAME[name].latency_class
-    level_confidence = calibrated(facts, "complexity", kind, level_likely)
+    odds = linear.odds(model, piece, found)
+    of_script = language.of_script(found, piece.text)
+    spoken, sure = of_script or best(LATIN_LANGUAGES, odds[_LANGUAGE])
+    curves = model.curves[language.kind(spoken)]
+    if of_script is None:
+        sure = curves["language"].read(sure)
+    name, likely = best(TASKS, odds[_TASK])
+    confidence = curves["task"].read(likely)
+    if (shape.images or shape.audio) and not (shape.tools and name in ACTING):
+        name, likely, confidence = "multimodal", 1.0, SEEN
+    level, level_likely = best(COMPLEXITIES, odds[_COMPLEXITY])
+    domain, domain_confidence = domain_of(curves, name, confidence, likely, odds)
     return Found(
-        piece, found, name, likely, confidence, COMPLEXITIES[level], level_confidence,
-        domain, domain_confidence, spoken, spoken_confidence, latency,
+        piece, found, name, likely, confidence, level, curves["complexity"].read(level_likely),
+        domain, domain_confidence, spoken, sure,
+        "batch" if shape.chars > BULK_CHARS else BY_NAME[name].latency_class,
     )  # fmt: skip
 
 
-def best(scores: Sequence[float], temperature: float) -> tuple[int, float, list[float]]:
-    """The likeliest answer, its probability, and how everyone's compares to it."""
-    top = max(scores)
-    compared = [exp((score - top) / temperature) for score in scores]
-    return scores.index(top), 1.0 / sum(compared), compared
-
-
-def calibrated(facts: linear.Facts, head: str, kind: str, said: float) -> float:
-    """The share that was right when so much was said in this kind of language, read off the curve."""
-    points = facts.confidence[head][kind]
-    after = bisect_right(points, (said, 2.0))
-    if after == 0:
-        return points[0][1]
-    if after == len(points):
-        return points[-1][1]
-    (x0, y0), (x1, y1) = points[after - 1], points[after]
-    return y0 + (y1 - y0) * (said - x0) / (x1 - x0)
+def best(answers: Sequence[str], odds: list[float]) -> tuple[str, float]:
+    """The likeliest answer, and its probability."""
+    top = max(odds)
+    return answers[odds.index(top)], top / sum(odds)
 
 
 def domain_of(
-    facts: linear.Facts,
-    kind: str,
-    task: str,
-    confidence: float,
-    likely: float,
-    compared: list[float],
-    scores: list[float],
+    curves: Mapping[str, Curve], task: str, confidence: float, likely: float, odds: list[float]
 ) -> tuple[Domain, float]:
     """Where an error does harm: `critical`. Else the task's domain, at least as sure as the task."""
-    no, yes = scores[_CRITICAL]
-    harm = 1.0 / (1.0 + exp(min(50.0, (no - yes) / facts.temperatures["critical"])))
+    no, yes = odds[_CRITICAL]
+    harm = yes / (no + yes)
     if harm >= CRITICAL_FROM:
-        return "critical", calibrated(facts, "critical", kind, harm)
+        return "critical", curves["critical"].read(harm)
     domain = BY_NAME[task].domain
-    if task == "multimodal":
+    if domain not in _OF_DOMAIN:
         return domain, confidence
-    share = likely * sum(map(compared.__getitem__, _OF_DOMAIN[domain]))
+    tasks = odds[_TASK]
+    share = sum(_OF_DOMAIN[domain](tasks)) / sum(tasks)
     return domain, confidence + (1.0 - confidence) * max(0.0, share - likely)
 
 
-def latin(facts: linear.Facts, scores: Sequence[float]) -> tuple[str, float]:
-    at, likely, _ = best(scores, facts.temperatures["language"])
-    spoken = LATIN_LANGUAGES[at]
-    return spoken, calibrated(facts, "language", language.kind(spoken), likely)
-
-
 def signals(shape: Shape, found: Found) -> tuple[Signal, ...]:
-    said = [
+    said = (
         Signal("task", found.task, _short(found.probability), _short(found.confidence)),
         Signal("complexity", found.complexity, True, _short(found.complexity_confidence)),
         Signal("domain", found.domain, True, _short(found.domain_confidence)),
         Signal("language", found.language, True, _short(found.language_confidence)),
         Signal("latency_class", found.latency_class, True, USUAL_CLASS),
-    ]
-    if shape.chars:
-        said.append(_TEXT)  # the other modalities are the structure's to tell
-    return tuple(said)
+    )
+    return (*said, _TEXT) if shape.chars else said  # the other modalities are the structure's to tell
 
 
 _TEXT = Signal("modality", "text", True)
