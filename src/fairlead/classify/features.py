@@ -7,10 +7,8 @@ Wrapping 64-bit integers only: the rows are the same in every process and on eve
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from itertools import pairwise, product
-from math import sqrt
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -40,14 +38,16 @@ _SPAN = LONGEST * 2 + 2
 """Code units of the longest excerpt, if all of it were pairs."""
 _SPREAD = 0xFF51AFD7ED558CCD
 """Each hash is multiplied by this in the end; as all steps are linear, its parts are instead."""
-# Arrays of one number each, which are taken up faster than numbers are.
+# Arrays of one number each, which are taken up faster than numbers are; and types as numpy keeps them.
 _PAIR = np.array(0xC2B2AE3D27D4EB4F, np.uint64)
 _TRIPLE = np.array(0x165667B19E3779F9, np.uint64)
 _STEM = np.array(0x27D4EB2F165667C5 * _SPREAD % (1 << 64), np.uint64)
 _ENDING = np.array(0x9FB21C651E98DF25 * _SPREAD % (1 << 64), np.uint64)
 _SHIFT = np.array(64 - ROW_BITS, np.uint64)
-_TWO_BYTES = np.dtype("<u2")
-_ONE = np.float32(1)
+_PART_OF_WORD = np.array(1, np.uint8)
+_STEM_SIZE, _ENDING_SIZE, _WITHOUT_ENDING = np.array(STEM), np.array(ENDING), np.array(ENDING + 1)
+_BYTE, _UNIT, _PLACE, _ROW = np.dtype(np.uint8), np.dtype("<u2"), np.dtype(np.intp), np.dtype(np.int64)
+_ALL = np.arange(_SPAN)
 
 
 def _powers(base: int, power: int = 1) -> NDArray[np.uint64]:
@@ -63,32 +63,23 @@ _UP = np.concatenate((np.zeros(1, np.uint64), _powers(_BASE), np.zeros(1, np.uin
 _DOWN = _powers(_INVERSE, _SPREAD)
 
 
-def _between(says: Callable[[int, int], bool]) -> NDArray[np.bool_]:
-    """By the steps of two neighbours, read as one number."""
-    table = np.zeros(3 << 8, np.bool_)
-    for one, other in product(range(3), repeat=2):
-        table[one | other << 8] = says(one, other)
-    return table
-
-
-_BEGINS = _between(lambda one, other: other == 2 or other == 1 != one)
-_FINISHES = _between(lambda one, other: one == 2 or one == 1 != other)
-
-
 class Words(msgspec.Struct, frozen=True):
     """The rows of an excerpt, and where in it each token begins and ends (for saying which words spoke)."""
 
     rows: NDArray[np.int64]
-    """Tokens, then pairs, then triples, then the stems and endings of the longer words."""
+    """Tokens, then pairs, then triples, then the stems and the endings of the longer words."""
     values: NDArray[np.float32]
     """How much each counts; the squares come to one."""
-    units: NDArray[np.uint16]
+    units: NDArray[np.uint8] | NDArray[np.uint16]
+    """Of the text between two spaces."""
     starts: NDArray[np.int64]
+    """The unit before each token."""
     ends: NDArray[np.int64]
-    stems: NDArray[np.int64]
-    """Which tokens have a stem."""
-    endings: NDArray[np.int64]
-    """Which tokens have an ending."""
+    """The last unit of each token."""
+    parts: NDArray[np.int64]
+    """Of which tokens the stems and the endings are."""
+    stems: int
+    """How many of the parts are stems."""
 
 
 def words(text: str) -> Words:
@@ -96,36 +87,44 @@ def words(text: str) -> Words:
 
     What this costs is the number of its steps rather than the length of the text, so there are as few as can be.
     """
-    units = np.frombuffer(f" {text} ".encode("utf-16-le", "surrogatepass"), np.uint16)
-    places = units.astype(np.intp)
+    spaced = f" {text} "
+    if text.isascii():
+        units = np.frombuffer(spaced.encode(), _BYTE)
+    else:
+        units = np.frombuffer(spaced.encode("utf-16-le", "surrogatepass"), _UNIT)
+    places = units.astype(_PLACE)
     sums = MIX.take(places)
     sums *= _UP[: len(places)]
     sums = np.add.accumulate(sums)  # as `cumsum`, which takes twice as long to begin
-    pairs: NDArray[np.uint16] = np.ndarray(len(places) - 1, _TWO_BYTES, STEP.take(places), 0, (1,))
-    neighbours = pairs.astype(np.intp)
-    starts = _BEGINS.take(neighbours).nonzero()[0]
-    ends = _FINISHES.take(neighbours).nonzero()[0]
+    steps = STEP.take(places)
+    in_word = steps & _PART_OF_WORD
+    # A token begins, and ends, at a sign, and at a part of a word that has none beside it.
+    starts = (steps[1:] > in_word[:-1]).nonzero()[0]
+    ends = (steps[:-1] > in_word[1:]).nonzero()[0]
     sizes = ends - starts
-    stems = (sizes > STEM).nonzero()[0]
-    endings = (sizes > ENDING + 1).nonzero()[0]
-    of_stem, last = starts[stems], ends[endings]
-    begins = np.concatenate((starts, of_stem, last - ENDING, ends, of_stem + STEM, last))
-    both, size = sums.take(begins), len(begins) >> 1
-    hashes = both[size:]
-    hashes -= both[:size]
-    hashes *= _DOWN.take(begins[:size])
+    stems = (sizes > _STEM_SIZE).nonzero()[0]
+    endings = (sizes > _WITHOUT_ENDING).nonzero()[0]
     tokens, stemmed = len(starts), len(starts) + len(stems)
-    token, parts, stem, ending = hashes[:tokens], hashes[tokens:], hashes[tokens:stemmed], hashes[stemmed:]
-    stem += _STEM
-    ending += _ENDING
+    of = np.concatenate((_ALL[:tokens], stems, endings))
+    low, high = starts[of], ends[of]
+    np.add(low[tokens:stemmed], _STEM_SIZE, high[tokens:stemmed])
+    np.subtract(high[stemmed:], _ENDING_SIZE, low[stemmed:])
+    hashes = sums.take(high)
+    hashes -= sums.take(low)
+    hashes *= _DOWN.take(low)
+    hashes[tokens:stemmed] += _STEM
+    hashes[stemmed:] += _ENDING
+    token, parts = hashes[:tokens], of[tokens:]
     pair = token[:-1] * _PAIR
     pair += token[1:]
     triple = pair[:-1] * _TRIPLE
     triple += token[2:]
-    rows = np.concatenate((token, pair, triple, parts))
+    rows = np.concatenate((token, pair, triple, hashes[tokens:]))
     rows >>= _SHIFT
-    values = valued(tokens, asked(text, starts), np.concatenate((stems, endings)))
-    return Words(rows.view(np.int64), values, units[1:-1], starts, ends, stems, endings)
+    risen = _risen(tokens, asked(text, starts))
+    values = np.concatenate((risen, risen[parts]))
+    values /= np.sqrt(values.dot(values))
+    return Words(rows.view(_ROW), values, units, starts, ends, parts, len(stems))
 
 
 def asked(text: str, starts: NDArray[np.int64]) -> int:
@@ -137,17 +136,9 @@ def asked(text: str, starts: NDArray[np.int64]) -> int:
     return int(starts.searchsorted(at if before.isascii() else len(before.encode("utf-16-le", "surrogatepass")) >> 1))
 
 
-def valued(tokens: int, asked: int, parts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """What each row counts: `asked` is where the last turn begins, `parts` the tokens of the last rows."""
-    risen = _risen(tokens, asked)
-    values = np.concatenate((risen, risen[parts]))
-    values *= _ONE / np.float32(sqrt(values.dot(values)))
-    return values
-
-
 @lru_cache(LENGTHS_KEPT)
 def _risen(tokens: int, asked: int) -> NDArray[np.float32]:
-    """Of tokens, pairs and triples, before their squares come to one."""
+    """What tokens, pairs and triples count before their squares come to one: `asked` is where the last turn begins."""
     values = np.empty(3 * tokens - 3, np.float32)
     end = 0
     for size, share in ((tokens, 1.0), (tokens - 1, PAIR), (tokens - 2, TRIPLE)):
@@ -160,15 +151,16 @@ def _risen(tokens: int, asked: int) -> NDArray[np.float32]:
 
 def spelled(found: Words) -> list[str]:
     """What stands behind each row, in the same order."""
-    whole = found.units
+    whole = found.units.astype(_UNIT)
     token = [
-        whole[start:end].tobytes().decode("utf-16-le", "surrogatepass")
+        whole[start + 1 : end + 1].tobytes().decode("utf-16-le", "surrogatepass")
         for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True)
     ]
+    parts = found.parts.tolist()
     return [
         *token,
         *(" ".join(two) for two in pairwise(token)),
         *(" ".join(three) for three in zip(token, token[1:], token[2:], strict=False)),
-        *(f"{token[at][:STEM]}…" for at in found.stems.tolist()),
-        *(f"…{token[at][-ENDING:]}" for at in found.endings.tolist()),
+        *(f"{token[at][:STEM]}…" for at in parts[: found.stems]),
+        *(f"…{token[at][-ENDING:]}" for at in parts[found.stems :]),
     ]
