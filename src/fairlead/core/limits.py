@@ -68,7 +68,7 @@ class Meter:
 
     __slots__ = (
         "_slots", "concurrency", "held", "latest", "places_left", "requests_left", "requests_then", "rpm", "slot",
-        "tokens_left", "tokens_then", "tpm", "usual", "whose",
+        "tokens_left", "tokens_then", "tpm", "until", "usual", "whose",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, whose: str = "") -> None:
@@ -84,6 +84,8 @@ class Meter:
         """What an answer took of late."""
         self.latest = -1
         """The number of the slot under way: that time has come to last."""
+        self.until = 0.0
+        """When that slot is over, and `turn` is due."""
         self.slot = Slot(self, self.latest)
         """That slot: what is admitted goes there, and is counted in it when it is over."""
         self._slots: deque[Slot] = deque()
@@ -115,15 +117,15 @@ class Meter:
     def in_flight(self) -> int:
         return self.concurrency - self.places_left
 
-    def turn(self, number: int) -> None:
+    def turn(self, now: float) -> None:
         """Time has come to another slot: what is a whole window old is forgotten."""
-        slots = self._counted()
+        number, slots = int(now / SLOT), self._counted()
         while slots and slots[0].number < number - _SLOTS:
             gone = slots.popleft()
             self.requests_left += gone.requests
             self.tokens_left += gone.tokens
         self.requests_then, self.tokens_then = self.requests_left, self.tokens_left
-        self.latest = number
+        self.latest, self.until = number, (number + 1) * SLOT
         self.slot = Slot(self, number)
         slots.append(self.slot)
 
@@ -159,16 +161,17 @@ class Meter:
             return Refused("tokens a minute", self.tpm, waits, self.whose, self.held)
         return None
 
-    def empty_in(self, now: float) -> float:
+    def whole_in(self, now: float) -> float:
         """Seconds until nothing counts any more."""
+        if self.requests_left < self.requests_then:
+            return self.slot.ends - now
         latest = next((one for one in reversed(self._counted()) if one.requests), None)
         return 0.0 if latest is None else max(latest.ends - now, 0.0)
 
     def at_rest(self, now: float) -> bool:
         """Nothing of it counts any more."""
-        number = int(now / SLOT)
-        if number > self.latest:
-            self.turn(number)
+        if now >= self.until:
+            self.turn(now)
         return not (self.in_flight or self.requests or self.tokens)
 
 
@@ -191,13 +194,13 @@ class Gate:
     def enter(self, now: float, tokens: int, answer: int | None = 0) -> Refused | None:
         """With so many tokens of input. `answer`: the most that its answer may take; None where nobody says.
         Where several refuse, the one that has to be waited for longest."""
-        number = int(now / SLOT)
+        meters = self.meters
         if answer is None:
-            answer = int(self.meters[0].usual)
+            answer = int(meters[0].usual)
         tokens += answer
-        for meter in self.meters:
-            if number > meter.latest:
-                meter.turn(number)
+        for meter in meters:
+            if now >= meter.until:
+                meter.turn(now)
             if (
                 meter.places_left <= 0
                 or meter.requests_left <= 0
@@ -205,7 +208,7 @@ class Gate:
             ):
                 return self._refusal(now, tokens)
         booked = []
-        for meter in self.meters:
+        for meter in meters:
             meter.places_left -= 1
             meter.requests_left -= 1
             meter.tokens_left -= tokens
@@ -215,11 +218,10 @@ class Gate:
         return None
 
     def _refusal(self, now: float, tokens: int) -> Refused | None:
-        number = int(now / SLOT)
         refused: Refused | None = None
         for meter in self.meters:
-            if number > meter.latest:
-                meter.turn(number)
+            if now >= meter.until:
+                meter.turn(now)
             found = meter.refusal(now, tokens)
             if found is not None and (refused is None or found.retry_after > refused.retry_after):
                 refused = found
@@ -231,8 +233,8 @@ class Gate:
         if booked is not None:
             more, answer = tokens - self._estimate, self._answer
             if answer and tokens:
-                first = self.meters[0]
-                first.usual += LATEST * (max(more + answer, 0) - first.usual)
+                first, took = self.meters[0], more + answer
+                first.usual += LATEST * ((took if took > 0 else 0) - first.usual)
             for slot in booked:
                 meter = slot.meter
                 meter.places_left += 1
@@ -246,23 +248,21 @@ class Gate:
 
     def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
         """Of requests and of tokens, each of the limit that has least left; as of when it came in."""
-        of_requests = of_tokens = None
-        fewest = least = _ANY
-        for meter in self.meters:
-            left = meter.requests_left
-            if left < fewest:
-                of_requests, fewest = meter, left
-            left = meter.tokens_left
-            if left < least:
-                of_tokens, least = meter, left
+        of_requests = of_tokens = self.meters[0]
+        for meter in self.meters[1:]:
+            if meter.requests_left < of_requests.requests_left:
+                of_requests = meter
+            if meter.tokens_left < of_tokens.tokens_left:
+                of_tokens = meter
         requests: Quota | None = None
         tokens: Quota | None = None
-        if of_requests is not None:
-            came = of_requests.requests_left < of_requests.requests_then
-            resets = of_requests.slot.ends - now if came else of_requests.empty_in(now)
-            requests = of_requests.rpm, fewest if fewest > 0 else 0, resets
-        if of_tokens is not None:
+        resets = of_requests.whole_in(now)
+        left = of_requests.requests_left
+        if left < _ANY:
+            requests = of_requests.rpm, left if left > 0 else 0, resets
+        left = of_tokens.tokens_left
+        if left < _ANY:
             if of_tokens is not of_requests:
-                resets = of_tokens.empty_in(now)
-            tokens = of_tokens.tpm, least if least > 0 else 0, resets
+                resets = of_tokens.whole_in(now)
+            tokens = of_tokens.tpm, left if left > 0 else 0, resets
         return requests, tokens

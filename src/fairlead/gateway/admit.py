@@ -95,7 +95,8 @@ def admit(
         way, choice = _taken(world, said, signals, moving)
     home = belongings.home(world, incoming, choice, wish, moving.belongings, way is None)
     if gate is not None:
-        refused = gate.enter(incoming.received, *metering.taking(view, incoming, size))
+        taken, answer = metering.taking(view, incoming, size)
+        refused = gate.enter(incoming.received, taken, answer)
         if refused is not None:
             raise metering.too_many(refused, metering.told(gate, incoming.dialect, incoming.received))
     facts = Facts(int(time.time()), home=home)

@@ -39,7 +39,8 @@ class Metering:
 
     def __init__(self, world: World) -> None:
         self.meters: dict[Metered, Meter] = {}
-        self._callers: dict[tuple[str, str, str, str], tuple[Meter, ...]] = {}
+        self._met: dict[str, tuple[Caller, tuple[Meter, ...]]] = {}
+        """By key: who asked with it last, and what such a caller meets."""
         self._keys: dict[str, Limits] = {}
         self._limits: Mapping[Metered, Limits] = {}
         self.of_models: dict[str, Meter] = {}
@@ -50,7 +51,7 @@ class Metering:
         now = time.monotonic()
         self._limits = world.limits
         self._keys = {holder.caller.name: holder.limits for holder in world.keys.values() if not holder.ended}
-        self._callers.clear()
+        self._met.clear()
         in_use = {*self._limits, *(("key", name) for name in self._keys)}
         for who, meter in list(self.meters.items()):
             if who not in in_use and meter.at_rest(now):
@@ -60,11 +61,10 @@ class Metering:
 
     def gate(self, caller: Caller) -> Gate | None:
         """The way in for one request; None where nothing limits it."""
-        of = (caller.tenant, caller.team, caller.name, caller.plan)
-        meters = self._callers.get(of)
-        if meters is None:
-            meters = self._callers[of] = tuple(self._of(caller))
-        return Gate(meters) if meters else None
+        met = self._met.get(caller.name)
+        if met is None or met[0] is not caller:
+            met = self._met[caller.name] = caller, tuple(self._of(caller))
+        return Gate(met[1]) if met[1] else None
 
     @contextmanager
     def aside(self, caller: Caller, dialect: str, received: float) -> Iterator[None]:
@@ -112,7 +112,7 @@ def taking(view: View, incoming: Incoming, size: int) -> tuple[int, int | None]:
     if len(incoming.body) > MOSTLY_TEXT:
         size = input_tokens(view.shape())
     limit = view.max_output
-    return size, min(limit, LONGEST) * view.answers if limit else None
+    return size, (limit if limit < LONGEST else LONGEST) * view.answers if limit else None
 
 
 def taking_of(call: Call, target: Target) -> tuple[int, int]:
@@ -150,16 +150,12 @@ def told(gate: Gate, dialect: str, now: float) -> bytes:
     if dialect == "gemini":
         return b""
     requests, tokens = gate.quotas(now)
-    lines = b""
     if dialect == "anthropic_messages":
-        if requests is not None:
-            lines += ANTHROPIC_REQUESTS % (*requests[:2], _moment(requests[2]))
+        lines = b"" if requests is None else ANTHROPIC_REQUESTS % (*requests[:2], _moment(requests[2]))
         return lines if tokens is None else lines + ANTHROPIC_TOKENS % (*tokens[:2], _moment(tokens[2]))
-    if requests is not None and tokens is not None:
-        return OPENAI_BOTH % (*requests, *tokens)
-    if requests is not None:
-        lines = OPENAI_REQUESTS % requests
-    return lines if tokens is None else lines + OPENAI_TOKENS % tokens
+    if requests is None:
+        return b"" if tokens is None else OPENAI_TOKENS % tokens
+    return OPENAI_REQUESTS % requests if tokens is None else OPENAI_BOTH % (requests + tokens)
 
 
 def _moment(seconds: float) -> bytes:
