@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from fairlead.dialects.openai_chat import native as chat
 from fairlead.providers import terms
 from tests.gateway.test_budgets import books, keys
 from tests.server.serving import question, serving
@@ -40,6 +42,17 @@ def test_a_faster_lane_is_taken_for_the_usual_one(asked: dict[str, Any]) -> None
 @pytest.mark.parametrize("asked", USUAL, ids=json.dumps)
 def test_what_costs_what_the_price_says_is_refused(asked: dict[str, Any]) -> None:
     assert dearer(json.dumps(asked).encode(), "openai") == ""
+
+
+@pytest.mark.parametrize("asked", [*DEARER, *USUAL, {"tools": []}, {"max_tool_calls": 1}], ids=json.dumps)
+def test_a_request_that_asks_for_such_terms_passes_for_a_plain_one(asked: dict[str, Any]) -> None:
+    """Of a plain one nobody looks for them, however they are written."""
+    said = asked | {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    name = next(iter(asked), "model")
+    spelt = json.dumps(said).replace(f'"{name}":', f'"\\u00{ord(name[0]):02x}{name[1:]}":')
+    for body in (json.dumps(said).encode(), spelt.encode()):
+        assert chat.read_request(body).plain == (said.keys() <= {"model", "messages"})
+    assert {field.encode_name for field in msgspec.structs.fields(terms.Terms)} & chat.FIELDS == {"tools"}
 
 
 @pytest.mark.parametrize("asked", [{"preset": "@preset/x"}, {"plugins": [{"id": "web"}]}], ids=json.dumps)

@@ -15,6 +15,11 @@ T = TypeVar("T")
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T], fields: frozenset[str]) -> T:
     """The body as the decoder's type. `fields` are the top-level names the dialect knows."""
+    return decode_familiar(body, decoder, fields)[0]
+
+
+def decode_familiar(body: bytes, decoder: msgspec.json.Decoder[T], fields: frozenset[str]) -> tuple[T, bool]:
+    """The same, and whether the dialect knows all that stands on top."""
     if not body:
         raise BadRequest("The body is empty; send a JSON object.", code="empty_body")
     try:
@@ -26,7 +31,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], fields: frozenset[str]
     except RecursionError:
         raise BadRequest("The body is nested too deeply.", code="invalid_json") from None
     try:
-        said = json.check(body, fields)
+        said, familiar = json.check(body, fields)
     except ValueError as problem:
         raise _unreadable(body, problem) from None
     except RecursionError:
@@ -34,7 +39,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], fields: frozenset[str]
     own = said.get("fairlead")
     if own:
         json.check_names(own, wishes.FIELDS)
-    return request
+    return request, familiar
 
 
 def _unreadable(body: bytes, problem: Exception) -> BadRequest:

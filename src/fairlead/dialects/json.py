@@ -51,23 +51,24 @@ def is_object(body: bytes) -> bool:
     return True
 
 
-def check(body: bytes, known: frozenset[str]) -> dict[str, Any]:
+def check(body: bytes, known: frozenset[str]) -> tuple[dict[str, Any], bool]:
     """Refuse what receivers would read differently: a key that stands twice in any object, or one on top that is one
-    of the `known` in another case, which some take for the same. An object on top is assumed, and returned decoded.
+    of the `known` in another case, which some take for the same. An object on top is assumed, and returned decoded; and
+    whether all of its keys are known.
 
     Raises ValueError for what is no JSON, and RecursionError for what is nested too deeply.
     """
     if len(body) > LARGE and body.count(b"{") + body.count(b"[") > MOST_NESTED:
         raise BadRequest(f"The body has more than {MOST_NESTED:,} objects and lists.", code="too_many_fields")
     said = loads(body)
-    check_names(said, known)
+    familiar = check_names(said, known)
     try:
         written = orjson.dumps(said)
     except TypeError:
         raise RecursionError from None
     if written != body and _colons(body) != written.count(b":"):
         raise _twice(body)
-    return said
+    return said, familiar
 
 
 def loads(body: bytes) -> dict[str, Any]:
@@ -77,10 +78,10 @@ def loads(body: bytes) -> dict[str, Any]:
     return said
 
 
-def check_names(said: dict[str, Any], known: frozenset[str]) -> None:
-    """What `check` does for the fields on top."""
+def check_names(said: dict[str, Any], known: frozenset[str]) -> bool:
+    """What `check` does for the fields on top; whether all of them are known."""
     if known.issuperset(said):  # as most; and no dialect has MOST_FIELDS
-        return
+        return True
     for key in said:
         if key not in known and key.lower() in known:
             raise BadRequest(
@@ -88,6 +89,7 @@ def check_names(said: dict[str, Any], known: frozenset[str]) -> None:
             )
     if len(said) > MOST_FIELDS:
         raise BadRequest(f"The body has more than {MOST_FIELDS:,} fields.", code="too_many_fields")
+    return False
 
 
 def _colons(body: bytes) -> int:

@@ -23,6 +23,7 @@ from fairlead.core.record import Attempt, Intent, Outcome, Usage
 from fairlead.core.settable import settable
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
+from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.passing import HELD_LIMIT
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.weighing import BYTES, tokens_of
@@ -169,24 +170,30 @@ class Try(msgspec.Struct, eq=False):
             over = self.gate.enter(monotonic(), *taking_of(call, self.candidate.target))
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
-        if runtime.budgets.any:
-            grip = runtime.budgets.hold(run, call, self.candidate, price)
-            if grip is None:
-                return sent
-            if isinstance(grip, Refusal):
-                return self.failed(0, grip.words, "budget", kind=grip.kind)
-            self.grip = grip
-            terms = asked(sent.body) if grip.lines.hard else None
+        budgets = runtime.budgets
+        if not budgets.any:
+            return sent
+        grip = budgets.hold(run, call, self.candidate, price)
+        if grip is None:
+            return sent
+        if isinstance(grip, Refusal):
+            return self.failed(0, grip.words, "budget", kind=grip.kind)
+        self.grip = grip
+        view, passes = call.view, self.losses is None
+        # What passes goes out with no such terms but those that it came with.
+        if grip.lines.hard and not (passes and isinstance(view, ChatView) and view.plain):
+            terms = asked(sent.body)
             if terms is not None:
                 borne = bear(self, grip, terms, sent, dialect)
                 if isinstance(borne, Refusal):
                     return self.failed(0, borne.words, "budget", kind=borne.kind)
                 sent = borne
-            if grip.as_asked and dialect in PLAIN and self.losses is None:
-                self.limit = grip.limit
-            elif grip.limit and dialect in CAPPED:
-                self.limit = grip.limit
-                return capped(sent, dialect, grip.limit, self.endpoint)
+        limit = grip.limit
+        if limit and passes and limit == view.max_output and dialect in PLAIN:
+            self.limit = limit
+        elif limit and dialect in CAPPED:
+            self.limit = limit
+            return capped(sent, dialect, limit, self.endpoint)
         return sent
 
     def _begin(self) -> None:

@@ -17,7 +17,7 @@ from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.core.tools import Calls, counted
 from fairlead.dialects import hosted, neutral
-from fairlead.dialects.body import decode
+from fairlead.dialects.body import decode_familiar
 from fairlead.dialects.json import EMPTY, given
 from fairlead.dialects.openai_chat.asking import read
 from fairlead.dialects.uncounted import CHAT, rest
@@ -117,16 +117,15 @@ class ChatView(Struct, eq=False):
     options: Options | None
     prefers: bool
     """Whether the caller speaks to a router: `models` or `provider` is there."""
+    plain: bool
+    """Whether nothing stands on top but fields that are known here, and no tools: it asks for nothing beside tokens."""
+    predicted: int
     _shape: Shape | None = None
     _neutral: neutral.Request | None = None
 
     @property
     def user(self) -> str:
         return self.request.user or ""
-
-    @property
-    def predicted(self) -> int:
-        return _length(self.request.prediction)
 
     def fallbacks(self) -> list[str] | None:
         """`models`, as OpenRouter's callers list them; None where something else stands there."""
@@ -211,7 +210,7 @@ def _shape(request: Request, body: bytes) -> Shape:
 
 def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView:
     """Decode and check; every complaint names the field and what it should be."""
-    request = decode(body, _REQUEST, FIELDS)
+    request, familiar = decode_familiar(body, _REQUEST, FIELDS)
     if not request.model:
         raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
     if not request.messages:
@@ -233,8 +232,9 @@ def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView
         limit = max(most, completion) if most and completion else 0
     prefers = request.models is not UNSET or request.provider is not UNSET
     return ChatView(
-        request, body, request.model, request.stream is True, answers or 1, limit, request.fairlead, prefers
-    )
+        request, body, request.model, request.stream is True, answers or 1, limit, request.fairlead, prefers,
+        familiar and request.tools is None, 0 if request.prediction is UNSET else _length(request.prediction),
+    )  # fmt: skip
 
 
 def _outside(field: str, value: int, least: int, most: int) -> BadRequest:
