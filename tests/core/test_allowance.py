@@ -92,12 +92,21 @@ def test_an_unknown_price_is_borne_and_a_price_of_nothing_is_not() -> None:  # M
 
 
 def test_what_costs_more_than_text_is_held_as_text() -> None:
-    rates = Rates(1000, 2000, cache_write=1250, cache_write_1h=2000, reasoning=9000)
+    each = 10**6
+    rates = Rates(1000 * each, 2000 * each, cache_write=1250 * each, cache_write_1h=2000 * each, reasoning=9000 * each)
     row = Price("p", rates)
     plain = allowed(Need(1_000_000, 1_000_000, longest=10**6), row, DOLLAR)
     dear = allowed(Need(1_000_000, 1_000_000, longest=10**6, dear=True), row, DOLLAR)
-    assert plain.amount == 1250 + 9000 + 1
-    assert dear.amount == 2500 + 9000 + 1
+    assert plain.amount == each * (1250 + 9000) + 1
+    assert dear.amount == each * (2500 + 9000) + 1
+
+
+def test_a_token_that_costs_less_than_the_least_amount_is_held_for_nothing() -> None:
+    """In any currency; as little more is held as there is."""
+    for exchange in (NANO, NANO // 7):
+        row = msgspec.structs.replace(price(0, 0), rates=Rates(1, 1_000_001), exchange=exchange)
+        held = allowed(Need(4, 10, longest=10), row, DOLLAR)
+        assert (held.each, held.fixed) == ((2, 6) if exchange == NANO else (1, 7))
 
 
 def test_another_currency_is_held_at_par() -> None:  # M6.2

@@ -70,7 +70,7 @@ def held(left: int, limit: int) -> tuple[Books, Hold]:
     made = Books()
     account = made.account("key", ("t", "k"), "total", calendar("total", datetime.UTC))
     bound = bound_of(account, [Budget("key", ("k",), limit + left, "total")])
-    hold = Hold(limit, 0, limit, limit, 1_000_000)
+    hold = Hold(limit, 0, limit, limit, 1)
     assert made.take(made.due((bound,)), hold, 0.0, 1e12) is None
     return made, hold
 

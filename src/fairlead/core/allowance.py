@@ -1,5 +1,8 @@
 """How much of a budget one attempt may take: what is held for it, and the most output that it is allowed.
 
+A token is held at whole nano-units, rounded up: what is held is never less than what comes of it, and is reckoned without
+a division.
+
 held    a quarter more input than estimated, and all of the output limit that is sent
 sent    what the caller allows; at most what an eighth of the headroom buys, yet never less than the model's longest
         usual answer (99 of 100 are shorter). So a fresh budget bears clients that ask for 128,000 tokens each time,
@@ -38,7 +41,7 @@ class Need(msgspec.Struct, frozen=True):
 
 
 class Tariff(msgspec.Struct, frozen=True):
-    """What a price row comes to at most: nano-units of USD for a million tokens, and for each request whatever it holds."""
+    """What a price row comes to at most: nano-units of USD for a token, and for each request whatever it holds."""
 
     input: int
     dear: int
@@ -78,11 +81,12 @@ def tariff(price: Price, rates: Rates) -> Tariff:
     output = _dearest(rates.output, rates.reasoning, rates.image_output, rates.audio_output)
     if not (dear or output or price.per_request):
         return FREE
-    if price.exchange == NANO:
-        return Tariff(rates.input, dear, output, price.per_request + 1)
-    rounding = 2 + price.exchange // NANO
+    rounding = 1 if price.exchange == NANO else 2 + price.exchange // NANO
     return Tariff(
-        _usd(rates.input, price), _usd(dear, price), _usd(output, price), _usd(price.per_request, price) + rounding
+        _token(rates.input, price),
+        _token(dear, price),
+        _token(output, price),
+        _usd(price.per_request, price) + rounding,
     )
 
 
@@ -105,27 +109,27 @@ def allowed(need: Need, price: Price | None, part: int | None) -> Hold:
 
 def most(rates: Tariff, tokens: int, room: int, answers: int, dear: bool) -> Hold:
     """What so many tokens of input, and of output for each answer, may come to."""
-    fixed = rates.fixed - (-(tokens * 5 // 4) * (rates.dear if dear else rates.input) // MILLION)
+    fixed = rates.fixed + tokens * 5 // 4 * (rates.dear if dear else rates.input)
     each = rates.output * answers
-    amount = fixed - (-room * each // MILLION)
+    amount = fixed + room * each
     return Hold(amount if amount < MOST_HELD else MOST_HELD, fixed, room, room * answers, each)
 
 
 def foreseen(hold: Hold, tokens: int) -> None:
     """Holds for a prediction of so many tokens too: what the answer says otherwise is charged beside it."""
-    more = -(-(tokens * 5 // 4) * hold.per_million // MILLION)
+    more = tokens * 5 // 4 * hold.each
     hold.fixed += more
     hold.amount = min(hold.amount + more, MOST_HELD)
 
 
 def lower(hold: Hold, part: int, longest: int) -> None:
     """To the output that a part of what is left buys, but to no less than the longest usual answer."""
-    limit, each, fixed = hold.limit, hold.per_million, hold.fixed
+    limit, each, fixed = hold.limit, hold.each, hold.fixed
     if limit and each:
         answers = hold.counted // limit
-        hold.limit = limit = min(limit, max((part - fixed) * MILLION // each, longest, 1))
+        hold.limit = limit = min(limit, max((part - fixed) // each, longest, 1))
         hold.counted = limit * answers
-        hold.amount = min(fixed - (-limit * each // MILLION), MOST_HELD)
+        hold.amount = min(fixed + limit * each, MOST_HELD)
 
 
 def least_hold(need: Need, price: Price | None) -> int:
@@ -147,6 +151,11 @@ def left_for(model: str, left: tuple[tuple[str, int], ...]) -> int | None:
         if (not name or name == model) and (least is None or amount < least):
             least = amount
     return least
+
+
+def _token(rate: int, price: Price) -> int:
+    """What one token comes to, rounded up."""
+    return -(-_usd(rate, price) // MILLION)
 
 
 def _usd(amount: int, price: Price) -> int:

@@ -251,10 +251,8 @@ class Hold(msgspec.Struct, eq=False):
     """The output limit to send; 0 where there is none to send."""
     counted: int = 0
     """The tokens of output that are held for, all answers together."""
-    per_million: int = 0
-    """What a million of them cost."""
-    as_asked: bool = False
-    """Whether the limit is the caller's own."""
+    each: int = 0
+    """What a token of each answer costs, all answers together."""
     lines: Lines = NOWHERE
     """Where it was taken."""
     expired: bool = False

@@ -35,7 +35,7 @@ from fairlead.core.budgets import (
 )
 from fairlead.core.call import Call, Caller
 from fairlead.core.choice import Choice
-from fairlead.core.cost import MILLION, UNPRICED
+from fairlead.core.cost import UNPRICED
 from fairlead.core.execution import Candidate
 from fairlead.core.model import Model, Price
 from fairlead.core.plan import Plan
@@ -104,7 +104,7 @@ def outran(books: Books, hold: Hold, tokens: int) -> bool:
     """Whether an answer of about so many tokens has to be ended: it is beyond its limit, nothing more is left for it, and
     it is further beyond than a short answer's estimate is wrong."""
     while hold.limit and tokens > hold.counted:
-        if books.grow(hold, CHUNK * hold.per_million // 1_000_000 + 1) is not None:
+        if books.grow(hold, CHUNK * hold.each) is not None:
             return tokens > hold.counted + SLACK
         hold.counted += CHUNK
     return False
@@ -296,12 +296,12 @@ class Budgets:
 
     def hold(self, run: Run, call: Call, candidate: Candidate, price: Price | None) -> Hold | Refusal | None:
         """Holds the most that an attempt may come to; None where no budget concerns it. `call` is what is asked of it."""
-        channel, target, caller = candidate.channel, candidate.target, call.caller
+        channel, target, caller, view = candidate.channel, candidate.target, call.caller, call.view
         accounts = self._usual.get(caller.name)
         if accounts is None or accounts.caller is not caller:
             accounts = self.accounts(call, channel.model, run.plan.purse, target.tier)
-        due = accounts.due
-        if not due.bounds or call.operation == "count":
+        due, operation = accounts.due, call.operation
+        if not due.bounds or operation == "count":
             return None
         now, until = time.time(), run.deadline
         if price is None:
@@ -310,18 +310,20 @@ class Budgets:
         known = self._tariffs.get(channel.id)
         if known is None or known.price is not price:
             known = self._tariffs[channel.id] = tariffs(price)
-        tokens = target.expected.input_tokens if run.joint is None else target.expected.input_tokens + run.joint.more
+        tokens, possible = target.expected.input_tokens, target.model.max_output
+        if run.joint is not None:
+            tokens += run.joint.more
         rates = known.at(tokens * 5 // 4) if known.tiers else known.usual
-        asked, possible = call.view.max_output, target.model.max_output
-        room = asked or possible or longest(run, channel.model)
-        if possible and room > possible:
-            room = possible
-        if call.operation == "embed":  # no text comes back
+        if operation == "embed":  # no text comes back
             room = 0
-        found = most(rates, tokens, room, call.view.answers, rates.dear > rates.input and costs_otherwise(call))
-        if call.view.predicted:
-            foreseen(found, from_size(call.view.predicted))
-        if not (accounts.hard and found.per_million):
+        else:
+            room = view.max_output or possible or longest(run, channel.model)
+            if possible and room > possible:
+                room = possible
+        found = most(rates, tokens, room, view.answers, rates.dear > rates.input and costs_otherwise(call))
+        if view.predicted:
+            foreseen(found, from_size(view.predicted))
+        if not accounts.hard or not found.each:
             found.limit = 0
         # Mostly there is so much left that nothing hangs on how much.
         short = self.books.take(due, found, now, until, found.amount * PARTS)
@@ -332,7 +334,6 @@ class Budgets:
             short = self.books.take(due, found, now, until)
             if short is not None:
                 return refusal(short, caller, now)
-        found.as_asked = found.limit == asked
         return found
 
     def ample(self, call: Call, choice: Choice) -> bool:
@@ -348,7 +349,7 @@ class Budgets:
             accounts = self.accounts(call, model.name, "", "")
         rates = self._dearest.get(model.name) or self._dearest_of(model)
         room = (view.max_output or model.max_output or LONGEST) * view.answers
-        dearest = rates.fixed + (len(call.body) * rates.dear + room * rates.output) // MILLION
+        dearest = rates.fixed + len(call.body) * rates.dear + room * rates.output
         return accounts.due.bear(dearest, call.facts.at)
 
     def _dearest_of(self, model: Model) -> Tariff:
