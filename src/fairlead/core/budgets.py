@@ -226,7 +226,7 @@ class Due:
 
     def bear(self, amount: int, now: float) -> bool:
         """Whether every account has so much left, or had in a period that is just over: the next begins with more."""
-        return not amount or self.turns.grown + amount <= self.lines.room or self.left(now) >= amount
+        return self.turns.grown + amount <= self.lines.room or not amount or self.left(now) >= amount
 
     def left(self, now: float) -> int:
         """What is left of the account that has least, by a look at each."""

@@ -248,14 +248,15 @@ class Gate:
 
     def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
         """Of requests and of tokens, each of the limit that has least left; as of when it came in."""
-        of_requests = of_tokens = self.meters[0]
-        for meter in self.meters[1:]:
-            if meter.requests_left < of_requests.requests_left:
-                of_requests = meter
-            if meter.tokens_left < of_tokens.tokens_left:
-                of_tokens = meter
-        requests: Quota | None = None
-        tokens: Quota | None = None
+        meters = self.meters
+        of_requests = of_tokens = meters[0]
+        if len(meters) > 1:
+            for meter in meters[1:]:
+                if meter.requests_left < of_requests.requests_left:
+                    of_requests = meter
+                if meter.tokens_left < of_tokens.tokens_left:
+                    of_tokens = meter
+        requests = tokens = None
         resets = of_requests.whole_in(now)
         left = of_requests.requests_left
         if left < _ANY:

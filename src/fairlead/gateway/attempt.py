@@ -464,11 +464,12 @@ class Try(msgspec.Struct, eq=False):
             self.gate.leave(self.took)
         grip, self.grip = self.grip, None
         runtime = self.run.runtime
+        budgets = runtime.budgets
         if grip is not None:
-            crossed = runtime.budgets.books.settle(grip, cost)
+            crossed = budgets.books.settle(grip, cost)
             if crossed:
                 runtime.alert(crossed)
-        if cost and (runtime.budgets.rules is not self.run.world.budgets or runtime.budgets.ended is not None):
+        if cost and (budgets.rules is not self.run.world.budgets or budgets.ended is not None):
             runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, grip, cost))
         entry, self.entry = self.entry, None
         if entry is not None and (entry.ok is None or runtime.health.shares):  # else all has been said

@@ -303,9 +303,9 @@ class Budgets:
         due, operation = accounts.due, call.operation
         if not due.bounds or operation == "count":
             return None
-        now, until = time.time(), run.deadline
+        now = time.time()
         if price is None:
-            short = self.books.take(due, Hold(UNPRICED), now, until) if accounts.hard else None
+            short = self.books.take(due, Hold(UNPRICED), now, run.deadline) if accounts.hard else None
             return None if short is None else refusal(short, caller, now)
         known = self._tariffs.get(channel.id)
         if known is None or known.price is not price:
@@ -326,12 +326,12 @@ class Budgets:
         if not accounts.hard or not found.each:
             found.limit = 0
         # Mostly there is so much left that nothing hangs on how much.
-        short = self.books.take(due, found, now, until, found.amount * PARTS)
+        short = self.books.take(due, found, now, run.deadline, found.amount * PARTS)
         if short is not None:
             part = part_for(accounts, now)
             if part is not None:
                 lower(found, part, longest(run, channel.model))
-            short = self.books.take(due, found, now, until)
+            short = self.books.take(due, found, now, run.deadline)
             if short is not None:
                 return refusal(short, caller, now)
         return found

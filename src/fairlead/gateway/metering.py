@@ -64,7 +64,8 @@ class Metering:
         met = self._met.get(caller.name)
         if met is None or met[0] is not caller:
             met = self._met[caller.name] = caller, tuple(self._of(caller))
-        return Gate(met[1]) if met[1] else None
+        meters = met[1]
+        return Gate(meters) if meters else None
 
     @contextmanager
     def aside(self, caller: Caller, dialect: str, received: float) -> Iterator[None]:
