@@ -241,7 +241,7 @@ class Due:
 NOWHERE = Lines((), 0.0)
 
 
-class Hold(msgspec.Struct, eq=False):
+class Hold(msgspec.Struct, eq=False, gc=False):
     """What is held for one attempt, and how much output that is for."""
 
     amount: int
@@ -343,7 +343,7 @@ class Books:
         """Takes a hold on every account, or on none; on none also where less than `spare` would be left."""
         lines, turns, amount = due.lines, self.turns, hold.amount
         most = amount + spare
-        if turns.grown + most > lines.room or not lines.since <= now < lines.until:
+        if turns.grown + most > lines.room or now < lines.since or now >= lines.until:
             left, lines = due.left(now), due.lines
             short = lines.short(amount, spare) if left < most else None
             if short is not None:

@@ -257,8 +257,9 @@ class Gate:
                 if meter.tokens_left < of_tokens.tokens_left:
                     of_tokens = meter
         requests = tokens = None
-        resets = of_requests.whole_in(now)
         left = of_requests.requests_left
+        # The slot under way counts longest; mostly that is where it came.
+        resets = of_requests.slot.ends - now if left < of_requests.requests_then else of_requests.whole_in(now)
         if left < _ANY:
             requests = of_requests.rpm, left if left > 0 else 0, resets
         left = of_tokens.tokens_left

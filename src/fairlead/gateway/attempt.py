@@ -176,7 +176,7 @@ class Try(msgspec.Struct, eq=False):
         grip = budgets.hold(run, call, self.candidate, price)
         if grip is None:
             return sent
-        if isinstance(grip, Refusal):
+        if not isinstance(grip, Hold):
             return self.failed(0, grip.words, "budget", kind=grip.kind)
         self.grip = grip
         view, passes = call.view, self.losses is None
@@ -462,10 +462,10 @@ class Try(msgspec.Struct, eq=False):
         """What was held or taken for it, once."""
         if self.gate is not None:
             self.gate.leave(self.took)
-        grip, self.grip = self.grip, None
-        runtime = self.run.runtime
+        grip, runtime = self.grip, self.run.runtime
         budgets = runtime.budgets
         if grip is not None:
+            self.grip = None
             crossed = budgets.books.settle(grip, cost)
             if crossed:
                 runtime.alert(crossed)

@@ -296,7 +296,8 @@ class Budgets:
 
     def hold(self, run: Run, call: Call, candidate: Candidate, price: Price | None) -> Hold | Refusal | None:
         """Holds the most that an attempt may come to; None where no budget concerns it. `call` is what is asked of it."""
-        channel, target, caller, view = candidate.channel, candidate.target, call.caller, call.view
+        channel, target = candidate.channel, candidate.target
+        caller, view = call.caller, call.view
         accounts = self._usual.get(caller.name)
         if accounts is None or accounts.caller is not caller:
             accounts = self.accounts(call, channel.model, run.plan.purse, target.tier)

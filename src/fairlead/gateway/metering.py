@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 
-from fairlead.classify.tokens import input_tokens
+from fairlead.classify.tokens import from_size, input_tokens
 from fairlead.core.call import Call, Caller
 from fairlead.core.limits import Gate, Meter, Refused
 from fairlead.core.plan import Target
@@ -21,8 +21,8 @@ from fairlead.gateway.world import World
 from fairlead.registry.budgets import Metered
 
 NONE = Limits()
-MOSTLY_TEXT = 32_768
-"""Bytes of a body up to which its size tells its tokens; beyond, it may hold pictures, which take far fewer."""
+MOSTLY_TEXT = from_size(32_768)
+"""Tokens of a body by its size up to which that tells them; beyond, it may hold pictures, which take far fewer."""
 OPENAI = "x-ratelimit-limit-{what}: %d\r\nx-ratelimit-remaining-{what}: %d\r\nx-ratelimit-reset-{what}: %.3fs\r\n"
 OPENAI_REQUESTS, OPENAI_TOKENS = (OPENAI.format(what=what).encode() for what in ("requests", "tokens"))
 OPENAI_BOTH = OPENAI_REQUESTS + OPENAI_TOKENS
@@ -110,7 +110,7 @@ def taking(view: View, incoming: Incoming, size: int) -> tuple[int, int | None]:
     """The tokens of its input, `size` by its body, and of its answer at most: None where nobody says."""
     if incoming.operation != "generate":
         return size, 0
-    if len(incoming.body) > MOSTLY_TEXT:
+    if size > MOSTLY_TEXT:
         size = input_tokens(view.shape())
     limit = view.max_output
     return size, (limit if limit < LONGEST else LONGEST) * view.answers if limit else None
