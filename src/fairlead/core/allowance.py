@@ -109,7 +109,7 @@ def allowed(need: Need, price: Price | None, part: int | None) -> Hold:
 
 def most(rates: Tariff, tokens: int, room: int, answers: int, dear: bool) -> Hold:
     """What so many tokens of input, and of output for each answer, may come to."""
-    fixed = rates.fixed + tokens * 5 // 4 * (rates.dear if dear else rates.input)
+    fixed = rates.fixed + (tokens + tokens // 4) * (rates.dear if dear else rates.input)
     each = rates.output * answers
     amount = fixed + room * each
     return Hold(amount if amount < MOST_HELD else MOST_HELD, fixed, room, room * answers, each)
@@ -117,7 +117,7 @@ def most(rates: Tariff, tokens: int, room: int, answers: int, dear: bool) -> Hol
 
 def foreseen(hold: Hold, tokens: int) -> None:
     """Holds for a prediction of so many tokens too: what the answer says otherwise is charged beside it."""
-    more = tokens * 5 // 4 * hold.each
+    more = (tokens + tokens // 4) * hold.each
     hold.fixed += more
     hold.amount = min(hold.amount + more, MOST_HELD)
 

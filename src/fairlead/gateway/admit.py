@@ -95,10 +95,7 @@ def admit(
         way, choice = _taken(world, said, signals, moving)
     home = belongings.home(world, incoming, choice, wish, moving.belongings, way is None)
     if gate is not None:
-        taken, answer = metering.taking(view, incoming, size)
-        refused = gate.enter(incoming.received, taken, answer)
-        if refused is not None:
-            raise metering.too_many(refused, metering.told(gate, incoming.dialect, incoming.received))
+        metering.enter(gate, view, incoming, size)
     facts = Facts(int(time.time()), home=home)
     if choice.model is None:
         session = wish.session or sessions.of(incoming.body, view)

@@ -40,7 +40,6 @@ from fairlead.gateway.metering import limited, taking_of
 from fairlead.providers import limits
 from fairlead.providers.capping import LIMITS as CAPPED
 from fairlead.providers.capping import PLAIN, capped
-from fairlead.providers.terms import asked
 from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 from fairlead.providers.wires import Wire, outbound, wire_for
 
@@ -170,10 +169,7 @@ class Try(msgspec.Struct, eq=False):
             over = self.gate.enter(monotonic(), *taking_of(call, self.candidate.target))
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
-        budgets = runtime.budgets
-        if not budgets.any:
-            return sent
-        grip = budgets.hold(run, call, self.candidate, price)
+        grip = runtime.budgets.hold(run, call, self.candidate, price) if runtime.budgets.any else None
         if grip is None:
             return sent
         if not isinstance(grip, Hold):
@@ -182,12 +178,10 @@ class Try(msgspec.Struct, eq=False):
         view, passes = call.view, self.losses is None
         # What passes goes out with no such terms but those that it came with.
         if grip.lines.hard and not (passes and isinstance(view, ChatView) and view.plain):
-            terms = asked(sent.body)
-            if terms is not None:
-                borne = bear(self, grip, terms, sent, dialect)
-                if isinstance(borne, Refusal):
-                    return self.failed(0, borne.words, "budget", kind=borne.kind)
-                sent = borne
+            borne = bear(self, grip, sent, dialect)
+            if isinstance(borne, Refusal):
+                return self.failed(0, borne.words, "budget", kind=borne.kind)
+            sent = borne
         limit = grip.limit
         if limit and passes and limit == view.max_output and dialect in PLAIN:
             self.limit = limit
@@ -466,8 +460,7 @@ class Try(msgspec.Struct, eq=False):
         budgets = runtime.budgets
         if grip is not None:
             self.grip = None
-            crossed = budgets.books.settle(grip, cost)
-            if crossed:
+            if crossed := budgets.books.settle(grip, cost):
                 runtime.alert(crossed)
         if cost and (budgets.rules is not self.run.world.budgets or budgets.ended is not None):
             runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, grip, cost))

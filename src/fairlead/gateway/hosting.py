@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fairlead.core.budgets import Hold
 from fairlead.gateway.balances import Refusal, refusal
-from fairlead.providers.terms import Terms, unusual
+from fairlead.providers.terms import asked, unusual
 from fairlead.providers.toolsets import Use, bounded, fees, uses
 from fairlead.providers.wire import Outbound
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from fairlead.gateway.attempt import Try
 
 
-def bear(trying: Try, hold: Hold, found: Terms, sent: Outbound, dialect: str) -> Outbound | Refusal:
-    """`found` is what the request asks for beside tokens, `hold` what is held for these."""
+def bear(trying: Try, hold: Hold, sent: Outbound, dialect: str) -> Outbound | Refusal:
+    """What is sent as it may leave, if it asks for anything beside tokens; `hold` is what is held for these."""
+    found = asked(sent.body)
+    if found is None:
+        return sent
     price = trying.price
     words = unusual(found, trying.endpoint.kind)
     if words:

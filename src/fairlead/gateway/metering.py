@@ -106,18 +106,21 @@ def _narrower(one: Limits, other: Limits) -> Limits:
     return Limits(least(one.rpm, other.rpm), least(one.tpm, other.tpm), least(one.concurrency, other.concurrency))
 
 
-def taking(view: View, incoming: Incoming, size: int) -> tuple[int, int | None]:
-    """The tokens of its input, `size` by its body, and of its answer at most: None where nobody says."""
-    if incoming.operation != "generate":
-        return size, 0
-    if size > MOSTLY_TEXT:
-        size = input_tokens(view.shape())
-    limit = view.max_output
-    return size, (limit if limit < LONGEST else LONGEST) * view.answers if limit else None
+def enter(gate: Gate, view: View, incoming: Incoming, size: int) -> None:
+    """With the tokens of its input, `size` by its body, and of its answer at most, where somebody says. Raises RateLimited."""
+    answer: int | None = 0
+    if incoming.operation == "generate":
+        if size > MOSTLY_TEXT:
+            size = input_tokens(view.shape())
+        limit = view.max_output
+        answer = (limit if limit < LONGEST else LONGEST) * view.answers if limit else None
+    refused = gate.enter(incoming.received, size, answer)
+    if refused is not None:
+        raise too_many(refused, told(gate, incoming.dialect, incoming.received))
 
 
 def taking_of(call: Call, target: Target) -> tuple[int, int]:
-    """The same of an attempt, whose model has a limit of its own."""
+    """The tokens of an attempt's input, and of its answer at most, whose model has a limit of its own."""
     expected, possible, limit = target.expected, target.model.max_output, call.view.max_output
     if call.operation != "generate":
         return expected.input_tokens, 0
