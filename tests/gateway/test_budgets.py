@@ -407,6 +407,27 @@ async def test_a_reload_forgets_what_was_spent_or_is_held(tmp_path: Path) -> Non
         assert books(server) == (50_000, 0)
 
 
+@pytest.mark.parametrize("budget", ["key", "model"])
+async def test_a_soft_budget_that_changes_nothing_is_told_as_a_downgrade(
+    tmp_path: Path, budget: str
+) -> None:  # M4.2 M6.3
+    """Its `then` comes to the model that answers anyway."""
+    soft = "amount: 0.000001, mode: soft, then: cheapest"
+    more = keys("policy: listed", f"budgets: [{{scope: {budget}, {soft}}}]\n")
+    policy = "  listed: {strategy: cost_first, min_quality: 0, models: [m-two, m-one]}\n"
+    async with serving(tmp_path / "s", more=more, extra_policy=policy) as server:
+        await server.chat(model="auto")
+        response = await server.chat(model="auto")
+        assert "has spent its budget: cheapest chooses" in response.headers["x-fairlead-warning"]
+        assert (response.headers["x-fairlead-model"], response.headers["x-fairlead-downgraded"]) == ("m-two", "false")
+        record = await server.record(response)
+        assert [attempt.move for attempt in record.attempts] == ["first"]
+        again = replay(record, await server.running.runtime.ledger.contents(kept(record)))
+        assert again.same
+        told = json.loads((await ask(server.port, "POST", "/v1/route", question(model="auto"))).body)
+        assert told["steps"][0]["move"] == "first"
+
+
 async def test_a_decision_that_a_budget_made_comes_out_otherwise_when_it_is_made_again(tmp_path: Path) -> None:  # M7.6
     policy = "  listed: {strategy: quality_first, models: [m-one, m-two]}\n"
     poor = keys("policy: listed, budget: {amount: 0.005}")

@@ -210,6 +210,8 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     """Why others choose than would have: a soft budget is spent."""
     arm: Arm | None = None
     """Of the experiment that the request may be part of."""
+    meant: str = ""
+    """The model that would have been chosen but for the soft budget."""
 
     @property
     def plain(self) -> bool:

@@ -158,7 +158,7 @@ def _stood_in(
 ) -> list[Target]:
     """The first of them says so where it stands in for one that no budget bears."""
     first, facts = targets[0], call.facts
-    why = first.downgraded or facts.eased
+    why = first.downgraded or (facts.eased if first.model.name != facts.meant else "")
     if not why and any(one.reason == "budget" for one in rejected):
         rich = msgspec.structs.replace(call, facts=msgspec.structs.replace(facts, left=()))
         meant = decide(rich, choice, snapshot, seed).steps[0].targets[0].model.name

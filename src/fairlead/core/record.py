@@ -155,6 +155,8 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of the experiment that the request might have been part of."""
     tried: bool = False
     """Whether it was."""
+    meant: str = ""
+    """Who would have been chosen but for a soft budget, as in `Facts`."""
 
 
 class Reuse(msgspec.Struct, frozen=True, array_like=True):

@@ -39,15 +39,25 @@ def weighed(runtime: Runtime, call: Call, choice: Choice) -> tuple[Call, Choice]
         call = _replace(call, facts=_replace(call.facts, left=left))
     if choice.model is not None or choice.policy.critical:
         return call, choice
-    if soft is None and budgets.stands_in:  # whose it is is known once somebody is chosen
-        plan = decide(call, choice, runtime.snapshot(), seed_of(call.id), runtime.memo)
+    if soft is None and not budgets.stands_in:
+        return call, choice
+    plan = decide(call, choice, runtime.snapshot(), seed_of(call.id), runtime.memo)
+    if soft is None:  # whose it is is known once somebody is chosen
         soft = budgets.stood_in(call.caller.tenant, plan)
     if soft is None:
         return call, choice
-    return _eased(budgets, runtime.world, call, choice, *soft)
+    return _eased(budgets, runtime.world, call, choice, _meant(plan), *soft)
 
 
-def _eased(budgets: Budgets, world: World, call: Call, choice: Choice, whose: str, then: str) -> tuple[Call, Choice]:
+def _meant(plan: Plan) -> str:
+    """Who would answer, unless that one only stands in for another."""
+    first = plan.steps[0].targets[0] if plan.steps else None
+    return "" if first is None or first.downgraded else first.model.name
+
+
+def _eased(
+    budgets: Budgets, world: World, call: Call, choice: Choice, meant: str, whose: str, then: str
+) -> tuple[Call, Choice]:
     """A soft budget is spent: `then` chooses."""
     wishes = call.wishes
     if then == CHEAPEST:
@@ -58,7 +68,7 @@ def _eased(budgets: Budgets, world: World, call: Call, choice: Choice, whose: st
         choice = _replace(choice, policy=policy if own is None else narrowed(policy, world.policies[own]))
     why = f"{whose} has spent its budget"
     tiers = budgets.left_of_tiers(call.caller.tenant, choice.policy) if choice.policy.tiers else ()
-    facts = _replace(call.facts, tiers=tiers, eased=why)
+    facts = _replace(call.facts, tiers=tiers, eased=why, meant=meant)
     return _replace(call, facts=facts, wishes=wishes, warnings=(*call.warnings, f"{why}: {then} chooses")), choice
 
 

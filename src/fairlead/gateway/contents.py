@@ -91,6 +91,7 @@ class Contents:
             facts.eased,
             facts.arm,
             plan.arm is not None,
+            facts.meant,
         )
 
     def _digest(self, plan: Plan) -> str:

@@ -106,7 +106,7 @@ def rebuilt(record: Record, contents: Mapping[str, bytes]) -> Case:
         Unread(),
         _read(of_caller, Caller),
         made.wishes,
-        Facts(made.at, made.standing, made.tiers, made.home, made.left, made.eased, made.arm),
+        Facts(made.at, made.standing, made.tiers, made.home, made.left, made.eased, made.arm, made.meant),
         record.signals,
         purpose=cast(Purpose, record.purpose),
         parent=record.parent or None,
