@@ -96,7 +96,7 @@ def test_a_breakdown_is_by_something_else(kept: Kept) -> None:
     rows = {row["task"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
     assert {name: row["requests"] for name, row in rows.items()} == {"chat": "2", "law": "1"}
     tagged = run("report", "-c", "f.yaml", "--by", "tag", "--csv", cwd=kept.cwd).stdout
-    assert [row["tag"] for row in csv.DictReader(io.StringIO(tagged))] == ["'=1+1", "night"], "a sheet computes it"
+    assert [row["tag"] for row in csv.DictReader(io.StringIO(tagged))] == ["default/=1+1", "default/night"]
     shown = run("report", "-c", "f.yaml", "--baseline", "sim-large", cwd=kept.cwd).stdout
     assert "cost per 1,000 requests" in shown
     after = shown[shown.index("Had every answered request") :]

@@ -54,17 +54,17 @@ async def test_a_tags_share_is_of_the_tagged_only_and_whose_budget_it_is_stays_o
 ) -> None:  # M6.4
     budgets = "budgets: [{scope: tag, who: night, amount: 5}, {scope: team, who: acme/red, amount: 5}]\n"
     async with serving(tmp_path / "s", more=keys().partition("budgets:")[0] + budgets) as server:
-        for key, tags in (("fl_plain", "night, ci"), ("fl_head", "night"), ("fl_lead", ""), ("fl_plain", "")):
+        for key, tags in (("fl_plain", "night, ci"), ("fl_plain", "night"), ("fl_head", "night"), ("fl_plain", "")):
             assert (await server.chat({"x-fairlead-tags": tags}, key=key, model="m-one")).status == 200
         told = (await api(server, "GET", f"{REPORT}?by=tag", key="fl_looks")).json
         shares = {one["name"]: (one["share_of_requests"], one["share_of_cost"]) for one in told["groups"]}
-        assert shares == {"night": (0.5, 0.5), "ci": (0.25, 0.25)}
+        assert shares == {"default/night": (0.5, 0.5), "default/ci": (0.25, 0.25), "acme/night": (0.25, 0.25)}
         assert {one["who"] for one in told["budgets"]} == {
             "tag 'night'", "tag 'night' of tenant 'acme'", "team 'red' of tenant 'acme'",
         }  # fmt: skip
 
 
-async def test_teams_of_one_name_are_taken_for_one(tmp_path: Path) -> None:  # M6.1 M6.4
+async def test_teams_or_tags_of_one_name_are_taken_for_one(tmp_path: Path) -> None:  # M6.1 M6.4
     more = """keys:
   - {name: a, key: fl_a, tenant: acme, team: red}
   - {name: b, key: fl_b, tenant: other, team: red}
@@ -72,9 +72,12 @@ async def test_teams_of_one_name_are_taken_for_one(tmp_path: Path) -> None:  # M
 """
     async with serving(tmp_path / "s", more=more) as server:
         for key in ("fl_a", "fl_b", "fl_b", "fl_c"):
-            assert (await server.chat(key=key)).status == 200
+            assert (await server.chat({"x-fairlead-tags": "night"}, key=key)).status == 200
         told = (await api(server, "GET", f"{REPORT}?by=team", key="fl_c")).json
         assert {one["name"]: one["requests"] for one in told["groups"]} == {"acme/red": 1, "other/red": 2, "": 1}
+        told = (await api(server, "GET", f"{REPORT}?by=tag", key="fl_c")).json
+        of_tags = {one["name"]: one["requests"] for one in told["groups"]}
+        assert of_tags == {"acme/night": 1, "other/night": 2, "default/night": 1}
 
 
 @pytest.mark.parametrize("told_apart", [True, False])
@@ -92,8 +95,8 @@ async def test_what_was_spent_for_a_user_is_told_of_nobody_or_without_being_aske
         assert (await server.chat(key="fl_plain")).status == 200
         assert (await server.chat(key="fl_plain", user="eve")).status == (402 if told_apart else 200)
         told = (await api(server, "GET", f"{REPORT}?by=tag", key="fl_looks")).json
-        of_users = {"user:ada": 2, "user:bob the": 1} if told_apart else {}
-        assert {one["name"]: one["requests"] for one in told["groups"]} == {"night": 1, **of_users}
+        of_users = {"default/user:ada": 2, "acme/user:bob the": 1} if told_apart else {}
+        assert {one["name"]: one["requests"] for one in told["groups"]} == {"acme/night": 1, **of_users}
 
 
 async def test_a_key_sees_what_another_tenant_spends(tmp_path: Path) -> None:  # M8.1

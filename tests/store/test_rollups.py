@@ -80,7 +80,7 @@ def added_up(records: list[Record], window: Window) -> dict[str, Any]:
     for each in inside:
         teams[f"{each.tenant}/{each.team}" if each.team else ""] += each.cost
         for tag in each.tags:
-            tags[tag] += each.cost
+            tags[f"{each.tenant}/{tag}"] += each.cost
         for tried in each.attempts if each.outcome == "ok" or each.purpose != "answer" else ():
             models[tried.model] += tried.cost
     return {

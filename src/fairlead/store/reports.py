@@ -8,6 +8,7 @@
 - Savings compare answers with what the same answers would have cost elsewhere. Side calls count as cost that routing has;
   what was spent on requests that nobody answered is left out, as nobody knows what these would have come to elsewhere.
 - A request counts with each of its tags, so groups by tag may come to more than there was, or to less.
+- Teams and tags are their tenant's: those of one name in two tenants are two groups.
 """
 
 from __future__ import annotations
@@ -42,10 +43,12 @@ TEXT: Operations = frozenset({"generate", ""})
 """With what older sums do not tell apart."""
 EMBEDDING: Operations = frozenset({"embed"})
 
-_GROUPS: dict[str, str] = {
+_NAMES: dict[str, str] = {
     "day": "date(at_ms / 1000, 'unixepoch')",
     "team": "CASE team WHEN '' THEN '' ELSE tenant || '/' || team END",
+    "tag": "tenant || '/' || tag",
 }
+_OF_TENANTS = frozenset({"team", "tag"})
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -227,7 +230,7 @@ def groups(connection: sqlite3.Connection, by: Dimension, window: Window = EVERY
     if by == "model":
         found = _by_model(connection, window, f"<> '{NOTHING}'")
     else:
-        found = _by_request(connection, TAGS if by == "tag" else ROLLUPS, _GROUPS.get(by, by), window)
+        found = _by_request(connection, TAGS if by == "tag" else ROLLUPS, by, window)
     return tuple(sorted(found, key=(lambda group: group.name) if by == "day" else _dearest))
 
 
@@ -242,11 +245,14 @@ def _by_model(connection: sqlite3.Connection, window: Window, result: str) -> li
     return [Group(*row[:5], *whole(row[5:])) for row in rows]
 
 
-def _by_request(connection: sqlite3.Connection, kind: Kind, group: str, window: Window) -> list[Group]:
+def _by_request(connection: sqlite3.Connection, kind: Kind, by: Dimension, window: Window) -> list[Group]:
     source, values = slices(connection, kind, window)
+    apart = f"1, {by}" if by in _OF_TENANTS else "1"  # names may hold slashes too
     sums = halves("input", "output", "cached_input", "spent")
     rows = connection.execute(
-        f"SELECT {group}, 'USD', sum(requests), sum(attempts), sum(estimated), {sums} FROM {source} GROUP BY 1", values
+        f"""SELECT {_NAMES.get(by, by)}, 'USD', sum(requests), sum(attempts), sum(estimated), {sums} FROM {source}
+            GROUP BY {apart}""",
+        values,
     )
     return [Group(*row[:5], *whole(row[5:])) for row in rows]
 
