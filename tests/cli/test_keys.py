@@ -83,6 +83,40 @@ def test_a_key_issued_while_nothing_ran_does_not_open_or_one_issued_beside_a_ser
     assert list(listed(folder)) == ["ci", "dev"]
 
 
+def test_a_key_is_changed_otherwise_than_was_said(folder: Path) -> None:  # M8.1
+    """With what is not said as it was; beside a server at once."""
+
+    def shown() -> dict[str, object]:
+        found = json.loads(done(folder, "keys", "show", "ci"))
+        told = {name: found[name] for name in ("plan", "models", "budgets", "expires", "team", "sensitive", "role")}
+        return {**told, **found["limits"]}
+
+    secret = done(folder, "keys", "create", "ci", "--tenant", "acme", "--rpm", "9", "--tpm", "900", "--expires", "9d")
+    before = shown()
+    with running("serve", "-c", "f.yaml", cwd=folder, until="/v1") as (_, said):
+        address = address_in(said)
+        given = ("--rpm", "5", "--model", "m", "--budget", "3/day", "--budget", "9", "--plan", "small", "--sensitive")
+        assert done(folder, "keys", "change", "ci", *given, "--team", "red") == "acme/ci is changed"
+        budgets = [{"amount": "3", "per": "day"}, {"amount": "9", "per": "month"}]
+        changed = {"models": ["m"], "budgets": budgets, "plan": "small", "sensitive": True, "team": "red", "rpm": 5}
+        assert shown() == {**before, **changed}
+        assert opens(address, secret)
+        lifted = ("--lift", "model", "--lift", "budget", "--lift", "plan", "--lift", "team", "--lift", "expires")
+        done(folder, "keys", "change", "acme/ci", *lifted, "--not-sensitive", "--lift", "tpm", "--role", "viewer")
+        assert shown() == {**before, "rpm": 5, "tpm": None, "expires": None, "role": "viewer"}
+        acts = json.loads(done(folder, "audit", "--json", "--kind", "key_changed"))
+        assert [(one["detail"].partition(" [")[0], one["actor"]) for one in acts] == [
+            ("team, role, plan, models, sensitive, tpm, expires_ms, budgets", "owner"),
+            ("team, plan, models, sensitive, rpm, budgets", "owner"),
+        ]
+    assert (
+        json.loads(done(folder, "keys", "change", "ci", "--concurrency", "2", "--json"))["limits"]["concurrency"] == 2
+    )
+    done(folder, "keys", "disable", "ci")
+    told = fairlead(folder, "keys", "change", "ci", "--rpm", "7", LC_ALL="zh_CN.UTF-8")
+    assert (told.stdout, told.stderr) == ("acme/ci 已修改\n", "它仍会被拒绝：已停用\n")
+
+
 def test_the_last_key_is_deleted_without_a_word_of_the_door(folder: Path) -> None:  # M8.1
     (folder / "f.yaml").write_text(CONFIG.replace("keys: [{name: dev, key: dev-key-1}]\n", ""))
     for name in ("one", "two"):
@@ -119,6 +153,14 @@ WRONG = [
     (("rotate", "none"), "there is no key 'none'"),
     (("delete", "dev"), "stands in the configuration"),
     (("show", "fl_"), "there is no key"),
+    (("change", "none", "--rpm", "5"), "there is no key 'none'"),
+    (("change", "dev", "--rpm", "5"), "stands in the configuration"),
+    (("change", "ci"), "say what to change"),
+    (("change", "ci", "--rpm", "5", "--lift", "rpm"), "--rpm is both given and lifted"),
+    (("change", "ci", "--lift", "role"), "'role' is not one of"),
+    (("change", "ci", "--plan", "none"), "there is no plan 'none'"),
+    (("change", "ci", "--expires", "2020-01-01"), "expires has passed already"),
+    (("change", "ci", "--team", "red"), "did you mean tenant 'acme'?"),
 ]
 
 
@@ -126,6 +168,7 @@ WRONG = [
 def test_what_cannot_be_done_is_not_said_or_ends_in_a_traceback(
     folder: Path, arguments: tuple[str, ...], words: str
 ) -> None:
+    done(folder, "keys", "create", "ci")
     found = fairlead(folder, "keys", *arguments)
     assert found.returncode in (1, 2)
     assert words in found.stderr

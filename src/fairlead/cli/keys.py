@@ -1,4 +1,4 @@
-"""`fairlead keys`: issue keys, change their secrets, take them back."""
+"""`fairlead keys`: issue keys, change what they may and their secrets, take them back."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ AMOUNT = re.compile(r"\d{1,7}(?:\.\d{1,9})?")
 BUDGET = "What it may spend a month, or a /day, /week, in /total; may be given several times."
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 LIMITS = ("rpm", "tpm", "concurrency")
+LISTS = {
+    "model": "models",
+    "provider": "providers",
+    "region": "regions",
+    "only-policy": "policies",
+    "strategy": "strategies",
+    "budget": "budgets",
+}
+"""Options that may be given several times, and what the API calls them."""
+BOUNDS = ("team", "plan", "policy", *LISTS, *LIMITS, "expires")
+"""What a key can be without."""
 
 
 class Expiry(click.ParamType[datetime]):
@@ -69,6 +80,7 @@ def command() -> None:
     Examples:
       fairlead keys create ci --plan small --expires 90d --budget 5/day
       fairlead keys list
+      fairlead keys change ci --rpm 60 --lift expires
       fairlead keys rotate ci --overlap 2h
       fairlead keys delete ci
     """
@@ -123,25 +135,50 @@ def _several(name: str, what: str) -> Callable[[Callable[..., None]], Callable[.
     return click.option(name, metavar="NAME", multiple=True, help=f"{what}; may be given several times.")
 
 
+GRANT = (
+    click.option("--team", metavar="NAME", help="The tenant's team."),
+    click.option("--role", type=click.Choice(ROLES), help="What it may do beyond asking models."),
+    click.option("--scope", type=click.Choice(SCOPES), help="How far its role reaches."),
+    click.option("--plan", metavar="NAME", help="A name under `plans`."),
+    click.option("--policy", metavar="NAME", help="Policy for its requests."),
+    _several("--model", "Only this model"),
+    _several("--provider", "Only this provider"),
+    _several("--region", "Only this region"),
+    _several("--only-policy", "Only this policy may choose"),
+    _several("--strategy", "Only policies of this strategy may choose"),
+    click.option("--rpm", type=click.IntRange(1), help="Requests a minute."),
+    click.option("--tpm", type=click.IntRange(1), help="Tokens a minute."),
+    click.option("--concurrency", type=click.IntRange(1), help="Requests at once."),
+    click.option("--budget", metavar="USD[/PER]", type=Allotment(), multiple=True, help=BUDGET),
+    click.option("--expires", type=Expiry(), metavar="WHEN", help="90d, 2026-12-31 or 2026-12-31T18:00:00Z."),
+)
+SENSITIVE = "Everything it sends stays on self-hosted providers."
+
+
+def _grant(command: Callable[..., None]) -> Callable[..., None]:
+    """With the options that say what a key may."""
+    for option in reversed(GRANT):
+        command = option(command)
+    return command
+
+
+def _wanted(options: dict[str, Any], lift: tuple[str, ...] = ()) -> dict[str, object]:
+    """What of them was said, as the API has it."""
+    said = {name.replace("_", "-"): value for name, value in options.items() if value not in (None, ())}
+    for name in lift:
+        if name in said:
+            raise click.UsageError(tr("--{name} is both given and lifted").format(name=name))
+    said |= {name: "" if name == "team" else None for name in lift}
+    wanted = {LISTS.get(name, name): value for name, value in said.items() if name not in LIMITS}
+    limits = {name: said[name] for name in LIMITS if name in said}
+    return {**wanted, "limits": limits} if limits else wanted
+
+
 @command.command("create")
 @click.argument("name")
 @click.option("--tenant", metavar="NAME", help="Whose requests these are.")
-@click.option("--team", metavar="NAME", help="The tenant's team.")
-@click.option("--role", type=click.Choice(ROLES), help="What it may do beyond asking models.")
-@click.option("--scope", type=click.Choice(SCOPES), help="How far its role reaches.")
-@click.option("--plan", metavar="NAME", help="A name under `plans`.")
-@click.option("--policy", metavar="NAME", help="Policy for its requests.")
-@_several("--model", "Only this model")
-@_several("--provider", "Only this provider")
-@_several("--region", "Only this region")
-@_several("--only-policy", "Only this policy may choose")
-@_several("--strategy", "Only policies of this strategy may choose")
-@click.option("--rpm", type=click.IntRange(1), help="Requests a minute.")
-@click.option("--tpm", type=click.IntRange(1), help="Tokens a minute.")
-@click.option("--concurrency", type=click.IntRange(1), help="Requests at once.")
-@click.option("--budget", "budgets", metavar="USD[/PER]", type=Allotment(), multiple=True, help=BUDGET)
-@click.option("--sensitive", is_flag=True, help="Everything it sends stays on self-hosted providers.")
-@click.option("--expires", type=Expiry(), metavar="WHEN", help="90d, 2026-12-31 or 2026-12-31T18:00:00Z.")
+@_grant
+@click.option("--sensitive", is_flag=True, default=None, help=SENSITIVE)
 @JSON
 @CONFIG
 @STATE
@@ -153,16 +190,34 @@ def create(name: str, as_json: bool, path: Path | None, state_dir: Path | None, 
       fairlead keys create ci --plan small --expires 90d
       fairlead keys create acme-head --tenant acme --role admin --scope tenant
     """
-    named = {"model": "models", "provider": "providers", "region": "regions", "only_policy": "policies"}
-    named["strategy"] = "strategies"
-    wanted: dict[str, object] = {"name": name}
-    for option, value in options.items():
-        if option not in LIMITS and value not in (None, (), False):
-            wanted[named.get(option, option)] = value
-    limits = {limit: options[limit] for limit in LIMITS if options[limit] is not None}
-    if limits:
-        wanted["limits"] = limits
-    _put_secret(Desk(path, state_dir).ask("POST", KEYS, said=wanted), as_json)
+    _put_secret(Desk(path, state_dir).ask("POST", KEYS, said={"name": name, **_wanted(options)}), as_json)
+
+
+@command.command("change")
+@click.argument("key")
+@_grant
+@click.option("--sensitive/--not-sensitive", default=None, help=SENSITIVE)
+@click.option("--lift", type=click.Choice(BOUNDS), multiple=True, help="Be without this; may be given several times.")
+@JSON
+@CONFIG
+@STATE
+def change(
+    key: str, lift: tuple[str, ...], as_json: bool, path: Path | None, state_dir: Path | None, **options: Any
+) -> None:
+    """Change what a key (its name or id) may; its secret stays, and what is not said stays as it is.
+
+    What may be given several times takes the place of all that was given before.
+
+    \b
+    Examples:
+      fairlead keys change ci --rpm 120 --budget 10/day --budget 100
+      fairlead keys change ci --model gpt-5.4-mini --plan small
+      fairlead keys change ci --expires 2027-06-30 --lift rpm --lift model
+    """
+    wanted = _wanted(options, lift)
+    if not wanted:
+        raise click.UsageError(tr("say what to change, as in --rpm 60 or --lift expires"))
+    _put_changed(Desk(path, state_dir).change(key, "PATCH", said=wanted), as_json)
 
 
 @command.command("rotate")
@@ -236,6 +291,20 @@ def _done(told: bytes, words: str) -> None:
     from fairlead.server.keys import KeyTold
 
     click.echo(words.format(key=visible(msgspec.json.decode(told, type=KeyTold).called)))
+
+
+def _put_changed(answer: bytes, as_json: bool) -> None:
+    from fairlead.server.keys import IN_FORCE, KeyTold
+
+    found = msgspec.json.decode(answer, type=KeyTold)
+    if as_json:
+        put_json(msgspec.to_builtins(found))
+        return
+    click.echo(tr("{key} is changed").format(key=visible(found.called)))
+    for note in found.notes:
+        say(f"{tr('warning')}: {visible(note)}")
+    if found.state != IN_FORCE:
+        say(tr("it is refused all the same: {why}").format(why=visible(told(tr(found.state)))))
 
 
 def _put_secret(told: bytes, as_json: bool) -> None:

@@ -11,6 +11,10 @@ KEYS: dict[str, str] = {
     "{key} is disabled": "{key} 已停用",
     "{key} is enabled": "{key} 已启用",
     "{key} is deleted": "{key} 已删除",
+    "{key} is changed": "{key} 已修改",
+    "it is refused all the same: {why}": "它仍会被拒绝：{why}",
+    "--{name} is both given and lifted": "--{name} 既给出又被取消",
+    "say what to change, as in --rpm 60 or --lift expires": "请说明要修改什么，例如 --rpm 60 或 --lift expires",
     "it was the last key; requests without one stay refused until `fairlead keys unlock`": (
         "这是最后一个密钥；不带密钥的请求仍会被拒绝，直到执行 `fairlead keys unlock`"
     ),

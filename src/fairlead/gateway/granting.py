@@ -87,19 +87,25 @@ def granted(wanted: Wanted, own: Keyholder, world: World, now_ms: int) -> Grant:
         scopes = (usual_scope(grant.tenant, grant.team), own.caller.scope)
         grant = msgspec.structs.replace(grant, scope=min(scopes, key=SCOPES.index))
     grant = _bounded(grant, wanted, own, world.binding)
-    if grant.expires_ms is not None and grant.expires_ms <= now_ms:
-        raise BadRequest(f"expires has passed already: {instant(grant.expires_ms)}.", param="expires")
+    _to_come(grant, now_ms)
     _check(grant, own, world)
     return grant
 
 
-def changed(grant: Grant, wanted: Wanted, own: Keyholder, world: World) -> Grant:
+def changed(grant: Grant, wanted: Wanted, own: Keyholder, world: World, now_ms: int) -> Grant:
     for what in ("name", "tenant"):
         if getattr(wanted, what) not in (UNSET, getattr(grant, what)):
             raise BadRequest(f"A key keeps its {what}: issue another, and delete this one.", param=what)
     new = _with(grant, wanted)
+    if wanted.expires is not UNSET:
+        _to_come(new, now_ms)
     _check(new, own, world)
     return new
+
+
+def _to_come(grant: Grant, now_ms: int) -> None:
+    if grant.expires_ms is not None and grant.expires_ms <= now_ms:
+        raise BadRequest(f"expires has passed already: {instant(grant.expires_ms)}.", param="expires")
 
 
 def demand_within(own: Keyholder, other: Keyholder) -> None:

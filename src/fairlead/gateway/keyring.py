@@ -201,7 +201,7 @@ class Keyring:
     async def update(self, own: Keyholder, key_id: str, wanted: Wanted) -> IssuedKey:
         async with self._turn:
             key = self._mine(own, key_id)
-            grant = changed(key.grant, wanted, own, self.world)
+            grant = changed(key.grant, wanted, own, self.world, int(self.now() * 1000))
             new = msgspec.structs.replace(key, grant=grant)
             fields = [name for name in grant.__struct_fields__ if getattr(grant, name) != getattr(key.grant, name)]
             return await self._put(new, "key_changed", own, ", ".join(fields) or "nothing")

@@ -79,6 +79,8 @@ class KeyTold(msgspec.Struct, frozen=True):
     """Secrets that were rotated away and still open."""
     created: str | None = None
     creator: str = ""
+    notes: tuple[str, ...] = ()
+    """What of a change looks like a slip."""
 
 
 class KeyMade(msgspec.Struct, frozen=True):
@@ -139,8 +141,10 @@ async def one(asking: Asking) -> KeyTold:
 
 
 async def update(asking: Asking) -> KeyTold:
-    keyring = asking.keyring
-    return _now(asking, await keyring.update(asking.own, asking.which, asking.said))
+    key = await asking.keyring.update(asking.own, asking.which, asking.said)
+    found = _now(asking, key)
+    moved = isinstance(asking.said.team, str)
+    return msgspec.structs.replace(found, notes=_notes(asking, key)) if moved else found
 
 
 async def rotate(asking: Asking) -> KeyMade:
