@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -68,6 +69,34 @@ def test_a_reader_who_has_seen_enough_is_told_of_a_broken_pipe(arguments: tuple[
             check=False,
         )
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("models", "--catalogue"), ("--help",), ("version",), ("calc", "--json")], ids=" ".join
+)
+def test_a_full_disk_ends_in_a_traceback_or_as_if_all_were_written(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fairlead", *arguments],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    words = b"fairlead: the output could not be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, words)
+
+
+def test_who_closed_the_output_is_told_of_it_in_a_traceback() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m fairlead models --catalogue >&-"],
+        env=environment(),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_chinese_help_is_for_chinese_environments_only() -> None:

@@ -9,7 +9,7 @@ import sys
 import click
 
 from fairlead.cli.messages import told, tr
-from fairlead.cli.terminal import say, visible
+from fairlead.cli.terminal import say, visible, watched
 from fairlead.errors import ConfigError, FairleadError
 from fairlead.version import __version__
 
@@ -121,18 +121,27 @@ def settled(problem: str) -> str:
 
 
 def main() -> None:
+    sys.stdout, output = watched(sys.stdout)
     try:
-        try:
-            cli(prog_name="fairlead")
-        except FairleadError as error:
-            complain(error)
-            sys.exit(1)
-        finally:
-            print(end="", flush=True)
-    except BrokenPipeError:
-        # Who read the output has seen enough; what is still buffered must not fail again when Python ends.
+        _run()
+    except OSError as error:
+        if output.problem is None:
+            raise
+        if not isinstance(error, BrokenPipeError):  # who closed a pipe has seen enough
+            say(f"fairlead: {tr('the output could not be written')}: {visible(output.problem.strerror or str(error))}")
+        # What is still buffered must not fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _run() -> None:
+    try:
+        cli(prog_name="fairlead")
+    except FairleadError as error:
+        complain(error)
+        sys.exit(1)
+    finally:
+        print(end="", flush=True)
 
 
 if __name__ == "__main__":

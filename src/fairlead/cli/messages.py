@@ -388,6 +388,7 @@ CHINESE: dict[str, str] = {
     "a server that runs goes on as it was; name its state directory with --state-dir to reach it": (
         "运行中的服务仍按原配置工作；请用 --state-dir 指定其状态目录来访问它"
     ),
+    "the output could not be written": "无法写入输出",
     "warning": "警告",
     "there is no command {name}.": "没有 {name} 这个命令。",
     "Did you mean {name}?": "你是不是想用 {name}？",

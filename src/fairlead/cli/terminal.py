@@ -7,13 +7,48 @@ nothing. Everything the commands print goes through here; tables and lines by wa
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
 """Controls of both sets, marks of direction, line ends by other names, what has no width; halves of characters, which
 no output can carry."""
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+class Output(io.FileIO):
+    """Standard output that remembers why it could not be written: the same error may come of any file."""
+
+    problem: OSError | None = None
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.problem = error
+            raise
+
+
+def watched(stdout: TextIO | None) -> tuple[TextIO, Output]:
+    """The same stream, and what becomes of it. Who closed it before the start wants nothing of it."""
+    if not isinstance(stdout, io.TextIOWrapper):
+        output = Output(os.devnull, "wb")
+        return io.TextIOWrapper(output, "utf-8"), output
+    output = Output(stdout.fileno(), "wb", closefd=False)
+    found = io.TextIOWrapper(
+        io.BufferedWriter(output),
+        stdout.encoding,
+        stdout.errors,
+        line_buffering=stdout.line_buffering,
+        write_through=stdout.write_through,
+    )
+    return found, output
 
 
 def visible(text: str) -> str:
