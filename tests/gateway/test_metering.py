@@ -172,6 +172,45 @@ async def test_what_is_left_is_not_told_as_clients_look_for_it(tmp_path: Path) -
         assert not [name for name in free.headers if "ratelimit" in name]
 
 
+LOOKED_FOR: dict[str, tuple[dict[str, object], str]] = {
+    "/v1/chat/completions": ({"model": "m-one", "messages": [{"role": "user", "content": "Hi"}]}, "x-ratelimit-"),
+    "/v1/responses": ({"model": "m-one", "input": "Hi"}, "x-ratelimit-"),
+    "/v1/completions": ({"model": "m-one", "prompt": "Hi"}, "x-ratelimit-"),
+    "/v1/embeddings": ({"model": "embeds", "input": "Hi"}, "x-ratelimit-"),
+    "/v1/messages": (
+        {"model": "m-one", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]},
+        "anthropic-ratelimit-",
+    ),
+    "/v1beta/models/m-one:generateContent": ({"contents": [{"parts": [{"text": "Hi"}]}]}, ""),
+    "/v1beta/models/m-one:streamGenerateContent": ({"contents": [{"parts": [{"text": "Hi"}]}]}, ""),
+    "/v1beta/models/embeds:embedContent": ({"content": {"parts": [{"text": "Hi"}]}}, ""),
+    "/v1beta/models/embeds:batchEmbedContents": (
+        {"requests": [{"model": "models/embeds", "content": {"parts": [{"text": "Hi"}]}}]},
+        "",
+    ),
+}
+EMBEDS = """
+  embeds: {channels: [{provider: one, model: up-e}], price: {input: 0.02, output: 0}, capabilities: [embeddings], context: 8192}
+"""
+
+
+@pytest.mark.parametrize("path", LOOKED_FOR)
+async def test_what_is_left_is_told_in_the_headers_of_another_dialect(tmp_path: Path, path: str) -> None:  # M8.1
+    """With an answer, and with the refusal."""
+    body, begin = LOOKED_FOR[path]
+    more = "keys: [{name: test, key: fl_test, limits: {rpm: 1, tpm: 50000}}]\n"
+    async with serving(tmp_path / "s", more=more, extra_model=EMBEDS) as server:
+        if "mbed" in path:
+            vector = b'{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":1}}'
+            server.upstream.push("one", Play([plain(200, vector)]))
+        answers = [await ask(server.port, "POST", path, json.dumps(body).encode()) for _ in range(2)]
+        assert [one.status for one in answers] == [200, 429]
+        for one in answers:
+            told = [name for name in one.headers if "ratelimit" in name]
+            assert all(begin and name.startswith(begin) for name in told)
+            assert len(told) == (6 if begin else 0)
+
+
 ASIDE = {
     "/v1/route": {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]},
     "/v1/feedback": {"request_id": "req_of_yesterday", "good": True},

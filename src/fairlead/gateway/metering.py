@@ -151,7 +151,7 @@ def too_many(refused: Refused, headers: bytes = b"") -> RateLimited:
 
 def told(gate: Gate, dialect: str, now: float) -> bytes:
     """What is left, in the headers that clients of a dialect look for; Google's look for none."""
-    if dialect == "gemini":
+    if dialect in ("gemini", "gemini_embeddings"):
         return b""
     requests, tokens = gate.quotas(now)
     if dialect == "anthropic_messages":
