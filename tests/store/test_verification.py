@@ -13,9 +13,10 @@ import pytest
 from fairlead.core.cost import cost_lines, in_usd, total
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import Attempt, Priced, Record, Usage
+from fairlead.errors import StateError
 from fairlead.store import tally
 from fairlead.store.ledger import DATABASE, EmbeddedLedger
-from fairlead.store.reports import open_ledger
+from fairlead.store.reports import open_ledger, totals
 from fairlead.store.sqlite import PRUNED, Projection
 from fairlead.store.verification import Verification, verify
 from fairlead.store.window import DAY_MS
@@ -224,6 +225,9 @@ def with_tiers() -> list[Record]:
     ("damage", "words"),
     [
         ("UPDATE kept SET records_ms = 9000000000000", "are older: no sums are held against them"),
+        ("DELETE FROM kept", "its only row is gone: how far back records and sums reach is not known"),
+        ("DELETE FROM pruned", "its only row is gone"),
+        ("DELETE FROM checkpoint", "its only row is gone"),
         ("UPDATE kept SET minutes_ms = 9000000000000", "minutes are said to begin at"),
         ("UPDATE tiers SET cost = cost + 1 WHERE seq = 2001", "table tiers has"),
         ("UPDATE tiers SET tenant = 'other' WHERE seq = 2000", "table tiers has .*'other'"),
@@ -247,6 +251,30 @@ def test_what_hangs_on_a_record_is_changed_unseen(damage: str, words: str) -> No
     found = told(made)
     assert found.differences >= 1
     assert any(re.search(words, one.detail) for one in found.told), found.told
+
+
+@pytest.mark.parametrize("gone_before", [0, AT, AT + 9 * DAY_MS])
+def test_how_far_the_sums_reach_stays_lost_or_they_are_made_anew_of_less(gone_before: int) -> None:  # M6.1
+    """Also where records have been let go of, some or all."""
+    ages = (2 * DAY_MS, DAY_MS, 0)
+    made = books(
+        *(
+            msgspec.structs.replace(settled(f"r{n}", charged(f"r{n}", PRICES[0], USAGES[0])), at_ms=AT - age)
+            for n, age in enumerate(ages)
+        )
+    )
+    made.retire(AT, gone_before)
+    before = totals(made.connection)
+    (records,) = made.connection.execute("SELECT records_ms FROM kept").fetchone()
+    made.connection.execute("DELETE FROM kept")
+    with pytest.raises(StateError, match="`fairlead ledger rebuild`"):
+        totals(made.connection)
+    assert verify(made.connection).differences == 1
+    made.rebuild()
+    assert verify(made.connection).told == []
+    assert totals(made.connection) == before
+    (found,) = made.connection.execute("SELECT records_ms FROM kept").fetchone()
+    assert found <= records
 
 
 def test_records_that_are_just_let_go_of_are_taken_for_hidden_ones() -> None:  # M6.1

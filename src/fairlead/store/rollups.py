@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fairlead.core.record import Usage
+from fairlead.errors import StateError
 from fairlead.store.window import DAY_MS, Window
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -202,8 +203,37 @@ class Kept(msgspec.Struct, frozen=True):
     """The last record that is in the sums."""
 
 
+GONE = "its only row is gone: how far back records and sums reach is not known; `fairlead ledger rebuild` finds it out"
+
+
+def kept(connection: sqlite3.Connection) -> Kept | None:
+    """None where somebody has taken the row out."""
+    row = connection.execute("SELECT minutes_ms, records_ms, rolled FROM kept").fetchone()
+    return None if row is None else Kept(*row)
+
+
 def horizons(connection: sqlite3.Connection) -> Kept:
-    return Kept(*connection.execute("SELECT minutes_ms, records_ms, rolled FROM kept").fetchone())
+    found = kept(connection)
+    if found is None:
+        raise StateError(f"table kept of the ledger: {GONE}")
+    return found
+
+
+def found_out(connection: sqlite3.Connection) -> Kept:
+    """Within a transaction: the same, where it is gone by what there is. Records go by whole days."""
+    found = kept(connection)
+    if found is None:
+        (first,) = connection.execute("SELECT min(at_ms) FROM requests").fetchone()
+        (last,) = connection.execute(f"SELECT max(at_ms) FROM rollups WHERE grain = {DAY_MS}").fetchone()
+        begin = first - first % DAY_MS if first is not None else 0 if last is None else last + DAY_MS
+        going = connection.execute("SELECT value FROM meta WHERE key = ?", (RETIRING,)).fetchone()
+        if going is not None:
+            begin = int(going[0])
+        elif connection.execute("SELECT 1 FROM rollups WHERE at_ms < ?", (begin,)).fetchone() is None:
+            begin = 0
+        connection.execute("INSERT INTO kept VALUES (1, 0, ?, -1)", (begin,))
+        found = Kept(0, begin, -1)
+    return found
 
 
 def forget_minutes(connection: sqlite3.Connection, now_ms: int) -> None:
@@ -270,18 +300,18 @@ def slices(connection: sqlite3.Connection, kind: Kind, window: Window) -> tuple[
     columns = ", ".join(("at_ms", *kind.keys, "seq", *kind.sums))
     of_tenant = "" if window.tenant is None else " AND tenant = ?"
     of_whom: list[int | str] = [] if window.tenant is None else [window.tenant]
-    kept = horizons(connection)
-    cut = pieces(window, kept.minutes, kept.records)
+    reach = horizons(connection)
+    cut = pieces(window, reach.minutes, reach.records)
     if not cut:
         return f"(SELECT {columns} FROM {kind.table} WHERE 0)", []
     bounds = f"at_ms >= ? AND at_ms < ?{of_tenant}"
     by_position = bounds.replace("at_ms", "+at_ms")
     parts = [(_stored(kind, columns, bounds, piece.grain), piece.since, piece.until) for piece in cut if piece.grain]
-    read = _read(kind, f"{bounds} AND seq <= {kept.rolled}", alone=False)
+    read = _read(kind, f"{bounds} AND seq <= {reach.rolled}", alone=False)
     parts += [(read, piece.since, piece.until) for piece in cut if not piece.grain]
     for part in (
         _stored(kind, columns, bounds, 0),
-        _read(kind, f"{by_position} AND seq > {kept.rolled}", alone=True),
+        _read(kind, f"{by_position} AND seq > {reach.rolled}", alone=True),
     ):
         parts.append((part, cut[0].since, cut[-1].until))
     values = [value for _, *ends in parts for value in (*ends, *of_whom)]
@@ -303,13 +333,16 @@ def _read(kind: Kind, where: str, alone: bool) -> str:
 
 def differences(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     """(table and bucket, what is odd) where sums are not those of the records."""
-    kept = horizons(connection)
-    yield from _hidden(connection, kept)
-    books = f"({_books(f'(SELECT seq FROM requests WHERE at_ms >= ?1 AND seq <= {kept.rolled})')})"
+    there = kept(connection)
+    if there is None:
+        yield "kept", GONE
+        return
+    yield from _hidden(connection, there)
+    books = f"({_books(f'(SELECT seq FROM requests WHERE at_ms >= ?1 AND seq <= {there.rolled})')})"
     for kind in KINDS:
         columns = ", ".join(("grain", "at_ms", *kind.keys, "seq", *kind.sums))
         for grain in (0, *GRAINS):
-            since = max(kept.records, kept.minutes) if grain == MINUTE_MS else kept.records
+            since = max(there.records, there.minutes) if grain == MINUTE_MS else there.records
             ours, theirs = (
                 f"SELECT {columns} FROM {kind.table} WHERE grain = {grain} AND at_ms >= ?1",
                 _select(kind, grain, books),
@@ -319,17 +352,17 @@ def differences(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
                     yield f"{kind.table} {row[0]} {row[1]}", f"{words} {row[2:]}, unlike the records"
 
 
-def _hidden(connection: sqlite3.Connection, kept: Kept) -> Iterator[tuple[str, str]]:
+def _hidden(connection: sqlite3.Connection, there: Kept) -> Iterator[tuple[str, str]]:
     """Where the horizons lie later than what there is, something that nobody looks at lies before them."""
     if connection.execute("SELECT 1 FROM meta WHERE key = ?", (RETIRING,)).fetchone() is None:
-        (count,) = connection.execute("SELECT count(*) FROM requests WHERE at_ms < ?", (kept.records,)).fetchone()
+        (count,) = connection.execute("SELECT count(*) FROM requests WHERE at_ms < ?", (there.records,)).fetchone()
         if count:
             yield (
                 "kept",
-                f"records are said to begin at {kept.records}, {count} are older: no sums are held against them",
+                f"records are said to begin at {there.records}, {count} are older: no sums are held against them",
             )
     for kind in KINDS:
         sql = f"SELECT count(*) FROM {kind.table} WHERE grain = {MINUTE_MS} AND at_ms < ?"
-        (count,) = connection.execute(sql, (kept.minutes,)).fetchone()
+        (count,) = connection.execute(sql, (there.minutes,)).fetchone()
         if count:
-            yield f"kept {kind.table}", f"minutes are said to begin at {kept.minutes}, {count} are older"
+            yield f"kept {kind.table}", f"minutes are said to begin at {there.minutes}, {count} are older"

@@ -130,8 +130,7 @@ class Projection:
 
     def checkpoint(self) -> tuple[int, int]:
         """(segment, offset) up to which the spool is taken in."""
-        segment, offset = self.connection.execute("SELECT segment, offset FROM checkpoint").fetchone()
-        return segment, offset
+        return self._only("checkpoint", "segment, offset")
 
     def ingest(self, rows: Sequence[Row], notes: Sequence[Note], segment: int, offset: int) -> None:
         """Takes a batch in, in the order of its positions, and moves the checkpoint, or does neither and raises
@@ -170,7 +169,7 @@ class Projection:
     def prune(self, before_ms: int) -> bool:
         """Takes the decision out of some of the records from before that time; whether there are more. What is needed
         to make one again goes with the last that may need it."""
-        at_ms, seq = self.connection.execute("SELECT at_ms, seq FROM pruned").fetchone()
+        at_ms, seq = self._only("pruned", "at_ms, seq")
         sql = (
             "SELECT seq, at_ms, record FROM requests WHERE at_ms < ?1 AND (at_ms, seq) > (?2, ?3) "
             "ORDER BY at_ms, seq LIMIT ?4"
@@ -240,6 +239,12 @@ class Projection:
         finally:
             if self.connection.in_transaction:
                 execute("ROLLBACK")
+
+    def _only(self, table: str, columns: str) -> tuple[int, int]:
+        row: tuple[int, int] | None = self.connection.execute(f"SELECT {columns} FROM {table}").fetchone()
+        if row is None:
+            raise StateError(f"table {table} of the ledger: its only row is gone; take the ledger of a backup")
+        return row
 
     def _all_or_nothing(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         execute = self.connection.execute

@@ -187,7 +187,7 @@ def waiting(connection: sqlite3.Connection) -> Tally:
 
 def rebuild(connection: sqlite3.Connection, progress: Progress = silent) -> None:
     """Within a transaction: anew from the records, as far back as these are kept; their tags too."""
-    kept = rollups.horizons(connection)
+    kept = rollups.found_out(connection)
     (count,) = connection.execute("SELECT count(*) FROM requests").fetchone()
     for kind in KINDS:
         connection.execute(f"DELETE FROM {kind.table} WHERE at_ms >= ?", (kept.records,))

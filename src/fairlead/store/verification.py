@@ -63,6 +63,7 @@ _ASTRAY = {
     "tags": "SELECT count(*) FROM tags WHERE seq NOT IN (SELECT seq FROM requests)",
     "reuses": "SELECT count(*) FROM reuses WHERE seq NOT IN (SELECT seq FROM requests)",
 }
+_OF_ONE_ROW = ("checkpoint", "pruned")
 _record = msgspec.msgpack.Decoder(Record).decode
 
 
@@ -119,6 +120,9 @@ def verify(connection: sqlite3.Connection, progress: Progress = silent) -> Verif
             _request(found, prices, called, rows)
         for name, cost in connection.execute(_WITHOUT):
             found.differs(name, f"costs {plain(cost)} USD without an attempt")
+        for table in _OF_ONE_ROW:
+            if connection.execute(f"SELECT 1 FROM {table}").fetchone() is None:
+                found.differs(table, "its only row is gone")
         for what, detail in rollups.differences(connection):
             found.differs(what, detail)
         for what, detail in prices_differ(connection):
@@ -130,7 +134,7 @@ def verify(connection: sqlite3.Connection, progress: Progress = silent) -> Verif
 
 
 def _records(found: Verification, connection: sqlite3.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
-    begin = rollups.horizons(connection).records
+    reach = rollups.kept(connection)  # where it is gone, that is told with the sums
     sums: budgets.Sums = {}
     beside = {table: _taken(connection.execute(sql)) for table, sql in _BESIDE.items()}
     for seq, name, at_ms, payload, *columns in rows:
@@ -145,9 +149,9 @@ def _records(found: Verification, connection: sqlite3.Connection, rows: Iterator
                 found.differs(name, f"table {table} has {_odd(stands, told)}, its record says {_odd(told, stands)}")
         if record.request != name:
             found.differs(name, f"its record is that of {record.request}")
-        if at_ms >= begin:
+        if reach is not None and at_ms >= reach.records:
             budgets.add(sums, record)
-    for what, detail in budgets.differences(connection, begin, sums):
+    for what, detail in () if reach is None else budgets.differences(connection, reach.records, sums):
         found.differs(what, detail)
     for table, sql in _ASTRAY.items():
         (count,) = connection.execute(sql).fetchone()
