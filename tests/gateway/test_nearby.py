@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from fairlead.errors import ConfigError
+from fairlead.gateway import nearby
 from fairlead.gateway.nearby import configured
 
 
@@ -98,6 +101,46 @@ def test_where_nobody_listens_the_start_fails() -> None:
     config = configured({"OLLAMA_BASE_URL": address})
     assert "sim-small" in config.models
     assert "OLLAMA_MODELS" in config.warnings[0]
+
+
+@contextmanager
+def mute(drips: bool) -> Iterator[str]:
+    """The address of one that takes connections and says nothing, or never comes to an end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken: list[socket.socket] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    taken.append(server.accept()[0])
+                    if drips:
+                        taken[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+                        for _ in range(100):
+                            taken[-1].sendall(b" ")
+                            time.sleep(0.05)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        for one in taken:
+            one.close()
+        thread.join()
+
+
+def test_servers_that_do_not_answer_delay_the_start_each_for_itself_or_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nearby, "PATIENCE", 0.5)
+    with mute(drips=False) as silent, mute(drips=True) as endless, listing(200, listed("mine")) as (address, _):
+        began = time.monotonic()
+        config = configured({"OLLAMA_HOST": silent, "VLLM_BASE_URL": endless})
+        assert 0.4 < time.monotonic() - began < 0.9
+        assert "sim-small" in config.models
+        assert len(config.warnings) == 2
+        assert list(configured({"OLLAMA_HOST": silent, "VLLM_BASE_URL": address}).models) == ["mine"]
 
 
 def test_an_address_that_is_none_is_asked_all_the_same() -> None:
