@@ -131,7 +131,10 @@ async def test_a_stream_without_a_word_comes_from_the_next_model(
         response = await ask(server.port, "POST", path, asked)
         assert (response.status, response.headers["x-fairlead-model"]) == (200, "m-two")
         first, second = (await server.record(response)).attempts
-        assert (first.outcome, first.error) == ("failed", f"the answer was {'empty' if stop == 'stop' else 'blocked'}")
+        assert (first.outcome, first.error) == (
+            "failed",
+            "the answer was empty" if stop == "stop" else "held back: the answer was blocked",
+        )
         assert (first.usage.input, first.usage.output, first.usage.estimated) == (*USAGE, False)
         assert second.outcome == "ok"
 

@@ -50,8 +50,8 @@ def faults(server: Served) -> list[int]:
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("name", FILTERED)
 async def test_what_one_filter_holds_back_is_asked_of_nobody_else(
-    tmp_path: Path, name: str, streamed: bool
-) -> None:  # M4.2
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, streamed: bool
+) -> None:  # M3.6 M4.2
     async with serving(tmp_path / "s") as server:
         for _ in range(4):
             server.upstream.push("one", held_back(name))
@@ -61,6 +61,9 @@ async def test_what_one_filter_holds_back_is_asked_of_nobody_else(
         assert set(faults(server)) == {0}
         record = await server.record(response)
         assert [(one.outcome, one.why) for one in record.attempts] == [("failed", ""), ("ok", "blocked")]
+        assert record.attempts[0].error == f"held back: HTTP {FILTERED[name][0]}"
+        assert server.running.runtime.vitals.ailing == {}, "the channel is ranked lower for what its filter did"
+    assert "api_key" not in caplog.text, "its key is blamed"
 
 
 async def test_where_nobody_else_answers_the_filters_own_word_is_lost(tmp_path: Path) -> None:  # M4.2
@@ -104,6 +107,7 @@ async def test_a_filter_that_speaks_with_status_200_is_held_against_its_channel(
             assert (await server.chat(model="auto", stream=streamed)).status == 200
         assert server.upstream.seats == ["one", "two"] * 4
         assert set(faults(server)) == {0}
+        assert server.running.runtime.vitals.ailing == {}
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
@@ -118,6 +122,7 @@ async def test_a_filter_that_breaks_a_stream_off_has_its_channel_left_alone(tmp_
             assert b"is not whole" in response.body
         assert server.upstream.seats == ["one"] * 4
         assert set(faults(server)) == {0}
+        assert server.running.runtime.vitals.ailing == {}
 
 
 ORDINARY: dict[str, dict[str, object]] = {

@@ -33,7 +33,7 @@ from fairlead.gateway.answering import cause_of, reader_for, silence, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
 from fairlead.gateway.budgets import Ended, outran
-from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error, refused, why_failed
+from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error, refused, why_failed, written
 from fairlead.gateway.health import LEFT_ALONE, Entry
 from fairlead.gateway.hosting import bear
 from fairlead.gateway.metering import limited, taking_of
@@ -361,12 +361,11 @@ class Try(msgspec.Struct, eq=False):
         """`passing`: what may be better in a moment."""
         run = self.run
         run.failures.append(Failure(self.candidate, status, words, body, retry_after, kind))
-        if not final and not kind:
+        if not final and not kind and cause != "blocked":
             run.runtime.complain(self.candidate.channel.id, status, words)
         if self.entry is not None and cause in FAULTS and not final and not kind:
             run.runtime.health.failed(self.entry, f"HTTP {status}" if status not in (0, 200) else words, retry_after)
-        # What a provider said may hold a key or the prompt: it is told to the caller, never written down.
-        self.close("failed", f"HTTP {status}" if status not in (0, 200) else words)
+        self.close("failed", written(status, words, cause))
         run.look_further()
         wait = None
         if passing:

@@ -49,8 +49,19 @@ UNFIT = "unfit: "
 """Before what is said of an answer that was not good enough: no fault of the channel's."""
 
 
-def unfit(attempt: Attempt) -> bool:
-    return attempt.error.startswith(UNFIT)
+HELD_BACK = "held back: "
+"""Before what is said where a filter refuses, or a model: what was asked may be the reason, so it is no fault of the channel's."""
+
+
+def blamed(attempt: Attempt) -> bool:
+    """Whether one that failed says something of its channel."""
+    return attempt.status not in CALLERS_FAULT and not attempt.error.startswith((UNFIT, HELD_BACK))
+
+
+def written(status: int, words: str, cause: Cause) -> str:
+    """What is written down of a failure. What a provider said may hold a key or the prompt: only the caller is told it."""
+    told = f"HTTP {status}" if status not in (0, 200) else words
+    return f"{HELD_BACK}{told}" if cause == "blocked" else told
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -39,7 +39,7 @@ from fairlead.gateway.conditions import DAY, Vitals
 from fairlead.gateway.contents import Contents
 from fairlead.gateway.endpoints import Way, way_to
 from fairlead.gateway.erasing import Sweeper
-from fairlead.gateway.failures import CALLERS_FAULT, unfit
+from fairlead.gateway.failures import blamed
 from fairlead.gateway.health import Health
 from fairlead.gateway.idempotency import Once
 from fairlead.gateway.judgements import KEPT
@@ -345,7 +345,7 @@ class Runtime:
         for attempt in attempts:
             if attempt.outcome == "ok":
                 self.vitals.tried(attempt.channel, True)
-            elif attempt.outcome == "failed" and attempt.status not in CALLERS_FAULT and not unfit(attempt):
+            elif attempt.outcome == "failed" and blamed(attempt):
                 self.vitals.tried(attempt.channel, False)
 
     def _read(self, record: Record, call: Call) -> None:
