@@ -287,6 +287,30 @@ async def test_a_version_with_secrets_is_restored_from_what_is_masked(tmp_path: 
         assert "no version 'nothing'" in (await server.reload.rollback("nothing", "test")).problems[0]
 
 
+async def test_a_rollback_that_a_restart_undoes_is_undone_in_silence(tmp_path: Path) -> None:  # M8.4
+    """To a text in which secrets stand."""
+    async with following(tmp_path) as server:
+        wanted = version(server)
+        assert await server.take(server.text(extra_model=EXTRA))
+        newest = version(server)
+        outcome = await server.reload.rollback(wanted, "test")
+        assert any("a restart follows the file again" in one for one in outcome.warnings)
+        text = server.file.read_text()
+    from fairlead.config.load import loads
+    from fairlead.server.reload import Source
+    from fairlead.server.serve import start
+
+    again = await start(loads(text), source=Source(server.file, text))
+    try:
+        assert again.reload is not None
+        state = again.reload.state
+        assert (state.version, state.pinned) == (newest, False)
+        assert wanted in state.rejected[0]
+        assert "cannot be restored" in state.rejected[0]
+    finally:
+        await again.stop()
+
+
 async def test_a_setting_of_the_start_is_changed_in_silence(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:  # M8.4

@@ -7,7 +7,8 @@
 - A file is taken once it has looked the same twice, so that half-written ones are not.
 - A version is a digest of the text. Each one that was in force is kept, without secrets that stand in it; this process
   remembers the texts of its own, so it can go back to those too.
-- A rollback holds until the file says something new, also over a restart.
+- A rollback holds until the file says something new, also over a restart; to a text with secrets only as long as the process
+  lives, and whoever asks for it is told so.
 - What was settled when the process began stays, for the checks too: an address that others reach goes on needing keys,
   whatever the new text calls it. The answer and the log name what would have changed.
 """
@@ -45,8 +46,10 @@ AGAIN = 0.2
 REMEMBERED = 20
 """Texts of its own versions that a process remembers."""
 PIN = "config.pin"
+PINNED = "the pin of the last process"
 SETTLED = ("host", "port", "state_dir", "pepper")
 """Settings of `server` that hold from the start of the process to its end."""
+FLEETING = "secrets stand in the text of {version}, so it is not kept whole: a restart follows the file again"
 NOBODY = Caller("")
 
 Look = tuple[int, ...] | None
@@ -112,7 +115,9 @@ class Reload:
         await self._keep(self._texts[self._file])
         pin = _pinned(self._pin)
         if pin is not None and pin.file == self._file:
-            await self.rollback(pin.version, "the pin of the last process")
+            outcome = await self.rollback(pin.version, PINNED)
+            if not outcome.taken and not self.state.rejected:
+                self._rejected(outcome.problems, PINNED, NOBODY)
         else:
             self._hold(None)
         self._watching = asyncio.create_task(self._watch(), name="fairlead-config")
@@ -194,7 +199,9 @@ class Reload:
         for tell in self.took:
             tell(config)
         self._hold(Pin(version, self._file) if pinned else None)
-        await self._keep(text)
+        whole = await self._keep(text)
+        if pinned and not whole:
+            config = config.warned((*config.warnings, FLEETING.format(version=version)))
         log.info("configuration %s is in force (%s)", version, why)
         for warning in config.warnings:
             log.warning("%s", warning)
@@ -210,8 +217,8 @@ class Reload:
         stayed = config.model_copy(update={"server": config.server.model_copy(update=kept)})
         return stayed.warned((*config.warnings, *moved))
 
-    async def _keep(self, text: str) -> None:
-        """Remembered here, and kept for good as far as that may be."""
+    async def _keep(self, text: str) -> bool:
+        """Remembered here, and kept for good as far as that may be; whether that is all of it."""
         version = self.state.version
         self._texts.pop(version, None)
         self._texts[version] = text
@@ -220,6 +227,7 @@ class Reload:
         told = await asyncio.to_thread(without_secrets, text)
         stored = Kept(told, str(self.source.path), _now_ms(), told == text)
         self.runtime.ledger.keep(PREFIX + version, msgspec.msgpack.encode(stored))
+        return stored.restorable
 
     def _rejected(self, problems: tuple[str, ...], why: str, caller: Caller) -> Outcome:
         self.state = msgspec.structs.replace(self.state, rejected=problems, rejected_ms=_now_ms())
