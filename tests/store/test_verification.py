@@ -225,7 +225,8 @@ def with_tiers() -> list[Record]:
     ("damage", "words"),
     [
         ("UPDATE kept SET records_ms = 9000000000000", "are older: no sums are held against them"),
-        ("DELETE FROM kept", "its only row is gone: how far back records and sums reach is not known"),
+        ("DELETE FROM kept", "its only row is gone, or empty: how far back records and sums reach is not known"),
+        ("UPDATE kept SET records_ms = NULL", "its only row is gone, or empty"),
         ("DELETE FROM pruned", "its only row is gone"),
         ("DELETE FROM checkpoint", "its only row is gone"),
         ("UPDATE kept SET minutes_ms = 9000000000000", "minutes are said to begin at"),
@@ -238,6 +239,13 @@ def with_tiers() -> list[Record]:
         ("UPDATE attempts SET provider = 'p2' WHERE seq = 3001", "table attempts has .*'p2'"),
         ("UPDATE attempts SET model = 'm2', usd = usd WHERE seq = 3001", "table attempts has .*'m2'"),
         ("UPDATE requests SET baseline_cost = 99 WHERE seq = 3000", "its baseline_cost is 99"),
+        ("UPDATE requests SET at_ms = at_ms + 7 WHERE seq = 3000", "its at_ms is"),
+        ("UPDATE attempts SET price_row = NULL WHERE seq = 3001", "table attempts has"),
+        ("UPDATE attempts SET input = NULL WHERE seq = 3001", "neither tokens nor money"),
+        ("UPDATE attempts SET cache_write = NULL WHERE seq = 3001", "table attempts has .*None"),
+        ("UPDATE attempts SET lines = 'none' WHERE seq = 3001", "neither tokens nor money"),
+        ("UPDATE requests SET record = 'none' WHERE seq = 3000", "its record cannot be read"),
+        ("UPDATE prices SET price = 'none' WHERE id = 'a'", "its price cannot be read"),
         ("UPDATE requests SET outcome = 'failed' WHERE seq = 3000", "its outcome is 'failed', its record says 'ok'"),
     ],
 )
@@ -251,6 +259,14 @@ def test_what_hangs_on_a_record_is_changed_unseen(damage: str, words: str) -> No
     found = told(made)
     assert found.differences >= 1
     assert any(re.search(words, one.detail) for one in found.told), found.told
+
+
+@pytest.mark.parametrize("table", ["meta", "checkpoint", "requests", "attempts", "prices", "spent", "rollups", "kept"])
+def test_a_table_that_is_gone_ends_in_a_traceback(table: str) -> None:  # M6.1
+    made = books(*with_tiers())
+    made.connection.execute(f"DROP TABLE {table}")
+    with pytest.raises(StateError, match=f"no such table: {table}"):
+        verify(made.connection)
 
 
 @pytest.mark.parametrize("gone_before", [0, AT, AT + 9 * DAY_MS])

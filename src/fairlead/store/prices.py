@@ -35,11 +35,20 @@ def write(connection: sqlite3.Connection, entries: Iterable[tuple[int, Priced]])
 
 
 def versions(connection: sqlite3.Connection) -> dict[str, list[Price]]:
-    """By id: all that ever stood under it, the latest last."""
+    """By id: all that ever stood under it, the latest last. What cannot be read is told by `differences`."""
     found: dict[str, list[Price]] = {}
     for name, price in connection.execute("SELECT id, price FROM prices ORDER BY seq"):
-        found.setdefault(name, []).append(_decode(price))
+        kept = _read(price)
+        if kept is not None:
+            found.setdefault(name, []).append(kept)
     return found
+
+
+def _read(price: str) -> Price | None:
+    try:
+        return _decode(price)
+    except msgspec.DecodeError:
+        return None
 
 
 def differences(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
@@ -47,7 +56,10 @@ def differences(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     for name, *columns, price in connection.execute(
         "SELECT id, currency, since, source, price FROM prices ORDER BY seq"
     ):
-        kept = _decode(price)
+        kept = _read(price)
+        if kept is None:
+            yield f"price row {name}", "its price cannot be read"
+            continue
         for field, stands, said in zip(
             ("id", "currency", "since", "source"),
             (name, *columns),

@@ -30,7 +30,7 @@ from fairlead.store.migrations import refuse_newer, refuse_older
 from fairlead.store.opinions import Opinions, opinions
 from fairlead.store.reuses import Reused, reused
 from fairlead.store.rollups import ASIDE, NOTHING, ROLLUPS, TAGS, Kind, slices
-from fairlead.store.sqlite import read_only, unreadable
+from fairlead.store.sqlite import file_of, read_only, unreadable
 from fairlead.store.subscriptions import Subscription
 from fairlead.store.tiers import TierGroup, tier_groups
 from fairlead.store.window import EVERYTHING, Window, halves, whole
@@ -206,7 +206,7 @@ def report(
             tools=used(connection, window),
         )
     except sqlite3.DatabaseError as error:
-        raise unreadable(_file_of(connection), error) from error
+        raise unreadable(file_of(connection), error) from error
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -274,10 +274,6 @@ def counterfactuals(
         requests, cost = (0, 0) if price is None else (these.requests, these.cost(price))
         found.append(Counterfactual(name, requests, cost, actual))
     return tuple(found)
-
-
-def _file_of(connection: sqlite3.Connection) -> str:
-    return str(connection.execute("PRAGMA database_list").fetchone()[2]) or ":memory:"
 
 
 def _dearest(group: Group) -> tuple[int, str]:

@@ -203,13 +203,13 @@ class Kept(msgspec.Struct, frozen=True):
     """The last record that is in the sums."""
 
 
-GONE = "its only row is gone: how far back records and sums reach is not known; `fairlead ledger rebuild` finds it out"
+GONE = "its only row is gone, or empty: how far back records and sums reach is not known; `fairlead ledger rebuild` finds it out"
 
 
 def kept(connection: sqlite3.Connection) -> Kept | None:
-    """None where somebody has taken the row out."""
+    """None where somebody has taken the row out, or what stands in it."""
     row = connection.execute("SELECT minutes_ms, records_ms, rolled FROM kept").fetchone()
-    return None if row is None else Kept(*row)
+    return Kept(*row) if row is not None and all(isinstance(one, int) for one in row) else None
 
 
 def horizons(connection: sqlite3.Connection) -> Kept:
@@ -231,7 +231,7 @@ def found_out(connection: sqlite3.Connection) -> Kept:
             begin = int(going[0])
         elif connection.execute("SELECT 1 FROM rollups WHERE at_ms < ?", (begin,)).fetchone() is None:
             begin = 0
-        connection.execute("INSERT INTO kept VALUES (1, 0, ?, -1)", (begin,))
+        connection.execute("INSERT OR REPLACE INTO kept VALUES (1, 0, ?, -1)", (begin,))
         found = Kept(0, begin, -1)
     return found
 

@@ -50,6 +50,10 @@ _record = msgspec.msgpack.Decoder(Record).decode
 _msgpack = msgspec.msgpack.Encoder().encode
 
 
+def file_of(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA database_list").fetchone()[2]) or ":memory:"
+
+
 def unreadable(where: str, error: sqlite3.Error) -> StateError:
     """What to say of a database that cannot be used. Nothing is repaired or deleted here."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -7,7 +7,7 @@
   unknown, nothing.
 - The sums by minute, hour and day must be those of the records, and so must what budgets are counted by.
 - What stands in the columns of a request, and of it in the tables of attempts, calls, tiers, tags and reuses, must be what
-  its record says, and so for a price row.
+  its record says, and so for a price row. What cannot be read is a difference too: SQLite takes anything into any column.
 - No record may lie before the day from which on records are said to be kept: nothing is held against it.
 - Attempts from before price rows were kept can be added up, not worked out: they are counted.
 """
@@ -30,7 +30,7 @@ from fairlead.store import budgets, calls, reuses, rollups
 from fairlead.store.prices import differences as prices_differ
 from fairlead.store.prices import versions
 from fairlead.store.progress import Progress, counted, silent
-from fairlead.store.sqlite import paid_by_tier
+from fairlead.store.sqlite import file_of, paid_by_tier, unreadable
 from fairlead.store.window import cut_down
 
 TOLD = 100
@@ -46,10 +46,14 @@ _ATTEMPTS = """SELECT requests.seq, requests.id, requests.cost AS spent, attempt
 _WITHOUT = """SELECT id, cost FROM requests WHERE cost <> 0
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.seq = requests.seq)"""
 
-_COLUMNS = ("tenant", "team", "key", "model", "task", "purpose", "operation", "outcome", "cost", "baseline_cost")
-_RECORDS = f"SELECT seq, id, at_ms, record, {', '.join(_COLUMNS)} FROM requests ORDER BY seq"
+_COLUMNS = (
+    "at_ms", "tenant", "team", "key", "model", "task", "purpose", "operation", "outcome", "cost", "baseline_cost",
+    "total_ms",
+)  # fmt: skip
+_RECORDS = f"SELECT seq, id, record, {', '.join(_COLUMNS)} FROM requests ORDER BY seq"
 _BESIDE = {
-    "attempts": "SELECT request, number, model, channel, provider, outcome, usd FROM attempts ORDER BY seq",
+    "attempts": """SELECT request, number, model, channel, provider, outcome, currency, cost, usd, coalesce(price_row, ''),
+        input, output, cached_input, cache_write, cache_write_1h, reasoning, estimated FROM attempts ORDER BY seq""",
     "calls": "SELECT attempts.request, calls.* FROM calls JOIN attempts ON attempts.seq = calls.seq ORDER BY calls.seq, tool",
     "tiers": "SELECT attempts.request, tiers.* FROM tiers JOIN attempts ON attempts.seq = tiers.seq ORDER BY tiers.seq",
     "tags": "SELECT seq, tag FROM tags ORDER BY seq, tag",
@@ -65,6 +69,7 @@ _ASTRAY = {
 }
 _OF_ONE_ROW = ("checkpoint", "pruned")
 _record = msgspec.msgpack.Decoder(Record).decode
+_tuple = msgspec.structs.astuple
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -109,8 +114,8 @@ class _Attempt(msgspec.Struct):
 
 def verify(connection: sqlite3.Connection, progress: Progress = silent) -> Verification:
     """Of one state of the ledger, which may be written to meanwhile. Every request is looked at twice."""
-    connection.execute("BEGIN")
     try:
+        connection.execute("BEGIN")
         (count,) = connection.execute("SELECT count(*) FROM requests").fetchone()
         found = Verification(told=[])
         prices = versions(connection)
@@ -129,16 +134,23 @@ def verify(connection: sqlite3.Connection, progress: Progress = silent) -> Verif
             found.differs(what, detail)
         _records(found, connection, counted(connection.execute(_RECORDS), 2 * count, progress, count))
         return found
+    except sqlite3.DatabaseError as error:
+        raise unreadable(file_of(connection), error) from error
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _records(found: Verification, connection: sqlite3.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
     reach = rollups.kept(connection)  # where it is gone, that is told with the sums
     sums: budgets.Sums = {}
     beside = {table: _taken(connection.execute(sql)) for table, sql in _BESIDE.items()}
-    for seq, name, at_ms, payload, *columns in rows:
-        record = _record(payload)
+    for seq, name, payload, *columns in rows:
+        try:
+            record = _record(payload)
+        except (TypeError, msgspec.DecodeError):
+            found.differs(name, "its record cannot be read")
+            continue
         said = [cut_down(getattr(record, field)) for field in _COLUMNS]
         for field, stands, told in zip(_COLUMNS, columns, said, strict=True):
             if stands != told:
@@ -149,7 +161,7 @@ def _records(found: Verification, connection: sqlite3.Connection, rows: Iterator
                 found.differs(name, f"table {table} has {_odd(stands, told)}, its record says {_odd(told, stands)}")
         if record.request != name:
             found.differs(name, f"its record is that of {record.request}")
-        if reach is not None and at_ms >= reach.records:
+        if reach is not None and record.at_ms >= reach.records:
             budgets.add(sums, record)
     for what, detail in () if reach is None else budgets.differences(connection, reach.records, sums):
         found.differs(what, detail)
@@ -163,7 +175,24 @@ def _of_record(seq: int, record: Record) -> Mapping[str, list[tuple[object, ...]
     """What has to stand of a record in other tables."""
     return {
         "attempts": [
-            (one.number, one.model, one.channel, one.provider, one.outcome, cut_down(one.spent))
+            tuple(
+                map(
+                    cut_down,
+                    (
+                        one.number,
+                        one.model,
+                        one.channel,
+                        one.provider,
+                        one.outcome,
+                        one.currency,
+                        one.cost,
+                        one.spent,
+                        one.price_row,
+                        *_tuple(one.usage)[:6],
+                        int(one.usage.estimated),
+                    ),
+                )
+            )
             for one in record.attempts
         ],
         "tiers": [
@@ -205,10 +234,13 @@ def _request(
     usd = 0
     for row in rows:
         _, name, spent, number, *rest, seq = row
-        one = _attempt(f"{name}.{number}", rest, called.get(seq, ()))
-        usd += one.usd
         found.attempts += 1
-        _check(found, prices, one)
+        try:
+            one = _attempt(f"{name}.{number}", rest, called.get(seq, ()))
+            usd += one.usd
+            _check(found, prices, one)
+        except (TypeError, msgspec.DecodeError):
+            found.differs(f"{name}.{number}", "what stands in its columns is neither tokens nor money")
     found.requests += 1
     if usd != spent:
         found.differs(name, f"costs {plain(spent)} USD, its attempts come to {plain(usd)}")
