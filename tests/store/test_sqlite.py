@@ -9,7 +9,7 @@ import pytest
 
 from fairlead.core.record import Record
 from fairlead.errors import StateError
-from fairlead.store.migrations import MIGRATIONS
+from fairlead.store.migrations import MIGRATIONS, TABLES
 from fairlead.store.reports import open_ledger
 from fairlead.store.sqlite import Projection, Row
 from tests.store.conftest import Sealing
@@ -77,6 +77,19 @@ def test_a_database_of_an_earlier_version_is_not_read_as_it_stands(tmp_path: Pat
     path = of_version(len(MIGRATIONS) - 1, tmp_path)
     with pytest.raises(StateError, match=r"earlier fairlead; start the gateway once"):
         open_ledger(path)
+
+
+def test_a_ledger_without_one_of_its_tables_is_a_state_error(tmp_path: Path) -> None:  # M6.1
+    path = tmp_path / "ledger.db"
+    with closing(Projection(path)) as projection:
+        there = {
+            name for (name,) in projection.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        assert there == set(TABLES)
+        projection.connection.execute("DROP TABLE tags")
+    for opened in (open_ledger, Projection):
+        with pytest.raises(StateError, match=r"lacks a table \(tags\)"):
+            opened(path)
 
 
 def test_a_migration_that_fails_leaves_the_version_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

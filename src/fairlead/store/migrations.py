@@ -19,6 +19,11 @@ from fairlead.store.progress import logged
 
 PAGE_SIZE = 16384
 ADDING_UP = "the ledger's requests are added up anew"
+TABLES = (
+    "meta", "checkpoint", "requests", "attempts", "audit", "contents", "pruned", "tiers", "feedback", "prices", "spent",
+    "tags", "rollups", "tag_sums", "answers", "kept", "reuses", "trials", "calls",
+)  # fmt: skip
+"""All that there are in the end."""
 
 log = logging.getLogger("fairlead.ledger")
 
@@ -192,6 +197,14 @@ def refuse_older(connection: sqlite3.Connection, where: str) -> None:
         )
 
 
+def refuse_partial(connection: sqlite3.Connection, where: str) -> None:
+    """A ledger that is up to date and lacks a table: somebody has taken it out."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    gone = [name for name in TABLES if name not in there]
+    if gone:
+        raise StateError(f"the ledger {where} lacks a table ({', '.join(gone)}): take that of a backup")
+
+
 def migrate(connection: sqlite3.Connection, where: str) -> None:
     """Brings the database up to date, each step in a transaction of its own."""
     refuse_newer(connection, where)
@@ -208,3 +221,4 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+    refuse_partial(connection, where)

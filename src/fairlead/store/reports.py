@@ -26,7 +26,7 @@ from fairlead.errors import StateError
 from fairlead.store.answers import Answered
 from fairlead.store.calls import Used, used
 from fairlead.store.feedback import Judged, judged
-from fairlead.store.migrations import refuse_newer, refuse_older
+from fairlead.store.migrations import refuse_newer, refuse_older, refuse_partial
 from fairlead.store.opinions import Opinions, opinions
 from fairlead.store.reuses import Reused, reused
 from fairlead.store.rollups import ASIDE, NOTHING, ROLLUPS, TAGS, Kind, slices
@@ -170,6 +170,7 @@ def open_ledger(path: Path) -> sqlite3.Connection:
     try:
         refuse_newer(connection, str(path))
         refuse_older(connection, str(path))
+        refuse_partial(connection, str(path))
     except StateError:
         connection.close()
         raise
