@@ -106,8 +106,16 @@ def test_a_key_is_changed_otherwise_than_was_said(folder: Path) -> None:  # M8.1
         assert shown() == {**before, "rpm": 5, "tpm": None, "expires": None, "role": "viewer"}
         acts = json.loads(done(folder, "audit", "--json", "--kind", "key_changed"))
         assert [(one["detail"].partition(" [")[0], one["actor"]) for one in acts] == [
-            ("team, role, plan, models, sensitive, tpm, expires_ms, budgets", "owner"),
-            ("team, plan, models, sensitive, rpm, budgets", "owner"),
+            (
+                "team red -> none; role caller -> viewer; plan small -> none; models m -> none; sensitive True -> False; "
+                f"tpm 900 -> none; expires {before['expires']} -> none; budgets 3/day, 9/month -> none",
+                "owner",
+            ),
+            (
+                "team none -> red; plan none -> small; models none -> m; sensitive False -> True; rpm 9 -> 5; "
+                "budgets none -> 3/day, 9/month",
+                "owner",
+            ),
         ]
     assert (
         json.loads(done(folder, "keys", "change", "ci", "--concurrency", "2", "--json"))["limits"]["concurrency"] == 2

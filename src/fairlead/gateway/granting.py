@@ -19,6 +19,7 @@ from fairlead.config.tenants import elsewhere, meant
 from fairlead.core.budgets import Per
 from fairlead.core.call import Caller
 from fairlead.core.choice import nearest
+from fairlead.core.cost import plain
 from fairlead.core.grants import COMMON, SCOPES, Grant, Keyholder, excess, usual_scope
 from fairlead.core.model import NANO
 from fairlead.core.policies import STRATEGIES
@@ -37,6 +38,9 @@ APART = frozenset(("limits", "expires", "budgets"))
 MOST = 1_000_000
 LATEST_MS = 253_402_300_799_999
 """The last instant of the year 9999 that a date can tell."""
+CALLED = {"expires_ms": "expires"}
+SHOWN = 100
+"""Characters of a value in the audit."""
 LISTS = ("models", "providers", "regions", "policies")
 
 Text = Annotated[str, Meta(max_length=128)]
@@ -228,6 +232,23 @@ def _known(grant: Grant, binding: Binding) -> None:
         for name in names or ():
             if name not in known:
                 raise BadRequest(f"There is nothing {name!r} among {what}.{nearest(name, sorted(known))}", param=what)
+
+
+def difference(before: Grant, after: Grant) -> str:
+    """What was changed, from what to what: an audit that says only which could not tell a budget raised and put back."""
+    changed = [name for name in after.__struct_fields__ if getattr(after, name) != getattr(before, name)]
+    told = (f"{CALLED.get(name, name)} {_shown(before, name)} -> {_shown(after, name)}" for name in changed)
+    return "; ".join(told) or "nothing"
+
+
+def _shown(grant: Grant, name: str) -> str:
+    value = getattr(grant, name)
+    if name == "expires_ms":
+        value = instant(value)
+    elif name == "budgets":
+        value = tuple(f"{plain(amount)}/{per}" for per, amount in value)
+    words = ", ".join(value) if isinstance(value, tuple) else str("" if value is None else value)
+    return masked(words)[:SHOWN] or "none"
 
 
 def instant(at_ms: int | None) -> str | None:

@@ -19,7 +19,7 @@ from fairlead.core.budgets import Budget
 from fairlead.core.grants import Grant, Keyholder, within
 from fairlead.errors import Conflict, NotFound
 from fairlead.gateway.administration import Administration
-from fairlead.gateway.granting import OWNER, Wanted, changed, demand_within, granted
+from fairlead.gateway.granting import OWNER, Wanted, changed, demand_within, difference, granted
 from fairlead.gateway.holders import called
 from fairlead.gateway.minting import mint, shown
 from fairlead.gateway.world import Grantor, World, digest
@@ -203,8 +203,7 @@ class Keyring:
             key = self._mine(own, key_id)
             grant = changed(key.grant, wanted, own, self.world, int(self.now() * 1000))
             new = msgspec.structs.replace(key, grant=grant)
-            fields = [name for name in grant.__struct_fields__ if getattr(grant, name) != getattr(key.grant, name)]
-            return await self._put(new, "key_changed", own, ", ".join(fields) or "nothing")
+            return await self._put(new, "key_changed", own, difference(key.grant, grant))
 
     async def rotate(self, own: Keyholder, key_id: str, overlap: float) -> tuple[IssuedKey, str]:
         """A new secret now; the one before works on for so many seconds."""
