@@ -10,6 +10,7 @@ import pytest
 from fairlead.config.choosing import KNOBS as OF_KEYS
 from fairlead.core.call import Caller, Wishes
 from fairlead.gateway.admit import admit
+from fairlead.gateway.chinese import told
 from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.wishes import KNOBS
 from tests.gateway.still import Still
@@ -47,6 +48,25 @@ def wished(headers: dict[bytes, bytes], own: tuple[tuple[str, str], ...] = (), *
 
 def test_a_knob_is_not_looked_at_here() -> None:
     assert SAID.keys() == KNOBS.keys()
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept", "warned"),
+    [
+        (",".join(f"t{n}" for n in range(20)), 20, False),
+        (",".join(f"t{n}" for n in range(21)), 20, True),
+        ("a" * 100 + " , b", 2, False),
+        ("a" * 101, 1, True),
+    ],
+)
+def test_tags_are_cut_in_silence(tags: str, kept: int, warned: bool) -> None:  # M6.1
+    """Whoever bounds or adds up what a tag spends relies on them."""
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    incoming = Incoming("generate", Caller("dev"), Headers({b"x-fairlead-tags": tags.encode()}), body, 0.0)
+    call = admit(WORLD, None, incoming, "req_1", Still())[0]
+    assert len(call.wishes.tags) == kept
+    assert any("only 20 are kept" in one for one in call.warnings) == warned
+    assert all("标签" in told(one, "zh") for one in call.warnings)
 
 
 @pytest.mark.parametrize("knob", SAID)

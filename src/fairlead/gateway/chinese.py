@@ -206,6 +206,7 @@ DETAILS: dict[str, str] = {
     "a tool spoke last: {value}": "最后发言的是工具：{value}",
     "code fence: {value}": "代码块：{value}",
     "task {task} is not known here and taken for {instead}": "这里没有任务 {task}，按 {instead} 处理",
+    "of the tags only {count} are kept, and {length} characters of each": "标签只保留 {count} 个，每个 {length} 个字符",
     "task {task} is not known here and left to be found out": "这里没有任务 {task}，将自动判断",
 }
 """Each as the core spells it, with names for what it fills in."""

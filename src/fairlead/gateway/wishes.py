@@ -41,6 +41,9 @@ DEAREST = 1_000_000
 PREFIX = b"x-fairlead-"
 MOST_NAMES = 50
 LONGEST_NAME = 256
+MOST_TAGS = 20
+LONGEST_TAG = 100
+TAGS_CUT = f"of the tags only {MOST_TAGS} are kept, and {LONGEST_TAG} characters of each"
 OF_USER = "user:"
 """How a tag begins that says whom a request is for."""
 
@@ -86,7 +89,13 @@ def read(world: World, incoming: Incoming, view: View) -> tuple[str, Said]:
     if incoming.sensitive and not wishes.sensitive:
         wishes = msgspec.structs.replace(wishes, sensitive=True)
     unmet = (NOTHING_REMEMBERED,) if wishes.memory and world.remembering is None else ()
-    return asked, Said(wishes, policy, unmet)
+    return asked, Said(wishes, policy, (*unmet, *_cut(knobs.get("tags", ""))))
+
+
+def _cut(tags: str) -> tuple[str, ...]:
+    """What reports and budgets by tag will not see, for whoever relies on them."""
+    given = [" ".join(tag.split()) for tag in tags.split(",") if tag.strip()]
+    return (TAGS_CUT,) if len(given) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in given) else ()
 
 
 def come_to(
@@ -306,7 +315,7 @@ def _sort(text: str) -> str:
 
 def _tags(text: str) -> tuple[str, ...]:
     """In one line each: what was spent is kept by all tags of a request, a line for each."""
-    return tuple(" ".join(tag.split())[:100] for tag in text.split(",") if tag.strip())[:20]
+    return tuple(" ".join(tag.split())[:LONGEST_TAG] for tag in text.split(",") if tag.strip())[:MOST_TAGS]
 
 
 KNOBS: dict[str, tuple[str, Callable[[str], Any]]] = {
