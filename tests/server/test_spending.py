@@ -64,6 +64,25 @@ async def test_a_tags_share_is_of_the_tagged_only_and_whose_budget_it_is_stays_o
         }  # fmt: skip
 
 
+async def test_what_has_no_price_costs_nothing_in_a_report_or_is_counted_as_saved(tmp_path: Path) -> None:  # M6.2 M6.4
+    wild = "\n  wild: {channels: [{provider: one, model: up-wild}], quality: 0.9, context: 9000}\n"
+    async with serving(tmp_path / "s", more=f"{KEYS}report: {{baseline: m-one}}\n", extra_model=wild) as server:
+        for model in ("m-two", "wild", "wild"):
+            assert (await server.chat(key="fl_plain", model=model)).status == 200
+        records = await server.records()
+        assert [record.baseline_cost is None for record in records] == [False, True, True]
+        report = (await api(server, "GET", REPORT, key="fl_looks")).json
+        assert report["unpriced"] == [{"model": "wild", "attempts": 2}]
+        assert report["totals"]["compared_cost"] == records[0].cost
+        assert report["totals"]["baseline_cost"] == records[0].baseline_cost
+        shown = await asyncio.to_thread(run, "report", "--state-dir", str(server.state_dir))
+        lines = {line.split()[0]: line for line in shown.stdout.splitlines() if line.strip()}
+        assert "unknown" in lines["wild"]
+        assert "attempts whose price is unknown, not in the cost" in shown.stdout
+        later = (await api(server, "GET", f"{REPORT}?since_ms=99999999999999", key="fl_looks")).json
+        assert later["unpriced"] == []
+
+
 async def test_teams_or_tags_of_one_name_are_taken_for_one(tmp_path: Path) -> None:  # M6.1 M6.4
     more = """keys:
   - {name: a, key: fl_a, tenant: acme, team: red}

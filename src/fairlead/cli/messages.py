@@ -166,6 +166,7 @@ CHINESE: dict[str, str] = {
     "cost": "成本",
     "cost per request": "每个请求的成本",
     "cost per 1,000 requests": "每千个请求的成本",
+    "attempts whose price is unknown, not in the cost": "价格未知、未计入成本的尝试",
     "attempts with estimated figures": "数字为估算的尝试",
     "against the recorded baseline": "与记录的基准相比",
     "{spent} spent, {instead} on the baseline ({share})": "实际花费 {spent}，基准需 {instead}（{share}）",

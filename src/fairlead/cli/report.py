@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fairlead.store.calls import Used
     from fairlead.store.feedback import Judged
     from fairlead.store.opinions import Opinions
-    from fairlead.store.reports import Report
+    from fairlead.store.reports import Group, Report
     from fairlead.store.subscriptions import Subscription
     from fairlead.store.tiers import TierGroup
 
@@ -202,6 +202,13 @@ def show_groups(found: Report, by: By) -> None:
 
     groups = groups_of(found, by)
     answered, spent = all_of(found, by, groups)
+    unpriced = {one.model for one in found.unpriced} if by == "model" else set()
+
+    def cost_of(group: Group) -> str:
+        if not group.cost and group.name in unpriced:
+            return tr("unknown")
+        return money(group.cost) if group.currency == "USD" else f"{money(group.cost)[1:]} {group.currency}"
+
     rows = [
         (
             tr(group.name) if group.name in (NO_ANSWER, NO_TIER, AGAIN) else group.name or "-",
@@ -209,8 +216,8 @@ def show_groups(found: Report, by: By) -> None:
             percent(group.requests / answered if answered else None),
             count(group.input_tokens),
             count(group.output_tokens),
-            money(group.cost) if group.currency == "USD" else f"{money(group.cost)[1:]} {group.currency}",
-            "-" if (thousand := per_1k(group)) is None else money(thousand),
+            cost_of(group),
+            "-" if (thousand := per_1k(group)) is None or cost_of(group) == tr("unknown") else money(thousand),
             percent(group.spent / spent if spent else None),
             bar(group.spent / spent if spent else 0.0),
         )
@@ -315,6 +322,10 @@ def _totals(found: Report) -> list[tuple[str, str]]:
         ("tokens out", f"{totals.output_tokens:,}"),
         ("cost", money(totals.cost)),
     ]
+    if found.unpriced:
+        count = sum(one.attempts for one in found.unpriced)
+        models = ", ".join(one.model for one in found.unpriced)
+        rows.append(("attempts whose price is unknown, not in the cost", f"{count:,} ({models})"))
     if totals.side_calls:
         rows.insert(2, ("side calls", f"{totals.side_calls:,}"))
     if found.reused:

@@ -124,6 +124,7 @@ def plain_report(told: Told, by: By, since: int) -> dict[str, object]:
         "tiers": [plain_tier(one) for one in found.tiers],
         "subscriptions": [{**msgspec.structs.asdict(one), "cost_usd": plain(one.cost)} for one in found.subscriptions],
         "tools": [{**msgspec.structs.asdict(one), "usd": plain(one.cost)} for one in found.tools],
+        "unpriced": [msgspec.structs.asdict(one) for one in found.unpriced],
         "feedback": [msgspec.structs.asdict(one) for one in found.judged],
         "given_again": {
             "hits": found.hits,

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
-from fairlead.store import budgets, calls, reuses, rollups, tally, trials
+from fairlead.store import budgets, calls, reuses, rollups, tally, trials, unpriced
 from fairlead.store.progress import logged
 
 PAGE_SIZE = 16384
@@ -160,6 +160,11 @@ def _results(connection: sqlite3.Connection) -> None:
         tally.rebuild(connection, logged(ADDING_UP))
 
 
+def _unpriced(connection: sqlite3.Connection) -> None:
+    """So that attempts without a price are found among millions."""
+    connection.execute(unpriced.INDEX)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first,
     _contents,
@@ -173,6 +178,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _trials,
     _calls,
     _results,
+    _unpriced,
 ]
 
 

@@ -33,6 +33,7 @@ from fairlead.store.rollups import ASIDE, NOTHING, ROLLUPS, TAGS, Kind, slices
 from fairlead.store.sqlite import file_of, read_only, unreadable
 from fairlead.store.subscriptions import Subscription
 from fairlead.store.tiers import TierGroup, tier_groups
+from fairlead.store.unpriced import Unpriced, unpriced
 from fairlead.store.window import EVERYTHING, Window, halves, whole
 
 Dimension = Literal["model", "key", "tenant", "team", "task", "tag", "day"]
@@ -149,6 +150,8 @@ class Report(msgspec.Struct, frozen=True):
     """By model, what was tried for requests that nobody answered."""
     tools: tuple[Used, ...] = ()
     """What providers ran themselves: their fees are part of the cost."""
+    unpriced: tuple[Unpriced, ...] = ()
+    """What is not in the cost, as nobody knew its price."""
 
     @property
     def hits(self) -> int:
@@ -205,6 +208,7 @@ def report(
             reused=reused(connection, window),
             unanswered=tuple(sorted(_by_model(connection, window, f"= '{NOTHING}'"), key=_dearest)),
             tools=used(connection, window),
+            unpriced=unpriced(connection, window),
         )
     except sqlite3.DatabaseError as error:
         raise unreadable(file_of(connection), error) from error
