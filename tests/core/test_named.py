@@ -114,6 +114,7 @@ def test_a_fact_beside_the_time_is_overlooked(field: str) -> None:
         "home": "best@main",
         "left": (("", 1),),
         "eased": "a soft budget is spent",
+        "meant": "best",
         "arm": Arm("tried", "b", "unit", "best", ("best", "cheap")),
     }
     assert Facts(AT).plain

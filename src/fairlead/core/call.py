@@ -223,6 +223,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
             and not self.home
             and not self.left
             and not self.eased
+            and not self.meant
         )
 
 
