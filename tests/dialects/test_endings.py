@@ -89,8 +89,10 @@ def test_a_quick_look_hides_an_odd_end(dialect: str, said: list[Block], stop: St
         found = DIALECTS[dialect].read_answer(body)
     except ValueError:
         return  # no answer at all, which is told elsewhere
+    usual = DIALECTS[dialect].usual
     if ending_of(found):
         assert MAY_BE_ODD[dialect](body)
+        assert usual is None or usual(body) is None
 
 
 @pytest.mark.parametrize("dialect", sorted(MAY_BE_ODD))
@@ -100,3 +102,5 @@ def test_an_ordinary_answer_is_read_twice(dialect: str, spaced: bool) -> None:
     if spaced:
         body = json.dumps(json.loads(body)).encode()
     assert not MAY_BE_ODD[dialect](body)
+    usual = DIALECTS[dialect].usual
+    assert usual is None or usual(body) == DIALECTS[dialect].account(body)[0]

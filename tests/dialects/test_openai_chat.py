@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects.openai_chat import native as openai_chat
-from fairlead.dialects.openai_chat.native import read_answer, read_request
+from fairlead.dialects.openai_chat.native import account, read_request, usual
 from fairlead.errors import BadRequest
 from tests.dialects.recordings import ANSWERS, captured_requests
 
@@ -243,7 +243,7 @@ def test_bodies_of_real_clients_are_read() -> None:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_usage_of_a_recorded_answer_is_what_the_provider_said(name: str) -> None:
     body = ANSWERS[name]
-    usage, problem = read_answer(json.dumps(body).encode())
+    usage, problem = account(json.dumps(body).encode())
     assert (problem != "") == ("error" in body)
     if problem:
         return
@@ -307,12 +307,40 @@ CHOICES = '"choices":[{"message":{"content":"x"}}]'
 def test_usage_is_brought_to_one_base_and_odd_figures_are_no_failure(
     usage: str, expected: Usage | None
 ) -> None:  # FAULTS 17
-    assert read_answer(f'{{{CHOICES},"usage":{usage}}}'.encode()) == (expected, "")
+    assert account(f'{{{CHOICES},"usage":{usage}}}'.encode()) == (expected, "")
+    told = usual(ended(beside=f',"usage":{usage}').encode())
+    assert told == (expected if expected is not None and expected.output else None)
+
+
+def ended(content: str = '"Hi"', reason: str = '"stop"', beside: str = "") -> str:
+    return f'{{"choices":[{{"message":{{"content":{content}}},"finish_reason":{reason}}}]{beside}}}'
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"choices":[]}',
+        ended(beside=',"error":{"message":"x"}'),
+        ended(beside=',"x_groq":{"id":"x"}'),
+        ended(reason='"content_filter"'),
+        ended(reason="null"),
+        ended('" "'),
+        ended("null"),
+        ended('"Hi","refusal":"No."'),
+        ended('"Hi","audio":{"id":"audio_1"}'),
+        ended('null,"tool_calls":[{}]', '"length"'),
+        ended('"Hi"},"finish_reason":"stop"},{"message":{"content":""'),
+    ],
+)
+def test_an_answer_that_is_not_as_most_is_taken_for_one(odd: str) -> None:
+    for body in (odd, ended(), ended('null,"tool_calls":[{}]')):
+        whole = body[:-1] + ',"usage":{"prompt_tokens":5,"completion_tokens":2}}'
+        assert (usual(whole.encode()) is None) == (body is odd)
 
 
 def test_an_answer_without_usage_is_an_answer() -> None:
-    assert read_answer(f"{{{CHOICES}}}".encode()) == (None, "")
-    assert read_answer(f'{{{CHOICES},"error":null}}'.encode()) == (None, "")
+    assert account(f"{{{CHOICES}}}".encode()) == (None, "")
+    assert account(f'{{{CHOICES},"error":null}}'.encode()) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -332,10 +360,11 @@ def test_an_answer_without_usage_is_an_answer() -> None:
     ids=range(10),
 )
 def test_what_is_no_answer_is_noticed(body: bytes) -> None:  # FAULTS 6
-    assert read_answer(body)[1]
+    assert account(body)[1]
 
 
 @given(st.binary(max_size=60))
 def test_no_answer_is_a_crash(body: bytes) -> None:
-    read_answer(body)
-    read_answer(b'{"choices":[{}],"usage":' + body + b"}")
+    account(body)
+    usual(body)
+    account(b'{"choices":[{}],"usage":' + body + b"}")

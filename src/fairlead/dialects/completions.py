@@ -322,7 +322,7 @@ DIALECT = Dialect(
     CompletionInterpreter,
     CompletionWriter,
     passing,
-    chat.read_answer,
+    chat.account,
     chat.error_body,
     chat.error_event,
 )

@@ -179,3 +179,5 @@ class Dialect(Struct, frozen=True):
     write_count: Callable[[int], bytes] | None = None
     ping: bytes = b": ping\n\n"
     """An event of a stream that says nothing."""
+    usual: Callable[[bytes], Usage | None] | None = None
+    """The usage of a whole answer that is as nearly all are, so that nothing else of it need be looked at; None for others."""

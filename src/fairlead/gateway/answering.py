@@ -63,7 +63,11 @@ def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | No
     if operation == "count":
         return Whole(body, Usage())
     if dialect == call.dialect and not anew:
-        usage, error = DIALECTS[dialect].account(body)
+        spoken = DIALECTS[dialect]
+        usage = spoken.usual(body) if operation == "generate" and spoken.usual is not None else None
+        if usage is not None:
+            return Whole(body, usage)
+        usage, error = spoken.account(body)
         if error or operation != "generate":
             if not error and isinstance(call.view, EmbeddingsView):
                 body = as_asked(body, call.view)

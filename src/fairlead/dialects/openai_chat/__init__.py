@@ -25,4 +25,5 @@ DIALECT = Dialect(
     native.account,
     native.error_body,
     native.error_event,
+    usual=native.usual,
 )

@@ -7,11 +7,11 @@ today reaches the provider as it came.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import orjson
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
@@ -257,9 +257,6 @@ class _CompletionDetails(Struct):
     image_tokens: int | None = 0
 
 
-_NOTHING_READ, _NOTHING_MADE = _PromptDetails(), _CompletionDetails()
-
-
 class _BareUsage(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -294,13 +291,25 @@ class _Answer(Reported):
     choices: Raw | UnsetType = UNSET
 
 
+class _Said(Struct):
+    content: str | None = None
+    tool_calls: list[Raw] | None = None
+    refusal: None = None
+    audio: None = None
+
+
+class _Ended(Struct):
+    message: _Said
+    finish_reason: Literal["stop", "tool_calls", "length"]
+
+
 class _UsualAnswer(Struct):
     """What nearly every answer is, read in one go."""
 
-    choices: Raw
-    usage: _Usage | None = None
+    choices: Annotated[list[_Ended], Meta(min_length=1)]
+    usage: _Usage
     error: None = None
-    x_groq: Raw | UnsetType = UNSET
+    x_groq: None = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -308,7 +317,6 @@ _USUAL_ANSWER = msgspec.json.Decoder(_UsualAnswer)
 _USAGE = msgspec.json.Decoder(_Usage)
 _BARE_USAGE = msgspec.json.Decoder(_BareUsage)
 _GROQ = msgspec.json.Decoder(_Groq | None)
-LONGEST_EMPTY = 4
 
 
 def reported_usage(found: Reported) -> Usage | None:
@@ -345,12 +353,6 @@ def _plausible(found: _Usage) -> Usage | None:
     if not 0 < prompt + completion < MOST_TOKENS:
         return None
     read, made = found.prompt_tokens_details, found.completion_tokens_details
-    if (
-        (read is None or read == _NOTHING_READ)
-        and (made is None or made == _NOTHING_MADE)
-        and found == _Usage(prompt, completion, prompt + completion, read, made)
-    ):  # as most
-        return Usage(prompt, completion)
     cached, written = found.prompt_cache_hit_tokens or found.cached_tokens or found.num_cached_tokens or 0, 0
     if read is not None:
         cached = read.cached_tokens or cached
@@ -363,9 +365,12 @@ def _plausible(found: _Usage) -> Usage | None:
     if 0 < beside < MOST_TOKENS:
         completion += beside
         reasoning = max(reasoning, beside)
-    cached = min(max(cached, 0), prompt)
-    written = min(max(written, 0), prompt - cached)
-    usage = Usage(prompt, completion, cached, written, 0, min(max(reasoning, 0), completion))
+    if cached or written or reasoning:
+        cached = min(max(cached, 0), prompt)
+        written = min(max(written, 0), prompt - cached)
+        usage = Usage(prompt, completion, cached, written, 0, min(max(reasoning, 0), completion))
+    else:
+        usage = Usage(prompt, completion)
     if (
         found.server_tool_use_details
         or found.server_tool_use
@@ -398,34 +403,35 @@ def _with_media(usage: Usage, read: _PromptDetails, made: _CompletionDetails) ->
     )
 
 
-def read_answer(body: bytes) -> tuple[Usage | None, str]:
-    """(usage, why it is no answer). The second is empty for a proper one."""
+def usual(body: bytes) -> Usage | None:
+    """Of an answer that is as nearly all are: it says something, or calls tools, to its proper end, and its usage is told. It
+    gives nothing that its provider goes on owning. None for every other, which has to be looked at more closely."""
     try:
-        usual = _USUAL_ANSWER.decode(body)
+        answer = _USUAL_ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_odd_answer(body)
-    if len(usual.choices) <= LONGEST_EMPTY and bytes(usual.choices) in EMPTY:
-        return _read_odd_answer(body)
-    usage = None if usual.usage is None else _plausible(usual.usage)
-    if usual.x_groq is not UNSET and usage is not None:
-        return hosted.with_calls(usage, hosted.of_choices(usual.choices)), ""
-    return usage, ""
+        return None
+    for choice in answer.choices:
+        said = choice.message
+        if choice.finish_reason == "length" if said.tool_calls else not said.content or said.content.isspace():
+            return None
+    usage = _plausible(answer.usage)
+    return usage if usage is not None and usage.output else None
 
 
-account = read_answer
-"""The name that every dialect has for it."""
-
-
-def _read_odd_answer(body: bytes) -> tuple[Usage | None, str]:
+def account(body: bytes) -> tuple[Usage | None, str]:
+    """(usage, why it is no answer). The second is empty for a proper one."""
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return unreadable(body)
+    usage = read_usage(answer.usage)
     if given(answer.error):
-        return read_usage(answer.usage) or Usage(), "the provider sent an error with status 200"
+        return usage or Usage(), "the provider sent an error with status 200"
     if answer.choices is UNSET or bytes(answer.choices) in EMPTY:
-        return read_usage(answer.usage), "the provider's answer holds no choices"
-    return read_usage(answer.usage), ""
+        return usage, "the provider's answer holds no choices"
+    if answer.x_groq is not UNSET and usage is not None:
+        usage = hosted.with_calls(usage, hosted.of_choices(answer.choices))
+    return usage, ""
 
 
 # ---- errors
