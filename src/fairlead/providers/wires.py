@@ -180,7 +180,8 @@ def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: W
     elif view.model != upstream:
         name = orjson.dumps(upstream)
         named = -1 if fields else body.find(MODEL)
-        if named >= 0 and body.find(MODEL, named + 1) < 0 and body.find(ESCAPED) < 0:  # `in` drops an exception first
+        # At the very beginning it is the field on top, and no other is: each stands there once. `in` drops an exception first.
+        if named == 1 or (named > 1 and body.find(MODEL, named + 1) < 0 and body.find(ESCAPED) < 0):
             at = MODEL_VALUE.match(body, named + len(MODEL))
             if at is not None:
                 return body[: at.start(1)] + name + body[at.end(1) :]
