@@ -17,8 +17,6 @@ from fairlead.server.exchange import Exchange, Line
 
 LONGEST = 2048
 """Bytes of a head that is kept as long as its connection."""
-DIGITS = 9
-"""A length may have at most."""
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 END = b"\r\n\r\n"
 ACTED_ON = frozenset((b"expect", b"upgrade", b"transfer-encoding"))
@@ -28,28 +26,28 @@ ACTED_ON = frozenset((b"expect", b"upgrade", b"transfer-encoding"))
 class Head:
     """A head, and what the parser read in it."""
 
-    __slots__ = ("__weakref__", "_before", "_behind", "_headers", "_method", "_path", "_query", "_reach", "_start")
+    __slots__ = ("__weakref__", "_headers", "_lines", "_method", "_path", "_query", "_size")
 
     def __init__(self, first: Exchange, before: bytes, behind: bytes) -> None:
         self._method = first.method
         self._path = first.path
         self._query = first.query
         self._headers = first.headers
-        self._before = before
-        self._behind = behind
-        self._start = len(before)
-        self._reach = len(before) + DIGITS + 1
+        self._lines = before.replace(b"%", b"%%") + b"%d" + behind.replace(b"%", b"%%")
+        """With a place for the length."""
+        self._size = len(before) + len(behind) + 1
+        """How long it was the last time."""
 
     def again(self, data: bytes, connection: Line, received: float) -> Exchange | None:
         """The next request, if these bytes are this head again with all of its body."""
-        start, behind = self._start, self._behind
-        end = data.find(b"\r", start, self._reach)
-        if end < 0 or not data.startswith(behind, end) or not data.startswith(self._before):
+        size = self._size
+        lines = self._lines % (len(data) - size)
+        if len(lines) != size:  # the length has more digits this time, or fewer
+            size = self._size = len(lines)
+            lines = self._lines % (len(data) - size)
+        if not data.startswith(lines) or len(lines) != size:
             return None
-        body = data[end + len(behind) :]
-        if data[start:end] != b"%d" % len(body):
-            return None
-        return Exchange(connection, received, self._method, self._path, self._query, self._headers, body)
+        return Exchange(connection, received, self._method, self._path, self._query, self._headers, data[size:])
 
 
 Heads = WeakValueDictionary[tuple[bytes, bytes], Head]
