@@ -14,6 +14,7 @@ import pytest
 
 from fairlead.errors import Overloaded, RateLimited
 from fairlead.server import memory
+from fairlead.server.exchange import Exchange, Line
 from fairlead.server.shedding import NEAR, PATIENCE, QUIET_SECONDS, Bearable, Shedding, bearable
 from fairlead.server.turns import Turns
 from tests.server.serving import KEYS, Served, question, serving, soon
@@ -151,7 +152,7 @@ class Flood:
             self.refused += 1
             return
         self.shedding.enter("a")
-        self.turns.begin(at, 1, partial(self.begun, at))
+        self.turns.begin(Exchange(cast(Line, None), at), partial(self.begun, at))
 
     def go_on(self, seconds: float) -> None:
         self.waits.clear()
@@ -415,9 +416,9 @@ async def test_who_has_waited_for_his_turn_is_turned_away(tmp_path: Path) -> Non
         class Later:
             """While somebody waits for his turn, time becomes short."""
 
-            def begin(self, received: float, share: int, go: Callable[[], None]) -> None:
+            def begin(self, exchange: Exchange, go: Callable[[], None]) -> None:
                 shedding._pressure, shedding.scarce = 1.0, True
-                begin(received, share, go)
+                begin(exchange, go)
 
         listener.turns = cast(Turns, Later())
         statuses = []

@@ -92,7 +92,7 @@ class App:
                 await surface(self.runtime.present, exchange, caller)
                 return
             shedding, name = self.shedding, caller.name
-            shed = shedding.crowded(name) if exchange.let_in else shedding.refusal(name)
+            shed = shedding.crowded(name)  # it was let in as it came, and has waited for its turn
             if shed is not None:
                 self._turn_away(exchange, shed, dialect_of(exchange.path))
                 return

@@ -19,7 +19,6 @@ import httptools
 from fairlead.errors import BadRequest, HeadersTooLarge, Internal, Overloaded, RequestError, TooLarge
 from fairlead.server.exchange import STATUS_LINES, Exchange
 from fairlead.server.head import Head, known_to, remembered
-from fairlead.server.turns import share
 
 if TYPE_CHECKING:
     from fairlead.server.listener import Listener
@@ -358,8 +357,8 @@ class Connection(asyncio.Protocol):
                 self.back_at = listener.now() + seconds if seconds and self._head is not None else 0.0
                 return
         self._turn = exchange
-        self.busy = exchange.let_in = True
-        listener.turns.begin(exchange.received, share(exchange.path, exchange.body), self._go)
+        self.busy = True
+        listener.turns.begin(exchange, self._go)
 
     def asked_in(self, exchange: Exchange) -> None:
         if self.transport is not None:

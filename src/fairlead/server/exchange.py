@@ -86,8 +86,6 @@ class Exchange(msgspec.Struct, eq=False):
     keep_alive: bool = True
     started: bool = False
     finished: bool = False
-    let_in: bool = False
-    """It was let in as it came, and has waited for its turn."""
     _chunked: bool = True
     _head: bytes = b""
     """Of an answer that was begun: it leaves with the first piece, for every write costs a system call and wakes whoever reads."""

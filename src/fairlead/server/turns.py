@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 AT_ONCE = 16
 """Requests begun in one turn. Fewer cost throughput: what is written in one turn goes out together."""
@@ -26,8 +27,17 @@ EDGE = 256
 """Bytes at either end of a body where clients say whether they want a stream."""
 
 
-def share(path: str, body: bytes) -> int:
+class Asked(Protocol):
+    """What is needed of a request."""
+
+    received: float
+    path: str
+    body: bytes
+
+
+def share(asked: Asked) -> int:
     """How much of a turn a request takes. Whoever is misjudged begins a little sooner or later, no more."""
+    path, body = asked.path, asked.body
     at = body.find(STREAM, 0, EDGE)
     if at < 0:
         at = body.find(STREAM, -EDGE)
@@ -38,13 +48,25 @@ def share(path: str, body: bytes) -> int:
 class Turns:
     """Of one loop."""
 
-    __slots__ = ("_begun", "_each", "_left", "_left_of_late", "_looked_at", "_loop", "_time_of_late", "_waiting")
+    __slots__ = (
+        "_begun",
+        "_each",
+        "_left",
+        "_left_of_late",
+        "_looked_at",
+        "_loop",
+        "_time_of_late",
+        "_unseen",
+        "_waiting",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._begun = 0
-        """In this turn."""
-        self._waiting: deque[tuple[float, int, Callable[[], None]]] = deque()
+        """In this turn, by their shares."""
+        self._unseen: list[Asked] = []
+        """Those of them that are taken for streams, as long as it makes no difference what they are."""
+        self._waiting: deque[tuple[Asked, Callable[[], None]]] = deque()
         self._each = 0.0
         """Seconds from one that leaves the queue to the next, of late; 0 while it is not known."""
         self._left = 0
@@ -52,15 +74,23 @@ class Turns:
         self._left_of_late = self._time_of_late = 0.0
         self._looked_at = 0.0
 
-    def begin(self, received: float, share: int, go: Callable[[], None]) -> None:
+    def begin(self, asked: Asked, go: Callable[[], None]) -> None:
         begun = self._begun
         if not begun:
             self._loop.call_soon(self._next)
+        elif begun >= AT_ONCE and self._unseen:
+            begun = self._look()
         if begun < AT_ONCE and not self._waiting:
-            self._begun = begun + share
+            self._begun = begun + OF_A_STREAM
+            self._unseen.append(asked)
             go()
         else:
-            self._waiting.append((received, share, go))
+            self._waiting.append((asked, go))
+
+    def _look(self) -> int:
+        self._begun += sum(map(share, self._unseen)) - OF_A_STREAM * len(self._unseen)
+        self._unseen.clear()
+        return self._begun
 
     def ahead(self) -> float:
         """Seconds that whoever comes now will wait. Told by how many wait, not by how long the first of them has: that one tells
@@ -76,7 +106,7 @@ class Turns:
         passed, waiting = now - self._looked_at, self._waiting
         if not waiting:
             self._each = self._left_of_late = self._time_of_late = 0.0
-        elif self._left and now - waiting[0][0] >= passed:
+        elif self._left and now - waiting[0][0].received >= passed:
             self._left_of_late = FADING * self._left_of_late + self._left
             self._time_of_late = FADING * self._time_of_late + min(passed, STOPPED)
             self._each = self._time_of_late / self._left_of_late
@@ -85,9 +115,10 @@ class Turns:
     def _next(self) -> None:
         waiting = self._waiting
         self._begun = 0
+        self._unseen.clear()
         while waiting and self._begun < AT_ONCE:
-            _, share, go = waiting.popleft()
-            self._begun += share
+            asked, go = waiting.popleft()
+            self._begun += share(asked)
             self._left += 1
             go()
         if self._begun:
