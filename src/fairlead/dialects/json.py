@@ -60,13 +60,15 @@ def check(body: bytes, known: frozenset[str]) -> tuple[dict[str, Any], bool]:
     """
     if len(body) > LARGE and body.count(b"{") + body.count(b"[") > MOST_NESTED:
         raise BadRequest(f"The body has more than {MOST_NESTED:,} objects and lists.", code="too_many_fields")
-    said = loads(body)
-    familiar = check_names(said, known)
+    said: dict[str, Any] = orjson.loads(body)
+    familiar = known.issuperset(said)  # it is, mostly; and no dialect has MOST_FIELDS
+    if not familiar:
+        check_names(said, known)
     try:
         written = orjson.dumps(said)
     except TypeError:
         raise RecursionError from None
-    if written != body and _colons(body) != written.count(b":"):
+    if written != body and _colons(body) != _bare_colons(written):
         raise _twice(body)
     return said, familiar
 
@@ -78,10 +80,8 @@ def loads(body: bytes) -> dict[str, Any]:
     return said
 
 
-def check_names(said: dict[str, Any], known: frozenset[str]) -> bool:
-    """What `check` does for the fields on top; whether all of them are known."""
-    if known.issuperset(said):  # as most; and no dialect has MOST_FIELDS
-        return True
+def check_names(said: dict[str, Any], known: frozenset[str]) -> None:
+    """What `check` does for the fields on top."""
     for key in said:
         if key not in known and key.lower() in known:
             raise BadRequest(
@@ -89,17 +89,20 @@ def check_names(said: dict[str, Any], known: frozenset[str]) -> bool:
             )
     if len(said) > MOST_FIELDS:
         raise BadRequest(f"The body has more than {MOST_FIELDS:,} fields.", code="too_many_fields")
-    return False
 
 
 def _colons(body: bytes) -> int:
     """How many colons a decoder meets, in strings and behind keys. A decoder drops all but one of equal keys, and the
     colons of the others with them; what it says, written again, has as many colons only if it dropped none."""
-    found = body.count(b":")
-    if _ESCAPED_COLON.search(body):
+    found = _bare_colons(body)
+    if body.find(b"\\") >= 0 and _ESCAPED_COLON.search(body):
         plain = body.replace(rb"\\", b"")
         found += plain.count(rb"\u003a") + plain.count(rb"\u003A")
     return found
+
+
+def _bare_colons(body: bytes) -> int:
+    return len(body) - len(body.replace(b":", b""))  # in half the time of `count`
 
 
 class _Pairs(list[tuple[str, Any]]):
