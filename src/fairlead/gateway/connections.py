@@ -12,10 +12,13 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 import httptools
+import msgspec
 
+from fairlead.core.settable import settable
 from fairlead.providers.wire import Reply, UpstreamBroken
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ HIGH_WATER_WHOLE = 4 * READ
 """The same of an answer that nobody gets before it is whole."""
 MAX_BODY = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
-NO_HEADERS: Mapping[bytes, bytes] = {}
+NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 LINGER_SECONDS = 1.0
 """How long an answer that has said all may take to end before its connection is given up."""
 
@@ -47,51 +50,34 @@ async def read_all(reply: Reply) -> bytes:
     return b"".join(pieces)
 
 
-class HttpReply:
+@settable
+class HttpReply(msgspec.Struct, eq=False):
     """A provider's answer while it arrives."""
 
-    __slots__ = (
-        "_begins_by",
-        "_connection",
-        "_error",
-        "_give",
-        "_most",
-        "_pieces",
-        "_size",
-        "_waiter",
-        "awaited",
-        "complete",
-        "expires",
-        "headers",
-        "heard",
-        "status",
-        "untouched",
-        "unwanted",
-    )
-
-    def __init__(self, connection: Connection, expires: float, stream: bool = True) -> None:
-        self._most = HIGH_WATER if stream else HIGH_WATER_WHOLE
-        self.status = 0
-        """0 before its head has come whole."""
-        self.headers = NO_HEADERS
-        self.complete = False
-        self.awaited = False
-        """Its content has still to begin: pings and the like do not count for its being there."""
-        self.unwanted = False
-        """Nobody reads on: what still comes is dropped."""
-        self.untouched = True
-        """Not one byte has come."""
-        self.heard = False
-        """Something of it has come since the sweep last looked."""
-        self.expires = self._begins_by = expires
-        self._connection: Connection | None = connection
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._waiter: asyncio.Future[None] | None = None
-        self._give: Callable[[bytes], bool] | None = None
-        """Who takes what arrives, within the read."""
-        self._error: tuple[str, str] | None = None
-        """(reason, detail): an exception kept here would keep all that met it."""
+    _connection: Connection | None
+    expires: float
+    _begins_by: float
+    _most: int = HIGH_WATER
+    """Bytes that wait for the reader before its connection stops reading."""
+    status: int = 0
+    """0 before its head has come whole."""
+    headers: Mapping[bytes, bytes] = NO_HEADERS
+    complete: bool = False
+    awaited: bool = False
+    """Its content has still to begin: pings and the like do not count for its being there."""
+    unwanted: bool = False
+    """Nobody reads on: what still comes is dropped."""
+    untouched: bool = True
+    """Not one byte has come."""
+    heard: bool = False
+    """Something of it has come since the sweep last looked."""
+    _pieces: list[bytes] = []
+    _size: int = 0
+    _waiter: asyncio.Future[None] | None = None
+    _give: Callable[[bytes], bool] | None = None
+    """Who takes what arrives, within the read."""
+    _error: tuple[str, str] | None = None
+    """(reason, detail): an exception kept here would keep all that met it."""
 
     async def head(self) -> None:
         while not self.status:
@@ -265,7 +251,7 @@ class Connection(asyncio.BufferedProtocol):
         return self.transport is not None and not self.transport.is_closing()
 
     def send(self, data: bytes, expires: float, stream: bool = False) -> HttpReply:
-        self.reply = reply = HttpReply(self, expires, stream)
+        self.reply = reply = HttpReply(self, expires, expires, HIGH_WATER if stream else HIGH_WATER_WHOLE)
         transport, outbox = self.transport, self.pool.outbox
         assert transport is not None
         if stream:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from fairlead.core.settable import settable
 from fairlead.gateway.request import Headers
 
 JSON = b"Content-Type: application/json\r\n"
@@ -71,6 +72,7 @@ class Line(Protocol):
     def hang_up(self, rst: bool) -> None: ...
 
 
+@settable
 class Exchange(msgspec.Struct, eq=False):
     """One request and the way to answer it. Answer with `send`, or with `start`, `write`..., `end`."""
 
