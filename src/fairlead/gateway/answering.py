@@ -18,6 +18,7 @@ from fairlead.dialects.citations import untold
 from fairlead.dialects.dialect import Asked, Reader, View
 from fairlead.dialects.embeddings import EmbeddingsView, as_asked
 from fairlead.dialects.endings import MAY_BE_ODD, ending_of, of_silence, stop_of
+from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.passing import at_least
 from fairlead.dialects.table import DIALECTS
@@ -50,6 +51,8 @@ class Whole(msgspec.Struct, frozen=True):
     error: str = ""
     """Why it is no answer."""
     ending: Ending = ""
+    issued: frozenset[str] = frozenset()
+    """The ids it gave that its provider goes on owning."""
 
 
 def cause_of(ending: Ending) -> Cause:
@@ -68,23 +71,24 @@ def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | No
         if usage is not None:
             return Whole(body, usage)
         usage, error = spoken.account(body)
+        issues = ISSUES.get(dialect)
+        issued = frozenset[str]() if issues is None else issues.of_answer(body)
         if error or operation != "generate":
             if not error and isinstance(call.view, EmbeddingsView):
                 body = as_asked(body, call.view)
-            return Whole(body, media.told(call, usage) if operation == "opaque" else usage, error)
+            return Whole(body, media.told(call, usage) if operation == "opaque" else usage, error, "", issued)
         look = MAY_BE_ODD.get(dialect)
         if usage is not None and not usage.output:
             usage = at_least(usage, tokens_of(body))
-        if look is not None and look(body):
-            return Whole(body, usage, "", _ending(dialect, body))
-        return Whole(body, usage)
+        ending = _ending(dialect, body) if look is not None and look(body) else ""
+        return Whole(body, usage, "", ending, issued)
     try:
         answer = DIALECTS[dialect].read_answer(body)
     except ValueError as problem:
         return Whole(
             body, DIALECTS[dialect].account(body)[0], str(problem) or "the provider's answer is not what it should be"
         )
-    ending: Ending = ""
+    ending = ""
     if operation == "generate":
         ending = ending_of(answer)
         answer = toolnames.restored(answer, toolnames.own(cast(View, call.view).neutral(), dialect))

@@ -24,7 +24,7 @@ from fairlead.core.settable import settable
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
 from fairlead.dialects.openai_chat.native import ChatView
-from fairlead.dialects.passing import HELD_LIMIT
+from fairlead.dialects.passing import HELD_LIMIT, Passing
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.weighing import BYTES, tokens_of
 from fairlead.errors import BadRequest, Forbidden
@@ -208,6 +208,8 @@ class Try(msgspec.Struct, eq=False):
         found = whole(run.call, wire.dialect, body, self.candidate.channel.model, self.losses, anew)
         # Until here whatever goes wrong was made, and is billed; so is an answer that nobody can read.
         self.body, self.usage, self.generating = found.body, found.usage, bool(found.error)
+        if found.issued:
+            take_down(run.runtime.belongings, run.call, self.candidate.channel.id, found.issued)
         if found.error:
             return self.failed(200, found.error, why_failed(body), body)
         if found.ending and found.ending in run.plan.handling.failover_on:
@@ -427,8 +429,8 @@ class Try(msgspec.Struct, eq=False):
             usage = reader.usage
         if usage is None:
             usage = self._estimated_usage(intent, outcome)
-        if self.status == 200 and self.losses is None:
-            take_down(run.runtime.belongings, run.call, intent.channel, reader, self.body)
+        if reader is not None and self.losses is None and isinstance(reader, Passing) and reader.issued:
+            take_down(run.runtime.belongings, run.call, intent.channel, reader.issued)
         if self.cut is not None and usage.estimated and usage.output > self.cut:
             usage = msgspec.structs.replace(usage, output=self.cut)
         self.took = usage.input + usage.output

@@ -26,9 +26,7 @@ from fairlead.core.choice import Choice
 from fairlead.core.egress import grant_sink
 from fairlead.core.model import Channel
 from fairlead.dialects import json
-from fairlead.dialects.dialect import Reader
-from fairlead.dialects.issued import ISSUES, each, inner, is_kept, listed, spelt
-from fairlead.dialects.passing import Passing
+from fairlead.dialects.issued import each, inner, is_kept, listed, spelt
 from fairlead.errors import BadRequest, NotFound
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
@@ -163,16 +161,9 @@ def _open(channel: Channel, wish: Wishes, caller: Caller) -> bool:
     )
 
 
-def take_down(belongings: Belongings, call: Call, channel: str, reader: Reader | None, body: bytes) -> None:
-    """What an answer gave is the caller's from now on. `body` is a whole answer's; a stream's ids are its reader's."""
-    names: AbstractSet[str] | None = None
-    if reader is not None:
-        names = reader.issued if isinstance(reader, Passing) else None
-    else:
-        issues = ISSUES.get(call.dialect)
-        names = None if issues is None else issues.of_answer(body)
-    if names:
-        belongings.bind(grant_sink(call, "belongings", local=True), names, channel)
+def take_down(belongings: Belongings, call: Call, channel: str, names: AbstractSet[str]) -> None:
+    """What an answer gave is the caller's from now on."""
+    belongings.bind(grant_sink(call, "belongings", local=True), names, channel)
 
 
 def _chat(given: Any) -> Found:
