@@ -27,6 +27,8 @@ class Pool:
         self.loop = loop
         self.outbox = outbox
         self.now = loop.time
+        self.swept = loop.time()
+        """When the sweep last came by: near enough for whoever asks since when a connection is idle."""
         self.idle: list[Connection] = []
         self.open: set[Connection] = set()
         self.connecting = 0
@@ -78,7 +80,7 @@ class Pool:
 
     def give_back(self, connection: Connection) -> None:
         connection.used = True
-        connection.idle_since = self.now()
+        connection.idle_since = self.swept
         self.idle.append(connection)
         if self.waiting:
             self._next_turn()
@@ -98,6 +100,7 @@ class Pool:
 
     def sweep(self, now: float, late: float) -> None:
         """`late`: how long this process itself stood still, which counts for nobody."""
+        self.swept = now
         while self.idle and now - self.idle[0].idle_since > IDLE_SECONDS:
             self.idle.pop(0).drop()
         for connection in list(self.open):

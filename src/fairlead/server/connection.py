@@ -60,6 +60,7 @@ class Connection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self.receiving_since = 0.0
         self.idle_since = 0.0
+        """When the sweep first saw that it has nothing to do; 0 while it has not."""
         self._queue: deque[Exchange] = deque()
         self._head: Head | None = None
         """Of the last request, where the next one may look just like it; None as long as anything is with the parser."""
@@ -410,7 +411,7 @@ class Connection(asyncio.Protocol):
             self._leave()
             return
         if self._head is not None:  # as mostly: nothing has come behind it
-            self.idle_since = self.listener.now()
+            self.idle_since = 0.0
             return
         if self._queue:
             self._next()
@@ -432,7 +433,7 @@ class Connection(asyncio.Protocol):
             self.receiving_since = self.listener.now()
             self._begun = self._begun and self.receiving_since
         else:
-            self.idle_since = self.listener.now()
+            self.idle_since = 0.0
 
     def write(self, data: bytes) -> None:
         if self.transport is not None:

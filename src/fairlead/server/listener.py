@@ -167,7 +167,9 @@ class Listener:
                 continue
             since = connection.receiving_since
             if not since:
-                if now - connection.idle_since > bounds.idle_seconds:
+                if not connection.idle_since:
+                    connection.idle_since = now
+                elif now - connection.idle_since > bounds.idle_seconds:
                     connection._leave()
             elif now - since > (bounds.head_seconds if connection.in_head else bounds.receive_seconds) or (
                 connection.overdue(now)
