@@ -30,7 +30,7 @@ from fairlead.providers.wire import Endpoint, Outbound
 MODEL = b'"model"'
 ESCAPED = b"\\u00"
 """How letters of a field's name may be written so that it does not show."""
-MODEL_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')
+MODEL_VALUE = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*(%b)" % json.STRING)
 
 
 class Wire(msgspec.Struct, frozen=True):
