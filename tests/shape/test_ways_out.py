@@ -40,7 +40,9 @@ SINKS: dict[tuple[str, str], str] = {("store/shelf.py", "Shelf._open"): "Shelf.k
 """Where a request's content is written -> the function of that file that takes the SinkPermit."""
 
 NO_CONTENT: dict[tuple[str, str], str] = {
-    ("cli/batch_results.py", "Results._opened"): "the answers of a batch, beside the file its asker named for them",
+    ("cli/batch_lines.py", "opened"): "the requests of a batch that come through a pipe, in a file without a name",
+    ("cli/batch_results.py", "Results._held"): "the answers of a batch, beside the file its asker named for them",
+    ("cli/batch_results.py", "Results._take_up"): "the answers of the batch before, beside that file",
     ("cli/batch_results.py", "Results.finish"): "the answers of a batch, in the file its asker named for them",
     ("cli/books.py", "Connection.connect"): "asks the owner of the state directory, over a socket in it",
     ("cli/main.py", "Lazy.format_help_text"): "help, to the terminal",
