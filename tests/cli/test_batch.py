@@ -58,7 +58,8 @@ def test_without_a_server_nothing_is_asked_or_booked(folder: Path) -> None:  # M
     told = run(*ARGUMENTS, "--tag", "night", cwd=folder)
     assert told.returncode == 1
     assert told.stdout == ""
-    assert "on the books of nightly\nline 2: JSON is malformed" in told.stderr
+    assert "on the books of nightly\nthe models are SIMULATED" in told.stderr
+    assert "\nline 2: JSON is malformed" in told.stderr
     assert "out.jsonl: 2 answered, 1 are no requests, $0.00" in told.stderr
     first, second, third = rows(folder)
     assert [one["custom_id"] for one in (first, second, third)] == ["line-1", "line-2", "b"]
@@ -95,6 +96,12 @@ def test_a_batch_in_chinese_is_in_english(folder: Path) -> None:
         (("in.jsonl", "-o", "out.jsonl", "--key", "nighty"), "Did you mean 'nightly'?"),
         (("in.jsonl", "-o", "f.yaml"), "f.yaml:1: this is no answer of a batch"),
         (("in.jsonl",), "Missing option '--out'"),
+        (("in.jsonl", "-o", "/dev/null"), "cannot write /dev/null: it is no file"),
+        (("out.jsonl.part", "-o", "out.jsonl", "--fresh"), "cannot read"),
+        (("in.jsonl", "-o", "out.jsonl", "--policy", "hybird"), "Did you mean 'hybrid'?"),
+        (("in.jsonl", "-o", "out.jsonl", "--key", ""), "Invalid value for '--key' / '-k': it has to be a line"),
+        (("in.jsonl", "-o", "out.jsonl", "--tag", "a\r\nx-fairlead-as: b"), "Invalid value for '--tag'"),
+        (("in.jsonl", "-o", "f.yaml", "--fresh"), "f.yaml:1: this is no answer of a batch"),
     ],
 )
 def test_a_wrong_command_leaves_something_or_says_nothing(folder: Path, arguments: tuple[str, ...], words: str) -> None:
@@ -105,6 +112,21 @@ def test_a_wrong_command_leaves_something_or_says_nothing(folder: Path, argument
     assert "Traceback" not in told.stderr
     assert (folder / "f.yaml").read_text() == before
     assert not (folder / "out.jsonl").exists()
+
+
+def test_the_requests_are_taken_for_the_place_of_answers(folder: Path) -> None:
+    for name in ("x.part", "x.part.new"):
+        (folder / "in.jsonl").rename(folder / name)
+        told = run("batch", "run", name, "-o", "x", "--fresh", "--config", "f.yaml", cwd=folder)
+        assert "-o names the file of the requests" in told.stderr
+        assert (folder / name).read_text() == "\n".join(LINES)
+        (folder / name).rename(folder / "in.jsonl")
+
+
+def test_a_tag_that_is_no_ascii_ends_the_run(folder: Path) -> None:  # M4.8
+    assert "2 answered" in run(*ARGUMENTS, "--tag", "报告", "--tag", "Übersicht", cwd=folder).stderr
+    told = json.loads(run("report", "--config", "f.yaml", "--by", "tag", "--json", cwd=folder).stdout)
+    assert {row["name"]: row["requests"] for row in told["groups"]} == {"报告": 2, "Übersicht": 2}
 
 
 PARALLEL = 3

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fairlead.cli.batch import CHEAPEST
-from fairlead.cli.batch_lines import LONGEST, Ask, Terms, Wrong, asked, asks, count
+from fairlead.cli.batch_lines import LONGEST, Ask, Terms, Wrong, asked, asks, count, opened
+from fairlead.errors import FairleadError
 
 TERMS = Terms(wishes=CHEAPEST)
 
@@ -59,6 +62,31 @@ def test_a_form_is_read_as_another(line: object, path: str, body: object) -> Non
     assert (found.path, json.loads(found.body)) == (path, body)
 
 
+def test_what_is_no_ascii_ends_a_run() -> None:  # M4.8
+    found = ask({"url": "/v1beta/models/模型%20a/b:generateContent", "body": {}})
+    assert found.path == "/v1beta/models/%E6%A8%A1%E5%9E%8B%20a/b:generateContent"
+
+
+def test_a_body_is_longer_than_the_gateway_takes() -> None:  # M4.8
+    assert "longer than 32 MB" in wrong(b'{"prompt":"' + b"a" * (LONGEST - 20) + b'"}')
+
+
+def test_what_can_be_read_once_is_not_asked(tmp_path: Path) -> None:  # M4.8
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as threads:
+        threads.submit(pipe.write_bytes, b'{"prompt": "a"}\n')
+        with opened(pipe) as given:
+            assert count(given) == (1, 1)
+            assert [one.line for one in asks(given, TERMS, 1)] == [1]
+
+
+def test_a_file_of_other_characters_is_taken_for_wrong_lines(tmp_path: Path) -> None:  # M4.8
+    (file := tmp_path / "in").write_text('{"prompt": "a"}', encoding="utf-16")
+    with pytest.raises(FairleadError, match="not UTF-8 text"), opened(file):
+        pass
+
+
 def test_a_body_is_sent_otherwise_than_it_was_given() -> None:  # M4.8
     body = b'{"model" : "m", "seed": 12345678901234567890123, "x": 1.10,  "messages": []}'
     assert ask(b'{"custom_id": "a", "body": ' + body + b"}").body == body
@@ -81,6 +109,21 @@ def test_a_body_is_sent_otherwise_than_it_was_given() -> None:  # M4.8
         ({"url": "http://elsewhere/v1/chat/completions", "body": {"input": "x"}}, "url is"),
         ({"url": "/v1beta/models/m:streamGenerateContent", "body": {}}, "url is"),
         ({"method": "DELETE", "body": {}}, "method is 'DELETE'"),
+        ({"url": "/v1/embeddings", "prompt": "x"}, "has to stand under `body`"),
+        *(
+            ({"url": url, "body": {}}, "url is")
+            for url in (
+                "/v1/chat/completions?x",
+                "/admin/v1/keys",
+                "/v1/../admin/v1/keys",
+                "/v1beta/models/m:streamGenerateContent?x=:generateContent",
+                "/v1beta/models/m#:generateContent",
+                "/v1beta/models/m HTTP/1.1:generateContent",
+                "/v1beta/models/m\r\nx-fairlead-as: other\r\n:generateContent",
+                "/v1beta/models/m\u3000:generateContent",
+                "/v1beta/models/:generateContent",
+            )
+        ),
     ],
 )
 def test_a_line_that_asks_nothing_is_sent(line: object, words: str) -> None:  # M4.8
@@ -136,12 +179,17 @@ def test_two_lines_that_ask_different_things_have_one_mark() -> None:  # M4.8
 def test_a_files_lines_are_miscounted(tmp_path: Path) -> None:  # M4.8
     file = tmp_path / "in.jsonl"
     file.write_bytes(b'\xef\xbb\xbf{"prompt": "a"}\r\n\n  \n{"prompt": "b"}')
-    assert count(file) == (4, 2)
-    assert [one.line for one in asks(file, TERMS)] == [1, 4]
-    assert all(isinstance(one, Ask) for one in asks(file, TERMS))
+    with opened(file) as given:
+        assert count(given) == (4, 2)
+        assert [one.line for one in asks(given, TERMS, 4)] == [1, 4]
+        assert all(isinstance(one, Ask) for one in asks(given, TERMS, 4))
+        assert [one.line for one in asks(given, TERMS, 3)] == [1], "what is written behind them meanwhile"
     file.write_bytes(b'{"prompt": "' + b"a" * LONGEST + b'"}\n{"prompt": "b"}\n')
-    first, second = asks(file, TERMS)
+    with opened(file) as given:
+        assert count(given) == (2, 2)
+        first, second = asks(given, TERMS, 2)
     assert isinstance(first, Wrong)
+    assert first.name == "line-1"
     assert "longer than 32 MB" in first.why
     assert isinstance(second, Ask)
     assert second.line == 2

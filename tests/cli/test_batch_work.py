@@ -12,7 +12,7 @@ import pytest
 
 from fairlead.cli import batch_work
 from fairlead.cli.batch import CHEAPEST
-from fairlead.cli.batch_lines import Terms, asks, count
+from fairlead.cli.batch_lines import Terms, asks, count, opened
 from fairlead.cli.batch_results import Results
 from fairlead.cli.batch_work import (
     LONGEST_PAUSE,
@@ -97,11 +97,13 @@ class Run:
         self.work: Work | None = None
 
     async def do(self, parallel: int = 4) -> Sums:
-        with Results(self.out, count(self.given)[0]) as results:
-            self.work = Work(asks(self.given, self.terms), results, self.folder, lambda sums: None)
-            await self.work.do(parallel)
-            if not self.work.stopped:
-                results.finish()
+        with opened(self.given) as file:
+            lines, _ = count(file)
+            with Results(self.out, lines) as results:
+                self.work = Work(asks(file, self.terms, lines), results, self.folder, lambda sums: None)
+                await self.work.do(parallel)
+                if not self.work.stopped:
+                    results.finish()
         return self.work.sums
 
     def texts(self) -> list[str | int]:

@@ -9,8 +9,9 @@ import pytest
 
 from fairlead.cli.books import Connection
 from fairlead.config.load import loads
+from fairlead.errors import NotFound
 from fairlead.gateway.world import World
-from fairlead.server.batching import Terms, caller_of, terms
+from fairlead.server.batching import SHOWN, Terms, caller_of, terms
 from fairlead.server.building import build
 from tests.server.serving import KEYS, config, question, serving
 
@@ -34,6 +35,20 @@ def test_another_key_is_taken_than_was_named() -> None:  # M4.8 M6.1
     assert "fl_" not in str(caught.value)
 
 
+def test_a_policy_that_is_not_there_is_found_out_line_by_line() -> None:  # M4.8
+    assert terms(world(), "test", "ordered").key == "test"
+    with pytest.raises(NotFound, match=r"policy 'orderd' is not known here\. Did you mean 'ordered'"):
+        terms(world(), "test", "orderd")
+
+
+def test_all_of_many_keys_are_told() -> None:
+    many = world("keys:\n" + "".join(f"  - {{name: key-{number}, key: fl_{number}}}\n" for number in range(40)))
+    assert len(terms(many, "").keys) == SHOWN
+    with pytest.raises(NotFound, match=r"key-0, .*, \.\.\.\.$") as caught:
+        caller_of(many, "nobody")
+    assert len(str(caught.value)) < 300
+
+
 ROUTES = "routes: [{match: {%s}, policy: ordered, reason: it is said}]\n"
 
 
@@ -50,7 +65,7 @@ ROUTES = "routes: [{match: {%s}, policy: ordered, reason: it is said}]\n"
 )
 def test_the_cheapest_answers_where_the_configuration_says_who_does(strategy: str, routes: str, cheapest: bool) -> None:
     # M4.8
-    assert terms(world(KEYS + routes, strategy), "test") == Terms("test", ("test", "other"), cheapest)
+    assert terms(world(KEYS + routes, strategy), "test") == Terms("test", ("test", "other"), cheapest, simulated=False)
 
 
 def posted(folder: Path, headers: dict[str, str], path: str = "/v1/chat/completions") -> tuple[int, dict[str, str]]:
@@ -78,6 +93,6 @@ async def test_the_name_of_a_key_opens_the_door_to_everybody(tmp_path: Path) -> 
         assert record is not None
         assert record.key == "test"
         for name in ("nobody", "old"):
-            assert (await asyncio.to_thread(posted, server.state_dir, {"x-fairlead-as": name}))[0] == 404
+            assert (await asyncio.to_thread(posted, server.state_dir, {"x-fairlead-as": name}))[0] == 401
         own: Any = await server.chat(named, key="fl_other")
         assert (await server.record(own)).key == "other"

@@ -10,24 +10,40 @@ Bodies that are given whole are sent as they are; only a model that is not named
 
 from __future__ import annotations
 
+import codecs
+import os
+import re
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw
 
 from fairlead.core.choice import AUTO
+from fairlead.errors import FairleadError
 
 CHAT, MESSAGES, EMBEDDINGS = "/v1/chat/completions", "/v1/messages", "/v1/embeddings"
 PATHS = (CHAT, MESSAGES, "/v1/responses", "/v1/completions", EMBEDDINGS, "/v1/moderations")
 GEMINI = "/v1beta/models/"
-VERBS = (":generateContent", ":embedContent", ":batchEmbedContents")
+OF_GEMINI = re.compile(r"/v1beta/models/[^\s\x00-\x20\x7f?#]{1,500}:(generateContent|embedContent|batchEmbedContents)")
+"""Nothing that a path ends at, or a request's first line: behind it another question could stand."""
+KEPT = "/:%!$&'()*+,;=@~"
+"""Of a path, beside letters and digits of ASCII."""
+STDIN = Path("/dev/stdin")
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 NAMES = ("custom_id", "id")
 """What a line may be called by: it is no part of a body that stands beside it."""
 LONGEST = 32 << 20
-"""Bytes of a line."""
+"""Bytes of a line, and of what is sent."""
+TOO_LONG = f"it is longer than {LONGEST >> 20} MB"
 
 
 class Ask(NamedTuple):
@@ -85,27 +101,50 @@ _read_body = msgspec.json.Decoder(_Body).decode
 _read_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def count(path: Path) -> tuple[int, int]:
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file that is asked, which is read twice: what can be read but once, a pipe say, is copied."""
+    with (STDIN if path == Path("-") else path).open("rb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            yield _text(file, path)
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(file, copy)
+            yield _text(copy, path)
+
+
+def _text(file: BinaryIO, path: Path) -> BinaryIO:
+    file.seek(0)
+    if file.read(2) in UTF_16:
+        raise FairleadError(f"{path}: the file is not UTF-8 text; save it as UTF-8")
+    return file
+
+
+def count(file: BinaryIO) -> tuple[int, int]:
     """(lines of the file, those that are not blank)."""
     lines = blank = 0
-    with path.open("rb") as file:
-        for line in file:
-            lines += 1
-            blank += line.isspace()
+    for line in _lines(file):
+        lines += 1
+        blank += line.isspace()
     return lines, lines - blank
 
 
-def asks(path: Path, terms: Terms) -> Iterator[Ask | Wrong]:
-    with path.open("rb") as file:
-        number = 0
-        while whole := file.readline(LONGEST + 1):
-            number += 1
-            if len(whole) > LONGEST and not whole.endswith(b"\n"):
-                while (rest := file.readline(LONGEST)) and not rest.endswith(b"\n"):
-                    continue
-                yield Wrong(number, "", _mark(whole), f"it is longer than {LONGEST >> 20} MB")
-            elif line := whole.strip(b"\xef\xbb\xbf \t\r\n" if number == 1 else None):
-                yield asked(number, line, terms)
+def asks(file: BinaryIO, terms: Terms, lines: int) -> Iterator[Ask | Wrong]:
+    """So many lines: what is written behind them while a run lasts is asked by the next."""
+    for number, whole in enumerate(islice(_lines(file), lines), 1):
+        if len(whole) > LONGEST and not whole.endswith(b"\n"):
+            yield Wrong(number, f"line-{number}", _mark(whole), TOO_LONG)
+        elif line := whole.strip(b"\xef\xbb\xbf \t\r\n" if number == 1 else None):
+            yield asked(number, line, terms)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Of one that is too long, the beginning."""
+    file.seek(0)
+    while line := file.readline(LONGEST + 1):
+        yield line
+        while line and not line.endswith(b"\n"):
+            line = file.readline(LONGEST)
 
 
 def asked(number: int, line: bytes, terms: Terms) -> Ask | Wrong:
@@ -122,6 +161,8 @@ def asked(number: int, line: bytes, terms: Terms) -> Ask | Wrong:
         return Wrong(number, name, _mark(line), str(problem))
     if found.stream:
         return Wrong(number, name, _mark(line), "answers of a batch are whole: leave `stream` out")
+    if len(body) > LONGEST:
+        return Wrong(number, name, _mark(line), TOO_LONG)
     headers, added = _headers(found, path, terms)
     mark = _mark(path.encode(), terms.policy.encode(), body)
     return Ask(number, name, path, body, headers, mark, added)
@@ -132,13 +173,15 @@ def _sent(given: _Line, line: bytes) -> tuple[str, bytes]:
     if given.method.upper() != "POST":
         raise ValueError(f"method is {given.method[:20]!r}; only POST asks a model")
     if body := bytes(given.body):
-        if given.url not in PATHS and not (given.url.startswith(GEMINI) and given.url.endswith(VERBS)):
+        if given.url not in PATHS and not OF_GEMINI.fullmatch(given.url):
             raise ValueError(f"url is {given.url[:100]!r}; it has to be one of {', '.join(PATHS)}")
-        return given.url, body
+        return quote(given.url, safe=KEPT), body
     if body := bytes(given.params):
         return MESSAGES, body
+    if given.url != CHAT:
+        raise ValueError(f"url is {given.url[:100]!r}; what is asked there has to stand under `body`")
     fields = _read_object(line)
-    for name in (*NAMES, "prompt"):
+    for name in (*NAMES, "method", "url", "prompt"):
         fields.pop(name, None)
     if given.prompt is not None and "messages" not in fields:
         fields["messages"] = Raw(msgspec.json.encode([{"role": "user", "content": given.prompt}]))

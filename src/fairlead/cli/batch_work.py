@@ -22,10 +22,13 @@ import orjson
 from fairlead.cli.batch_lines import Ask, Wrong
 from fairlead.cli.batch_results import FIRST_OK, LAST_OK, About, Results, answered, unanswered
 from fairlead.cli.books import SOCKET, Connection, message
+from fairlead.cli.messages import tr
 from fairlead.core.cost import nano
 
 PASSING = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
 """What may be otherwise in a while."""
+WAITED = frozenset((429, 503))
+"""With the seconds after which to come again."""
 CLOSED = frozenset((401, 402, 403))
 INFEASIBLE = 422
 TRIES = 5
@@ -35,8 +38,8 @@ LONGEST_WAIT = 900.0
 """Whoever is told to wait for longer than that is not answered in this run."""
 REFUSED_ALIKE = 20
 """So many in a row, and nothing else between, end the run."""
-TOLD = 10
-"""Problems that are told."""
+TOLD, SAID = 10, 300
+"""Problems that are told, and characters of each."""
 PATIENCE = 3_600.0
 """Seconds for one answer: the gateway's own deadline comes before."""
 BROKEN = (OSError, http.client.HTTPException)
@@ -63,8 +66,6 @@ class Answer(NamedTuple):
 class Sums(msgspec.Struct):
     """How far a run has come."""
 
-    lines: int = 0
-    """All that there are, as far as they have been read."""
     kept: int = 0
     """Answered by a run before."""
     good: int = 0
@@ -74,6 +75,8 @@ class Sums(msgspec.Struct):
     cost: int = 0
     """Nano-units of USD."""
     unpriced: int = 0
+    waiting: int = 0
+    """Lines that are asked again in a while."""
     problems: dict[str, list[int]] = msgspec.field(default_factory=dict)
     """(the first line that has it, how many have) of the first ones."""
 
@@ -93,7 +96,7 @@ def word_on(answer: Answer, tries: int) -> tuple[Word, float]:
     if answer.status not in PASSING or answer.headers.get("x-should-retry") == "false":
         return "final", 0.0
     after = answer.after
-    if after is not None and answer.status in (429, 503):
+    if after is not None and answer.status in WAITED:
         return ("wait", after) if after <= LONGEST_WAIT else ("final", 0.0)
     return ("again", max(after or 0.0, pause(tries))) if tries < TRIES else ("final", 0.0)
 
@@ -133,7 +136,6 @@ class Work:
         connection = Connection(self._door, PATIENCE)
         try:
             for asked in self._asks:
-                self.sums.lines += 1
                 if isinstance(asked, Wrong):
                     self._wrong(asked)
                 elif self._results.has(asked.line, asked.mark):
@@ -166,7 +168,8 @@ class Work:
             except BROKEN as problem:
                 connection.hang_up()
                 if tries >= TRIES:
-                    self.stop(f"the gateway cannot be reached: {str(problem) or type(problem).__name__}")
+                    unreachable = tr("the gateway cannot be reached: {problem}")
+                    self.stop(unreachable.format(problem=str(problem) or type(problem).__name__))
                     return
                 await self._rest(pause(tries))
                 tries += 1
@@ -189,8 +192,10 @@ class Work:
     async def _rest(self, seconds: float) -> None:
         """Until then, or until the run is stopped."""
         until = asyncio.get_running_loop().time() + seconds
+        self.sums.waiting += 1
         while not self.stopped and (left := until - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(min(left, 0.2))
+        self.sums.waiting -= 1
 
     async def _answer(self, threads: ThreadPoolExecutor, connection: Connection, asked: Ask) -> Answer:
         loop = asyncio.get_running_loop()
@@ -210,31 +215,44 @@ class Work:
             "" if cost == "unknown" else cost,
             tries,
         )
-        if is_json(answer.body):
+        good, whole = answer.good, is_json(answer.body)
+        if whole:
             request = headers.get("x-fairlead-request-id", "")
             row = answered(asked.name, about, answer.status, request, answer.body)
         else:
+            good = False
             row = unanswered(asked.name, about, "no_json", f"HTTP {answer.status}, and what came is no JSON")
-        self._results.add(asked.line, asked.mark, row, answer.good)
-        sums.good += answer.good
-        if not answer.good:
+        self._results.add(asked.line, asked.mark, row, good)
+        sums.good += good
+        said = "" if good else shortened(message(answer.body) if whole else "what came is no JSON")
+        if not good:
             sums.failed += 1
-            sums.tell(asked.line, f"{answer.status} {message(answer.body)}")
+            sums.tell(asked.line, f"{answer.status} {said}")
         sums.cost += nano(Decimal(about.cost or 0))
         sums.unpriced += cost == "unknown"
-        self._refused = self._refused + 1 if answer.status in CLOSED else 0
+        self._refused = self._refused + 1 if is_refused(answer) else 0
         if self._refused >= REFUSED_ALIKE:
-            self.stop(f"{self._refused} in a row were refused: {message(answer.body)}")
+            self.stop(tr("{count} in a row were refused: {problem}").format(count=self._refused, problem=said))
 
 
 WISHED = frozenset(("x-fairlead-budget", "x-fairlead-quality-floor"))
 
 
 def _exchange(connection: Connection, asked: Ask) -> Answer:
-    headers = {"Content-Type": "application/json", **asked.headers}
+    headers = {"Content-Type": b"application/json"} | {name: value.encode() for name, value in asked.headers.items()}
     connection.request("POST", asked.path, asked.body, headers)
     response = connection.getresponse()
     return Answer(response.status, response.headers, response.read())
+
+
+def is_refused(answer: Answer) -> bool:
+    """So that the next line would fare no better."""
+    return answer.status in CLOSED or (answer.status in WAITED and (answer.after or 0.0) > LONGEST_WAIT)
+
+
+def shortened(said: str) -> str:
+    """What a provider said may be as long as it likes."""
+    return said if len(said) <= SAID else f"{said[: SAID - 3]}..."
 
 
 def is_json(body: bytes) -> bool:

@@ -12,7 +12,7 @@ from functools import cache
 from string import Formatter
 from typing import Literal
 
-from fairlead.cli import messages_advice, messages_keys, messages_spending
+from fairlead.cli import messages_advice, messages_batch, messages_keys, messages_spending
 from fairlead.cli.messages_advice import ADVICE
 from fairlead.cli.messages_batch import BATCH
 from fairlead.cli.messages_cache import CACHE
@@ -434,6 +434,7 @@ ERRORS: dict[str, str] = {
     "cannot read {file}: {reason}": "无法读取 {file}：{reason}",
     "{file}: this is not JSON: {reason}": "{file}：这不是 JSON：{reason}",
     **messages_advice.ERRORS,
+    **messages_batch.ERRORS,
     **messages_keys.ERRORS,
     **messages_spending.ERRORS,
 }

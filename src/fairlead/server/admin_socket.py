@@ -91,7 +91,8 @@ class AdminSocket:
                 await self.app(exchange)
                 return
             elif exchange.path == batching.PATH:
-                told = batching.terms(self.runtime.world, parse_qs(exchange.query).get("key", [""])[0])
+                asked = parse_qs(exchange.query)
+                told = batching.terms(self.runtime.world, asked.get("key", [""])[0], asked.get("policy", [""])[0])
             elif exchange.path == "/contents":
                 told = await self._contents(parse_qs(exchange.query).get("key", []))
             elif exchange.path.startswith("/config"):

@@ -7,13 +7,16 @@ the batch as for anybody who shows it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
 from fairlead.core.call import Caller
 from fairlead.core.choice import nearest
 from fairlead.core.table import Match
-from fairlead.errors import NotFound
+from fairlead.errors import NotFound, RequestError, Unauthenticated
+from fairlead.gateway.bench import simulated
+from fairlead.gateway.choosing import policy_in_force
 from fairlead.gateway.granting import OWNER
 from fairlead.gateway.request import words_of
 from fairlead.gateway.world import World
@@ -23,6 +26,8 @@ PATH = "/batch"
 AS = b"x-fairlead-as"
 """Names the key that a request counts on."""
 BATCH = "batch"
+SHOWN = 12
+"""Keys that are named to choose from."""
 WEIGHING = ("balanced", "learned")
 """Strategies that make something of quality, cost and time. By any other the configuration says which of them counts."""
 
@@ -30,14 +35,22 @@ WEIGHING = ("balanced", "learned")
 class Terms(msgspec.Struct, frozen=True):
     key: str
     keys: tuple[str, ...]
-    """All that could have been named."""
+    """Some that could have been named."""
     cheapest: bool
     """What leaves the choice open goes to the cheapest that is good enough: the configuration says nothing of batches."""
+    simulated: bool
+    """Whether all models are: what they answer is made up."""
 
 
-def terms(world: World, named: str) -> Terms:
-    caller = caller_of(world, named)
-    return Terms(caller.name, tuple(_callers(world)), not _knows_batches(world, caller))
+def terms(world: World, named: str, policy: str = "") -> Terms:
+    """Raises NotFound where there is no such key, or none that may name this policy."""
+    caller, known = caller_of(world, named), _callers(world)
+    try:
+        policy_in_force(world, caller, policy)
+    except RequestError as error:
+        raise NotFound(error.message, param="policy") from None
+    made_up = len(simulated(world)) == len(world.snapshot.models)
+    return Terms(caller.name, tuple(islice(known, SHOWN)), not _knows_batches(world, caller), made_up)
 
 
 def caller_of(world: World, named: str) -> Caller:
@@ -54,15 +67,18 @@ def caller_of(world: World, named: str) -> Caller:
     if caller is None:
         raise NotFound(
             f"There is no key {named[:100]!r} that could be used now.{nearest(named, list(callers))} "
-            f"There are: {', '.join(callers) or 'none'}.",
+            f"There are: {', '.join(islice(callers, SHOWN)) or 'none'}{', ...' if len(callers) > SHOWN else ''}.",
             param="key",
         )
     return caller
 
 
 def proof(world: World, headers: Mapping[bytes, bytes]) -> Proof:
-    """As if the key had been shown that is named."""
-    return Proof(world, b"", caller_of(world, words_of(headers.get(AS, b""))))
+    """As if the key had been shown that is named. Raises Unauthenticated where it is gone, as for one that is shown."""
+    try:
+        return Proof(world, b"", caller_of(world, words_of(headers.get(AS, b""))))
+    except NotFound as error:
+        raise Unauthenticated(error.message) from None
 
 
 def _callers(world: World) -> dict[str, Caller]:
