@@ -148,6 +148,9 @@ CLASS = {"x-fairlead-latency-class": "batch"}
         ({"prompt": "x", "fairlead": {"quality_floor": 0.9}}, CLASS),
         ({"prompt": "x", "fairlead": {"latency_class": "normal"}}, {}),
         ({"url": "/v1/embeddings", "body": {"input": "x"}}, CLASS),
+        ({"url": "/v1beta/models/m:generateContent", "body": {}}, CLASS),
+        ({"url": "/v1beta/models/auto:generateContent", "body": {}}, {**CLASS, **dict(CHEAPEST)}),
+        ({"url": "/v1beta/models/auto:embedContent", "body": {}}, CLASS),
     ],
 )
 def test_a_line_that_has_wishes_of_its_own_is_given_others(line: object, headers: dict[str, str]) -> None:  # M4.8

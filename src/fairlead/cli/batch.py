@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -191,6 +192,7 @@ class Batch:
         from fairlead.server.serve import raise_file_limit, within
 
         raise_file_limit()
+        logging.getLogger().addHandler(_Log(self._progress))
         config = self._desk.config
         server = config.server.model_copy(update={"state_dir": str(self._desk.folder)})
         async with within(config.model_copy(update={"server": server})):
@@ -261,6 +263,18 @@ def summary(sums: Sums) -> str:
     if sums.unpriced:
         cost = tr("{cost} and {count} of unknown price").format(cost=cost, count=f"{sums.unpriced:,}")
     return ", ".join([*parts, cost])
+
+
+class _Log(logging.Handler):
+    """What a gateway says of its providers, where the command is one. It holds what they said."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.WARNING)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.clear()
+        say(self.format(record))
 
 
 class Progress:

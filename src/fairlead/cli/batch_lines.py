@@ -22,7 +22,7 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import Raw
@@ -35,6 +35,8 @@ PATHS = (CHAT, MESSAGES, "/v1/responses", "/v1/completions", EMBEDDINGS, "/v1/mo
 GEMINI = "/v1beta/models/"
 OF_GEMINI = re.compile(r"/v1beta/models/[^\s\x00-\x20\x7f?#]{1,500}:(generateContent|embedContent|batchEmbedContents)")
 """Nothing that a path ends at, or a request's first line: behind it another question could stand."""
+ASKS = "generateContent"
+"""The one of Gemini's verbs that is answered in words."""
 KEPT = "/:%!$&'()*+,;=@~"
 """Of a path, beside letters and digits of ASCII."""
 STDIN = Path("/dev/stdin")
@@ -208,11 +210,14 @@ def _headers(found: _Body, path: str, terms: Terms) -> tuple[dict[str, str], boo
     headers = dict(terms.headers)
     if "latency_class" not in own:
         headers["x-fairlead-latency-class"] = "batch"
-    if (found.model or AUTO) != AUTO or own.get("policy"):
+    model, verb = found.model, ASKS
+    if path.startswith(GEMINI):
+        model, _, verb = unquote(path.removeprefix(GEMINI)).rpartition(":")
+    if (model or AUTO) != AUTO or own.get("policy"):
         return headers, False
     if terms.policy:
         headers["x-fairlead-policy"] = terms.policy
-    elif not own and path != EMBEDDINGS:
+    elif not own and path != EMBEDDINGS and verb == ASKS:
         headers.update(terms.wishes)
         return headers, bool(terms.wishes)
     return headers, False

@@ -168,8 +168,8 @@ class Work:
             except BROKEN as problem:
                 connection.hang_up()
                 if tries >= TRIES:
-                    unreachable = tr("the gateway cannot be reached: {problem}")
-                    self.stop(unreachable.format(problem=str(problem) or type(problem).__name__))
+                    why = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+                    self.stop(tr("the gateway cannot be reached: {problem}").format(problem=why))
                     return
                 await self._rest(pause(tries))
                 tries += 1
