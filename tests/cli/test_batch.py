@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
+import pty
 import signal
+import struct
+import subprocess
 import sys
+import termios
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import environment, run
+from tests.cli.command import _piece, environment, run
 from tests.server.serving import Served, serving, soon
 from tests.upstream import Play, answer
 
@@ -132,6 +140,11 @@ def test_a_tag_that_is_no_ascii_ends_the_run(folder: Path) -> None:  # M4.8
 PARALLEL = 3
 
 
+def heard() -> None:
+    """As of a terminal: what a shell runs in the background does not hear Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Beside:
     """A batch of its own process beside a server of this one."""
 
@@ -149,11 +162,12 @@ class Beside:
 
         server.upstream.next_play = play  # type: ignore[method-assign]
 
-    async def run(self) -> asyncio.subprocess.Process:
+    async def run(self, before: Callable[[], None] = heard) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "fairlead", "batch", "run", "in.jsonl", "-o", "out.jsonl", "-n", str(PARALLEL)),
             *("--state-dir", str(self.server.state_dir), "--key", "test"),
             cwd=self.folder, env=environment(), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            preexec_fn=before,
         )  # fmt: skip
 
     @property
@@ -223,3 +237,80 @@ async def test_a_second_interruption_waits_for_what_is_under_way(tmp_path: Path)
             await process.communicate()
         assert process.returncode == 130
         await soon(lambda: all(seen.left.is_set() for seen in server.upstream.calls))
+
+
+def unheard() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+async def test_ctrl_c_in_a_shell_stops_what_it_runs_in_the_background(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        beside = Beside(server, 6, 0.2)
+        process = await beside.run(unheard)
+        await soon(lambda: beside.kept >= 1)
+        process.send_signal(signal.SIGINT)
+        _, said = await process.communicate()
+        assert process.returncode == 0, said
+
+
+def test_a_state_directory_of_ones_own_is_not_taken(folder: Path) -> None:  # M4.8
+    assert "2 answered" in run(*ARGUMENTS, "--state-dir", "own", cwd=folder).stderr
+    assert (folder / "own" / "ledger.db").exists()
+    assert not (folder / "st").exists()
+
+
+def test_a_run_that_begins_anew_tells_of_a_command_that_does_so_again(folder: Path) -> None:  # M4.8
+    assert "the same command without --fresh asks again" in run(*ARGUMENTS, "--fresh", cwd=folder).stderr
+    assert "\nthe same command asks again" in run(*ARGUMENTS, cwd=folder).stderr
+
+
+SLOW = CONFIG.replace("latency_ms: 1,", "latency_ms: 100,")
+
+
+def batch(folder: Path, out: str, lines: int, **more: object) -> subprocess.Popen[str]:
+    (folder / f"{out}.jsonl").write_text("".join(f'{{"prompt": "What is {line} + 1?"}}\n' for line in range(lines)))
+    return subprocess.Popen(
+        [*(sys.executable, "-m", "fairlead", "batch", "run", f"{out}.jsonl", "-o", out, "-n", "2", "--config", "f.yaml")],
+        cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True, **more,  # type: ignore[call-overload]
+    )  # fmt: skip
+
+
+def test_a_batch_ends_with_another_that_was_its_gateway(folder: Path) -> None:  # M4.8
+    """They begin at once, and whichever is the gateway ends first or is killed."""
+    (folder / "f.yaml").write_text(SLOW)
+    for killed in (False, True):
+        names = ("a", "b", "c") if killed else ("d", "e")
+        runs = [batch(folder, name, 8 + 12 * place) for place, name in enumerate(names)]
+        if killed:
+            while not (folder / "b.part").exists() or not (folder / "b.part").stat().st_size:
+                time.sleep(0.01)
+            owner = int((folder / "st" / "owner.lock").read_text())
+            for one in [one for one in runs if one.pid == owner]:
+                one.kill()
+                one.communicate()
+                runs.remove(one)
+        for one in runs:
+            _, said = one.communicate(timeout=60)
+            assert one.returncode == 0, said
+    counts = {name: len((folder / name).read_text().splitlines()) for name in "de"}
+    assert counts == {"d": 8, "e": 20}
+
+
+def test_the_progress_goes_over_the_edge_of_the_window(folder: Path) -> None:  # M4.8
+    (folder / "f.yaml").write_text(SLOW)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+    (folder / "out.jsonl").write_text("".join(f'{{"prompt": "{line}"}}\n' for line in range(12)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fairlead", "batch", "run", "out.jsonl", "-o", "out", "-n", "2", "--config", "f.yaml"],
+        cwd=folder, env=environment(), stderr=theirs, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    with process, os.fdopen(ours, "rb", buffering=0) as window:
+        while piece := _piece(window):
+            said += piece
+    assert process.returncode == 0
+    told = [one.removeprefix(b"\x1b[K") for one in said.split(b"\r") if one.startswith(b"\x1b[K")]
+    assert sum(b" of 12 lines" in one for one in told) >= 2
+    assert all(len(one) < 30 for one in told if b" of 12 lines" in one)

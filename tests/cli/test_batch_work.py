@@ -22,6 +22,7 @@ from fairlead.cli.batch_work import (
     Answer,
     Sums,
     Work,
+    is_refused,
     pause,
     word_on,
 )
@@ -271,3 +272,63 @@ async def test_a_disk_that_is_full_is_not_told(tmp_path: Path, monkeypatch: pyte
         with pytest.raises(Exception, match=r"cannot write .*No space left"):
             await run.do()
         assert len(server.upstream.calls) <= 4
+
+
+async def test_a_key_that_is_taken_back_fails_line_by_line(tmp_path: Path) -> None:  # M4.8 M6.1
+    async with serving(tmp_path / "s") as server:
+        run = Run(server, prompts(*WORDS * 4), headers=((AS, "gone"),))
+        sums = await run.do(1)
+        assert run.work is not None
+        assert sums.failed == REFUSED_ALIKE
+        assert "in a row were refused: There is no key 'gone'" in run.work.stopped
+        assert not server.upstream.calls
+
+
+def test_only_a_no_for_long_ends_a_run() -> None:  # M4.8
+    long, short = f"{LONGEST_WAIT + 1:.0f}", "3"
+    assert is_refused(answered(429, retry_after=long))
+    assert is_refused(answered(503, retry_after=long))
+    assert is_refused(answered(403))
+    assert not is_refused(answered(429, retry_after=short))
+    assert not is_refused(answered(404))
+    assert not is_refused(answered(500, retry_after=long))
+
+
+async def test_refusals_between_good_answers_end_a_run(tmp_path: Path) -> None:  # M4.8
+    async with serving(tmp_path / "s") as server:
+        lines = [{"prompt": "x", "model": "m-one" if place % 10 == 9 else "nobody"} for place in range(60)]
+        run = Run(server, lines)
+        sums = await run.do(1)
+        assert run.work is not None
+        assert (sums.good, sums.failed, run.work.stopped) == (6, 54, "")
+
+
+async def test_an_answer_that_is_no_json_counts_as_a_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_work, "is_json", lambda body: False)  # M4.8
+    async with serving(tmp_path / "s") as server:
+        run = Run(server, prompts("x"))
+        sums = await run.do()
+        assert (sums.good, sums.failed) == (0, 1)
+        assert json.loads(run.out.read_text())["error"]["code"] == "no_json"
+        assert (await run.do()).kept == 0
+
+
+async def test_a_provider_that_says_much_fills_the_screen(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        echo(server, instead={"x": [status(400, "A" * 50_000)]})
+        sums = await Run(server, prompts("x")).do()
+        (said,) = sums.problems
+        assert len(said) < 400
+
+
+async def test_those_that_wait_are_not_counted(tmp_path: Path) -> None:
+    async with serving(tmp_path / "s") as server:
+        run = Run(server, prompts("x"))
+        echo(server, instead={"x": [status(500)] * 2})
+        waited = []
+        doing = asyncio.ensure_future(run.do())
+        while not doing.done():
+            waited.append(run.work.sums.waiting if run.work else 0)
+            await asyncio.sleep(0.005)
+        assert max(waited) == 1
+        assert (await doing).waiting == 0

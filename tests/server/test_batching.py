@@ -58,6 +58,16 @@ ROUTES = "routes: [{match: {%s}, policy: ordered, reason: it is said}]\n"
         ("balanced", "", True),
         ("balanced", ROUTES % "task: [math]", True),
         ("balanced", ROUTES % "latency_class: [batch]", False),
+        (
+            "balanced, rules: [{name: all, match: {latency_class: [batch]}, model: m-one, reason: it is said}]",
+            "",
+            False,
+        ),
+        (
+            "balanced}\n  other: {strategy: tiered, tiers: [{name: t, match: {latency_class: [batch]}, models: [m-one]}]",
+            "",
+            False,
+        ),
         ("hybrid", "", False),
         ("quality_first", "", False),
         ("", "", False),
@@ -65,7 +75,15 @@ ROUTES = "routes: [{match: {%s}, policy: ordered, reason: it is said}]\n"
 )
 def test_the_cheapest_answers_where_the_configuration_says_who_does(strategy: str, routes: str, cheapest: bool) -> None:
     # M4.8
-    assert terms(world(KEYS + routes, strategy), "test") == Terms("test", ("test", "other"), cheapest, simulated=False)
+    assert terms(world(KEYS + routes, strategy), "test") == Terms(
+        "test", ("test", "other"), cheapest, simulated=False, passing=False
+    )
+
+
+def test_the_policy_of_the_key_is_overlooked() -> None:  # M4.8
+    keys = "keys:\n  - {name: own, key: fl_own, policy: ordered}\n  - {name: test, key: fl_test}\n"
+    assert not terms(world(keys, "balanced"), "own").cheapest
+    assert terms(world(keys, "balanced"), "test").cheapest
 
 
 def posted(folder: Path, headers: dict[str, str], path: str = "/v1/chat/completions") -> tuple[int, dict[str, str]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -150,12 +149,17 @@ class Batch:
         self.stopped = ""
 
     async def run(self, parallel: int) -> None:
+        from fairlead.cli.batch_gateway import Gateway
         from fairlead.cli.batch_work import Work
+        from fairlead.server.batching import AS
 
-        async with self._gateway():
-            headers, wishes = await asyncio.to_thread(self._agreed)
-            terms = self._terms._replace(headers=(*self._terms.headers, *headers), wishes=wishes)
-            work = Work(self._asks(terms), self._results, self._desk.folder, self._progress.told)
+        async with Gateway(self._desk, self._progress.clear) as gateway:
+            told = await asyncio.to_thread(self._agreed)
+            gateway.passing = told.passing
+            headers = (*self._terms.headers, (AS.decode(), told.key))
+            terms = self._terms._replace(headers=headers, wishes=self._terms.wishes if told.cheapest else ())
+            folder = self._desk.folder
+            work = Work(self._asks(terms), self._results, folder, self._progress.told, gateway.stand_in)
             self.sums = work.sums
             doing = asyncio.ensure_future(work.do(parallel))
             loop = asyncio.get_running_loop()
@@ -181,29 +185,12 @@ class Batch:
         say(tr("stopping; requests under way may finish"))
         stop(tr("it was interrupted"))
 
-    @asynccontextmanager
-    async def _gateway(self) -> AsyncIterator[None]:
-        """The server that runs; where none does, the command is one for as long as it takes, at no address but its socket."""
-        from fairlead.cli.books import ask_owner
-
-        if await asyncio.to_thread(ask_owner, self._desk.folder, "/status") is not None:
-            yield
-            return
-        from fairlead.server.serve import raise_file_limit, within
-
-        raise_file_limit()
-        logging.getLogger().addHandler(_Log(self._progress))
-        config = self._desk.config
-        server = config.server.model_copy(update={"state_dir": str(self._desk.folder)})
-        async with within(config.model_copy(update={"server": server})):
-            yield
-
-    def _agreed(self) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-        """(headers of every line, wishes of those that leave the choice open), by the gateway's word."""
+    def _agreed(self) -> Told:
+        """What the gateway says of it."""
         import msgspec
 
         from fairlead.cli.books import Missing, ask_owner
-        from fairlead.server.batching import AS, PATH
+        from fairlead.server.batching import PATH
         from fairlead.server.batching import Terms as Told
 
         try:
@@ -215,7 +202,7 @@ class Batch:
             raise FairleadError(f"the server that owned {self._desk.folder} has just ended; try again")
         told = msgspec.json.decode(found, type=Told)
         self._tell(told)
-        return ((AS.decode(), told.key),), self._terms.wishes if told.cheapest else ()
+        return told
 
     def _tell(self, told: Told) -> None:
         whose = tr("on the books of {key}").format(key=visible(told.key))
@@ -263,18 +250,6 @@ def summary(sums: Sums) -> str:
     if sums.unpriced:
         cost = tr("{cost} and {count} of unknown price").format(cost=cost, count=f"{sums.unpriced:,}")
     return ", ".join([*parts, cost])
-
-
-class _Log(logging.Handler):
-    """What a gateway says of its providers, where the command is one. It holds what they said."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__(logging.WARNING)
-        self._progress = progress
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._progress.clear()
-        say(self.format(record))
 
 
 class Progress:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -106,14 +106,26 @@ def pause(tries: int, chance: Callable[[], float] = random.random) -> float:
     return min(FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE) * (0.5 + chance() / 2)
 
 
-class Work:
-    """`told` is called whenever a line is done."""
+async def nobody() -> None:
+    """Stands in where nobody does."""
 
-    def __init__(self, asks: Iterator[Ask | Wrong], results: Results, door: Path, told: Callable[[Sums], None]) -> None:
+
+class Work:
+    """`told` is called whenever a line is done, `stand_in` whenever nobody answers at the door."""
+
+    def __init__(
+        self,
+        asks: Iterator[Ask | Wrong],
+        results: Results,
+        door: Path,
+        told: Callable[[Sums], None],
+        stand_in: Callable[[], Awaitable[None]] = nobody,
+    ) -> None:
         self._asks = asks
         self._results = results
         self._door = door / SOCKET
         self._told = told
+        self._stand_in = stand_in
         self._refused = 0
         self.sums = Sums()
         self.stopped = ""
@@ -171,6 +183,7 @@ class Work:
                     why = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
                     self.stop(tr("the gateway cannot be reached: {problem}").format(problem=why))
                     return
+                await self._stand_in()
                 await self._rest(pause(tries))
                 tries += 1
                 if self.stopped:

@@ -39,10 +39,12 @@ APIS = ("/v1/", "/v1beta/")
 
 
 class AdminSocket:
-    def __init__(self, app: App, state_dir: Path, reload: Reload | None = None) -> None:
+    def __init__(self, app: App, state_dir: Path, reload: Reload | None = None, passing: bool = False) -> None:
         self.app = app
         self.runtime = app.runtime
         self.reload = reload
+        self.passing = passing
+        """Whether there is a gateway only for as long as a command takes."""
         self.path = state_dir / SOCKET
         self.administration = surfaces(reload)
         self.listener = Listener(self._answer, refusal)
@@ -92,7 +94,8 @@ class AdminSocket:
                 return
             elif exchange.path == batching.PATH:
                 asked = parse_qs(exchange.query)
-                told = batching.terms(self.runtime.world, asked.get("key", [""])[0], asked.get("policy", [""])[0])
+                key, policy = asked.get("key", [""])[0], asked.get("policy", [""])[0]
+                told = batching.terms(self.runtime.world, key, policy, self.passing)
             elif exchange.path == "/contents":
                 told = await self._contents(parse_qs(exchange.query).get("key", []))
             elif exchange.path.startswith("/config"):

@@ -40,9 +40,11 @@ class Terms(msgspec.Struct, frozen=True):
     """What leaves the choice open goes to the cheapest that is good enough: the configuration says nothing of batches."""
     simulated: bool
     """Whether all models are: what they answer is made up."""
+    passing: bool
+    """Whether the gateway ends with the command that it is."""
 
 
-def terms(world: World, named: str, policy: str = "") -> Terms:
+def terms(world: World, named: str, policy: str = "", passing: bool = False) -> Terms:
     """Raises NotFound where there is no such key, or none that may name this policy."""
     caller, known = caller_of(world, named), _callers(world)
     try:
@@ -50,7 +52,7 @@ def terms(world: World, named: str, policy: str = "") -> Terms:
     except RequestError as error:
         raise NotFound(error.message, param="policy") from None
     made_up = len(simulated(world)) == len(world.snapshot.models)
-    return Terms(caller.name, tuple(islice(known, SHOWN)), not _knows_batches(world, caller), made_up)
+    return Terms(caller.name, tuple(islice(known, SHOWN)), not _knows_batches(world, caller), made_up, passing)
 
 
 def caller_of(world: World, named: str) -> Caller:

@@ -163,7 +163,7 @@ async def within(config: Config) -> AsyncIterator[None]:
             lambda kind, words: runtime.audit(kind, NOBODY, "", words),
         )
         runtime.beats.append(shedding.beat)
-        admin = AdminSocket(App(runtime, shedding), state_dir)
+        admin = AdminSocket(App(runtime, shedding), state_dir, passing=True)
         try:
             await admin.open()
             yield
