@@ -150,6 +150,7 @@ CLASS = {"x-fairlead-latency-class": "batch"}
         ({"url": "/v1/embeddings", "body": {"input": "x"}}, CLASS),
         ({"url": "/v1beta/models/m:generateContent", "body": {}}, CLASS),
         ({"url": "/v1beta/models/auto:generateContent", "body": {}}, {**CLASS, **dict(CHEAPEST)}),
+        ({"url": "/v1beta/models/%61uto:generateContent", "body": {}}, {**CLASS, **dict(CHEAPEST)}),
         ({"url": "/v1beta/models/auto:embedContent", "body": {}}, CLASS),
     ],
 )

@@ -332,3 +332,13 @@ async def test_those_that_wait_are_not_counted(tmp_path: Path) -> None:
             await asyncio.sleep(0.005)
         assert max(waited) == 1
         assert (await doing).waiting == 0
+
+
+async def test_a_wait_that_was_asked_for_counts_as_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_work, "TRIES", 2)  # M4.8
+    async with serving(tmp_path / "s") as server:
+        busy = status(429, headers="retry-after: 1\r\n")
+        echo(server, instead={"x": [busy, busy, status(500), status(500)]})
+        run = Run(server, prompts("x"))
+        assert (await run.do()).good == 1
+        assert json.loads(run.out.read_text())["fairlead"]["tries"] == 2

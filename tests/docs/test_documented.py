@@ -24,6 +24,7 @@ from fairlead.gateway.wishes import KNOBS
 from fairlead.providers.deltas import DELTAS
 from fairlead.providers.simulated.script import KINDS as FAULTS
 from fairlead.server.app import App
+from fairlead.server.batching import AS
 from fairlead.server.shedding import Bearable, Shedding
 from tests.docs.pages import PAGES, ROOT, prose, rows, title
 from tests.shape.tree import PACKAGE, sources
@@ -121,7 +122,7 @@ def test_an_answer_header_is_undocumented_or_made_up() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=title)
 def test_a_page_speaks_of_a_header_that_nobody_reads_or_sends(page: Any) -> None:
-    known = answer_headers_in_code() | {f"x-fairlead-{wish}" for wish in wishes_in_code()}
+    known = answer_headers_in_code() | {f"x-fairlead-{wish}" for wish in wishes_in_code()} | {AS.decode()}
     spoken = set(re.findall(r"\bx-fairlead-[a-z-]*[a-z]", page.read_text(encoding="utf-8")))
     assert spoken <= known
 
