@@ -156,7 +156,8 @@ async def test_what_was_answered_is_asked_again(tmp_path: Path) -> None:  # M4.8
 
 
 async def test_what_fails_for_a_while_stays_unanswered(tmp_path: Path) -> None:  # M4.8
-    async with serving(tmp_path / "s") as server:  # each try asks two models, one behind the other
+    patient = "health: {failures: 1000}\n"  # so that each try asks two models, one behind the other
+    async with serving(tmp_path / "s", more=patient) as server:
         fails = {
             "word 1": [status(500)] * 2 * (TRIES - 1),
             "word 2": [status(500)] * 2 * TRIES,
@@ -335,10 +336,17 @@ async def test_those_that_wait_are_not_counted(tmp_path: Path) -> None:
 
 
 async def test_a_wait_that_was_asked_for_counts_as_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_work, "TRIES", 2)  # M4.8
+    told = [*[answered(429, retry_after="1")] * 9, *[answered(500)] * (TRIES - 1), answered(200)]  # M4.8
+
+    async def in_turn(*_: object) -> Answer:
+        return told.pop(0)
+
+    async def at_once(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(Work, "_answer", in_turn)
+    monkeypatch.setattr(Work, "_rest", at_once)
     async with serving(tmp_path / "s") as server:
-        busy = status(429, headers="retry-after: 1\r\n")
-        echo(server, instead={"x": [busy, busy, status(500), status(500)]})
         run = Run(server, prompts("x"))
         assert (await run.do()).good == 1
-        assert json.loads(run.out.read_text())["fairlead"]["tries"] == 2
+        assert json.loads(run.out.read_text())["fairlead"]["tries"] == TRIES
