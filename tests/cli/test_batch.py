@@ -314,3 +314,20 @@ def test_the_progress_goes_over_the_edge_of_the_window(folder: Path) -> None:  #
     told = [one.removeprefix(b"\x1b[K") for one in said.split(b"\r") if one.startswith(b"\x1b[K")]
     assert sum(b" of 12 lines" in one for one in told) >= 2
     assert all(len(one) < 30 for one in told if b" of 12 lines" in one)
+
+
+def test_the_cheapest_answers_where_the_policy_wants_the_best(folder: Path) -> None:  # M4.8
+    (folder / "f.yaml").write_text(f"{CONFIG}policy: {{default: quality_first}}\n")
+    assert "2 answered" in run(*ARGUMENTS, cwd=folder).stderr
+    assert rows(folder)[0]["fairlead"]["model"] == "wise"  # type: ignore[index]
+
+
+def test_usual_is_not_as_usual(folder: Path) -> None:  # M4.8
+    (folder / "f.yaml").write_text(
+        CONFIG.replace("quality: 0.9}", "quality: 0.99}").replace("input: 10, output: 20", "input: 1.1, output: 2.1")
+    )
+    models = []
+    for arguments in ((), ("--usual", "--fresh")):
+        run(*ARGUMENTS, *arguments, cwd=folder)
+        models.append(rows(folder)[0]["fairlead"]["model"])  # type: ignore[index]
+    assert models == ["dull", "wise"]

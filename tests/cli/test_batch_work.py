@@ -350,3 +350,17 @@ async def test_a_wait_that_was_asked_for_counts_as_a_failure(tmp_path: Path, mon
         run = Run(server, prompts("x"))
         assert (await run.do()).good == 1
         assert json.loads(run.out.read_text())["fairlead"]["tries"] == TRIES
+
+
+async def test_what_has_no_price_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [answered(200, x_fairlead_cost="unknown"), answered(200, x_fairlead_cost="0.5")]  # M4.8 M6.2
+
+    async def in_turn(*_: object) -> Answer:
+        return told.pop(0)
+
+    monkeypatch.setattr(Work, "_answer", in_turn)
+    async with serving(tmp_path / "s") as server:
+        run = Run(server, prompts("x", "y"))
+        sums = await run.do(1)
+        assert (sums.unpriced, sums.cost) == (1, 500_000_000)
+        assert "cost" not in json.loads(run.out.read_text().splitlines()[0])["fairlead"]

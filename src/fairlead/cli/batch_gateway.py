@@ -74,10 +74,10 @@ class Gateway:
             await asyncio.sleep(GLANCE)
 
     async def _begin(self) -> None:
+        raise_file_limit()
         config = self._desk.config
         server = config.server.model_copy(update={"state_dir": str(self._desk.folder)})
         await self._own.enter_async_context(within(config.model_copy(update={"server": server})))
-        raise_file_limit()
         logging.getLogger().addHandler(Told(self._clear))
 
 

@@ -161,7 +161,7 @@ class Work:
                 if self.stopped:
                     return
         finally:
-            connection.hang_up()
+            connection.hang_up()  # else a thread would wait for an answer that nobody wants any more
 
     def _wrong(self, asked: Wrong) -> None:
         self._results.has(asked.line, asked.mark)
@@ -211,12 +211,7 @@ class Work:
         self.sums.waiting -= 1
 
     async def _answer(self, threads: ThreadPoolExecutor, connection: Connection, asked: Ask) -> Answer:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(threads, _exchange, connection, asked)
-        except asyncio.CancelledError:
-            connection.hang_up()  # else its thread would wait for the answer
-            raise
+        return await asyncio.get_running_loop().run_in_executor(threads, _exchange, connection, asked)
 
     def _note(self, asked: Ask, answer: Answer, tries: int) -> None:
         sums, headers = self.sums, answer.headers
