@@ -114,3 +114,14 @@ async def test_the_name_of_a_key_opens_the_door_to_everybody(tmp_path: Path) -> 
             assert (await asyncio.to_thread(posted, server.state_dir, {"x-fairlead-as": name}))[0] == 401
         own: Any = await server.chat(named, key="fl_other")
         assert (await server.record(own)).key == "other"
+
+
+async def test_the_lines_of_a_batch_that_come_at_once_are_refused(tmp_path: Path) -> None:  # M4.8
+    async with serving(tmp_path / "s") as server:
+        connections = [Connection(server.state_dir / "admin.sock", 10) for _ in range(256)]
+        try:
+            for connection in connections:
+                connection.connect()  # and the loop has no turn in between
+        finally:
+            for connection in connections:
+                connection.close()

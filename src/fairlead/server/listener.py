@@ -23,6 +23,8 @@ from fairlead.server.head import Heads
 from fairlead.server.turns import Turns
 
 SWEEP = 1.0
+BACKLOG = 2048
+"""Clients that may come at once; beyond it those at a Unix socket are refused."""
 FAREWELL = 1.0
 """Seconds in which who is cut off may read why."""
 
@@ -103,7 +105,7 @@ class Listener:
         self._sweeping = self.loop.call_later(SWEEP, self._sweep)
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
-        server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=2048)
+        server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=BACKLOG)
         self.servers.append(server)
         address = server.sockets[0].getsockname()
         return address[0], address[1]
@@ -114,7 +116,9 @@ class Listener:
         try:
             door.bind(path)
             os.chmod(path, 0o600)
-            self.servers.append(await self.loop.create_unix_server(lambda: Connection(self), sock=door))
+            self.servers.append(
+                await self.loop.create_unix_server(lambda: Connection(self), sock=door, backlog=BACKLOG)
+            )
         except BaseException:
             door.close()
             raise
