@@ -239,6 +239,8 @@ class CompletionWriter:
             if event.kind != "text":
                 return b""
             return self._front + event.data + b',"logprobs":null,"finish_reason":null}]}\n\n'
+        if isinstance(event, neutral.Run):
+            return b"".join([self.write(one) for one in event.deltas()])
         if isinstance(event, neutral.Finish):
             return self._front + b'"","logprobs":null,"finish_reason":"%b"}]}\n\n' % _stop(event.stop).encode()
         if isinstance(event, neutral.Used):
@@ -297,6 +299,9 @@ class CompletionInterpreter:
         if not data or data == b"[DONE]":
             return []
         return [neutral.Finish(_stopped(one)) for one in _chunk(data).choices or () if one.finish_reason is not None]
+
+    def run(self, block: bytes, at: int) -> tuple[None, int]:
+        return None, at
 
     def end(self) -> list[neutral.Event]:
         return []

@@ -111,6 +111,8 @@ class Told:
             if event.kind == "text" and self._size <= LONGEST:
                 self._pieces.append(event.data[1:-1])
                 self._size += len(event.data)
+        elif type(event) is neutral.Run:
+            return b"".join([self.write(one) for one in event.deltas()])
         elif isinstance(event, neutral.Open):
             self.next_index = max(self.next_index, event.index + 1)
             self._only_text = self._only_text and event.kind in ("text", "thinking")
@@ -191,6 +193,10 @@ class Joining:
 
     def read(self, event: bytes) -> list[neutral.Event]:
         return self._given(list(self._joined(self._interpreter.read(event))))
+
+    def run(self, block: bytes, at: int) -> tuple[None, int]:
+        """What goes on is looked at piece by piece."""
+        return None, at
 
     def end(self) -> list[neutral.Event]:
         return self._given(list(self._joined(self._interpreter.end())))

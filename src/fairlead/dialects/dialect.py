@@ -141,6 +141,11 @@ class Interpreter(Protocol):
         """One whole server-sent event with its blank line. Raises ValueError for what is no proper event."""
         ...
 
+    def run(self, block: bytes, at: int) -> tuple[neutral.Run | None, int]:
+        """(the deltas of the events from `at` on, where the last of them ends), if they differ by their words alone. None where
+        `read` has to tell, which tells no runs."""
+        ...
+
     def end(self) -> list[neutral.Event]:
         """The stream is over: what was held back."""
         ...

@@ -236,6 +236,17 @@ class Delta(Struct, gc=False):
     """Of the tokens of a text, as in an Answer."""
 
 
+class Run(Struct, gc=False):
+    """Deltas of one block that came together: each of `data` is one."""
+
+    index: int
+    kind: Kind
+    data: list[bytes]
+
+    def deltas(self) -> list[Delta]:
+        return [Delta(self.index, self.kind, data) for data in self.data]
+
+
 class Cite(Struct):
     """A page that a text rests on which is still open; the words that do have come."""
 
@@ -281,4 +292,4 @@ class End(Struct, gc=False):
     """What is said of the stream beside its answer (what it lost, who went on with it), where its readers know no comments."""
 
 
-Event = Begin | Open | Delta | Cite | Sign | Close | Used | Finish | Broken | End
+Event = Begin | Open | Delta | Run | Cite | Sign | Close | Used | Finish | Broken | End

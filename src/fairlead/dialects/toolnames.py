@@ -108,6 +108,9 @@ class Restoring:
     def read(self, event: bytes) -> list[neutral.Event]:
         return self._restored(self._interpreter.read(event))
 
+    def run(self, block: bytes, at: int) -> tuple[neutral.Run | None, int]:
+        return self._interpreter.run(block, at)
+
     def end(self) -> list[neutral.Event]:
         return self._restored(self._interpreter.end())
 

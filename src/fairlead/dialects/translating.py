@@ -44,10 +44,16 @@ class Translating:
 
     def feed(self, piece: bytes) -> bytes:
         out: list[bytes] = []
-        for event in self._splitter.feed(piece):
-            if self.ended or self.error:
-                break
-            self._read(event, out)
+        block = self._splitter.feed_block(piece)
+        size, at = len(block), 0
+        while at < size and not self.ended and not self.error:
+            run, end = self._interpreter.run(block, at)
+            if run is not None:
+                self._pass(run, out)
+            else:
+                end = sse.first_end(block, at)
+                self._read(block[at:end], out)
+            at = end
         return self._given(b"".join(out))
 
     def end(self) -> bytes:
@@ -87,6 +93,12 @@ class Translating:
         self._write(events, out)
         if self.error:
             self.fault = event
+
+    def _pass(self, run: neutral.Run, out: list[bytes]) -> None:
+        self.said += unescaped(b"".join(run.data)) - 2 * len(run.data)
+        self.deltas += len(run.data)
+        self.committed = True
+        out.append(self._writer.write(run))
 
     def _write(self, events: list[neutral.Event], out: list[bytes]) -> None:
         write = self._writer.write

@@ -14,6 +14,7 @@ from fairlead.dialects.anthropic_messages import blocks
 from fairlead.dialects.anthropic_messages.answer import STOPS, StopDetails
 from fairlead.dialects.anthropic_messages.native import DIALECT
 from fairlead.dialects.anthropic_messages.usage import RawUsage, later, raw_usage, usage_of
+from fairlead.dialects.frames import Frames
 
 
 class _Delta(Struct):
@@ -84,12 +85,15 @@ class _Open:
 
 
 class Interpreter:
-    __slots__ = ("_begun", "_estimate", "_foreign", "_found", "_next", "_open", "_whole", "unread")
+    __slots__ = ("_begun", "_estimate", "_foreign", "_found", "_frames", "_next", "_open", "_said", "_whole", "unread")
 
     def __init__(self) -> None:
         self._begun = False
         self._next = 0
         self._open: dict[int, _Open] = {}
+        self._said: _Open | None = None
+        """The block that the last delta was of."""
+        self._frames = Frames()
         self._foreign: set[int] = set()
         """Blocks that only Anthropic's dialect knows."""
         self._found: RawUsage | None = None
@@ -112,7 +116,11 @@ class Interpreter:
             raise ValueError(f"it is not JSON: {problem}") from None
         kind = found.type
         if kind == "content_block_delta":
-            return self._delta(found.index, found.delta)
+            events = self._delta(found.index, found.delta)
+            if len(events) == 1 and type(delta := events[0]) is neutral.Delta:
+                self._said = self._open[found.index]
+                self._frames.learn(delta.kind, event, delta.data)
+            return events
         if kind == "content_block_start":
             return self._start(found.index, found.content_block)
         if kind == "content_block_stop":
@@ -127,6 +135,17 @@ class Interpreter:
             error = found.error or _Error()
             return [neutral.Broken(error.message or "the provider gave no reason", error.type or "")]
         return []
+
+    def run(self, block: bytes, at: int) -> tuple[neutral.Run | None, int]:
+        open_ = self._said
+        if open_ is None:
+            return None, at
+        literals, end = self._frames.literals(open_.kind, block, at)
+        if not literals:
+            return None, at
+        open_.filled = True
+        self._estimate += sum(map(len, literals)) - 2 * len(literals)
+        return neutral.Run(open_.index, open_.kind, literals), end
 
     def end(self) -> list[neutral.Event]:
         if self._whole or self._found is None:
@@ -250,6 +269,8 @@ class Interpreter:
         open_ = self._open.pop(index, None)
         if open_ is None:
             return []
+        if open_ is self._said:
+            self._said = None
         events: list[neutral.Event] = []
         if open_.kind == "tool" and not open_.filled:
             given = open_.given or b"{}"

@@ -88,6 +88,8 @@ class Writer:
                     return b"%b%b}}\n\n" % (self._head, event.data)
                 return b"%b%b%b}}\n\n" % (self._opened(live), self._head, event.data)
             return self._later(event)
+        if type(event) is neutral.Run:
+            return self._run(event)
         if isinstance(event, (neutral.Cite, neutral.Sign, neutral.Close)):
             if live is None or event.index != live.index:
                 return self._later(event)
@@ -107,6 +109,15 @@ class Writer:
         elif isinstance(event, neutral.End):
             return self._end()
         return b""
+
+    def _run(self, event: neutral.Run) -> bytes:
+        live = self._live
+        if event.kind == "text":
+            self._words += event.data
+        if live is None or event.index != live.index:
+            return b"".join([self._later(one) for one in event.deltas()])
+        opened = b"" if self._head else self._opened(live)
+        return b"%b%b%b}}\n\n" % (opened, self._head, (b"}}\n\n" + self._head).join(event.data))
 
     def _start(self, name: str) -> bytes:
         if self._started:

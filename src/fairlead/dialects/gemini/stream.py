@@ -21,7 +21,7 @@ from fairlead.dialects.gemini.native import Feedback, GeminiView, read_usage
 from fairlead.dialects.gemini.partial import Gathered, Piece
 from fairlead.dialects.gemini.parts import DIALECT
 from fairlead.dialects.json import EMPTY, given
-from fairlead.dialects.neutral import Begin, Broken, Cite, Close, Delta, End, Event, Finish, Kind, Open, Sign, Used
+from fairlead.dialects.neutral import Begin, Broken, Cite, Close, Delta, End, Event, Finish, Kind, Open, Run, Sign, Used
 
 
 class _Call(Struct):
@@ -149,6 +149,10 @@ class Interpreter:
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         return out
+
+    def run(self, block: bytes, at: int) -> tuple[None, int]:
+        """No two events are alike: each tells its usage."""
+        return None, at
 
     def end(self) -> list[Event]:
         out: list[Event] = []
@@ -385,6 +389,8 @@ class Writer:
             if event.logprobs:
                 foot = foot.replace(_INDEX, _INDEX + grounding.write_logprobs(event.logprobs), 1)
             return b'%b{"text":%b}%b' % (self._head, event.data, foot)
+        if type(event) is Run:
+            return b"".join([self.write(one) for one in event.deltas()])
         if isinstance(event, Open):
             if event.kind == "tool":
                 self._calls[event.index] = _Open(event.id, event.name, [])

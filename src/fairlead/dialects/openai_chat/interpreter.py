@@ -12,6 +12,7 @@ import orjson
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from fairlead.dialects import citations, neutral, signatures, sse
+from fairlead.dialects.frames import Frames
 from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import message as messages
 from fairlead.dialects.openai_chat.answer import BROKEN, Logprobs, sources, stop_of, sure
@@ -100,6 +101,7 @@ class ChatInterpreter:
         "_block",
         "_by_index",
         "_ended",
+        "_frames",
         "_kind",
         "_next",
         "_reason",
@@ -119,6 +121,7 @@ class ChatInterpreter:
         self._block = -1
         """The text, thinking or refusal that is open."""
         self._kind: neutral.Kind = "text"
+        self._frames = Frames()
         self._spoken = citations.Spoken()
         self._words: list[bytes] = []
         """Of the text that is open."""
@@ -148,7 +151,19 @@ class ChatInterpreter:
             self._chunk(chunk, out)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise ValueError(str(problem)) from None
+        if len(out) == 1 and type(delta := out[0]) is neutral.Delta and not delta.logprobs and _only_says(chunk):
+            self._frames.learn(delta.kind, event, delta.data)
         return out
+
+    def run(self, block: bytes, at: int) -> tuple[neutral.Run | None, int]:
+        if self._block < 0:
+            return None, at
+        literals, end = self._frames.literals(self._kind, block, at)
+        if not literals:
+            return None, at
+        if self._kind == "text":
+            self._words += literals
+        return neutral.Run(self._block, self._kind, literals), end
 
     def _read_slowly(self, event: bytes, out: list[neutral.Event]) -> list[neutral.Event]:
         data = sse.data(event)
@@ -410,6 +425,18 @@ class ChatInterpreter:
         if marked:
             out.append(neutral.End())
         return out
+
+
+def _only_says(chunk: _Chunk) -> bool:
+    """Whether a chunk that told one delta changed nothing beside."""
+    choices = chunk.choices
+    delta = choices[0].delta if choices and len(choices) == 1 else None
+    return (
+        delta is not None
+        and not delta.tool_calls
+        and delta.function_call is None
+        and not any(map(given, (delta.reasoning_details, delta.annotations, delta.images, delta.audio)))
+    )
 
 
 def _complete(tool: _Tool) -> bool:

@@ -57,6 +57,8 @@ class ChatWriter:
     def write(self, event: neutral.Event) -> bytes:
         if type(event) is neutral.Delta:
             return self._delta(event)
+        if type(event) is neutral.Run:
+            return self._run(event)
         if isinstance(event, neutral.Open):
             return self._open(event)
         if isinstance(event, neutral.Begin):
@@ -93,6 +95,12 @@ class ChatWriter:
             return self._thought + event.data + self._tail
         self._refused = True
         return self._front + b'"refusal":' + event.data + self._tail
+
+    def _run(self, event: neutral.Run) -> bytes:
+        if event.kind != "text":
+            return b"".join([self._delta(one) for one in event.deltas()])
+        self._words += event.data
+        return self._text_front + (self._tail + self._text_front).join(event.data) + self._tail
 
     def _open(self, event: neutral.Open) -> bytes:
         if event.kind == "thinking":

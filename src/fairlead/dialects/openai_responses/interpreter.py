@@ -145,6 +145,10 @@ class Interpreter:
                 return []
             raise ValueError(f"it is not what it should be: {problem}") from None
 
+    def run(self, block: bytes, at: int) -> tuple[None, int]:
+        """No two events are alike: each has a number."""
+        return None, at
+
     def end(self) -> list[neutral.Event]:
         """Without its last event an answer was cut."""
         return []

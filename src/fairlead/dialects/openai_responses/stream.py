@@ -91,6 +91,8 @@ class Writer:
     def write(self, event: neutral.Event) -> bytes:
         if type(event) is neutral.Delta:
             return self._delta(event)
+        if type(event) is neutral.Run:
+            return b"".join([self._delta(one) for one in event.deltas()])
         if isinstance(event, neutral.Open):
             return self._open(event)
         if isinstance(event, neutral.Close):
