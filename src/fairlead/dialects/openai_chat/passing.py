@@ -126,8 +126,11 @@ def _telling(tail: bytes) -> int:
     found = [at for mark in _MARKS if (at := tail.find(mark, window)) >= 0]
     if not found:
         return 0
-    lines = tail.rfind(b"\n\n", 0, min(found)), tail.rfind(b"\n\r\n", 0, min(found))
-    return max(lines[0] + 2 if lines[0] >= 0 else 0, lines[1] + 3 if lines[1] >= 0 else 0)
+    first = min(found)
+    line = tail.rfind(b"\n\n", 0, first)
+    # Only what stands behind it could be nearer: before it lies most of the stream.
+    other = tail.rfind(b"\n\r\n", max(line, 0), first)
+    return other + 3 if other >= 0 else line + 2 if line >= 0 else 0
 
 
 def _content(delta: _Delta) -> int:
