@@ -63,8 +63,7 @@ def test_a_stream_whose_events_are_never_alike_is_tried_for_ever() -> None:
         event = b'data: {"number":%d,"text":"a"}\n\n' % number
         assert found.literals("text", event, 0) == ([], 0)
         found.learn("text", event, b'"a"')
-    found.learn("text", framed(b'"a"'), b'"a"')
-    assert found.literals("text", framed(b'"b"'), 0) == ([], 0)
+    assert not found.learns
 
 
 def chunk(delta: dict[str, Any], **more: object) -> bytes:

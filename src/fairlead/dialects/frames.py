@@ -49,20 +49,20 @@ class Frame:
 class Frames:
     """The frame that a stream's events have now, as its interpreter learns it."""
 
-    __slots__ = ("_frame", "_tries")
+    __slots__ = ("_frame", "learns")
 
     def __init__(self) -> None:
         self._frame: Frame | None = None
-        self._tries = TRIES
+        self.learns = TRIES
+        """How many more frames are tried."""
 
     def learn(self, kind: Kind, event: bytes, literal: bytes) -> None:
-        """From an event that says this literal of JSON, as it stands there, and has no effect beside."""
-        if self._tries:
-            self._tries -= 1
-            at = event.find(literal)
-            # Where it stands twice nobody knows which of them is what was said.
-            if event.rfind(literal) == at and event.endswith(b"}" + BLANK):
-                self._frame = Frame(kind, event[:at], event[at + len(literal) : -len(BLANK)])
+        """From an event that says this literal of JSON, as it stands there, and has no effect beside. Only while it `learns`."""
+        self.learns -= 1
+        at = event.find(literal)
+        # Where it stands twice nobody knows which of them is what was said.
+        if event.rfind(literal) == at and event.endswith(b"}" + BLANK):
+            self._frame = Frame(kind, event[:at], event[at + len(literal) : -len(BLANK)])
 
     def literals(self, kind: Kind, block: bytes, at: int) -> tuple[list[bytes], int]:
         """As `Frame.literals`, where more of this kind is said."""
@@ -71,7 +71,7 @@ class Frames:
             return [], at
         found = frame.literals(block, at)
         if found[0]:
-            self._tries = TRIES
+            self.learns = TRIES
         else:
             self._frame = None
         return found

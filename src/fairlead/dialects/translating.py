@@ -46,13 +46,15 @@ class Translating:
         out: list[bytes] = []
         block = self._splitter.feed_block(piece)
         size, at = len(block), 0
+        plain, spelled = block.isascii(), sse.CR in block
+        run_at = self._interpreter.run
         while at < size and not self.ended and not self.error:
-            run, end = self._interpreter.run(block, at)
+            run, end = run_at(block, at)
             if run is not None:
                 self._pass(run, out)
             else:
-                end = sse.first_end(block, at)
-                self._read(block[at:end], out)
+                end = sse.first_end(block, at) if spelled else block.find(b"\n\n", at) + 2
+                self._read(block[at:end], plain, out)
             at = end
         return self._given(b"".join(out))
 
@@ -60,7 +62,7 @@ class Translating:
         out: list[bytes] = []
         rest = self._splitter.take()
         if rest and not self.ended and not self.error:
-            self._read(rest, out)
+            self._read(rest, rest.isascii(), out)
         if not self.ended and not self.error:
             self._write(self._interpreter.end(), out)
             if self.done and not self.ended:
@@ -81,9 +83,9 @@ class Translating:
         """About the tokens delivered: one a piece at least, more where they hold more."""
         return max(self.deltas, self.said // BYTES)
 
-    def _read(self, event: bytes, out: list[bytes]) -> None:
+    def _read(self, event: bytes, plain: bool, out: list[bytes]) -> None:
         try:
-            if not event.isascii():
+            if not plain:
                 # What goes on as it came is not decoded by anyone.
                 event.decode()
             events = self._interpreter.read(event)
@@ -103,8 +105,7 @@ class Translating:
     def _write(self, events: list[neutral.Event], out: list[bytes]) -> None:
         write = self._writer.write
         for event in events:
-            kind = type(event)
-            if isinstance(event, Delta):
+            if type(event) is Delta:
                 size = unescaped(event.data) - 2
                 if size > 0:
                     self.said += size
@@ -112,18 +113,17 @@ class Translating:
                     self.committed = True
                 if event.logprobs:
                     self._beside["answer_logprobs"] = None
-            elif kind is neutral.Cite:
+            elif type(event) is neutral.Cite:
                 self._beside["citations"] = None
-            elif kind is neutral.Used:
-                assert isinstance(event, neutral.Used)
+            elif type(event) is neutral.Used:
                 self.usage = event.usage
-            elif kind is neutral.Broken:
+            elif type(event) is neutral.Broken:
                 self.error = "the provider reported an error in the stream"
                 return
             elif isinstance(event, neutral.Finish):
                 self.stop = event.stop
                 self.done = self.committed = True
-            elif kind is neutral.End:
+            elif type(event) is neutral.End:
                 # An end without a finish is no whole answer.
                 if not self.done:
                     return

@@ -117,7 +117,7 @@ class Interpreter:
         kind = found.type
         if kind == "content_block_delta":
             events = self._delta(found.index, found.delta)
-            if len(events) == 1 and type(delta := events[0]) is neutral.Delta:
+            if self._frames.learns and len(events) == 1 and isinstance(delta := events[0], neutral.Delta):
                 self._said = self._open[found.index]
                 self._frames.learn(delta.kind, event, delta.data)
             return events

@@ -151,8 +151,10 @@ class ChatInterpreter:
             self._chunk(chunk, out)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise ValueError(str(problem)) from None
-        if len(out) == 1 and type(delta := out[0]) is neutral.Delta and not delta.logprobs and _only_says(chunk):
-            self._frames.learn(delta.kind, event, delta.data)
+        if self._frames.learns and len(out) == 1:
+            delta = out[0]
+            if isinstance(delta, neutral.Delta) and not delta.logprobs and _only_says(chunk):
+                self._frames.learn(delta.kind, event, delta.data)
         return out
 
     def run(self, block: bytes, at: int) -> tuple[neutral.Run | None, int]:
