@@ -49,10 +49,10 @@ class Frame:
 class Frames:
     """The frame that a stream's events have now, as its interpreter learns it."""
 
-    __slots__ = ("_frame", "learns")
+    __slots__ = ("frame", "learns")
 
     def __init__(self) -> None:
-        self._frame: Frame | None = None
+        self.frame: Frame | None = None
         self.learns = TRIES
         """How many more frames are tried."""
 
@@ -62,16 +62,16 @@ class Frames:
         at = event.find(literal)
         # Where it stands twice nobody knows which of them is what was said.
         if event.rfind(literal) == at and event.endswith(b"}" + BLANK):
-            self._frame = Frame(kind, event[:at], event[at + len(literal) : -len(BLANK)])
+            self.frame = Frame(kind, event[:at], event[at + len(literal) : -len(BLANK)])
 
     def literals(self, kind: Kind, block: bytes, at: int) -> tuple[list[bytes], int]:
         """As `Frame.literals`, where more of this kind is said."""
-        frame = self._frame
+        frame = self.frame
         if frame is None or frame.kind != kind or not block.startswith(frame.front, at):
             return [], at
         found = frame.literals(block, at)
         if found[0]:
             self.learns = TRIES
         else:
-            self._frame = None
+            self.frame = None
         return found

@@ -45,18 +45,27 @@ class Translating:
     def feed(self, piece: bytes) -> bytes:
         out: list[bytes] = []
         block = self._splitter.feed_block(piece)
-        size, at = len(block), 0
-        plain, spelled = block.isascii(), sse.CR in block
-        run_at = self._interpreter.run
+        plain = block.isascii()
+        if sse.CR in block:
+            # No run has such line ends.
+            for event in sse.split(block):
+                if self.ended or self.error:
+                    break
+                self._read(event, plain, out)
+        else:
+            self._read_runs(block, plain, out)
+        return self._given(b"".join(out))
+
+    def _read_runs(self, block: bytes, plain: bool, out: list[bytes]) -> None:
+        run_at, size, at = self._interpreter.run, len(block), 0
         while at < size and not self.ended and not self.error:
             run, end = run_at(block, at)
             if run is not None:
                 self._pass(run, out)
             else:
-                end = sse.first_end(block, at) if spelled else block.find(b"\n\n", at) + 2
+                end = block.find(b"\n\n", at) + 2
                 self._read(block[at:end], plain, out)
             at = end
-        return self._given(b"".join(out))
 
     def end(self) -> bytes:
         out: list[bytes] = []

@@ -158,7 +158,7 @@ class ChatInterpreter:
         return out
 
     def run(self, block: bytes, at: int) -> tuple[neutral.Run | None, int]:
-        if self._block < 0:
+        if self._frames.frame is None or self._block < 0:
             return None, at
         literals, end = self._frames.literals(self._kind, block, at)
         if not literals:
