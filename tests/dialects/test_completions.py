@@ -65,9 +65,9 @@ def completed(text: str, end: str | None) -> dict[str, object]:
 
 WELL = completed("Bonjour.", "stop")
 ENDS = {
-    "nothing": (completed("", "stop"), "empty"),
-    "blank": (completed(" \n", "stop"), "empty"),
-    "held back": (completed("", "content_filter"), "blocked"),
+    "nothing": (completed("", "stop"), "the answer was empty"),
+    "blank": (completed(" \n", "stop"), "the answer was empty"),
+    "held back": (completed("", "content_filter"), "held back: the answer was blocked"),
     "up to its limit": (completed("", "length"), ""),
     "something": (WELL, ""),
 }
@@ -93,7 +93,7 @@ async def test_a_completion_that_is_none_is_an_answer_or_a_defect_of_ours(
         response = await ask(server.port, "POST", "/v1/completions", asked)
         assert (response.status, response.headers["x-fairlead-model"]) == (200, "m-two" if why else "m-one")
         record = await server.record(response)
-        assert [one.error for one in record.attempts] == ([f"the answer was {why}", ""] if why else [""])
+        assert [one.error for one in record.attempts] == ([why, ""] if why else [""])
 
 
 @pytest.mark.parametrize("events", [[b'{"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}'], []])
