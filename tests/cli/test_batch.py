@@ -134,7 +134,7 @@ def test_the_requests_are_taken_for_the_place_of_answers(folder: Path) -> None:
 def test_a_tag_that_is_no_ascii_ends_the_run(folder: Path) -> None:  # M4.8
     assert "2 answered" in run(*ARGUMENTS, "--tag", "报告", "--tag", "Übersicht", cwd=folder).stderr
     told = json.loads(run("report", "--config", "f.yaml", "--by", "tag", "--json", cwd=folder).stdout)
-    assert {row["name"]: row["requests"] for row in told["groups"]} == {"报告": 2, "Übersicht": 2}
+    assert {row["name"]: row["requests"] for row in told["groups"]} == {"default/报告": 2, "default/Übersicht": 2}
 
 
 PARALLEL = 3
