@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import subprocess
 import sys
@@ -277,13 +276,3 @@ async def crash(ledger: EmbeddedLedger) -> None:
     ledger._ticker.cancel()
     await asyncio.gather(ledger._ticker, return_exceptions=True)
     ledger._release()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux alone")
-async def test_the_books_go_before_those_who_wait_for_answers(tmp_path: Path) -> None:
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    ledger = await reopened(tmp_path)
-    books = await ledger._on_thread(os.getpriority, os.PRIO_PROCESS, 0)
-    assert books == min(own + ledger_module.BEHIND, 19) or own == 19
-    assert os.getpriority(os.PRIO_PROCESS, 0) == own
-    await ledger.close()

@@ -22,8 +22,6 @@ import logging
 import os
 import sqlite3
 import struct
-import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -61,8 +59,6 @@ IN_MEMORY = 50_000
 DECISIONS_DAYS = 30
 PRUNE = 60.0
 """Seconds between two looks for decisions that are too old."""
-BEHIND = 5
-"""How much nicer than those who answer the ledger's thread is: where there is one core for all, a quarter of it is its share."""
 DATABASE = "ledger.db"
 SPOOL = "spool"
 
@@ -72,14 +68,6 @@ _record = msgspec.msgpack.Decoder(Record).decode
 
 Waiting = dict[str, tuple[int, Record, bytes] | int]
 """By request: the row, or only its position."""
-
-
-def stand_back() -> None:
-    """Whoever waits for an answer goes before the books, which have time: on a core that both want, a batch of them would
-    otherwise hold up whoever comes for as long as it takes."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process that stands back
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + BEHIND)
 
 
 class EmbeddedLedger:
@@ -108,7 +96,7 @@ class EmbeddedLedger:
         self._spool: Spool | None = None
         self._append = _not_open
         self._projection: Projection | None = None
-        self._thread = ThreadPoolExecutor(1, "fairlead-ledger", stand_back)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fairlead-ledger")
         self._flood = Flood()
         self._open: defaultdict[str, list[Intent]] = defaultdict(list)
         self._backlog = Backlog()
