@@ -156,22 +156,23 @@ async def test_what_was_answered_is_asked_again(tmp_path: Path) -> None:  # M4.8
 
 
 async def test_what_fails_for_a_while_stays_unanswered(tmp_path: Path) -> None:  # M4.8
-    patient = "health: {failures: 1000}\n"  # so that each try asks two models, one behind the other
+    patient = "health: {failures: 1000}\n"  # nobody stands behind m-two, so each try is one call
     async with serving(tmp_path / "s", more=patient) as server:
         fails = {
-            "word 1": [status(500)] * 2 * (TRIES - 1),
-            "word 2": [status(500)] * 2 * TRIES,
+            "word 1": [status(500)] * (TRIES - 1),
+            "word 2": [status(500)] * TRIES,
             "word 3": [Play([CUT])] * 2,
             "word 4": [status(400)],
         }
         echo(server, instead=fails)
-        run = Run(server, prompts(*WORDS))
+        run = Run(server, prompts(*WORDS, model="m-two"))
         sums = await run.do(1)
         assert run.texts() == [WORDS[0], WORDS[1], 502, WORDS[3], 400, *WORDS[5:]]
         assert (sums.failed, sorted(line for line, _ in sums.problems.values())) == (2, [3, 5])
-        assert [json.loads(row)["fairlead"].get("tries", 1) for row in run.out.read_text().splitlines()][:5] == [
-            1, TRIES, TRIES, 2, 1,
-        ]  # fmt: skip
+        tries = [json.loads(row)["fairlead"].get("tries", 1) for row in run.out.read_text().splitlines()]
+        # A kept connection that is cut before a byte is tried again by the gateway itself.
+        assert tries.pop(3) in (2, 3)
+        assert tries == [1, TRIES, TRIES, 1, *[1] * 7]
 
 
 KEYS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,17 @@ async def test_the_lines_of_a_batch_that_come_at_once_are_refused(tmp_path: Path
         finally:
             for connection in connections:
                 connection.close()
+
+
+async def test_a_batch_goes_on_where_others_are_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # M4.8 FAULTS 28
+    from fairlead.errors import Overloaded
+
+    async with serving(tmp_path / "s") as server:
+        shedding = server.running.app.shedding
+        monkeypatch.setattr(shedding, "scarce", True)
+        monkeypatch.setattr(shedding, "refusal", lambda name: Overloaded("no time", retry_after=2.0))
+        status, headers = await asyncio.to_thread(posted, server.state_dir, {"x-fairlead-as": "test"})
+        assert (status, headers["retry-after"]) == (503, "2")
+        assert server.upstream.calls == []

@@ -20,6 +20,7 @@ from fairlead.cli.columns import fold
 from fairlead.cli.desk import CONFIG, STATE
 from fairlead.cli.messages import tr
 from fairlead.cli.terminal import say, visible
+from fairlead.core.policies.cost_first import MIN_QUALITY
 from fairlead.errors import FairleadError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from fairlead.cli.desk import Desk
     from fairlead.server.batching import Terms as Told
 
-GOOD_ENOUGH = "0.6"
+CHEAPEST = (("x-fairlead-budget", "low"), ("x-fairlead-quality-floor", str(MIN_QUALITY)))
+"""What is asked of lines that leave the choice open: as `cost_first` has it."""
 EVERY, EVERY_LINE = 0.2, 10.0
 """Seconds from one word of the progress to the next, on a terminal and elsewhere."""
 INTERRUPTED = 130
@@ -124,9 +126,6 @@ def run(
         batch = Batch(Desk(path, state_dir), asks, terms, key or "", results, lines)
         run_loop(batch.run(parallel))
         sys.exit(batch.end(fresh))
-
-
-CHEAPEST = (("x-fairlead-budget", "low"), ("x-fairlead-quality-floor", GOOD_ENOUGH))
 
 
 class Batch:

@@ -487,7 +487,8 @@ class Run(msgspec.Struct, eq=False):
             call.id, self.began, caller.name, caller.tenant, call.operation, call.dialect, call.model, call.stream,
             call.purpose, call.parent or "", outcome, status, error, plan.policy, plan.strategy, plan.policy_hash,
             plan.snapshot_hash, plan.conditions, plan.seed, model, channel, tuple(self.attempts), self.spent,
-            self.baseline if self.priced else None, "" if compared is None else compared.model, int(self.overhead * 1e6), int((monotonic() - self.received) * 1000),
+            self.baseline if self.priced else None,
+            "" if compared is None else compared.model, int(self.overhead * 1e6), int((monotonic() - self.received) * 1000),
             wishes.tags, plan.task, wishes.session, call.signals, __version__,
             None if plan.named else self.runtime.contents.decision(call, plan), self.balanced, caller.team,
         )  # fmt: skip

@@ -109,7 +109,7 @@ async def start(
         raise
     warm()
     clients = connections_for(config, file_limit())
-    shedding = Shedding(borne_by(server, clients), lambda kind, words: runtime.audit(kind, NOBODY, "", words))
+    shedding = shedding_of(runtime, server, clients)
     app = App(runtime, shedding, reload)
     listener = Listener(app, refusal, bounds_of(server, clients), app.gate, runtime.http.outbox, app)
     shedding.ahead = listener.turns.ahead
@@ -158,10 +158,7 @@ async def within(config: Config) -> AsyncIterator[None]:
     with Owner.acquire(state_dir) as owner:
         runtime, _ = await opened(config, owner, (), 1.0, None)
         warm()
-        shedding = Shedding(
-            borne_by(server, connections_for(config, file_limit())),
-            lambda kind, words: runtime.audit(kind, NOBODY, "", words),
-        )
+        shedding = shedding_of(runtime, server, connections_for(config, file_limit()))
         runtime.beats.append(shedding.beat)
         admin = AdminSocket(App(runtime, shedding), state_dir, passing=True)
         try:
@@ -275,6 +272,10 @@ def bounds_of(server: Server, connections: int) -> Bounds:
 
 def borne_by(server: Server, connections: int) -> Bearable:
     return bearable(server.max_in_flight, server.max_lag, server.max_memory, connections)
+
+
+def shedding_of(runtime: Runtime, server: Server, clients: int) -> Shedding:
+    return Shedding(borne_by(server, clients), lambda kind, words: runtime.audit(kind, NOBODY, "", words))
 
 
 def pepper_of(server: Server, state_dir: Path) -> bytes:
