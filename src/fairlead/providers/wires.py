@@ -100,8 +100,13 @@ EMBEDDINGS = ("embeddings", "gemini_embeddings")
 
 def wire_for(call: Call, endpoint: Endpoint) -> Wire | None:
     """The caller's own dialect where the provider speaks it, else the provider's main one; None where neither will do."""
-    if endpoint.speaks(call.dialect):
-        return WIRES[call.dialect]
+    dialect = call.dialect
+    if dialect == endpoint.dialect or dialect in endpoint.dialects:
+        return WIRES[dialect]
+    return _other_wire(call, endpoint)
+
+
+def _other_wire(call: Call, endpoint: Endpoint) -> Wire | None:
     if call.operation == "embed":
         spoken = next((dialect for dialect in EMBEDDINGS if endpoint.speaks(dialect)), None)
         return None if spoken is None else WIRES[spoken]
@@ -120,21 +125,18 @@ def outbound(
     """`losses` is given where the request has to be translated; `effort` where the policy wants it thought over.
     Raises BadRequest for what cannot be."""
     view: View = call.view  # type: ignore[assignment]  # of a call that goes out, with all that a dialect reads of it
-    forward = call.forward
-    generates = call.operation == "generate"
-    thinks = effort and generates and thinking.wanted(model, view, effort)
-    if call.operation == "count" and wire.count_path is not None:
-        path = wire.count_path(channel.upstream)
-    elif wire.path_of is not None:
-        path = wire.path_of(channel.upstream, call.stream)
-        if losses is None and isinstance(view, EmbeddingsView) and not view.batch:
-            path = path.replace(":batchEmbedContents", ":embedContent")
-    else:
+    operation = call.operation
+    if wire.path_of is None and operation != "count":
         path = call.path or wire.path
+    else:
+        path = _path(call, view, channel, wire, losses)
+    if effort and (operation != "generate" or not thinking.wanted(model, view, effort)):
+        effort = ""
+    forward = call.forward
     headers = endpoint.headers_of(wire.dialect) if endpoint.own_headers else endpoint.headers
     if losses is None:
         body = passed(call, view, channel, endpoint, wire)
-        if thinks:
+        if effort:
             body = thinking.put_in(body, wire.dialect, view, _target(model, channel, endpoint), effort)
         if forward:
             if b"content-type:" in forward:
@@ -142,14 +144,26 @@ def outbound(
             headers += forward
     else:
         request = view.neutral()
-        if thinks:
+        if effort:
             request = thinking.asking(request, effort)
         body = DIALECTS[wire.dialect].write_request(request, _target(model, channel, endpoint), losses)
     if wire.version and (losses is not None or b"anthropic-version:" not in forward):
         headers += wire.version
-    if generates and endpoint.cache_hints:
+    if endpoint.cache_hints and operation == "generate":
         body = hints.put_in(body, wire.dialect, call, channel)
     return Outbound("POST", endpoint.prefix + path, headers, body, call.stream)
+
+
+def _path(call: Call, view: View, channel: Channel, wire: Wire, losses: Losses | None) -> str:
+    """Where it hangs on what is asked for."""
+    if call.operation == "count" and wire.count_path is not None:
+        return wire.count_path(channel.upstream)
+    if wire.path_of is None:
+        return call.path or wire.path
+    path = wire.path_of(channel.upstream, call.stream)
+    if losses is None and isinstance(view, EmbeddingsView) and not view.batch:
+        path = path.replace(":batchEmbedContents", ":embedContent")
+    return path
 
 
 def _target(model: Model, channel: Channel, endpoint: Endpoint) -> Target:
@@ -166,24 +180,31 @@ def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: W
         body = wire.prepared(body)
     if view.options is not None:
         body = json.without(body, "fairlead")
-    fields: dict[str, bytes] = {}
     changes = None if wire.changes is None else wire.changes(call, endpoint)
+    if wire.path_of is not None and isinstance(view, EmbeddingsView):
+        return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % upstream.encode())
+    name = orjson.dumps(upstream) if wire.path_of is None and view.model != upstream else b""
     if changes:
-        for field, value in changes.items():
-            if value is None:
-                body = json.without(body, field)
-            else:
-                fields[field] = value
-    if wire.path_of is not None:
-        if isinstance(view, EmbeddingsView):
-            return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % upstream.encode())
-    elif view.model != upstream:
-        name = orjson.dumps(upstream)
-        named = -1 if fields else body.find(MODEL)
-        # At the very beginning it is the field on top, and no other is: each stands there once. `in` drops an exception first.
-        if named == 1 or (named > 1 and body.find(MODEL, named + 1) < 0 and body.find(ESCAPED) < 0):
-            at = MODEL_VALUE.match(body, named + len(MODEL))
-            if at is not None:
-                return body[: at.start(1)] + name + body[at.end(1) :]
-        fields["model"] = name
+        return _changed(body, {**changes, "model": name} if name else changes)
+    return _renamed(body, name) if name else body
+
+
+def _changed(body: bytes, changes: Mapping[str, bytes | None]) -> bytes:
+    fields = {}
+    for field, value in changes.items():
+        if value is None:
+            body = json.without(body, field)
+        else:
+            fields[field] = value
     return json.splice(body, fields) if fields else body
+
+
+def _renamed(body: bytes, name: bytes) -> bytes:
+    """For another model."""
+    named = body.find(MODEL)
+    # At the very beginning it is the field on top, and no other is: each stands there once. `in` drops an exception first.
+    if named == 1 or (named > 1 and body.find(MODEL, named + 1) < 0 and body.find(ESCAPED) < 0):
+        at = MODEL_VALUE.match(body, named + len(MODEL))
+        if at is not None:
+            return body[: at.start(1)] + name + body[at.end(1) :]
+    return json.splice(body, {"model": name})
