@@ -15,6 +15,7 @@ from fairlead.dialects.body import decode
 from fairlead.dialects.dialect import Asked, Dialect, Target, View
 from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import native as chat
+from fairlead.dialects.openai_chat.usage import read_usage
 from fairlead.dialects.passing import Passing
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.uncounted import COMPLETIONS, TOKENS, rest
@@ -188,7 +189,7 @@ class CompletionReader(Passing):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.error = self.error or "the provider sent an event that is not the JSON it should be"
             return
-        self.usage = chat.read_usage(chunk.usage) or self.usage
+        self.usage = read_usage(chunk.usage) or self.usage
         if given(chunk.error):
             self.error = "the provider reported an error in the stream"
             return

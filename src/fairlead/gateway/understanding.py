@@ -21,6 +21,7 @@ from fairlead.core.coding import model_for
 from fairlead.core.policy import Policy
 from fairlead.core.table import OPEN, lookup
 from fairlead.dialects.dialect import View
+from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.gateway.request import Incoming
 from fairlead.gateway.world import World
 
@@ -79,15 +80,23 @@ def sizes(
 ) -> tuple[Signal, ...]:
     """How large the request is, `size` by its body or more where that refers to what is not in it, and how large the answer
     may be; nothing where that is not enough."""
-    find = incoming.body.find
-    if find(PARTS) >= 0 or incoming.dialect not in IN_PARTS:
-        for mark in ELSEWHERE:
-            if find(mark) >= 0:
-                size = max(size, tokens.input_tokens(view.shape()))
-                break
+    if (type(view) is not ChatView or not view.wordy) and _points_elsewhere(incoming):
+        size = max(size, tokens.input_tokens(view.shape()))
     if size > enough:
         return ()
-    return (*sensitivities, Signal("tokens", "input", size, 0.5), *_answer(view.max_output, view.answers))
+    # Stars would put a list together first.
+    return sensitivities + (Signal("tokens", "input", size, 0.5),) + _answer(view.max_output, view.answers)  # noqa: RUF005
+
+
+def _points_elsewhere(incoming: Incoming) -> bool:
+    """Whether the body may refer to what is not in it."""
+    find = incoming.body.find
+    if find(PARTS) < 0 and incoming.dialect in IN_PARTS:
+        return False
+    for mark in ELSEWHERE:  # noqa: SIM110 - of nearly every request: a generator costs more than the search
+        if find(mark) >= 0:
+            return True
+    return False
 
 
 @lru_cache(1_024)

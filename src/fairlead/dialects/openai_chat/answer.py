@@ -14,7 +14,7 @@ from fairlead.dialects.dialect import Asked
 from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import message as messages
 from fairlead.dialects.openai_chat.message import GOOGLE, NAME, Message
-from fairlead.dialects.openai_chat.native import Reported, reported_usage
+from fairlead.dialects.openai_chat.usage import Reported, reported_usage
 
 STOPS: dict[str, neutral.Stop] = {
     "length": "length",

@@ -17,7 +17,7 @@ from fairlead.dialects.json import given
 from fairlead.dialects.openai_chat import message as messages
 from fairlead.dialects.openai_chat.answer import BROKEN, Logprobs, sources, stop_of, sure
 from fairlead.dialects.openai_chat.message import GOOGLE, NAME, Detail, Extra
-from fairlead.dialects.openai_chat.native import Reported, reported_usage
+from fairlead.dialects.openai_chat.usage import Reported, reported_usage
 
 NOTHING = (b"", b"null", b'""')
 NULL = len(b"null")

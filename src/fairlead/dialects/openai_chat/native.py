@@ -15,13 +15,13 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
-from fairlead.core.tools import Calls, counted
 from fairlead.dialects import hosted, neutral
 from fairlead.dialects.body import decode_familiar
-from fairlead.dialects.json import EMPTY, given
+from fairlead.dialects.json import EMPTY, given, is_all
 from fairlead.dialects.openai_chat.asking import read
+from fairlead.dialects.openai_chat.usage import RawUsage, Reported, plausible, read_usage
 from fairlead.dialects.uncounted import CHAT, rest
-from fairlead.dialects.weighing import MOST_TOKENS, unreadable
+from fairlead.dialects.weighing import unreadable
 from fairlead.dialects.wishes import Options, Preferences
 from fairlead.errors import BadRequest, RequestError
 
@@ -30,6 +30,8 @@ CONTENT_TYPE = b"application/json"
 NAME_LIMIT = 256
 MOST_OUTPUT = 2**31 - 1
 MOST_ANSWERS = 1024
+SHORT = 4096
+"""Bytes of a body up to which it is worth a try whether it is as nearly all are."""
 
 
 # ---- requests
@@ -46,7 +48,7 @@ class Message(Struct):
     tool_calls: Raw | UnsetType = UNSET
 
 
-class StreamOptions(Struct):
+class StreamOptions(Struct, omit_defaults=True):
     include_usage: bool | None = None
 
 
@@ -87,7 +89,34 @@ class Request(Struct):
     top_logprobs: int | None = None
 
 
+class _Words(Message, forbid_unknown_fields=True, omit_defaults=True):
+    content: str
+    tool_calls: UnsetType = UNSET
+
+
+_Limit = Annotated[int, Meta(ge=0, le=MOST_OUTPUT)] | None
+
+
+class _UsualRequest(Request, forbid_unknown_fields=True, omit_defaults=True):
+    """What nearly every request is, words and settings. All that is in it is read, and in its bounds."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
+    messages: Annotated[list[_Words], Meta(min_length=1)]  # type: ignore[assignment]  # nobody adds others
+    max_tokens: _Limit = None
+    max_completion_tokens: _Limit = None
+    n: Annotated[int, Meta(ge=1, le=MOST_ANSWERS)] | None = None
+    tools: None = None
+    response_format: None = None
+    fairlead: None = None
+    models: UnsetType = UNSET
+    provider: UnsetType = UNSET
+    prediction: UnsetType = UNSET
+    tool_choice: None = None
+    top_logprobs: None = None
+
+
 _REQUEST = msgspec.json.Decoder(Request)
+_USUAL_REQUEST = msgspec.json.Decoder(_UsualRequest)
 FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request))
 
 
@@ -120,6 +149,8 @@ class ChatView(Struct, eq=False):
     plain: bool
     """Whether nothing stands on top but fields that are known here, and no tools: it asks for nothing beside tokens."""
     predicted: int
+    wordy: bool = False
+    """Whether it is messages of words, and settings that are known here."""
     _shape: Shape | None = None
     _neutral: neutral.Request | None = None
 
@@ -210,6 +241,10 @@ def _shape(request: Request, body: bytes) -> Shape:
 
 def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView:
     """Decode and check; every complaint names the field and what it should be."""
+    if len(body) <= SHORT:
+        usual = _usual_request(body)
+        if usual is not None:
+            return usual
     request, familiar = decode_familiar(body, _REQUEST, FIELDS)
     if not request.model:
         raise BadRequest("model is empty; name a model, or 'auto'.", param="model")
@@ -225,16 +260,34 @@ def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView
         raise _outside("max_completion_tokens", completion, 0, MOST_OUTPUT)
     if answers is not None and not 1 <= answers <= MOST_ANSWERS:
         raise _outside("n", answers, 1, MOST_ANSWERS)
-    limit = most if completion is None else completion
-    if (
-        most is not None and completion is not None
-    ):  # some read one and some the other; and a limit of nothing may be none
-        limit = max(most, completion) if most and completion else 0
     prefers = request.models is not UNSET or request.provider is not UNSET
     return ChatView(
-        request, body, request.model, request.stream is True, answers or 1, limit, request.fairlead, prefers,
+        request, body, request.model, request.stream is True, answers or 1, _limit(request), request.fairlead, prefers,
         familiar and request.tools is None, 0 if request.prediction is UNSET else _length(request.prediction),
     )  # fmt: skip
+
+
+def _usual_request(body: bytes) -> ChatView | None:
+    """None for every other, which has to be looked at more closely."""
+    try:
+        request = _USUAL_REQUEST.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not is_all(body, request):
+        return None
+    return ChatView(
+        request, body, request.model, request.stream is True, request.n or 1, _limit(request), None, False, True, 0, True,
+    )  # fmt: skip
+
+
+def _limit(request: Request) -> int | None:
+    most, completion = request.max_tokens, request.max_completion_tokens
+    if completion is None:
+        return most
+    if most is None:
+        return completion
+    # Some read one and some the other; and a limit of nothing may be none.
+    return max(most, completion) if most and completion else 0
 
 
 def _outside(field: str, value: int, least: int, most: int) -> BadRequest:
@@ -244,163 +297,33 @@ def _outside(field: str, value: int, least: int, most: int) -> BadRequest:
 # ---- answers
 
 
-class _PromptDetails(Struct):
-    cached_tokens: int | None = 0
-    cache_write_tokens: int | None = 0
-    audio_tokens: int | None = 0
-    image_tokens: int | None = 0
-
-
-class _CompletionDetails(Struct):
-    reasoning_tokens: int | None = 0
-    audio_tokens: int | None = 0
-    image_tokens: int | None = 0
-
-
-class _BareUsage(Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-
-
-class _Usage(_BareUsage):
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
-    cached_tokens: int | None = None
-    num_cached_tokens: int | None = None
-    server_tool_use_details: hosted.Requests | None = None
-    server_tool_use: hosted.Requests | None = None
-    server_side_tool_usage_details: hosted.Details | None = None
-    num_search_queries: int | None = None
-
-
-class Reported(Struct):
-    """What stands beside the choices of an answer or of a chunk of one."""
-
-    usage: Raw | UnsetType = UNSET
-    error: Raw | UnsetType = UNSET
-    x_groq: Raw | UnsetType = UNSET
-
-
-class _Groq(Struct):
-    usage: Raw | UnsetType = UNSET
-
-
 class _Answer(Reported):
     choices: Raw | UnsetType = UNSET
 
 
-class _Said(Struct):
+class _Said(Struct, gc=False):
     content: str | None = None
     tool_calls: list[Raw] | None = None
     refusal: None = None
     audio: None = None
 
 
-class _Ended(Struct):
+class _Ended(Struct, gc=False):
     message: _Said
     finish_reason: Literal["stop", "tool_calls", "length"]
 
 
-class _UsualAnswer(Struct):
+class _UsualAnswer(Struct, gc=False):
     """What nearly every answer is, read in one go."""
 
     choices: Annotated[list[_Ended], Meta(min_length=1)]
-    usage: _Usage
+    usage: RawUsage
     error: None = None
     x_groq: None = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _USUAL_ANSWER = msgspec.json.Decoder(_UsualAnswer)
-_USAGE = msgspec.json.Decoder(_Usage)
-_BARE_USAGE = msgspec.json.Decoder(_BareUsage)
-_GROQ = msgspec.json.Decoder(_Groq | None)
-
-
-def reported_usage(found: Reported) -> Usage | None:
-    """As `read_usage`. Some send it in `x_groq` instead."""
-    usage = read_usage(found.usage)
-    if usage is not None or found.x_groq is UNSET:
-        return usage
-    try:
-        groq = _GROQ.decode(found.x_groq)
-    except msgspec.DecodeError:
-        return None
-    return None if groq is None else read_usage(groq.usage)
-
-
-def read_usage(raw: Raw | UnsetType) -> Usage | None:
-    """None where nothing usable was reported. A provider's odd figures never make its answer a bad one."""
-    if raw is UNSET or bytes(raw) in EMPTY:
-        return None
-    try:
-        found = _USAGE.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            bare = _BARE_USAGE.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        found = _Usage(bare.prompt_tokens, bare.completion_tokens, bare.total_tokens)
-    return _plausible(found)
-
-
-def _plausible(found: _Usage) -> Usage | None:
-    prompt, completion = found.prompt_tokens, found.completion_tokens
-    if prompt is None or completion is None or prompt < 0 or completion < 0:
-        return None
-    if not 0 < prompt + completion < MOST_TOKENS:
-        return None
-    read, made = found.prompt_tokens_details, found.completion_tokens_details
-    cached, written = found.prompt_cache_hit_tokens or found.cached_tokens or found.num_cached_tokens or 0, 0
-    if read is not None:
-        cached = read.cached_tokens or cached
-        written = read.cache_write_tokens or 0
-    reasoning = 0
-    if made is not None:
-        reasoning = made.reasoning_tokens or 0
-    # Some count reasoning beside the completion instead of in it; only their total tells.
-    beside = (found.total_tokens or 0) - prompt - completion
-    if 0 < beside < MOST_TOKENS:
-        completion += beside
-        reasoning = max(reasoning, beside)
-    if cached or written or reasoning:
-        cached = min(max(cached, 0), prompt)
-        written = min(max(written, 0), prompt - cached)
-        usage = Usage(prompt, completion, cached, written, 0, min(max(reasoning, 0), completion))
-    else:
-        usage = Usage(prompt, completion)
-    if (
-        found.server_tool_use_details
-        or found.server_tool_use
-        or found.server_side_tool_usage_details
-        or found.num_search_queries
-    ):
-        usage = hosted.with_calls(usage, _calls(found))
-    if (read is not None and (read.audio_tokens or read.image_tokens)) or (
-        made is not None and (made.audio_tokens or made.image_tokens)
-    ):
-        return _with_media(usage, read or _PromptDetails(), made or _CompletionDetails())
-    return usage
-
-
-def _calls(found: _Usage) -> Calls:
-    return (
-        hosted.of_requests(found.server_tool_use_details or found.server_tool_use)
-        or hosted.of_details(found.server_side_tool_usage_details)
-        or counted({"web_search": found.num_search_queries})
-    )
-
-
-def _with_media(usage: Usage, read: _PromptDetails, made: _CompletionDetails) -> Usage:
-    return msgspec.structs.replace(
-        usage,
-        image_input=min(max(read.image_tokens or 0, 0), usage.input),
-        audio_input=min(max(read.audio_tokens or 0, 0), usage.input),
-        image_output=min(max(made.image_tokens or 0, 0), usage.output),
-        audio_output=min(max(made.audio_tokens or 0, 0), usage.output),
-    )
 
 
 def usual(body: bytes) -> Usage | None:
@@ -414,7 +337,7 @@ def usual(body: bytes) -> Usage | None:
         said = choice.message
         if choice.finish_reason == "length" if said.tool_calls else not said.content or said.content.isspace():
             return None
-    usage = _plausible(answer.usage)
+    usage = plausible(answer.usage)
     return usage if usage is not None and usage.output else None
 
 

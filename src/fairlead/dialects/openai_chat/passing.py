@@ -8,7 +8,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from fairlead.dialects import json, sse
 from fairlead.dialects.issued import ISSUES
 from fairlead.dialects.json import EMPTY, given
-from fairlead.dialects.openai_chat.native import Reported, reported_usage
+from fairlead.dialects.openai_chat.usage import Reported, reported_usage
 from fairlead.dialects.passing import Passing
 from fairlead.dialects.weighing import BYTES, spoken_in, unescaped
 from fairlead.errors import RequestError
