@@ -36,7 +36,8 @@ def test_words_are_not_found_between_front_and_end(literal: bytes) -> None:
 
 @pytest.mark.parametrize(
     "odd",
-    [b"null", b"7", b'""', b'"\\x"', b'"\xff"', b'"\x01"', b'"\\ud83d"', b'"b","text":"c"', b'"b', b"", b'"b"}\n\ndata: {"text":"c"'],
+    [b"null", b"7", b'""', b'"\\x"', b'"\xff"', b'"\x01"', b'"\\ud83d"', b'"b","text":"c"', b'"b', b"",
+     b'"b"\n', b'"b"\n\n', b'"b"}\n\ndata: {"text":"c"'],
 )  # fmt: skip
 def test_what_is_no_text_passes_for_one(odd: bytes) -> None:
     for block in (framed(odd), framed(b'"b"', odd), framed(odd, b'"b"')):

@@ -6,6 +6,8 @@ the same front and end again can be nothing but the next words.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import msgspec
 
 from fairlead.dialects.neutral import Kind
@@ -27,14 +29,14 @@ class Frame:
         self.front = front
         self._end = end
         self._between = end + BLANK + front
-        self._inner = slice(len(front), -len(end))
+        self._inner = itemgetter(slice(len(front), -len(end)))
 
     def literals(self, block: bytes, at: int) -> tuple[list[bytes], int]:
         """(what each event says from `at` on up to the last of this frame, where that ends); nothing where another event may
         be among them."""
         last = block.rfind(self._end + BLANK, at) + len(self._end)
         events = block[at:last]
-        said = [event[self._inner] for event in events.split(BLANK)]
+        said = list(map(self._inner, events.split(BLANK)))
         # Put together again it shows whether all of them were in the frame.
         if self.front + self._between.join(said) + self._end != events or b'""' in said:
             return [], at
@@ -43,7 +45,9 @@ class Frame:
             count = len(_LITERALS.decode(b"[%b]" % b",\n".join(said)))
         except (msgspec.DecodeError, UnicodeDecodeError):
             return [], at
-        return (said, last + len(BLANK)) if count == len(said) else ([], at)
+        if count != len(said) or b"".join(said).find(b"\n") >= 0:
+            return [], at
+        return said, last + len(BLANK)
 
 
 class Frames:
