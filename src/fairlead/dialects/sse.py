@@ -90,7 +90,12 @@ def split(block: bytes) -> list[bytes]:
 
 def data(event: bytes) -> bytes | None:
     """The joined `data:` lines of one event; None for comments and other events without data."""
-    if event.startswith(b"data:") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and CR not in event:
+    if (
+        event.startswith(b"data:")
+        and event.find(b"\n") == len(event) - 2
+        and event.endswith(b"\n\n")
+        and CR not in event
+    ):
         return event[5:-2].removeprefix(b" ")
     if event.startswith(b"event:") and event.endswith(b"\n\n") and event.count(b"\n") == 3 and CR not in event:
         at = event.find(b"\n") + 1

@@ -58,7 +58,7 @@ def unreadable(body: bytes) -> tuple[Usage | None, str]:
 
 def unescaped(raw: bytes) -> int:
     """About the bytes of JSON as they are with what is escaped in it written out."""
-    if b"\\" not in raw:
+    if raw.find(b"\\") < 0:  # `in` raises and drops an exception first
         return len(raw)
     # A backslash escapes another in pairs; what follows such a pair is no escape.
     escapes = raw.count(b"\\") - raw.count(b"\\\\")

@@ -14,7 +14,7 @@ from fairlead.dialects.weighing import BYTES, spoken_in, unescaped
 from fairlead.errors import RequestError
 
 
-class _Delta(Struct):
+class _Delta(Struct, gc=False):
     content: Raw | UnsetType = UNSET
     reasoning_content: Raw | UnsetType = UNSET
     reasoning: Raw | UnsetType = UNSET
@@ -26,13 +26,13 @@ class _Delta(Struct):
     function_call: Raw | UnsetType = UNSET
 
 
-class _Choice(Struct):
+class _Choice(Struct, gc=False):
     index: int = 0
     delta: _Delta | None = None
     finish_reason: str | None = None
 
 
-class _Chunk(Reported):
+class _Chunk(Reported, gc=False):
     choices: list[_Choice] | None = None
 
 
@@ -77,18 +77,23 @@ class StreamReader(Passing):
 
     def look(self, event: bytes) -> None:
         data = sse.data(event)
-        if data is None or not data.strip():
+        if data is None:
             return
-        if data.strip() == b"[DONE]":
-            self.done = True
-            return
+        if not data.startswith(b"{"):
+            bare = data.strip()
+            if bare == b"[DONE]":
+                self.done = True
+                return
+            if not bare:
+                return
         try:
             chunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.error = self.error or "the provider sent an event that is not the JSON it should be"
             return
-        self.usage = reported_usage(chunk) or self.usage
-        if given(chunk.error) and not self.done:
+        if chunk.usage is not UNSET or chunk.x_groq is not UNSET:
+            self.usage = reported_usage(chunk) or self.usage
+        if chunk.error is not UNSET and given(chunk.error) and not self.done:
             self.error = "the provider reported an error in the stream"
             return
         for choice in chunk.choices or ():
@@ -117,7 +122,11 @@ class StreamReader(Passing):
 
 
 def _said(chunk: _Chunk) -> int:
-    return sum([_content(choice.delta) for choice in chunk.choices or () if choice.delta is not None])
+    said = 0
+    for choice in chunk.choices or ():
+        if choice.delta is not None:
+            said += _content(choice.delta)
+    return said
 
 
 def _telling(tail: bytes) -> int:
