@@ -89,7 +89,7 @@ class Request(Struct):
     top_logprobs: int | None = None
 
 
-class _Words(Message, forbid_unknown_fields=True, omit_defaults=True):
+class _Words(Message, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     content: str
     tool_calls: UnsetType = UNSET
 
@@ -97,7 +97,7 @@ class _Words(Message, forbid_unknown_fields=True, omit_defaults=True):
 _Limit = Annotated[int, Meta(ge=0, le=MOST_OUTPUT)] | None
 
 
-class _UsualRequest(Request, forbid_unknown_fields=True, omit_defaults=True):
+class _UsualRequest(Request, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What nearly every request is, words and settings. All that is in it is read, and in its bounds."""
 
     model: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
