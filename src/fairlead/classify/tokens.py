@@ -14,6 +14,8 @@ EXTRA_BYTES_PER_TOKEN = 3.0
 TOOL_BYTES_PER_TOKEN = 3.5
 BYTES_PER_TOKEN = 3.5
 """For a body nobody has looked into, JSON framing included."""
+_TWICE = int(2 * BYTES_PER_TOKEN)
+"""Whole numbers are sooner divided."""
 PER_TURN = 4
 PER_IMAGE = 800
 PER_AUDIO = 1500
@@ -69,4 +71,4 @@ def _of_documents(size: int, count: int) -> float:
 
 def from_size(size: int) -> int:
     """The estimate for a body of so many bytes, for calls whose structure nobody needs to know."""
-    return int(size / BYTES_PER_TOKEN) + 1
+    return 2 * size // _TWICE + 1

@@ -159,12 +159,14 @@ class Channel(msgspec.Struct, frozen=True):
         row = rows[-1]
         if row.since <= at and not row.peaks:  # as nearly always
             return row
-        for row in reversed(rows):
-            if row.since <= at:
-                if row.peaks:
-                    return next((peak.price for peak in row.peaks if peak.holds(at)), row)
-                return row
-        return None
+        return _in_force(rows, at)
+
+
+def _in_force(rows: tuple[Price, ...], at: int) -> Price | None:
+    for row in reversed(rows):
+        if row.since <= at:
+            return next((peak.price for peak in row.peaks if peak.holds(at)), row)
+    return None
 
 
 class Model(msgspec.Struct, frozen=True):

@@ -72,8 +72,9 @@ class Vitals:
         self._renewed = 0.0
 
     def observe(self, channel: str, ms: float) -> None:
-        before = self._latency.get(channel, ms)
-        self._latency[channel] = before + WEIGHT * (ms - before)
+        latency = self._latency
+        before = latency.get(channel, ms)
+        latency[channel] = before + WEIGHT * (ms - before)
         self._moved = True
 
     def tried(self, channel: str, answered: bool) -> None:
@@ -205,7 +206,7 @@ def typical_ms(first_ms: int, total_ms: int, output: int, stream: bool) -> float
     """What an answer of typical length would have taken, as far as this one tells; None when it tells nothing."""
     if stream and output > 1 and first_ms >= 0:
         return first_ms + (total_ms - first_ms) * TYPICAL_OUTPUT / output
-    return float(total_ms) if output >= TELLING_OUTPUT else None
+    return total_ms if output >= TELLING_OUTPUT else None
 
 
 def stepped(share: float) -> float:
