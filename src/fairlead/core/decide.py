@@ -42,6 +42,7 @@ from fairlead.core.traits import Traits
 
 PINNED = STRATEGIES["pinned"]
 Memo = shortlist.Memo
+MEMO_KEPT = 4096
 Met = Literal["once", "unlike"]
 """A kind of request that was met before, and one whose requests do not share a field."""
 
@@ -88,6 +89,8 @@ def _field(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan, found: Tr
 def _decided(
     call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo | None = None, found: Traits | None = None
 ) -> Plan:
+    if memo is not None and len(memo) > MEMO_KEPT:
+        memo.clear()
     policy = choice.policy
     ask, named = asked(call, choice, snapshot, seed, found)
     found, rule = ask.traits, ask.rule

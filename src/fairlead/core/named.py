@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from fairlead.core.call import Call, Caller, Wishes
+from fairlead.core.call import Call, Caller, Facts, Signal, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.cost import COUNTED, ByToken, by_token, expected_cost
 from fairlead.core.model import Channel, Model, Snapshot
@@ -20,11 +20,12 @@ SIZES = ("tokens", "input", "tokens", "output", "tokens", "output_room")
 most that this may be."""
 KINDS = len(SIZES) // 2
 UNKNOWN = 1 << 62
+NEVER = Facts(0)
 SIZES_KEPT = 16
 """As in a field."""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct):
     caller: Caller
     wishes: Wishes
     plan: Plan
@@ -36,12 +37,15 @@ class Kept(msgspec.Struct, frozen=True):
     """Tokens of input up to which it costs so much."""
     since: int
     """Epoch seconds from which that is known to be its price."""
+    facts: Facts
+    """The last that were looked at of which nothing stands in the way: as all requests of a second share theirs, that is
+    asked once for these."""
     fits: int
     """Tokens of input and output that every channel takes."""
     latency: int | None
     quality: float | None
-    plans: dict[tuple[int, int, int], Plan] = {}
-    """Made of it before, by the tokens of input, output and room, at the price that was known from then on."""
+    plans: dict[tuple[Signal, ...], Plan] = {}
+    """Made of it before, by what was found of the size, at the price that was known from then on."""
 
 
 def kind(call: Call, choice: Choice) -> tuple[object, ...]:
@@ -52,13 +56,21 @@ def kind(call: Call, choice: Choice) -> tuple[object, ...]:
 
 
 def again(found: Kept, call: Call, seed: int) -> Plan | None:
-    sizes, facts = _sizes(call), call.facts
-    if sizes is None or found.wishes is not call.wishes or found.caller is not call.caller or not facts.plain:
+    if found.wishes is not call.wishes or found.caller is not call.caller:
         return None
-    lasting = found.since <= facts.at
-    made = found.plans.get(sizes) if lasting else None
+    facts, lasting = call.facts, True
+    if facts is not found.facts:
+        if not facts.plain:
+            return None
+        lasting = found.since <= facts.at
+        if lasting:
+            found.facts = facts
+    made = found.plans.get(call.signals) if lasting else None
     if made is not None:
         return replace(made, seed=seed)
+    sizes = _sizes(call)
+    if sizes is None:
+        return None
     tokens, output, room = sizes
     if tokens + room > found.fits:
         return None
@@ -72,7 +84,7 @@ def again(found: Kept, call: Call, seed: int) -> Plan | None:
     if lasting:
         if len(found.plans) >= SIZES_KEPT:
             found.plans.clear()
-        found.plans[sizes] = made
+        found.plans[call.signals] = made
     return made
 
 
@@ -113,7 +125,7 @@ def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | N
     takes = (COUNTED, target.model.context, *(one.context for one in target.channels))
     return Kept(
         call.caller, wishes, plan, target.model, target.channels, None if price is None else by_token(price), lowest, since,
-        min(filter(None, takes)), expected.latency_ms, expected.quality,
+        NEVER, min(filter(None, takes)), expected.latency_ms, expected.quality,
     )  # fmt: skip
 
 
