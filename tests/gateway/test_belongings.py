@@ -13,7 +13,7 @@ from fairlead.dialects.dialect import Target
 from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.errors import BadRequest, NotFound, PaymentRequired
-from fairlead.gateway.admit import admit
+from fairlead.gateway.admit import admit, begun
 from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.world import World, build
 from tests.config.catalogue_fake import CATALOGUE
@@ -48,7 +48,7 @@ def admitted(where: World, dialect: str, body: dict[str, Any], caller: Caller | 
 
 def admitted_raw(where: World, dialect: str, raw: bytes, caller: Caller | None = None, **fields: Any) -> None:
     incoming = Incoming("generate", caller or Caller("a"), Headers(), raw, 0.0, dialect, **fields)
-    admit(where, None, incoming, "req_1", Still())
+    admit(where, None, incoming, *begun(), Still())
 
 
 def chat(*content: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -241,7 +241,7 @@ def test_a_file_is_left_out_where_only_its_keeper_has_it(name: str, target: str)
 def opaque(model: str, path: str, most: int | None) -> None:
     raw = json.dumps({"model": model, "prompt": "x"}).encode()
     incoming = Incoming("opaque", Caller("a", max_cost=most), Headers(), raw, 0.0, "opaque", path=path)
-    admit(ALONE, None, incoming, "req_1", Still())
+    admit(ALONE, None, incoming, *begun(), Still())
 
 
 def test_a_budgeted_key_paints_at_any_price() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fairlead.config.choosing import KNOBS as OF_KEYS
 from fairlead.core.call import Caller, Wishes
-from fairlead.gateway.admit import admit
+from fairlead.gateway.admit import admit, begun
 from fairlead.gateway.chinese import told
 from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.wishes import KNOBS
@@ -43,7 +43,7 @@ def wished(headers: dict[bytes, bytes], own: tuple[tuple[str, str], ...] = (), *
     whole = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]} | body
     caller = Caller("dev", defaults=own)
     incoming = Incoming("generate", caller, Headers(headers), json.dumps(whole).encode(), 0.0)
-    return admit(WORLD, None, incoming, "req_1", Still())[0].wishes
+    return admit(WORLD, None, incoming, *begun(), Still())[0].wishes
 
 
 def test_a_knob_is_not_looked_at_here() -> None:
@@ -63,7 +63,7 @@ def test_tags_are_cut_in_silence(tags: str, kept: int, warned: bool) -> None:  #
     """Whoever bounds or adds up what a tag spends relies on them."""
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hi"}]}).encode()
     incoming = Incoming("generate", Caller("dev"), Headers({b"x-fairlead-tags": tags.encode()}), body, 0.0)
-    call = admit(WORLD, None, incoming, "req_1", Still())[0]
+    call = admit(WORLD, None, incoming, *begun(), Still())[0]
     assert len(call.wishes.tags) == kept
     assert any("only 20 are kept" in one for one in call.warnings) == warned
     assert all("标签" in told(one, "zh") for one in call.warnings)

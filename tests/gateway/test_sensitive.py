@@ -17,7 +17,7 @@ from fairlead.core.decide import decide
 from fairlead.core.egress import NEVER, SINKS, Sink, grant, grant_sink
 from fairlead.core.model import Conditions, Snapshot
 from fairlead.errors import BadRequest, Forbidden, RequestError
-from fairlead.gateway.admit import admit
+from fairlead.gateway.admit import admit, begun
 from fairlead.gateway.pipeline import infeasible
 from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.world import World, build
@@ -56,7 +56,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def searched(world: World, incoming: Incoming) -> tuple[Call, Choice]:
     found = () if world.detector is None else world.detector.check(strings(incoming.body))
-    return admit(world, None, incoming, "req_1", Still(), found)[:2]
+    return admit(world, None, incoming, *begun(), Still(), found)[:2]
 
 
 def admitted(

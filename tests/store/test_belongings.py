@@ -59,7 +59,7 @@ async def test_an_id_is_known_for_ever(tmp_path: Path, monkeypatch: pytest.Monke
     assert whose(kept, "old") == ("b", "m@two")
     await kept.close()
     again = await reopened(tmp_path)
-    assert (whose(again, "old"), len(again)) == (("b", "m@two"), 2)
+    assert (whose(again, "old"), len(again.known)) == (("b", "m@two"), 2)
     await again.close()
 
 

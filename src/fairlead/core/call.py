@@ -261,11 +261,11 @@ class Call(msgspec.Struct, frozen=True):
     """Of an opaque operation: where at the provider it goes, behind the version."""
     forward: bytes = b""
     """Rendered header lines of the caller's that a provider speaking its dialect may see."""
+    beside: Beside | None = None
+    """Added up where anything may be asked about requests at all."""
     purpose: Purpose = "answer"
     parent: str | None = None
     depth: int = 0
-    beside: Beside | None = None
-    """Added up where anything may be asked about requests at all."""
 
     @property
     def user(self) -> str:

@@ -36,7 +36,10 @@ from fairlead.store.belongings import Belongings
 FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _random = random.SystemRandom()
 _PREFIX = f"{_random.getrandbits(40):010x}"
-_count = _random.getrandbits(24)
+_count = 1_000_000_000 + _random.getrandbits(24)
+"""Of so many digits that they stay as many."""
+_now, _opening = Facts(0), ""
+"""The present second, and how the ids that are given in it begin."""
 
 
 class Moving(Protocol):
@@ -54,12 +57,20 @@ class Moving(Protocol):
     def turn(self, group: str) -> int: ...
 
 
-def new_id() -> str:
-    """Ordered by time, so that an index over ids grows at its end; unique over processes by the middle part."""
-    global _count  # noqa: PLW0603 - the one counter of the process
+def begun() -> tuple[str, Facts]:
+    """The id of a request that begins now, and what is known of it before anything is looked up: the time, which all requests
+    of a second have in common. Ids are ordered by time, so that an index over them grows at its end, and unique over
+    processes by their middle part."""
+    global _count, _now, _opening  # noqa: PLW0603 - the one counter of the process
     _count += 1
-    at_ms, count = time.time_ns() // 1_000_000, _count & 0xFFFFFFFF
-    return f"req_{at_ms.to_bytes(6).hex()[1:]}{_PREFIX}{count.to_bytes(4).hex()}"  # sooner than by a format
+    second = int(time.time())
+    if second != _now.at:
+        _now, _opening = Facts(second), f"req_{second:09x}{_PREFIX}"
+    return f"{_opening}{_count}", _now
+
+
+def new_id() -> str:
+    return begun()[0]
 
 
 def seed_of(request_id: str) -> int:
@@ -71,59 +82,76 @@ def admit(
     gate: Gate | None,
     incoming: Incoming,
     request_id: str,
+    facts: Facts,
     moving: Moving,
     sensitivities: tuple[Signal, ...] = (),
 ) -> tuple[Call, Choice, choosing.Way | None]:
-    """The call, who takes it, and how it came to that where it hangs on what the request is about. Raises a RequestError
-    for whatever is wrong with the request or beyond the key's limits."""
-    caller, headers = incoming.caller, incoming.headers
+    """The call, who takes it, and how it came to that where it hangs on what the request is about. `facts` are known before.
+    Raises a RequestError for whatever is wrong with the request or beyond the key's limits."""
+    headers, body = incoming.headers, incoming.body
     view = read_view(incoming)
     said = headers.settled
     if type(said) is not Settled or not said.holds(world, incoming, view):
         said = settled(world, incoming, view)
-    choice, wish = said.choice, said.wish
+    choice, wish, way = said.choice, said.wish, None
     if incoming.operation == "opaque":
-        media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), caller.max_cost))
-    size = tokens.from_size(len(incoming.body))
+        media.check(incoming, choice, least(least(choice.policy.max_cost, wish.max_cost), incoming.caller.max_cost))
+    size = tokens.from_size(len(body))
     signals = understanding.sizes(view, incoming, size, said.enough, sensitivities) if said.enough else ()
     if not signals:
         signals = understanding.signals(world, view, incoming, choice, wish, sensitivities)
-    if said.signals:
+    if said.weighs:
         signals = said.signals + signals
-    way = None
-    if said.open:
-        way, choice = _taken(world, said, signals, moving)
-    home = belongings.home(world, incoming, choice, wish, moving.belongings, way is None)
+        way, choice, wish, facts = _weighed(world, said, incoming, view, signals, facts, moving)
+    if said.apart or moving.belongings.known:
+        home = belongings.home(world, incoming, choice, wish, moving.belongings, way is None)
+        if home:
+            facts = msgspec.structs.replace(facts, home=home)
     if gate is not None:
         metering.enter(gate, view, incoming, size)
-    facts = Facts(int(time.time()), home=home)
-    if choice.model is None:
-        session = wish.session or sessions.of(incoming.body, view)
-        if session:
-            wish = wish if wish.session else msgspec.structs.replace(wish, session=session)
-            facts = msgspec.structs.replace(facts, standing=moving.standing(sessions.scoped(caller, session)))
-    if world.user_tags:
-        wish = wishes.tagged(wish, view)
-    if choice.policy.tiers:
-        facts = msgspec.structs.replace(facts, tiers=moving.left(caller.tenant, choice.policy))
     call = Call(
         request_id,
         incoming.operation,
         incoming.dialect,
         view.model,
         view.stream,
-        incoming.body,
+        body,
         view,
-        caller,
+        incoming.caller,
         wish,
         facts,
         signals,
         said.warnings,
         incoming.path,
         said.forward,
-        beside=Beside() if world.asks_beside else None,
+        Beside() if world.asks_beside else None,
     )
     return call, choice, way
+
+
+def _weighed(
+    world: World,
+    said: Settled,
+    incoming: Incoming,
+    view: View,
+    signals: tuple[Signal, ...],
+    facts: Facts,
+    moving: Moving,
+) -> tuple[choosing.Way | None, Choice, Wishes, Facts]:
+    """The way to who takes it, that, and what is wished and known, where more counts than the name of a model."""
+    way, choice, wish = None, said.choice, said.wish
+    if said.open:
+        way, choice = _taken(world, said, signals, moving)
+    if choice.model is None:
+        session = wish.session or sessions.of(incoming.body, view)
+        if session:
+            wish = wish if wish.session else msgspec.structs.replace(wish, session=session)
+            facts = msgspec.structs.replace(facts, standing=moving.standing(sessions.scoped(said.caller, session)))
+    if world.user_tags:
+        wish = wishes.tagged(wish, view)
+    if choice.policy.tiers:
+        facts = msgspec.structs.replace(facts, tiers=moving.left(said.caller.tenant, choice.policy))
+    return way, choice, wish, facts
 
 
 def _taken(
@@ -157,17 +185,18 @@ class Settled(msgspec.Struct, frozen=True):
     signals: tuple[Signal, ...]
     """What kind of turn of a coding agent it is, where that decides."""
     forward: bytes
+    weighs: bool
+    """Whether more counts of such requests than that they name a model, and how large they are."""
+    apart: bool
+    """Whether it matters who has what they name: there are several tenants, or several channels of a model."""
 
     def holds(self, world: World, incoming: Incoming, view: View) -> bool:
         """Whether this request comes to the same: the same in all of these, and nothing to the point in its body."""
-        return (
-            self.model == view.model
-            and self.caller is incoming.caller
-            and self.world is world
-            and not incoming.sensitive
-            and view.options is None
-            and not (isinstance(view, ChatView) and view.prefers)
-        )
+        if self.model != view.model or self.caller is not incoming.caller or self.world is not world:
+            return False
+        if incoming.sensitive or view.options is not None:
+            return False
+        return not (isinstance(view, ChatView) and view.prefers)
 
 
 def settled(world: World, incoming: Incoming, view: View) -> Settled:
@@ -183,9 +212,12 @@ def settled(world: World, incoming: Incoming, view: View) -> Settled:
     if session != wish.session:
         wish = msgspec.structs.replace(wish, session=session)
     routed = bool(world.routes) and choice.model is None and not said.policy and asked == AUTO
+    is_open = agent is not None or routed
+    named = choice.model is not None and not is_open and not signals and not choice.policy.tiers
     found = Settled(
-        world, caller, view.model, choice, bounds, agent, agent is not None or routed, wish,
+        world, caller, view.model, choice, bounds, agent, is_open, wish,
         understanding.enough(choice, wish, agent is not None), warnings, signals, forwarded(headers),
+        not named or world.user_tags, world.shared or world.forked,
     )  # fmt: skip
     if not signals and found.holds(world, incoming, view):
         headers.settled = found
@@ -203,7 +235,8 @@ def read_view(incoming: Incoming) -> View:
     dialect = DIALECTS[incoming.dialect]
     if incoming.operation == "count" and dialect.read_count is not None:
         return dialect.read_count(incoming.body, incoming.model)
-    return dialect.read_request(incoming.body, incoming.model, incoming.stream)
+    read = dialect.read_request
+    return read(incoming.body, incoming.model, incoming.stream)
 
 
 def forwarded(headers: Mapping[bytes, bytes]) -> bytes:

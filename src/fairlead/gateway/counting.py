@@ -8,16 +8,16 @@ from fairlead.core.choice import Choice
 from fairlead.dialects.table import DIALECTS
 from fairlead.errors import RequestError
 from fairlead.gateway import pipeline
-from fairlead.gateway.admit import admit, new_id
+from fairlead.gateway.admit import admit, begun
 from fairlead.gateway.request import Incoming, Outlet
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
 
 
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> None:
-    request_id = new_id()
+    request_id, facts = begun()
     try:
-        call, choice, _ = admit(runtime.world, None, incoming, request_id, pipeline.Looking(runtime))
+        call, choice, _ = admit(runtime.world, None, incoming, request_id, facts, pipeline.Looking(runtime))
         if not told_by_provider(runtime.world, choice, incoming.dialect):
             with runtime.metering.aside(incoming.caller, incoming.dialect, incoming.received):
                 _estimated(call, outlet)

@@ -25,6 +25,7 @@ from fairlead.core.changes import Case
 from fairlead.core.choice import Choice
 from fairlead.core.decide import decide, last_resort
 from fairlead.core.feasible import nearest
+from fairlead.core.limits import Gate
 from fairlead.core.model import Snapshot
 from fairlead.core.plan import Plan, Rejection
 from fairlead.dialects.table import DIALECTS
@@ -40,7 +41,8 @@ from fairlead.errors import (
     StateError,
 )
 from fairlead.gateway import affording, experiments, media, opinion, remembering, understanding
-from fairlead.gateway.admit import admit, again, new_id, seed_of
+from fairlead.gateway.admit import admit, again, begun, seed_of
+from fairlead.gateway.choosing import Way
 from fairlead.gateway.execute import Run
 from fairlead.gateway.explanation import Explained, explained
 from fairlead.gateway.look import Look
@@ -59,40 +61,30 @@ AUDITED = frozenset((401, 402, 403, 422, 429))
 
 async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call | None:
     """The call that was answered; None where it did not come to one."""
-    request_id = new_id()
+    request_id, facts = begun()
     gate = runtime.metering.gate(incoming.caller)
     run: Run | None = None
-    look: Look | None = None
-    memory: Remembered | None = None
+    prepared: Prepared | None = None
     try:
         found = await understanding.sensitivities(runtime.world, incoming.body) if runtime.world.detector else ()
-        call, choice, way = admit(runtime.world, gate, incoming, request_id, runtime, found)
-        if runtime.remembering is not None or call.wishes.prior_result:
-            memory = await remembering.begun(runtime, call, choice, incoming, outlet)
-            call, outlet = memory.call, memory.outlet
-        if runtime.caching is not None:
-            look = await runtime.caching.look(runtime, call, choice, incoming, outlet, gate, memory)
-            if look.told:
-                return call
-            outlet = look.outlet
-        if runtime.opinions is not None:
-            wiser = await opinion.second(runtime, call, choice, way is not None)
-            if wiser is not call:
-                call, choice = (wiser, choice) if way is None else again(runtime.world, wiser, way, runtime)
-        if runtime.world.experiments and choice.model is None:
-            call, choice = experiments.drawn(runtime.world, call, choice, runtime)
+        call, choice, way = admit(runtime.world, gate, incoming, request_id, facts, runtime, found)
+        if runtime.prepares or call.wishes.prior_result:
+            prepared = Prepared(call, choice, outlet)
+            if await prepared.told(runtime, incoming, gate, way):
+                return prepared.call
+            call, choice, outlet = prepared.call, prepared.choice, prepared.outlet
         if runtime.budgets.any and not runtime.budgets.ample(call, choice):
             call, choice = affording.weighed(runtime, call, choice)
         plan = plan_for(runtime, call, choice)
         further = b"" if gate is None else told(gate, call.dialect, incoming.received)
-        if memory is not None:
-            further += memory.header
+        if prepared is not None:
+            further += prepared.header
         run = Run(runtime, runtime.world, call, plan, outlet, incoming.received, further)
         if runtime.vitals.conditions.ejected and not plan.last_resort:
             run.reserve = partial(last_resort, call, choice, runtime.snapshot(), plan.seed)
         await run.go()
-        if look is not None:
-            await look.keep(run)
+        if prepared is not None and prepared.look is not None:
+            await prepared.look.keep(run)
         return None if run.broken else call
     except RequestError as error:
         refuse(runtime, incoming.caller, outlet, error, request_id, incoming.dialect)
@@ -107,13 +99,52 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         failed = Internal(f"fairlead failed here; the log has {request_id}.")
         refuse(runtime, incoming.caller, outlet, failed, request_id, incoming.dialect)
     finally:
-        if memory is not None:
-            memory.leave(runtime, run)
-        if look is not None:
-            look.land()
+        if prepared is not None:
+            prepared.leave(runtime, run)
         if gate is not None:
             gate.leave(0 if run is None else run.took)
     return None
+
+
+class Prepared:
+    """What comes between admission and choice where the configuration wants it: what is remembered goes in, what was answered
+    before is looked up, a model is asked for its opinion, an experiment draws its arm."""
+
+    def __init__(self, call: Call, choice: Choice, outlet: Outlet) -> None:
+        self.call, self.choice, self.outlet = call, choice, outlet
+        self.header = b""
+        """Lines of the answer."""
+        self.memory: Remembered | None = None
+        self.look: Look | None = None
+
+    async def told(self, runtime: Runtime, incoming: Incoming, gate: Gate | None, way: Way | None) -> bool:
+        """Whether the answer was given: it had been before."""
+        if runtime.remembering is not None or self.call.wishes.prior_result:
+            memory = self.memory = await remembering.begun(runtime, self.call, self.choice, incoming, self.outlet)
+            self.call, self.outlet, self.header = memory.call, memory.outlet, memory.header
+        call, choice = self.call, self.choice
+        if runtime.caching is not None:
+            look = self.look = await runtime.caching.look(
+                runtime, call, choice, incoming, self.outlet, gate, self.memory
+            )
+            if look.told:
+                return True
+            self.outlet = look.outlet
+        if runtime.opinions is not None:
+            wiser = await opinion.second(runtime, call, choice, way is not None)
+            if wiser is not call:
+                call, choice = (wiser, choice) if way is None else again(runtime.world, wiser, way, runtime)
+        if runtime.world.experiments and choice.model is None:
+            call, choice = experiments.drawn(runtime.world, call, choice, runtime)
+        self.call, self.choice = call, choice
+        return False
+
+    def leave(self, runtime: Runtime, run: Run | None) -> None:
+        """Whatever became of it."""
+        if self.memory is not None:
+            self.memory.leave(runtime, run)
+        if self.look is not None:
+            self.look.land()
 
 
 def explain(runtime: Runtime, incoming: Incoming, found: tuple[Signal, ...] | None = None) -> Explained:
@@ -122,7 +153,7 @@ def explain(runtime: Runtime, incoming: Incoming, found: tuple[Signal, ...] | No
     if found is None:
         found = () if detector is None else detector.check(strings(incoming.body))
     looking = Looking(runtime)
-    call, choice, _ = admit(runtime.world, None, incoming, new_id(), looking, found)
+    call, choice, _ = admit(runtime.world, None, incoming, *begun(), looking, found)
     if runtime.world.experiments and choice.model is None:
         call, choice = experiments.drawn(runtime.world, call, choice, looking)
     if runtime.budgets.any:

@@ -61,10 +61,10 @@ class Incoming(msgspec.Struct, frozen=True):
     """Where the path says it."""
     stream: bool = False
     """Where the path says so."""
-    sensitive: bool = False
-    """It carries what was said in a sensitive request before."""
     path: str = ""
     """Of an opaque operation: where at the provider it goes."""
+    sensitive: bool = False
+    """It carries what was said in a sensitive request before."""
     known: frozenset[str] = frozenset()
     """Ids of items that were found among the tenant's own."""
 

@@ -64,7 +64,6 @@ from fairlead.store.feedback import judged_days
 
 Hook = Callable[[Record, Call], None]
 HEADERS_KEPT = 4096
-MEMO_KEPT = 4096
 WATCH = 0.05
 QUIET = 1.0
 
@@ -78,6 +77,9 @@ class Expiring(Protocol):
 
 
 class Runtime:
+    prepares: bool
+    """Whether anything is to happen between admission and choice, as far as the configuration says."""
+
     def __init__(
         self,
         world: World,
@@ -240,6 +242,8 @@ class Runtime:
 
     def _copied(self) -> Runtime:
         """Without what it took the place of, which ends with its last request."""
+        beside = (self.remembering, self.caching, self.opinions)
+        self.prepares = any(one is not None for one in beside) or bool(self.world.experiments)
         copied = copy.copy(self)
         copied.__dict__.pop("present", None)
         return copied
@@ -315,7 +319,7 @@ class Runtime:
         conditions = vitals.conditions
         if self.health.breakers.opened or conditions.ejected or self.switches.names is not vitals.disabled:
             conditions = self.look()
-        if conditions is not found.conditions or len(self.memo) > MEMO_KEPT:
+        if conditions is not found.conditions:
             self.memo = {}
             found = self._snapshot = msgspec.structs.replace(found, conditions=conditions)
         return found
@@ -333,13 +337,20 @@ class Runtime:
         attempts, answered = record.attempts, record.outcome == "ok"
         if not answered or len(attempts) > 1 or self.vitals.ailing:
             self._tried(attempts)
-        if answered and attempts:
-            if record.task and not call.depth:
-                self.vitals.wrote(record.model, record.task, attempts[-1].usage.output)
-            if record.decision is not None or call.wishes.session:
-                self._read(record, call)
-        for hook in self.hooks:
-            hook(record, call)
+        if record.decision is not None or record.task or call.wishes.session:
+            self._learn(record, call)
+        if self.hooks:
+            for hook in self.hooks:
+                hook(record, call)
+
+    def _learn(self, record: Record, call: Call) -> None:
+        """What an answer tells of its model and its channel, for those who choose."""
+        if record.outcome != "ok" or not record.attempts:
+            return
+        if record.task and not call.depth:
+            self.vitals.wrote(record.model, record.task, record.attempts[-1].usage.output)
+        if record.decision is not None or call.wishes.session:
+            self._read(record, call)
 
     def _tried(self, attempts: tuple[Attempt, ...]) -> None:
         for attempt in attempts:

@@ -84,8 +84,9 @@ def sizes(
         size = max(size, tokens.input_tokens(view.shape()))
     if size > enough:
         return ()
-    # Stars would put a list together first.
-    return sensitivities + (Signal("tokens", "input", size, 0.5),) + _answer(view.max_output, view.answers)  # noqa: RUF005
+    usual, room = _answer(view.max_output, view.answers)
+    found = (Signal("tokens", "input", size, 0.5), usual, room)
+    return sensitivities + found
 
 
 def _points_elsewhere(incoming: Incoming) -> bool:
@@ -100,7 +101,7 @@ def _points_elsewhere(incoming: Incoming) -> bool:
 
 
 @lru_cache(1_024)
-def _answer(limit: int | None, answers: int) -> tuple[Signal, ...]:
+def _answer(limit: int | None, answers: int) -> tuple[Signal, Signal]:
     """How large the answer is likely to be, and may be."""
     usual = min(limit or tokens.TYPICAL_OUTPUT, tokens.TYPICAL_OUTPUT) * answers
     return Signal("tokens", "output", usual, 0.3), Signal("tokens", "output_room", limit or 0)

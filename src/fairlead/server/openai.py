@@ -118,7 +118,7 @@ def incoming(
     if not headers.json:
         _demand_json(headers)
         headers.json = True
-    return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path=path)
+    return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path)
 
 
 def _demand_json(headers: Mapping[bytes, bytes]) -> None:

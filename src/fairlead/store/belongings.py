@@ -40,15 +40,13 @@ class Bound(msgspec.Struct, frozen=True):
 class Belongings:
     def __init__(self, folder: Path | None) -> None:
         self._shelf = None if folder is None else Shelf(folder, FILE, "ids", KEPT_SECONDS)
-        self._known: OrderedDict[str, Bound] = OrderedDict()
+        self.known: OrderedDict[str, Bound] = OrderedDict()
+        """Whose is what, by its id."""
         self._by_tenant: dict[str, OrderedDict[str, None]] = {}
         """The ids of each, the oldest first."""
         self._writing: asyncio.Task[None] | None = None
         self._unwritten: dict[str, tuple[SinkPermit | str, str]] = {}
         """By id: with whose permit it is kept, or whose it was; the channel, empty for one to be forgotten."""
-
-    def __len__(self) -> int:
-        return len(self._known)
 
     async def open(self) -> None:
         """Takes up what the process before left."""
@@ -67,7 +65,7 @@ class Belongings:
             self._shelf.close()
 
     def find(self, name: str) -> Bound | None:
-        found = self._known.get(name)
+        found = self.known.get(name)
         return None if found is None or found.until <= time.time() else found
 
     def bind(self, permit: SinkPermit, names: Iterable[str], channel: str) -> None:
@@ -85,20 +83,20 @@ class Belongings:
     def _hold(self, name: str, bound: Bound) -> list[tuple[str, str]]:
         """The ids that have to give way, each with whose it was."""
         gone = []
-        before = self._known.get(name)
+        before = self.known.get(name)
         if before is not None:
             gone.append(self._let_go(name))
-        self._known[name] = bound
+        self.known[name] = bound
         own = self._by_tenant.setdefault(bound.tenant, OrderedDict())
         own[name] = None
         if len(own) > MOST_OF_ONE:
             gone.append(self._let_go(next(iter(own))))
-        elif len(self._known) > MOST:
-            gone.append(self._let_go(next(iter(self._known))))
+        elif len(self.known) > MOST:
+            gone.append(self._let_go(next(iter(self.known))))
         return [(one, whose) for one, whose in gone if one != name or whose != bound.tenant]
 
     def _let_go(self, name: str) -> tuple[str, str]:
-        bound = self._known.pop(name)
+        bound = self.known.pop(name)
         own = self._by_tenant[bound.tenant]
         own.pop(name, None)
         if not own:
