@@ -64,8 +64,8 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
             system = system or text
     # A conversation without a user turn (a bare prompt under another role) still has something to read.
     asked = last or system
-    probe = asked[:DENSE_PROBE]
-    of_system, of_first, head, tail = SPARSE if probe.isascii() or max(probe) < DENSE_FROM else DENSE
+    sparse = asked.isascii() or max(asked[:DENSE_PROBE]) < DENSE_FROM
+    of_system, of_first, head, tail = SPARSE if sparse else DENSE
     size = len(asked)
     whole = asked if size <= head + tail else f"{asked[:head]}{TAIL}{asked[-tail:]}"
     text = f"{HEAD}{whole}{END}"
@@ -86,6 +86,6 @@ def excerpt(shape: Shape, texts: Iterable[tuple[str, str]]) -> Excerpt:
             shape.json_schema or shape.json_object,
             bool(system),
             role in ("tool", "function"),
-            "```" in text,
+            "`" in text and "```" in text,  # one character is found several times as fast, where it is
         ),
     )

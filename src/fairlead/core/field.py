@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from fairlead.core.ask import Ask
-from fairlead.core.call import Call, Caller, Wishes
+from fairlead.core.call import Call, Caller, Facts, Wishes
 from fairlead.core.choice import Choice
 from fairlead.core.constraints import SIZED
 from fairlead.core.cost import COUNTED, ByToken, by_token, expected_cost
@@ -43,7 +43,7 @@ class Runner(msgspec.Struct, frozen=True, gc=False):
     quality: float | None
 
 
-class Field(msgspec.Struct, frozen=True):
+class Field(msgspec.Struct):
     caller: Caller
     wishes: Wishes
     bare: Plan
@@ -67,6 +67,9 @@ class Field(msgspec.Struct, frozen=True):
     """Tokens of output that every runner gives."""
     since: int
     """Epoch seconds from which the prices are known to hold."""
+    facts: Facts
+    """The last of a request that nothing stood in the way of: as all requests of a second share theirs, that is asked once for
+    these."""
     plans: dict[tuple[int, int, int], Plan] = {}
     """Made of it before, by the tokens of input, output and room."""
 
@@ -115,6 +118,7 @@ def found(plan: Plan, ask: Ask, targets: list[Target], rejected: tuple[Rejection
         min(filter(None, (COUNTED, *takes))),
         min(filter(None, (model.max_output for model in models)), default=UNBOUNDED),
         at,
+        call.facts,
     )
 
 
@@ -188,4 +192,9 @@ def _alike(field: Field, call: Call, found: Traits) -> bool:
         return False
     if field.caller is not call.caller and field.caller != call.caller:
         return False
-    return call.facts.plain and field.since <= call.facts.at and not found.sensitive
+    facts = call.facts
+    if facts is not field.facts:
+        if not facts.plain or field.since > facts.at:
+            return False
+        field.facts = facts
+    return not found.sensitive

@@ -47,6 +47,24 @@ LeftOut = tuple[frozenset[str], frozenset[str]]
 """Channels that are not to be asked, and those of them that are not even as the last resort."""
 
 
+class Written:
+    """The answers of a model to a task, as far as their length goes."""
+
+    __slots__ = ("count", "lengths", "name", "usual")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """As the conditions name it."""
+        self.count = 0
+        self.usual = 0.0
+        self.lengths = Lengths()
+
+    def add(self, tokens: int) -> None:
+        self.count = count = self.count + 1
+        self.usual += (1 / count if count <= EVEN else WEIGHT) * (tokens - self.usual)
+        self.lengths.add(tokens)
+
+
 class Vitals:
     """What was measured, and the conditions made of it."""
 
@@ -56,8 +74,8 @@ class Vitals:
         self._latency: dict[str, float] = {}
         self.ailing: dict[str, float] = {}
         """Of the channels that failed of late, the share that they answer. While there are none, answers say nothing new."""
-        self._output: dict[str, tuple[int, float]] = {}
-        self._lengths: defaultdict[str, Lengths] = defaultdict(Lengths)
+        self._written: dict[tuple[str, str], Written] = {}
+        """By model and task."""
         self._checks = Checks()
         self.reads = Reads()
         self._judgements = Judgements()
@@ -87,17 +105,19 @@ class Vitals:
 
     def wrote(self, model: str, task: str, tokens: int) -> None:
         """The length of a whole answer."""
-        name = f"{model}|{task}"
-        count, usual = self._output.get(name, (0, 0.0))
-        weight = 1 / (count + 1) if count < EVEN else WEIGHT
-        self._output[name] = (count + 1, usual + weight * (tokens - usual))
-        self._lengths[name].add(tokens)
+        self._of(model, task).add(tokens)
         self._moved = True
 
     def cut(self, model: str, task: str, limit: int) -> None:
         """An answer that ended at the limit it was sent with: it would have been longer."""
-        self._lengths[f"{model}|{task}"].add(2 * limit)
+        self._of(model, task).lengths.add(2 * limit)
         self._moved = True
+
+    def _of(self, model: str, task: str) -> Written:
+        found = self._written.get((model, task))
+        if found is None:
+            found = self._written[model, task] = Written(f"{model}|{task}")
+        return found
 
     def checked(self, plan: Plan, candidate: Candidate, found: Judgement, kept: bool, leap: bool) -> None:
         """An answer of a cascade, and what became of it."""
@@ -148,7 +168,8 @@ class Vitals:
             latency = {channel: quantised(ms) for channel, ms in self._latency.items()}
             health = {channel: stepped(share) for channel, share in self.ailing.items() if stepped(share) < 1}
             output = self._usual_lengths()
-            longest = {name: most for name, one in self._lengths.items() if (most := one.longest) is not None}
+            written = self._written.values()
+            longest = {one.name: most for one in written if (most := one.lengths.longest) is not None}
             evidence = self._evidence(before)
             checked = self._checks.told(now)
             cached, kept = self.reads.told()
@@ -172,10 +193,10 @@ class Vitals:
     def _usual_lengths(self) -> dict[str, int]:
         """By model and task, and by task alone, each model that has given enough answers counting alike."""
         found, of_task = {}, defaultdict[str, list[float]](list)
-        for name, (count, usual) in self._output.items():
-            if count >= TELLING_ANSWERS:
-                found[name] = quantised(usual)
-                of_task[name[name.rindex("|") :]].append(usual)
+        for (_, task), one in self._written.items():
+            if one.count >= TELLING_ANSWERS:
+                found[one.name] = quantised(one.usual)
+                of_task[f"|{task}"].append(one.usual)
         return found | {task: quantised(sum(lengths) / len(lengths)) for task, lengths in of_task.items()}
 
     def _evidence(self, before: Conditions) -> dict[str, tuple[float, float]]:

@@ -36,7 +36,8 @@ class Contents:
         self.start = time.time_ns() // 1_000_000
         self._ledger = ledger
         self._snapshot = msgspec.structs.replace(snapshot, conditions=Conditions())
-        self._day = 0
+        self._until = 0
+        """Epoch seconds: the end of the day."""
         self._version = -1
         self._policies: dict[str, tuple[Policy, str]] = {}
         self._callers: dict[str, tuple[Caller, str]] = {}
@@ -49,11 +50,11 @@ class Contents:
 
     def chosen(self, call: Call, policy: Policy, snapshot: Snapshot) -> None:
         """A model is chosen by this: it must be there when the decision is looked at."""
-        day = call.facts.at // DAY
-        if day != self._day:
-            if self._day:
+        at = call.facts.at
+        if at >= self._until:
+            if self._until:
                 self.begin()
-            self._day, self._version = day, -1
+            self._until, self._version = (at // DAY + 1) * DAY, -1
             self._policies.clear()
             self._callers.clear()
         if snapshot.conditions.version != self._version:
