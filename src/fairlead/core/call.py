@@ -275,12 +275,17 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def sensitive(self) -> bool:
         """Declared, by key, or found in what it says."""
-        if self.caller.sensitive or self.wishes.sensitive:
+        return is_sensitive(self)
+
+
+def is_sensitive(call: Call) -> bool:
+    """A property takes its time, and every attempt asks."""
+    if call.caller.sensitive or call.wishes.sensitive:
+        return True
+    for signal in call.signals:  # noqa: SIM110 - asked of every channel of every request
+        if signal.kind == SIGNAL and signal.value is BINDS:
             return True
-        for signal in self.signals:  # noqa: SIM110 - asked of every channel of every request
-            if signal.kind == SIGNAL and signal.value is BINDS:
-                return True
-        return False
+    return False
 
 
 def child(

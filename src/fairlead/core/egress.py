@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, get_args
 
-from fairlead.core.call import Call
+from fairlead.core.call import Call, is_sensitive
 from fairlead.core.model import Channel
 from fairlead.core.whose import bounds_of
 from fairlead.errors import Forbidden
@@ -92,8 +92,9 @@ def binding(call: Call) -> tuple[Check, ...]:
     """The checks that could refuse this call a channel."""
     caller = call.caller
     bound = caller.regions is not None or caller.providers is not None
-    if not bound and caller.models is None and caller.channels is None and not call.facts.home and not call.sensitive:
-        return ()  # as for most
+    if not bound and caller.models is None and caller.channels is None:
+        if not call.facts.home and not is_sensitive(call):
+            return ()  # as for most
     binds = (
         call.sensitive,
         caller.regions is not None,

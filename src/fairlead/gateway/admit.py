@@ -15,6 +15,7 @@ import random
 import time
 import zlib
 from collections.abc import Mapping
+from itertools import count
 from typing import Protocol
 
 import msgspec
@@ -36,7 +37,7 @@ from fairlead.store.belongings import Belongings
 FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _random = random.SystemRandom()
 _PREFIX = f"{_random.getrandbits(40):010x}"
-_count = 1_000_000_000 + _random.getrandbits(24)
+_numbers = count(1_000_000_000 + _random.getrandbits(24))
 """Of so many digits that they stay as many."""
 _now, _opening = Facts(0), ""
 """The present second, and how the ids that are given in it begin."""
@@ -61,12 +62,11 @@ def begun() -> tuple[str, Facts]:
     """The id of a request that begins now, and what is known of it before anything is looked up: the time, which all requests
     of a second have in common. Ids are ordered by time, so that an index over them grows at its end, and unique over
     processes by their middle part."""
-    global _count, _now, _opening  # noqa: PLW0603 - the one counter of the process
-    _count += 1
+    global _now, _opening
     second = int(time.time())
     if second != _now.at:
         _now, _opening = Facts(second), f"req_{second:09x}{_PREFIX}"
-    return f"{_opening}{_count}", _now
+    return f"{_opening}{next(_numbers)}", _now
 
 
 def new_id() -> str:

@@ -77,6 +77,13 @@ class Expiring(Protocol):
 
 
 class Runtime:
+    __slots__ = (
+        "__weakref__", "_after", "_complaints", "_due", "_ending", "_headers", "_simulated", "_snapshot", "_turns", "_watching",
+        "administration", "beats", "belongings", "benching", "budgets", "caching", "contents", "conversations", "deadlines",
+        "folder", "gates", "health", "hooks", "http", "judging", "kept", "keyring", "keys", "ledger", "loop", "memo", "metering",
+        "once", "opinions", "prepares", "present", "probing", "remembering", "sessions", "sweeper", "switches", "vitals", "world",
+    )  # fmt: skip
+    """Of so many attributes, and copied, it would have a dict in which every call of a method is looked up anew."""
     prepares: bool
     """Whether anything is to happen between admission and choice, as far as the configuration says."""
 
@@ -245,7 +252,8 @@ class Runtime:
         beside = (self.remembering, self.caching, self.opinions)
         self.prepares = any(one is not None for one in beside) or bool(self.world.experiments)
         copied = copy.copy(self)
-        copied.__dict__.pop("present", None)
+        if hasattr(copied, "present"):
+            del copied.present
         return copied
 
     def _watch(self) -> None:
