@@ -17,7 +17,7 @@ from fairlead.core.limits import Gate, Meter
 from fairlead.core.policy import Limits
 from fairlead.dialects.wishes import Options
 from fairlead.errors import BadRequest, NotFound, RateLimited
-from fairlead.gateway.admit import admit, new_id
+from fairlead.gateway.admit import admit, begun, new_id
 from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.wishes import come_to, stated
 from fairlead.gateway.world import World, build
@@ -186,3 +186,11 @@ def test_request_ids_differ_and_grow() -> None:
     ids = [new_id() for _ in range(1000)]
     assert len(set(ids)) == 1000
     assert ids == sorted(ids)
+
+
+def test_requests_of_one_second_share_what_is_known_of_them_and_later_ones_do_not() -> None:
+    (first, early), (second, late) = begun(), begun()
+    assert first < second
+    assert early is late if early.at == late.at else early.at < late.at
+    assert abs(late.at - time.time()) < 2
+    assert late.plain
