@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from fairlead.core.execution import Candidate, line
-from fairlead.core.health import Change, HealthSettings
+from fairlead.core.health import Change, Claim, HealthSettings
 from fairlead.gateway.further import SPARED_SECONDS
-from fairlead.gateway.health import Entry, Health
+from fairlead.gateway.health import Health
 from tests.core.scenes import call, channel, model, plan, policy, world
 from tests.server.serving import KEYS, Served, serving
 from tests.server.wire import Response
@@ -38,7 +38,7 @@ def ask(health: Health, candidates: tuple[Candidate, ...], well: str, anyway: bo
     asked = ""
     for candidate in candidates:
         entered = health.enter(candidate.channel, further=bool(asked), anyway=anyway)
-        if not isinstance(entered, Entry):
+        if not isinstance(entered, Claim):
             continue
         provider = candidate.channel.provider
         asked += provider

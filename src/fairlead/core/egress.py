@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, get_args
 
+import msgspec
+
 from fairlead.core.call import Call, is_sensitive
 from fairlead.core.model import Channel
 from fairlead.core.whose import bounds_of
@@ -21,19 +23,19 @@ from fairlead.errors import Forbidden
 _KEY = object()
 
 
-class EgressPermit:
+class EgressPermit(msgspec.Struct, frozen=True, gc=False):
     """Proof that this call may go out through this channel. Only `grant` can make one, and `grant_probe` one for nothing:
     without a call there is no content, and whoever carries it takes none with it."""
 
-    __slots__ = ("call", "channel", "provider", "purpose")
+    _key: object
+    provider: str
+    call: str = ""
+    purpose: str = "probe"
+    channel: str = ""
 
-    def __init__(self, key: object, provider: str, call: str = "", purpose: str = "probe", channel: str = "") -> None:
-        if key is not _KEY:
+    def __post_init__(self) -> None:
+        if self._key is not _KEY:
             raise TypeError("an EgressPermit is granted by fairlead.core.egress.grant, never made by hand")
-        self.call = call
-        self.channel = channel
-        self.provider = provider
-        self.purpose = purpose
 
 
 def sensitive(call: Call, channel: Channel) -> str | None:

@@ -32,7 +32,7 @@ Rules that hold in every run:
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, final
 
 import msgspec
 
@@ -155,6 +155,7 @@ Event = Committed | Finished | Failed | Skipped | HedgeDue | Waited | ClientLeft
 # Actions: what the shell is to do.
 
 
+@final
 class Dispatch(msgspec.Struct, frozen=True, gc=False):
     number: int
     candidate: Candidate
@@ -166,6 +167,7 @@ class Deliver(msgspec.Struct, frozen=True, gc=False):
     number: int
 
 
+@final
 class Complete(msgspec.Struct, frozen=True, gc=False):
     """This attempt's answer is whole: the client gets what it has not got of it, and its proper end."""
 
@@ -215,6 +217,9 @@ class Spent(msgspec.Struct, frozen=True):
     continued: int = 0
 
 
+Flying = tuple[tuple[int, Candidate], ...]
+
+
 class State(msgspec.Struct, frozen=True, gc=False):
     candidates: tuple[Candidate, ...]
     """Of these the next is taken for a failover or a downgrade."""
@@ -226,7 +231,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """How many attempts were dispatched."""
     taken: int = 0
     """How many of the candidates were."""
-    flying: tuple[tuple[int, Candidate], ...] = ()
+    flying: Flying = ()
     """What is under way."""
     spent: Spent = Spent()
     pending: Candidate | None = None
@@ -244,6 +249,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
 
 COMMITTED = Committed()
+WHOLE = Committed(whole=True)
 FINISHED = Finished()
 HEDGE_DUE = HedgeDue()
 WAITED = Waited()
@@ -253,15 +259,8 @@ NOBODY = State((), phase="done")
 """Whom a run asks that has not begun."""
 NOTHING: tuple[Action, ...] = ()
 _CUT = (Cut(),)
+_FIRST = (Complete(1),)
 _replace = msgspec.structs.replace
-
-
-def first(plan: Plan) -> tuple[Candidate, ...]:
-    """The first of the line, for whom the others need not be looked at."""
-    for stage in plan.steps:
-        target = stage.targets[0]
-        return (Candidate(stage.move, target, target.channels[0]),)
-    return ()
 
 
 def line(plan: Plan) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
@@ -285,6 +284,16 @@ def begin(
     return State(candidates, stronger, limits, "trying", 1, 1, ((1, first),)), (Dispatch(1, first),)
 
 
+def begin_alone(plan: Plan) -> tuple[State, tuple[Action, ...]]:
+    """The same with the first of the plan's line alone: mostly no other needs to be looked at."""
+    if not plan.steps:
+        return begin(())
+    stage = plan.steps[0]
+    target = stage.targets[0]
+    first = Candidate(stage.move, target, target.channels[0])
+    return State((first,), (), USUAL, "trying", 1, 1, ((1, first),)), (Dispatch(1, first),)
+
+
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     phase = state.phase
     if isinstance(event, Committed):
@@ -306,19 +315,21 @@ def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
 
 
 def _committed(state: State, number: int, whole: bool) -> tuple[State, tuple[Action, ...]]:
-    flying = state.flying
-    others: tuple[Action, ...] = NOTHING
+    flying, others = state.flying, NOTHING
     if len(flying) > 1 or flying[0][0] != number:
-        if all(one != number for one, _ in flying):
+        flying, others = _parted(flying, number)
+        if not flying:
             return state, NOTHING
-        others = tuple(Abort(one) for one, _ in flying if one != number)
-        flying = tuple(pair for pair in flying if pair[0] == number)
-    phase: Phase = "done" if whole else "committed"
-    committed = State(
-        state.candidates, state.stronger, state.limits, phase, state.tried, state.taken, () if whole else flying,
-        state.spent, None, True,
-    )  # fmt: skip
-    return committed, (*others, Complete(number) if whole else Deliver(number))
+    if whole:
+        completed = _FIRST if number == 1 else (Complete(number),)
+        return _replace(state, phase="done", flying=(), told=True), others + completed
+    return _replace(state, phase="committed", flying=flying, told=True), (*others, Deliver(number))
+
+
+def _parted(flying: Flying, number: int) -> tuple[Flying, tuple[Action, ...]]:
+    """The one that is committed, and the end of those beside it; nothing where that one is not under way."""
+    chosen = tuple([pair for pair in flying if pair[0] == number])
+    return chosen, tuple([Abort(one) for one, _ in flying if one != number])
 
 
 def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
@@ -478,9 +489,7 @@ def _resumed(state: State) -> tuple[State, tuple[Action, ...]]:
 
 
 def _done(state: State) -> State:
-    return State(
-        state.candidates, state.stronger, state.limits, "done", state.tried, state.taken, (), state.spent, None, state.told
-    )  # fmt: skip
+    return _replace(state, phase="done", flying=(), pending=None)
 
 
 def _interrupted(state: State, deadline: bool) -> tuple[State, tuple[Action, ...]]:

@@ -17,6 +17,7 @@ Rules that hold whatever happens:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
@@ -48,7 +49,10 @@ class HealthSettings(msgspec.Struct, frozen=True):
     """How long a channel may go unasked before it is probed; 0 for never."""
 
 
-class Circuit(msgspec.Struct):
+@dataclass(slots=True, eq=False)
+class Circuit:
+    """Set with every request, and to what it may belong to: no struct is set so fast (`core.settable`)."""
+
     channel: str
     asked_at: float
     """When it was asked last; of one that never was, a time from which its first probe is counted."""
@@ -80,6 +84,13 @@ class Claim(msgspec.Struct):
     turn: int
     probe: bool = False
     over: bool = False
+    provider: str = ""
+    """The channel's, for a claim that a request's attempt has."""
+    further: bool = False
+    """That attempt is made in place of another."""
+    scout: bool = False
+    ok: bool | None = None
+    """What it said of the channel; None for nothing."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -130,7 +141,7 @@ class Breakers:
                 circuit.turns += 1
                 self.opened.pop(channel, None)
 
-    def claim(self, channel: str, now: float, *, anyway: bool = False, probe: bool = False) -> Claim | None:
+    def claim(self, channel: str, now: float, anyway: bool = False, probe: bool = False) -> Claim | None:
         """None where the channel is not to be asked. `anyway` is the last resort: it skips the ejection and the trial's
         place, though not what the provider asked for itself."""
         circuit = self._circuits.get(channel)
@@ -164,11 +175,16 @@ class Breakers:
         self._lengthen(circuit, now, wait)
         return None
 
+    def well(self, claim: Claim) -> bool:
+        """Whether the channel is well, and known to be: that it answered changes nothing, and is reported with this."""
+        circuit = claim.circuit
+        if circuit.closed and not circuit.failures and circuit.trial is None:
+            claim.over = True
+            return True
+        return False
+
     def answered(self, claim: Claim, now: float) -> Change | None:
         circuit = claim.circuit
-        if circuit.closed and not circuit.failures and circuit.trial is None:  # it is well, and known to be
-            claim.over = True
-            return None
         if not _report(claim) or claim.turn != circuit.turns:
             return None
         if circuit.closed:

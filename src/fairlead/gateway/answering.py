@@ -60,17 +60,21 @@ def cause_of(ending: Ending) -> Cause:
     return "blocked" if ending in ("blocked", "refused") else "empty"
 
 
+def usual(call: Call, dialect: str, body: bytes) -> Usage | None:
+    """What a whole answer took that is as nearly all are and passes as it is: `whole` need not look at it."""
+    if call.operation != "generate" or dialect != call.dialect:
+        return None
+    found = DIALECTS[dialect].usual
+    return None if found is None else found(body)
+
+
 def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None, anew: bool = False) -> Whole:
     """What of it the caller cannot be told is in `losses`. `anew`: the provider was asked in other words."""
     operation = call.operation
     if operation == "count":
         return Whole(body, Usage())
     if dialect == call.dialect and not anew:
-        spoken = DIALECTS[dialect]
-        usage = spoken.usual(body) if operation == "generate" and spoken.usual is not None else None
-        if usage is not None:
-            return Whole(body, usage)
-        usage, error = spoken.account(body)
+        usage, error = DIALECTS[dialect].account(body)
         issues = ISSUES.get(dialect)
         issued = frozenset[str]() if issues is None else issues.of_answer(body)
         if error or operation != "generate":

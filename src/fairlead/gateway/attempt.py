@@ -15,7 +15,8 @@ import msgspec
 from fairlead.core.budgets import Hold
 from fairlead.core.call import Call
 from fairlead.core.egress import grant
-from fairlead.core.execution import Candidate, Cause, Committed, Event, Failed, Skipped
+from fairlead.core.execution import WHOLE, Candidate, Cause, Committed, Event, Failed, Skipped
+from fairlead.core.health import Claim
 from fairlead.core.limits import Gate
 from fairlead.core.model import Price
 from fairlead.core.policy import Ending
@@ -24,17 +25,18 @@ from fairlead.core.settable import settable
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
 from fairlead.dialects.openai_chat.native import ChatView
-from fairlead.dialects.passing import HELD_LIMIT, Passing
+from fairlead.dialects.passing import HELD_LIMIT
 from fairlead.dialects.translate import Losses
-from fairlead.dialects.weighing import BYTES, tokens_of
+from fairlead.dialects.weighing import BYTES
 from fairlead.errors import BadRequest, Forbidden
+from fairlead.gateway import used
 from fairlead.gateway.account import charge, intent
-from fairlead.gateway.answering import cause_of, reader_for, silence, whole
+from fairlead.gateway.answering import cause_of, reader_for, silence, usual, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
 from fairlead.gateway.budgets import Ended, outran
 from fairlead.gateway.failures import CALLERS_FAULT, PASSING, Failure, masked, read_error, refused, why_failed, written
-from fairlead.gateway.health import LEFT_ALONE, Entry
+from fairlead.gateway.health import LEFT_ALONE
 from fairlead.gateway.hosting import bear
 from fairlead.gateway.metering import limited, taking_of
 from fairlead.providers import limits
@@ -66,7 +68,8 @@ class Try(msgspec.Struct, eq=False):
     asked: Endpoint
     """The same, with the key it is asked with."""
     body: bytes = b""
-    entry: Entry | None = None
+    claim: Claim | None = None
+    """What entitles it to ask the channel, until it is over."""
     generating: bool = False
     """Whether the provider was asked and may still be at work, whatever became of its answer."""
     first_at: float = 0.0
@@ -86,6 +89,8 @@ class Try(msgspec.Struct, eq=False):
     status: int = 0
     took: int = 0
     """Tokens, once it is over."""
+    spent: int = 0
+    """What it cost then, in nano-units of USD."""
     cut: int | None = None
     """Where it was ended because a budget bears no more: about the tokens that the client has been given."""
     _unseen: int = 0
@@ -101,12 +106,11 @@ class Try(msgspec.Struct, eq=False):
     async def start(self) -> Event:
         """Up to the first content of a stream, or a whole answer."""
         run, endpoint = self.run, self.endpoint
-        runtime, checking = run.runtime, run.checking
-        call = run.call if run.joint is None else run.joint.call()
-        if checking is not None:
-            call = checking.call(self)
+        runtime, checking, alone = run.runtime, run.checking, run.alone
+        call = run.call if alone else self._said()
         anew = call is not run.call
-        candidate, channel = self.candidate, self.candidate.channel
+        candidate = self.candidate
+        channel = candidate.channel
         if endpoint.keyed:
             taken = runtime.keys.take(endpoint)
             if isinstance(taken, float):
@@ -128,20 +132,22 @@ class Try(msgspec.Struct, eq=False):
         borne = self._borne(call, sent, wire.dialect)
         if not isinstance(borne, Outbound):
             return borne
-        sent = borne
         health = runtime.health
-        further = self.number > 1 and await health.further.heard(channel.provider)
-        entered = health.enter(channel, further=further, anyway=candidate.anyway or run.plan.last_resort)
+        if alone:
+            entered = health.enter(channel)
+        else:
+            further = self.number > 1 and await health.further.heard(channel.provider)
+            entered = health.enter(channel, further, candidate.anyway or run.plan.last_resort)
         if isinstance(entered, str):
             return self._skipped(entered, later=entered is LEFT_ALONE)
-        self.entry = entered
+        self.claim = entered
         self._begin()
         try:
-            reply = self.reply = await runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
-            self.status = reply.status
+            reply = self.reply = await runtime.upstream_for(endpoint).send(permit, endpoint, borne, self._sent)
+            self.status = status = reply.status
             if endpoint.keyed or (health.shares and run.plan.handling.balance == "weighted"):
                 self._look_at_quota(reply)
-            if reply.status != 200:
+            if status != 200:
                 self.generating = False
                 return self._refused(reply, await read_error(reply))
             if call.stream:
@@ -158,18 +164,26 @@ class Try(msgspec.Struct, eq=False):
         event = self._answered(body, wire, anew)
         return event if checking is None or type(event) is not Committed else await self._judged()
 
+    def _said(self) -> Call:
+        """What it is asked, where it may be more than what the client asked."""
+        run = self.run
+        if run.checking is not None:
+            return run.checking.call(self)
+        return run.call if run.joint is None else run.joint.call()
+
     def _borne(self, call: Call, sent: Outbound, dialect: str) -> Outbound | Event:
         """The request as limits and budgets let it leave, with what they hold for it; else why they do not."""
         run, channel = self.run, self.candidate.channel
         runtime = run.runtime
         price = self.price = channel.price_at(run.call.facts.at)
-        meter = runtime.metering.of_models.get(channel.model)
-        if meter is not None:
-            self.gate = Gate((meter,))
+        limited_models = runtime.metering.of_models
+        if limited_models and channel.model in limited_models:
+            self.gate = Gate((limited_models[channel.model],))
             over = self.gate.enter(monotonic(), *taking_of(call, self.candidate.target))
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
-        grip = runtime.budgets.hold(run, call, self.candidate, price) if runtime.budgets.any else None
+        budgets = runtime.budgets
+        grip = budgets.hold(run, call, self.candidate, price) if budgets.any else None
         if grip is None:
             return sent
         if not isinstance(grip, Hold):
@@ -199,18 +213,24 @@ class Try(msgspec.Struct, eq=False):
             planned = run.joint.longer(planned)
         run.runtime.ledger.intend(planned)
         self.intent = planned
-        self.sent_at = monotonic()
+        now = self.sent_at = monotonic()
         if number == 1:
-            run.overhead = self.sent_at - run.received
+            run.overhead = now - run.received
 
     def _answered(self, body: bytes, wire: Wire, anew: bool) -> Event:
         run = self.run
-        found = whole(run.call, wire.dialect, body, self.candidate.channel.model, self.losses, anew)
+        call, dialect = run.call, wire.dialect
+        usage = None if anew else usual(call, dialect, body)
+        if usage is not None:
+            self.body, self.usage, self.generating = body, usage, False
+            return WHOLE if self.number == 1 else Committed(self.number, whole=True)
+        found = whole(call, dialect, body, self.candidate.channel.model, self.losses, anew)
         # Until here whatever goes wrong was made, and is billed; so is an answer that nobody can read.
-        self.body, self.usage, self.generating = found.body, found.usage, bool(found.error)
+        self.body, self.usage, self.generating = found.body, found.usage, False
         if found.issued:
             take_down(run.runtime.belongings, run.call, self.candidate.channel.id, found.issued)
         if found.error:
+            self.generating = True
             return self.failed(200, found.error, why_failed(body), body)
         if found.ending and found.ending in run.plan.handling.failover_on:
             run.spare(self)
@@ -256,7 +276,7 @@ class Try(msgspec.Struct, eq=False):
                 break
             if checking.unchecked and reader.committed:
                 self.body, self.live = b"".join(pieces), True
-                run.runtime.health.began(self.entry)
+                run.runtime.health.began(self.claim)
                 return Committed(self.number)
         if piece and not reader.error:
             pieces.append(reader.end())
@@ -313,7 +333,7 @@ class Try(msgspec.Struct, eq=False):
                     ending = silence(run.call, reader, self.body)
                     if ending in run.plan.handling.failover_on:
                         return await self._silent(reply, reader, ending)
-                run.runtime.health.began(self.entry)
+                run.runtime.health.began(self.claim)
                 return Committed(self.number)
             if not piece or reader.done:
                 self.generating = False
@@ -365,9 +385,9 @@ class Try(msgspec.Struct, eq=False):
         run.failures.append(Failure(self.candidate, status, words, body, retry_after, kind))
         if not final and not kind and cause != "blocked":
             run.runtime.complain(self.candidate.channel.id, status, words)
-        if self.entry is not None and cause in FAULTS and not final and not kind:
-            run.runtime.health.failed(self.entry, f"HTTP {status}" if status not in (0, 200) else words, retry_after)
-        self.close("failed", written(status, words, cause))
+        if self.claim is not None and cause in FAULTS and not final and not kind:
+            run.runtime.health.failed(self.claim, f"HTTP {status}" if status not in (0, 200) else words, retry_after)
+        self.close("failed", written(status, words, cause)[:500])
         run.look_further()
         wait = None
         if passing:
@@ -412,44 +432,37 @@ class Try(msgspec.Struct, eq=False):
 
     def close(self, outcome: Outcome, error: str) -> Attempt | None:
         """It is over: what it used and cost. None where it was never made, or is closed already."""
-        intent, run = self.intent, self.run
+        intent, run, candidate = self.intent, self.run, self.candidate
         if intent is None:
             self._give_back(0)
             return None
         self.intent = None
         if outcome == "ok":
-            if self.entry is not None:
-                run.runtime.health.answered(self.entry)
+            if self.claim is not None:
+                run.runtime.health.answered(self.claim)
             if self.asked.key:
                 run.runtime.keys.answered(self.asked)
-        ended = monotonic()
-        usage, reader = self.usage, self.reader
-        if usage is None and reader is not None:
-            reader.end()
-            usage = reader.usage
-        if usage is None:
-            usage = self._estimated_usage(intent, outcome)
-        if reader is not None and self.losses is None and isinstance(reader, Passing) and reader.issued:
-            take_down(run.runtime.belongings, run.call, intent.channel, reader.issued)
-        if self.cut is not None and usage.estimated and usage.output > self.cut:
-            usage = msgspec.structs.replace(usage, output=self.cut)
-        self.took = usage.input + usage.output
-        if self.limit and self.limit <= usage.output:
-            run.runtime.vitals.cut(intent.model, run.plan.task, self.limit)
+        sent_at, first_at, ended = self.sent_at, self.first_at, monotonic()
+        usage = self.usage
+        if usage is None or self.reader is not None:
+            usage = used.read(self, intent, outcome)
+        if self.grip is not None:
+            usage = used.borne(self, usage)
         price = self.price
         lines, cost, usd = charge(price, usage)
         attempt = Attempt(
             intent.attempt, intent.number, intent.model, intent.channel, intent.provider, intent.region, outcome, self.status,
-            error[:500], intent.at_ms, int((self.first_at - self.sent_at) * 1000) if self.first_at else -1,
-            int((ended - self.sent_at) * 1000), usage, lines, cost, intent.currency, self.candidate.move, intent.tier,
-            intent.policy, self.candidate.why, intent.price_row, usd, intent.hold,
+            error, intent.at_ms, int((first_at - sent_at) * 1000) if first_at else -1, int((ended - sent_at) * 1000),
+            usage, lines, cost, intent.currency, candidate.move, intent.tier, intent.policy, candidate.why, intent.price_row,
+            usd, intent.hold,
         )  # fmt: skip
         if price is None or (usage.calls and not attempt.priced):
             run.priced = False
         run.attempts.append(attempt)
-        spent = cost if usd is None else usd
+        spent = self.spent = cost if usd is None else usd
+        took = self.took = usage.input + usage.output
         run.spent += spent
-        run.took += self.took
+        run.took += took
         self._give_back(spent)
         return attempt
 
@@ -457,25 +470,16 @@ class Try(msgspec.Struct, eq=False):
         """What was held or taken for it, once."""
         if self.gate is not None:
             self.gate.leave(self.took)
-        grip, runtime = self.grip, self.run.runtime
+        grip, run = self.grip, self.run
+        runtime = run.runtime
         budgets = runtime.budgets
         if grip is not None:
             self.grip = None
             if crossed := budgets.books.settle(grip, cost):
                 runtime.alert(crossed)
-        if cost and (budgets.rules is not self.run.world.budgets or budgets.ended is not None):
-            runtime.spent_since(Ended(self.run.call, self.run.plan, self.candidate, grip, cost))
-        entry, self.entry = self.entry, None
-        if entry is not None and (entry.ok is None or runtime.health.shares):  # else all has been said
+        if cost and (budgets.rules is not run.world.budgets or budgets.ended is not None):
+            runtime.spent_since(Ended(run.call, run.plan, self.candidate, grip, cost))
+        claim, self.claim = self.claim, None
+        if claim is not None and (claim.ok is None or runtime.health.shares):  # else all has been said
             took = (self.first_at - self.sent_at) * 1000 if self.first_at else None
-            runtime.health.left(entry, took)
-
-    def _estimated_usage(self, intent: Intent, outcome: Outcome) -> Usage:
-        """No usage came. A refusal costs nothing; what was delivered, or left running at the provider, is estimated."""
-        reader = self.reader
-        if reader is not None and (reader.committed or self.generating):
-            return Usage(intent.input_tokens, reader.estimate, estimated=True, calls=reader.calls)
-        if outcome == "ok" or self.generating:
-            told = tokens_of(self.body) if self.body and self.run.call.operation == "generate" else 0
-            return Usage(intent.input_tokens, max(intent.output_tokens, told), estimated=True)
-        return Usage()
+            runtime.health.left(claim, took)

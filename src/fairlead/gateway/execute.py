@@ -17,7 +17,7 @@ import msgspec
 
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
-from fairlead.core.execution import Abort, Complete, Cut, Deliver, Dispatch, Event, Limits, Wait
+from fairlead.core.execution import Abort, Complete, Cut, Deliver, Dispatch, Event, Wait
 from fairlead.core.plan import Plan
 from fairlead.core.policy import USUAL as AS_USUAL
 from fairlead.core.record import Attempt, Outcome, Record, Usage
@@ -25,15 +25,14 @@ from fairlead.core.settable import settable
 from fairlead.core.table import NO_SETTINGS
 from fairlead.dialects.dialect import Reader
 from fairlead.errors import RequestError
+from fairlead.gateway import handling
 from fairlead.gateway.account import baseline_cost
 from fairlead.gateway.answering import own_headers, pending_headers
 from fairlead.gateway.attempt import OUTRUN, Try
-from fairlead.gateway.checking import Checking, checked
+from fairlead.gateway.checking import Checking
 from fairlead.gateway.conditions import typical_ms
-from fairlead.gateway.continuing import Joint, joint
-from fairlead.gateway.continuing import limits as continuing
+from fairlead.gateway.continuing import Joint
 from fairlead.gateway.failures import UNFIT, Failure, why_failed
-from fairlead.gateway.quality import wanted
 from fairlead.gateway.relaying import relay, shown
 from fairlead.gateway.request import Outlet
 from fairlead.gateway.unanswered import cut, gave_best, give_up
@@ -114,59 +113,37 @@ class Run(msgspec.Struct, eq=False):
         special = plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS
         failing = plan.last_resort or (health.further.failing and health.further.doubtful)
         if special or failing or (call.stream and call.wishes.continues):
-            plan, limits = self._prepared(plan)
+            plan, limits = handling.prepared(self, plan)
             candidates, stronger = machine.line(plan)
             if failing:
                 candidates = health.in_turn(candidates)
             self.alone = False
             self.state, actions = machine.begin(candidates, stronger, limits)
         else:
-            self.state, actions = machine.begin(machine.first(plan))
+            self.state, actions = machine.begin_alone(plan)
         return actions
 
-    def _prepared(self, plan: Plan) -> tuple[Plan, Limits]:
-        """As its policy and its caller want: in which order who is asked, and how often."""
-        runtime, call, handling = self.runtime, self.call, plan.handling
-        if handling.balance != "declared":
-            plan, self.balanced = runtime.health.balanced(plan)
-        limits = Limits(retry=handling.retries)
-        if handling.hedge_ms:
-            self.racing, limits = {}, Limits(retry=handling.retries, hedge=1)
-        if plan.quality is not None:
-            checks = wanted(runtime, call, plan)
-            if checks is not None:
-                self.checking, limits = Checking(self, checks), checked(limits, plan, checks.quality)
-        if call.stream and (handling.continue_streams or call.wishes.continues) and self.checking is None:
-            self.joint = joint(call, plan)
-            limits = limits if self.joint is None else continuing(limits)
-        if plan.settings.max_latency_ms:
-            self.own_limit = plan.settings.max_latency_ms / 1000
-        return plan, limits
-
     async def go(self) -> None:
-        loop = self.runtime.loop
-        self.task = asyncio.current_task(loop)
+        runtime = self.runtime
+        self.task = asyncio.current_task(runtime.loop)
         self.began = time.time_ns() // 1_000_000
-        deadlines = self.runtime.deadlines
+        deadlines = runtime.deadlines
         actions = self._begin()
         deadlines[self] = self.deadline = self.received + self.world.request_timeout
-        timer = None
-        if self.own_limit:
-            timer = loop.call_later(self.own_limit - (monotonic() - self.received), self._over_own_limit)
-        if self.checking is not None:
-            self.checking.begin()
+        timer = None if self.alone else handling.begun(self)
         try:
             while True:
                 event: Event | None = None
                 try:
                     for action in actions:
-                        if isinstance(action, Dispatch):
+                        # Of structs `isinstance` is slow to say that it is none.
+                        if type(action) is Dispatch:
                             trying = self._trying(action)
                             if self.racing is None:
                                 event = await trying.start()
                             else:
-                                self.racing[action.number] = loop.create_task(trying.start())
-                        elif isinstance(action, Complete):
+                                self.racing[action.number] = runtime.loop.create_task(trying.start())
+                        elif type(action) is Complete:
                             self._complete(action.number)
                         elif isinstance(action, Deliver):
                             event = await self._deliver(action.number)
@@ -192,14 +169,9 @@ class Run(msgspec.Struct, eq=False):
             raise
         finally:
             del deadlines[self]
-            if timer is not None:
-                timer.cancel()
-            if self.checking is not None:
-                self.checking.stop()
-                self.checking = None
             self.tries.clear()  # they know this run in turn
-            if self.spared is not None:
-                self.spared = None
+            if not self.alone:
+                handling.ended(self, timer)
 
     async def _interrupted(self) -> Event | None:
         """By the deadline, by the limit of its task, or by the client, which has left."""
@@ -229,9 +201,9 @@ class Run(msgspec.Struct, eq=False):
         if self.left() > 0 or self.runtime.ending:
             return
         for trying in (self.tries[number] for number, _ in self.state.flying):
-            if trying.entry is not None and not trying.first_at:
+            if trying.claim is not None and not trying.first_at:
                 if monotonic() - trying.sent_at > self.world.request_timeout / 2:
-                    self.runtime.health.failed(trying.entry, "no answer before the deadline", None)
+                    self.runtime.health.failed(trying.claim, "no answer before the deadline", None)
 
     def _break_off(self, status: int) -> None:
         """Something unforeseen: nothing stays open, here or at the provider."""
@@ -246,7 +218,7 @@ class Run(msgspec.Struct, eq=False):
             self.late = True
             self.task.cancel()
 
-    def _over_own_limit(self) -> None:
+    def over_own_limit(self) -> None:
         """The task's longest time is over: its fallback is asked, if there is one. Another channel of the same model is none."""
         state = self.state
         slow, rest = {one.channel.model for _, one in state.flying}, state.candidates[state.taken :]
@@ -295,12 +267,12 @@ class Run(msgspec.Struct, eq=False):
     # ---- attempts
 
     def _trying(self, action: Dispatch) -> Try:
-        candidate = action.candidate
-        endpoint = self.world.endpoints[candidate.channel.provider]
-        trying = self.tries[action.number] = Try(self, action.number, candidate, endpoint, endpoint)
-        if self.state.answered:
-            channel = candidate.channel.id
-            trying.escalated = any(one.channel.id == channel for one in self.state.stronger)
+        number, candidate = action.number, action.candidate
+        channel, state = candidate.channel, self.state
+        endpoint = self.world.endpoints[channel.provider]
+        trying = self.tries[number] = Try(self, number, candidate, endpoint, endpoint)
+        if state.answered:
+            trying.escalated = channel.id in [one.channel.id for one in state.stronger]
         return trying
 
     async def _first_event(self, racing: dict[int, asyncio.Task[Event]]) -> Event:
@@ -418,10 +390,11 @@ class Run(msgspec.Struct, eq=False):
             assert winner.attempt is not None
             attempt = self.last(winner.attempt, "ok")
         self.settle("ok", 200, "", attempt)
-        ms = typical_ms(attempt.first_ms, attempt.total_ms, attempt.usage.output, call.stream)
+        stream = call.stream
+        ms = typical_ms(attempt.first_ms, attempt.total_ms, attempt.usage.output, stream)
         if ms is not None:
             self.runtime.vitals.observe(attempt.channel, ms)
-        if call.stream:
+        if stream:
             self.outlet.end()
         else:
             self.send(winner, attempt)
@@ -453,11 +426,10 @@ class Run(msgspec.Struct, eq=False):
             expected = winner.candidate.target.expected
             usual = Usage(expected.input_tokens, expected.output_tokens)
             cost, baseline = expected.cost, baseline_cost(self.world, call.operation, usual, call.facts.at)
-        target_headers = self.runtime.target_headers
         if self.checking is None:
-            lines = target_headers(self.plan, winner.candidate)
+            lines = self.runtime.target_headers(self.plan, winner.candidate)
         else:
-            lines = target_headers(self.plan, winner.candidate, winner.escalated, self.unfit != "")
+            lines = self.runtime.target_headers(self.plan, winner.candidate, winner.escalated, self.unfit != "")
             lines += self.checking.header(winner)
             if self.unfit:
                 call = msgspec.structs.replace(call, warnings=(*call.warnings, self.unfit))
@@ -471,11 +443,11 @@ class Run(msgspec.Struct, eq=False):
         operation, at = self.call.operation, self.call.facts.at
         if self.joint is not None:
             return baseline_cost(self.world, operation, self.joint.whole(answered.usage), at)
-        own = self.tries[answered.number].price
-        return baseline_cost(self.world, operation, answered.usage, at, own, answered.spent)
+        winner = self.tries[answered.number]
+        return baseline_cost(self.world, operation, answered.usage, at, winner.price, winner.spent)
 
     def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
-        call, plan = self.call, self.plan
+        call, plan, runtime = self.call, self.plan, self.runtime
         caller, wishes = call.caller, call.wishes
         self.settled = True
         model = channel = ""
@@ -483,13 +455,16 @@ class Run(msgspec.Struct, eq=False):
             model, channel = answered.model, answered.channel
             self.baseline = self._baseline_of(answered)
         compared = self.world.baselines.get(call.operation)
-        record = Record(
+        # In two parts: a call with so many arguments is made through a list, one by one.
+        asked = (
             call.id, self.began, caller.name, caller.tenant, call.operation, call.dialect, call.model, call.stream,
             call.purpose, call.parent or "", outcome, status, error, plan.policy, plan.strategy, plan.policy_hash,
-            plan.snapshot_hash, plan.conditions, plan.seed, model, channel, tuple(self.attempts), self.spent,
-            self.baseline if self.priced else None,
+            plan.snapshot_hash, plan.conditions, plan.seed, model, channel,
+        )  # fmt: skip
+        came = (
+            tuple(self.attempts), self.spent, self.baseline if self.priced else None,
             "" if compared is None else compared.model, int(self.overhead * 1e6), int((monotonic() - self.received) * 1000),
             wishes.tags, plan.task, wishes.session, call.signals, __version__,
-            None if plan.named else self.runtime.contents.decision(call, plan), self.balanced, caller.team,
+            None if plan.named else runtime.contents.decision(call, plan), self.balanced, caller.team,
         )  # fmt: skip
-        self.runtime.settle(record, call)
+        runtime.settle(Record(*(asked + came)), call)

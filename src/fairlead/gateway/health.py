@@ -19,24 +19,10 @@ from fairlead.core.health import NONE, Breakers, Change, Claim, HealthSettings
 from fairlead.core.health import Health as State
 from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
-from fairlead.core.settable import settable
 from fairlead.gateway.further import Further
 
 NOBODY = NONE, NONE
 LEFT_ALONE = "it has failed of late and is left alone for a while"
-
-
-@settable
-class Entry(msgspec.Struct):
-    """One attempt at a channel, from its beginning to its end."""
-
-    channel: Channel
-    claim: Claim
-    ok: bool | None = None
-    """What it said of the channel; None for nothing."""
-    further: bool = False
-    """Made in place of another."""
-    scout: bool = False
 
 
 class Health:
@@ -69,46 +55,51 @@ class Health:
         self.breakers.watch(sorted(kept), self.now())
         self.loads.keep(kept)
 
-    def enter(self, channel: Channel, *, further: bool = False, anyway: bool = False) -> Entry | str:
+    def enter(self, channel: Channel, further: bool = False, anyway: bool = False) -> Claim | str:
         """`further`: others were tried before, so that the provider's retry budget has to allow it. `anyway`: nobody
         else is left. A text says why it is not to be asked."""
         scout = further and not self.further.allows(channel.provider)
         if scout and not self.further.spares(channel.provider):
             return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
-        claim = self.breakers.claim(channel.id, self.now(), anyway=anyway)
+        claim = self.breakers.claim(channel.id, self.now(), anyway)
         if claim is None:
             return LEFT_ALONE
+        claim.provider = channel.provider
         if self.shares:
             self.loads.began(channel.id)
+        if further:
+            claim.further, claim.scout = True, scout
         if scout:
             self.further.scouts(channel.provider)
-        return Entry(channel, claim, None, further, scout)
+        return claim
 
-    def began(self, entry: Entry | None) -> None:
+    def began(self, claim: Claim | None) -> None:
         """Its stream has content. Only its end tells that it was answered, for it may break off; where others wait to hear
         whether anybody is there, this is word enough."""
-        if entry is not None and (entry.scout or entry.channel.id in self.breakers.opened):
-            self.answered(entry)
+        if claim is not None and (claim.scout or claim.circuit.channel in self.breakers.opened):
+            self.answered(claim)
 
-    def answered(self, entry: Entry) -> None:
-        if entry.ok is None:
-            entry.ok = True
+    def answered(self, claim: Claim) -> None:
+        if claim.ok is None:
+            claim.ok = True
             if self.further.failing:
-                self.further.answered(entry.channel.provider, entry.further, entry.scout)
-            if entry.scout:
-                self._came_back(entry)
-            change = self.breakers.answered(entry.claim, self.now())
+                self.further.answered(claim.provider, claim.further, claim.scout)
+            if claim.scout:
+                self._came_back(claim)
+            if self.breakers.well(claim):
+                return
+            change = self.breakers.answered(claim, self.now())
             if change is not None:
-                self._well_again(change, entry.channel.provider)
+                self._well_again(change, claim.provider)
 
-    def failed(self, entry: Entry, fault: str, retry_after: float | None) -> None:
+    def failed(self, claim: Claim, fault: str, retry_after: float | None) -> None:
         """It was the provider's fault."""
-        if entry.ok is None:
-            entry.ok = False
-            self.further.failed(entry.channel.provider, entry.further)
-            if entry.scout:
-                self._came_back(entry)
-            change = self.breakers.failed(entry.claim, self.now(), fault, retry_after or 0.0)
+        if claim.ok is None:
+            claim.ok = False
+            self.further.failed(claim.provider, claim.further)
+            if claim.scout:
+                self._came_back(claim)
+            change = self.breakers.failed(claim, self.now(), fault, retry_after or 0.0)
             if change is not None:
                 self._changed(change)
 
@@ -137,21 +128,21 @@ class Health:
             msgspec.structs.replace(one, move="first" if not at else "failover") for at, one in enumerate(line)
         )
 
-    def left(self, entry: Entry, ms: float | None) -> None:
+    def left(self, claim: Claim, ms: float | None) -> None:
         """It is over. `ms` is what an answer took."""
-        if entry.ok is None:
-            self.breakers.abandoned(entry.claim)
-            if entry.scout:
-                self._came_back(entry)
+        if claim.ok is None:
+            self.breakers.abandoned(claim)
+            if claim.scout:
+                self._came_back(claim)
         if self.shares:
-            self.loads.ended(entry.channel.id, self.now(), ms, entry.ok)
+            self.loads.ended(claim.circuit.channel, self.now(), ms, claim.ok)
 
     def quota(self, channel: str, share: float, resets: float) -> None:
         self.loads.quota(channel, share, self.now() + resets)
 
-    def _came_back(self, scout: Entry) -> None:
+    def _came_back(self, scout: Claim) -> None:
         scout.scout = False
-        self.further.came_back(scout.channel.provider)
+        self.further.came_back(scout.provider)
 
     def ejected(self) -> tuple[frozenset[str], frozenset[str]]:
         """Who is not to be asked, and who of them not even as the last resort."""
