@@ -297,7 +297,7 @@ def begin_alone(plan: Plan) -> tuple[State, tuple[Action, ...]]:
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     phase = state.phase
     if isinstance(event, Committed):
-        return _committed(state, event.number, event.whole) if phase == "trying" else (state, NOTHING)
+        return _committed(state, event) if phase == "trying" else (state, NOTHING)
     if phase == "done":
         return state, NOTHING
     if isinstance(event, Finished):
@@ -314,13 +314,13 @@ def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     return _interrupted(state, kind is DeadlinePassed)
 
 
-def _committed(state: State, number: int, whole: bool) -> tuple[State, tuple[Action, ...]]:
-    flying, others = state.flying, NOTHING
+def _committed(state: State, event: Committed) -> tuple[State, tuple[Action, ...]]:
+    number, flying, others = event.number, state.flying, NOTHING
     if len(flying) > 1 or flying[0][0] != number:
         flying, others = _parted(flying, number)
         if not flying:
             return state, NOTHING
-    if whole:
+    if event.whole:
         completed = _FIRST if number == 1 else (Complete(number),)
         return _replace(state, phase="done", flying=(), told=True), others + completed
     return _replace(state, phase="committed", flying=flying, told=True), (*others, Deliver(number))

@@ -60,10 +60,8 @@ def cause_of(ending: Ending) -> Cause:
     return "blocked" if ending in ("blocked", "refused") else "empty"
 
 
-def usual(call: Call, dialect: str, body: bytes) -> Usage | None:
-    """What a whole answer took that is as nearly all are and passes as it is: `whole` need not look at it."""
-    if call.operation != "generate" or dialect != call.dialect:
-        return None
+def usual(dialect: str, body: bytes) -> Usage | None:
+    """What an answer took that passes, where it is as nearly all are: `whole` need not look at it."""
     found = DIALECTS[dialect].usual
     return None if found is None else found(body)
 

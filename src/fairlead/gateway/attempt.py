@@ -218,13 +218,13 @@ class Try(msgspec.Struct, eq=False):
             run.overhead = now - run.received
 
     def _answered(self, body: bytes, wire: Wire, anew: bool) -> Event:
-        run = self.run
+        run, losses = self.run, self.losses
         call, dialect = run.call, wire.dialect
-        usage = None if anew else usual(call, dialect, body)
+        usage = usual(dialect, body) if losses is None and call.operation == "generate" else None
         if usage is not None:
             self.body, self.usage, self.generating = body, usage, False
             return WHOLE if self.number == 1 else Committed(self.number, whole=True)
-        found = whole(call, dialect, body, self.candidate.channel.model, self.losses, anew)
+        found = whole(call, dialect, body, self.candidate.channel.model, losses, anew)
         # Until here whatever goes wrong was made, and is billed; so is an answer that nobody can read.
         self.body, self.usage, self.generating = found.body, found.usage, False
         if found.issued:
@@ -442,9 +442,10 @@ class Try(msgspec.Struct, eq=False):
                 run.runtime.health.answered(self.claim)
             if self.asked.key:
                 run.runtime.keys.answered(self.asked)
-        sent_at, first_at, ended = self.sent_at, self.first_at, monotonic()
-        usage = self.usage
-        if usage is None or self.reader is not None:
+        usage, sent_at, first_at = self.usage, self.sent_at, self.first_at
+        first_ms = total_ms = int((first_at - sent_at) * 1000) if first_at else -1
+        if usage is None or self.reader is not None:  # else it came whole, and was over with that
+            total_ms = int((monotonic() - sent_at) * 1000)
             usage = used.read(self, intent, outcome)
         if self.grip is not None:
             usage = used.borne(self, usage)
@@ -452,9 +453,8 @@ class Try(msgspec.Struct, eq=False):
         lines, cost, usd = charge(price, usage)
         attempt = Attempt(
             intent.attempt, intent.number, intent.model, intent.channel, intent.provider, intent.region, outcome, self.status,
-            error, intent.at_ms, int((first_at - sent_at) * 1000) if first_at else -1, int((ended - sent_at) * 1000),
-            usage, lines, cost, intent.currency, candidate.move, intent.tier, intent.policy, candidate.why, intent.price_row,
-            usd, intent.hold,
+            error, intent.at_ms, first_ms, total_ms, usage, lines, cost, intent.currency, candidate.move, intent.tier,
+            intent.policy, candidate.why, intent.price_row, usd, intent.hold,
         )  # fmt: skip
         if price is None or (usage.calls and not attempt.priced):
             run.priced = False

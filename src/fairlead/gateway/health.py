@@ -58,9 +58,11 @@ class Health:
     def enter(self, channel: Channel, further: bool = False, anyway: bool = False) -> Claim | str:
         """`further`: others were tried before, so that the provider's retry budget has to allow it. `anyway`: nobody
         else is left. A text says why it is not to be asked."""
-        scout = further and not self.further.allows(channel.provider)
-        if scout and not self.further.spares(channel.provider):
-            return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
+        scout = False
+        if further:
+            scout = not self.further.allows(channel.provider)
+            if scout and not self.further.spares(channel.provider):
+                return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
         claim = self.breakers.claim(channel.id, self.now(), anyway)
         if claim is None:
             return LEFT_ALONE
@@ -69,8 +71,8 @@ class Health:
             self.loads.began(channel.id)
         if further:
             claim.further, claim.scout = True, scout
-        if scout:
-            self.further.scouts(channel.provider)
+            if scout:
+                self.further.scouts(channel.provider)
         return claim
 
     def began(self, claim: Claim | None) -> None:
