@@ -5,10 +5,9 @@ from __future__ import annotations
 from fairlead.core.call import Call
 from fairlead.core.cost import cost_lines, expected_cost, in_usd, total, usage_cost
 from fairlead.core.execution import Candidate
-from fairlead.core.model import NANO, Price
+from fairlead.core.model import NANO, Channel, Price
 from fairlead.core.plan import Plan
 from fairlead.core.record import CostLine, Intent, Usage
-from fairlead.gateway.world import World
 
 
 def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int, price: Price | None) -> Intent:
@@ -50,12 +49,11 @@ def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int
 
 
 def baseline_cost(
-    world: World, operation: str, usage: Usage, at: int, own: Price | None = None, spent: int = 0
+    compared: Channel | None, usage: Usage, at: int, own: Price | None = None, spent: int = 0
 ) -> int | None:
-    """What the same tokens would have cost on the first channel of the operation's baseline model: what was spent, where
-    that is by its own price."""
-    channel = world.baselines.get(operation)
-    price = None if channel is None else channel.price_at(at)
+    """What the same tokens would have cost on the channel that is compared with, the first of the operation's baseline
+    model: what was spent, where that is by its own price."""
+    price = None if compared is None else compared.price_at(at)
     if price is None:
         return None
     return spent if price is own else usage_cost(price, usage)

@@ -173,7 +173,7 @@ class Caching:
         if channel is None or refusal(call, channel) is not None or (kept.until and now > kept.until):
             return False
         age = max(0, int(now - kept.at))
-        baseline = baseline_cost(runtime.world, call.operation, kept.usage, call.facts.at)
+        baseline = baseline_cost(runtime.world.baselines.get(call.operation), kept.usage, call.facts.at)
         self.counts[f"hit-{hit.kind}", call.caller.tenant, kept.model] += 1
         self._settle(runtime, call, hit.kind, kept, age, baseline, incoming.received)
         headers = b"Content-Type: %b\r\n%b%b%b" % (

@@ -18,6 +18,7 @@ import msgspec
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
 from fairlead.core.execution import Abort, Complete, Cut, Deliver, Dispatch, Event, Wait
+from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
 from fairlead.core.policy import USUAL as AS_USUAL
 from fairlead.core.record import Attempt, Outcome, Record, Usage
@@ -103,16 +104,16 @@ class Run(msgspec.Struct, eq=False):
     """Of its task, in seconds; 0 for none."""
     task: asyncio.Task[object] | None = None
     alone: bool = True
-    """Only the first of its plan is in line so far."""
+    """Only the first of its plan is in line so far, and nothing is wanted but that it is asked."""
     reserve: Callable[[], Plan] | None = None
     """Where some were left out for having failed of late: the plan with them."""
 
     def _begin(self) -> tuple[machine.Action, ...]:
         """What is to be done first."""
         plan, call, health = self.plan, self.call, self.runtime.health
-        special = plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS
         failing = plan.last_resort or (health.further.failing and health.further.doubtful)
-        if special or failing or (call.stream and call.wishes.continues):
+        wanted = call.stream and call.wishes.continues
+        if failing or wanted or plan.handling is not AS_USUAL or plan.settings is not NO_SETTINGS:
             plan, limits = handling.prepared(self, plan)
             candidates, stronger = machine.line(plan)
             if failing:
@@ -136,7 +137,7 @@ class Run(msgspec.Struct, eq=False):
                 event: Event | None = None
                 try:
                     for action in actions:
-                        # Of structs `isinstance` is slow to say that it is none.
+                        # These two are in every run, and `isinstance` is slow to deny what a struct is.
                         if type(action) is Dispatch:
                             trying = self._trying(action)
                             if self.racing is None:
@@ -417,19 +418,23 @@ class Run(msgspec.Struct, eq=False):
         """The answer's header lines. Cost is exact once the attempt is closed, an estimate before."""
         call, state, ours = self.call, self.state, self.overhead
         cost: int | None
-        if attempt is not None or self.settled:
-            cost = self.spent if self.priced else None
-            baseline = self.baseline if attempt is None or self.settled else self._baseline_of(attempt)
-            if winner.first_at and not call.stream:
-                ours += monotonic() - winner.first_at
+        if self.settled:
+            cost, baseline = self.spent if self.priced else None, self.baseline
         else:
-            expected = winner.candidate.target.expected
-            usual = Usage(expected.input_tokens, expected.output_tokens)
-            cost, baseline = expected.cost, baseline_cost(self.world, call.operation, usual, call.facts.at)
+            compared = self.world.baselines.get(call.operation)
+            if attempt is not None:
+                cost, baseline = self.spent if self.priced else None, self._baseline_of(compared, attempt)
+            else:
+                expected = winner.candidate.target.expected
+                usual = Usage(expected.input_tokens, expected.output_tokens)
+                cost, baseline = expected.cost, baseline_cost(compared, usual, call.facts.at)
+        if winner.first_at and not call.stream:
+            ours += monotonic() - winner.first_at
+        runtime, plan = self.runtime, self.plan
         if self.checking is None:
-            lines = self.runtime.target_headers(self.plan, winner.candidate)
+            lines = runtime.target_headers(plan, winner.candidate)
         else:
-            lines = self.runtime.target_headers(self.plan, winner.candidate, winner.escalated, self.unfit != "")
+            lines = runtime.target_headers(plan, winner.candidate, winner.escalated, self.unfit != "")
             lines += self.checking.header(winner)
             if self.unfit:
                 call = msgspec.structs.replace(call, warnings=(*call.warnings, self.unfit))
@@ -439,22 +444,22 @@ class Run(msgspec.Struct, eq=False):
 
     # ---- the books
 
-    def _baseline_of(self, answered: Attempt) -> int | None:
-        operation, at = self.call.operation, self.call.facts.at
+    def _baseline_of(self, compared: Channel | None, answered: Attempt) -> int | None:
+        at = self.call.facts.at
         if self.joint is not None:
-            return baseline_cost(self.world, operation, self.joint.whole(answered.usage), at)
+            return baseline_cost(compared, self.joint.whole(answered.usage), at)
         winner = self.tries[answered.number]
-        return baseline_cost(self.world, operation, answered.usage, at, winner.price, winner.spent)
+        return baseline_cost(compared, answered.usage, at, winner.price, winner.spent)
 
     def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
         call, plan, runtime = self.call, self.plan, self.runtime
         caller, wishes = call.caller, call.wishes
         self.settled = True
+        compared = self.world.baselines.get(call.operation)
         model = channel = ""
         if answered is not None:
             model, channel = answered.model, answered.channel
-            self.baseline = self._baseline_of(answered)
-        compared = self.world.baselines.get(call.operation)
+            self.baseline = self._baseline_of(compared, answered)
         # In two parts: a call with so many arguments is made through a list, one by one.
         asked = (
             call.id, self.began, caller.name, caller.tenant, call.operation, call.dialect, call.model, call.stream,
