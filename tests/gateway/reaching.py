@@ -25,7 +25,7 @@ from fairlead.gateway.addresses import Address, Addresses
 from fairlead.gateway.connections import HttpReply
 from fairlead.gateway.encodings import EncodedReply
 from fairlead.gateway.transport import HttpUpstream
-from fairlead.providers.wire import Endpoint, Outbound
+from fairlead.providers.wire import Endpoint, Outbound, Reply
 from tests.gateway.test_transport import CHANNEL, OUTBOUND, call
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
@@ -58,7 +58,13 @@ class Sending:
         self.endpoint = endpoint
 
     async def send(self, outbound: Outbound = OUTBOUND) -> HttpReply | EncodedReply:
-        return await self.http.send(grant(call(), CHANNEL), self.endpoint, outbound, lambda: None)
+        begun: list[Reply] = []
+        try:
+            return await self.http.send(grant(call(), CHANNEL), self.endpoint, outbound, begun.append)
+        except asyncio.CancelledError:
+            for one in begun:
+                one.abort()
+            raise
 
     async def ask(self, outbound: Outbound = OUTBOUND) -> bytes:
         return await (await self.send(outbound)).body()

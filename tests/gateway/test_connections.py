@@ -14,7 +14,7 @@ import pytest
 from fairlead.core.egress import grant
 from fairlead.gateway.connections import HttpReply
 from fairlead.gateway.transport import HttpUpstream
-from fairlead.providers.wire import Endpoint, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Reply, UpstreamBroken
 from tests.gateway.test_transport import CHANNEL, OUTBOUND, call
 from tests.server.serving import question, serving, soon, within_a_second
 from tests.upstream import (
@@ -48,7 +48,13 @@ class Sending:
         self.endpoint = endpoint
 
     async def send(self) -> HttpReply:
-        return await self.http.send(grant(call(), CHANNEL), self.endpoint, OUTBOUND, lambda: None)
+        begun: list[Reply] = []
+        try:
+            return await self.http.send(grant(call(), CHANNEL), self.endpoint, OUTBOUND, begun.append)
+        except asyncio.CancelledError:
+            for one in begun:
+                one.abort()
+            raise
 
 
 @asynccontextmanager
@@ -371,7 +377,7 @@ async def test_a_head_that_comes_just_before_the_sweep_lets_content_begin_late()
         one.upstream.push("one", Play([STREAM_HEAD, HANG]))
         reply = await one.send()
         pool = one.http.pools["one"]
-        sent = pool.now()
+        sent = monotonic()
         pool.sweep(sent + 4, 0.0)
         reply.await_content(True)
         pool.sweep(sent + 5.5, 0.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.gateway import connections, encodings
+from fairlead.gateway import encodings
 from fairlead.gateway.encodings import EncodedReply
 from fairlead.providers.wire import UpstreamBroken
 from tests.gateway.reaching import Sending, endpoint, sending
@@ -144,12 +144,12 @@ async def test_a_body_that_swells_a_thousandfold_is_given_up_early() -> None:  #
             await one.ask()
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert broken.value.reason == "too_large"
-        assert grown * 1024 < 2 * connections.MAX_BODY
+        assert grown * 1024 < 2 * encodings.MAX_BODY
         await soon(lambda: upstream.calls[0].whole or upstream.calls[0].left.is_set())
 
 
 async def test_a_decoded_body_has_the_same_limit_as_any(monkeypatch: pytest.MonkeyPatch) -> None:  # FAULTS 15
-    monkeypatch.setattr(connections, "MAX_BODY", 1_000_000)
+    monkeypatch.setattr(encodings, "MAX_BODY", 1_000_000)
     dull = random.Random(1).randbytes(20_000) * 100
     async with answering(encoded(gzip.compress(dull), "gzip")) as (one, _):
         with pytest.raises(UpstreamBroken) as broken:

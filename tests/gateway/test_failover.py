@@ -384,7 +384,7 @@ async def test_an_answer_without_usage_is_an_estimate_and_says_so(tmp_path: Path
 
 
 async def test_an_answer_beyond_the_cap_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # F15
-    monkeypatch.setattr("fairlead.gateway.connections.MAX_BODY", 1_000_000)
+    monkeypatch.setattr("fairlead.gateway.encodings.MAX_BODY", 1_000_000)
     async with serving(tmp_path / "s") as server:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
         server.upstream.push("one", Play([head, *[b" " * 100_000] * 1000, HANG]))

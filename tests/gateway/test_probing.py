@@ -173,5 +173,5 @@ async def test_a_probes_permit_lets_content_out(tmp_path: Path) -> None:  # M3.7
         one = runtime.world.endpoints["one"]
         sent = Outbound("POST", "/one/v1/chat/completions", one.headers, b"{}")
         with pytest.raises(TypeError, match="carries nothing"):
-            await runtime.http.send(grant_probe("one"), one, sent, lambda: None)
+            await runtime.http.send(grant_probe("one"), one, sent, lambda reply: None)
         assert server.upstream.calls == []

@@ -35,10 +35,10 @@ async def test_a_connection_that_was_stopped_at_the_end_of_a_large_answer_goes_o
         endpoint = Endpoint("one", "openai", "openai_chat", "127.0.0.1", upstream.port, first_byte_timeout=2.0)
         http = HttpUpstream({"one": endpoint})
         permit = grant(call(), CHANNEL)
-        reply = await http.send(permit, endpoint, OUTBOUND, lambda: None)
+        reply = await http.send(permit, endpoint, OUTBOUND, lambda reply: None)
         await soon(lambda: reply.complete)
         assert await reply.body() == body
-        again = await http.send(permit, endpoint, OUTBOUND, lambda: None)
+        again = await http.send(permit, endpoint, OUTBOUND, lambda reply: None)
         assert await again.body() == completion()
         assert upstream.accepted == 1
         await http.close()
@@ -49,7 +49,7 @@ async def test_a_standstill_of_this_process_is_not_held_against_the_provider() -
         upstream.push("one", answer(wait=0.05))
         endpoint = Endpoint("one", "openai", "openai_chat", "127.0.0.1", upstream.port, first_byte_timeout=0.2)
         http = HttpUpstream({"one": endpoint})
-        sending = asyncio.create_task(http.send(grant(call(), CHANNEL), endpoint, OUTBOUND, lambda: None))
+        sending = asyncio.ensure_future(http.send(grant(call(), CHANNEL), endpoint, OUTBOUND, lambda reply: None))
         await soon(lambda: len(upstream.calls) == 1)
         time.sleep(0.5)
         assert await (await sending).body() == completion()
@@ -61,7 +61,7 @@ async def test_nothing_leaves_without_a_permit_for_that_provider() -> None:
         endpoint = Endpoint("two", "openai", "openai_chat", "127.0.0.1", upstream.port)
         http = HttpUpstream({"two": endpoint})
         with pytest.raises(TypeError, match="no permit"):
-            await http.send(grant(call(), CHANNEL), endpoint, OUTBOUND, lambda: None)
+            await http.send(grant(call(), CHANNEL), endpoint, OUTBOUND, lambda reply: None)
         assert upstream.accepted == 0
         await http.close()
 

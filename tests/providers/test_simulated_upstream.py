@@ -54,7 +54,7 @@ def outbound(stream: bool = True, **fields: Any) -> Outbound:
     return Outbound("POST", "/v1/chat/completions", b"x-sim-task: chat\r\n", json.dumps(body).encode())
 
 
-def ignored() -> None:
+def ignored(reply: Reply) -> None:
     """Where it does not matter when the request was sent."""
 
 

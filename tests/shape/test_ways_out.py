@@ -16,6 +16,7 @@ from tests.shape.ways_out import callers, calls, functions, network_imports, way
 Place = tuple[str, str]
 DIALLED: tuple[Place, ...] = (
     ("gateway/transport.py", "HttpUpstream.send"),
+    ("gateway/transport.py", "HttpUpstream._once_connected"),
     ("gateway/pool.py", "Pool.acquire"),
     ("gateway/pool.py", "Pool.connect"),
     ("gateway/connecting.py", "Way.dial"),

@@ -308,8 +308,8 @@ class Try(msgspec.Struct, eq=False):
             share = self.run.runtime.keys.quota(self.endpoint, self.asked, found)
             self.run.runtime.health.quota(self.candidate.channel.id, share, found.resets)
 
-    def _sent(self) -> None:
-        self.generating = True
+    def _sent(self, reply: Reply) -> None:
+        self.reply, self.generating = reply, True
 
     async def _first_content(self, reply: Reply, wire: Wire) -> Event:
         """Reads on until there is something worth giving to the client; nothing is given before."""

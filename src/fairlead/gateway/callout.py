@@ -38,7 +38,7 @@ from fairlead.core.policy import Policy
 from fairlead.errors import Forbidden
 from fairlead.gateway.endpoints import endpoint as endpoint_of
 from fairlead.gateway.sharing import Places
-from fairlead.providers.wire import Endpoint, Outbound, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
@@ -128,11 +128,13 @@ class CallOut:
         if declared.secret:
             headers += b"fairlead-signature: %b\r\n" % signature(declared.secret, body, int(time.time())).encode()
         sent = Outbound("POST", urlsplit(declared.url).path or "/", headers, body)
-        reply = await runtime.http.send(permit, there, sent, _nothing)
+        begun: list[Reply] = []
         try:
+            reply = await runtime.http.send(permit, there, sent, begun.append)
             answer = await reply.body()
         except BaseException:
-            reply.abort()
+            for one in begun:
+                one.abort()
             raise
         if reply.status in REFUSES:
             raise Refused(f"HTTP {reply.status}")
@@ -141,10 +143,6 @@ class CallOut:
         if len(answer) > MOST_REPLY:
             raise ValueError(f"more than {MOST_REPLY:,} bytes")
         return answer
-
-
-def _nothing() -> None:
-    pass
 
 
 def signature(secret: str, body: bytes, at: int) -> str:

@@ -13,12 +13,14 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fairlead.gateway.addresses import Addresses
-from fairlead.gateway.connections import Connection
 from fairlead.providers.wire import Endpoint, Proxy, UpstreamBroken
 from fairlead.version import __version__
+
+if TYPE_CHECKING:
+    from fairlead.gateway.connections import Connection
 
 MAX_ANSWER = 16 * 1024
 """Bytes of a proxy's answer to CONNECT."""

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +20,9 @@ import httptools
 import msgspec
 
 from fairlead.core.settable import settable
-from fairlead.providers.wire import Reply, UpstreamBroken
+from fairlead.gateway.connecting import NOT_LET_IN
+from fairlead.gateway.encodings import EncodedReply, read_all, readable
+from fairlead.providers.wire import Outbound, Reply, UpstreamBroken
 
 if TYPE_CHECKING:
     from fairlead.gateway.pool import Pool
@@ -31,23 +34,12 @@ HIGH_WATER = READ // 2
 """Bytes of a stream that a reply may buffer before its connection stops reading: less than a read that is full."""
 HIGH_WATER_WHOLE = 4 * READ
 """The same of an answer that nobody gets before it is whole."""
-MAX_BODY = 64 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
+RACE_SECONDS = 0.05
+"""A kept connection that breaks this soon after we wrote was being closed already; later, the request has been seen."""
 LINGER_SECONDS = 1.0
 """How long an answer that has said all may take to end before its connection is given up."""
-
-
-async def read_all(reply: Reply) -> bytes:
-    pieces = []
-    size = 0
-    while piece := await reply.read():
-        pieces.append(piece)
-        size += len(piece)
-        if size > MAX_BODY:
-            reply.abort()
-            raise UpstreamBroken("too_large", f"the answer exceeds {MAX_BODY >> 20} MB")
-    return b"".join(pieces)
 
 
 @settable
@@ -55,9 +47,11 @@ class HttpReply(msgspec.Struct, eq=False):
     """A provider's answer while it arrives."""
 
     _connection: Connection | None
+    _asked: asyncio.Future[HttpReply | EncodedReply] | None
+    """Who waits for its head."""
+    sent_at: float
     expires: float
-    _begins_by: float
-    _most: int = HIGH_WATER
+    most: int = HIGH_WATER_WHOLE
     """Bytes that wait for the reader before its connection stops reading."""
     status: int = 0
     """0 before its head has come whole."""
@@ -78,12 +72,6 @@ class HttpReply(msgspec.Struct, eq=False):
     """Who takes what arrives, within the read."""
     _error: tuple[str, str] | None = None
     """(reason, detail): an exception kept here would keep all that met it."""
-
-    async def head(self) -> None:
-        while not self.status:
-            if self._error is not None:
-                raise UpstreamBroken(*self._error)
-            await self._wait()
 
     def whole(self) -> bytes | None:
         """All of the body, if it is there already."""
@@ -133,8 +121,10 @@ class HttpReply(msgspec.Struct, eq=False):
             connection.drop()
 
     def await_content(self, awaited: bool) -> None:
-        if awaited and not self.awaited:  # the sweep may have seen the head before whoever waits for content
-            self.expires = min(self.expires, self._begins_by)
+        connection = self._connection
+        # The sweep may have seen the head before whoever waits for content.
+        if awaited and not self.awaited and connection is not None:
+            self.expires = min(self.expires, self.sent_at + connection.pool.endpoint.first_byte_timeout)
         self.awaited = awaited
 
     def let_go(self) -> None:
@@ -143,7 +133,7 @@ class HttpReply(msgspec.Struct, eq=False):
         if connection is not None:
             self.unwanted = True
             self.heard = False
-            self.expires = connection.pool.now() + LINGER_SECONDS
+            self.expires = monotonic() + LINGER_SECONDS
             connection.resume()
 
     async def _wait(self) -> None:
@@ -156,11 +146,21 @@ class HttpReply(msgspec.Struct, eq=False):
     # What the connection reports.
 
     def wake(self) -> None:
-        if self._give is not None and not self.complete and self._error is None:
-            return
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        """A read is over, or there will be none."""
+        asked, waiter = self._asked, self._waiter
+        if asked is not None:
+            if not self.status and self._error is None:
+                return
+            self._asked = None
+            if asked.done():
+                return
+            if self.status:
+                asked.set_result(readable(self) if b"content-encoding" in self.headers else self)
+            elif self._error is not None:
+                asked.set_exception(UpstreamBroken(*self._error))
+        elif waiter is not None and (self._give is None or self.complete or self._error is not None):
+            if not waiter.done():
+                waiter.set_result(None)
 
     def add(self, arrived: list[bytes]) -> bool:
         """Takes what one read has brought, however many chunks there were; true when the connection should stop reading for
@@ -177,11 +177,18 @@ class HttpReply(msgspec.Struct, eq=False):
             return False
         self._pieces.append(piece)
         size = self._size = self._size + len(piece)
-        return size >= self._most
+        return size >= self.most
 
-    def finish(self) -> None:
+    def finish(self, arrived: list[bytes]) -> None:
+        """The last of it has come."""
+        if self._give is None and not self.unwanted:
+            self._pieces += arrived
+            arrived.clear()
+        elif arrived:
+            self.add(arrived)
         self.complete = True
         self._connection = None
+        self.wake()
 
     def fail(self, reason: str, detail: str, proper_end: bool = False) -> None:
         if self.complete:
@@ -242,7 +249,11 @@ class Connection(asyncio.BufferedProtocol):
         del self.parser  # it holds this connection in turn, and nothing more can come
         self.pool.lost(self)
         reply, self.reply = self.reply, None
-        if reply is not None:
+        if reply is None:
+            return
+        if self.used and reply.untouched and monotonic() - reply.sent_at <= RACE_SECONDS:
+            reply.fail("stale", "a kept connection had been closed")
+        else:
             told = "the provider closed the connection" if exc is None else f"the connection broke: {exc}"
             reply.fail("cut", told, proper_end=exc is None)
 
@@ -250,15 +261,23 @@ class Connection(asyncio.BufferedProtocol):
     def usable(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
 
-    def send(self, data: bytes, expires: float, stream: bool = False) -> HttpReply:
-        self.reply = reply = HttpReply(self, expires, expires, HIGH_WATER if stream else HIGH_WATER_WHOLE)
-        transport, outbox = self.transport, self.pool.outbox
+    def send(
+        self, outbound: Outbound, now: float, sent: Callable[[Reply], None]
+    ) -> asyncio.Future[HttpReply | EncodedReply]:
+        pool, transport = self.pool, self.transport
         assert transport is not None
-        if stream:
-            outbox.hurry(transport, data)
+        asked: asyncio.Future[HttpReply | EncodedReply] = pool.loop.create_future()
+        self.reply = reply = HttpReply(self, asked, now, now + pool.endpoint.first_byte_timeout)
+        method, path, body = outbound.method.encode(), outbound.path.encode(), outbound.body
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        data = b"".join((method, b" ", path, b" HTTP/1.1\r\n", outbound.headers, length, body))
+        if outbound.stream:
+            reply.most = HIGH_WATER
+            pool.outbox.hurry(transport, data)
         else:
-            outbox.write(transport, data)
-        return reply
+            pool.outbox.write(transport, data)
+        sent(reply)
+        return asked
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """All connections of a pool read into one place: what is read is taken from there at once."""
@@ -276,11 +295,11 @@ class Connection(asyncio.BufferedProtocol):
             self.parser.feed_data(self._inbox[:nbytes])
             if self.reply is not None:
                 self._in_pieces(reply, nbytes)
+                reply.wake()
         except httptools.HttpParserUpgrade:
             self._break("it wants to switch protocols")
         except httptools.HttpParserError as problem:
             self._break(str(problem))
-        reply.wake()
 
     def _in_pieces(self, reply: HttpReply, read: int) -> None:
         """This read has not brought the end of the answer."""
@@ -295,10 +314,13 @@ class Connection(asyncio.BufferedProtocol):
                 self._break("the answer's head or trailer has no end")
 
     def _break(self, why: str) -> None:
+        self._give_up("protocol", f"the provider's answer is not proper HTTP: {why}")
+
+    def _give_up(self, reason: str, detail: str) -> None:
         reply = self.reply
         self.drop()
         if reply is not None:
-            reply.fail("protocol", f"the provider's answer is not proper HTTP: {why}")
+            reply.fail(reason, detail)
 
     def on_message_begin(self) -> None:
         if self.reply is None:
@@ -312,18 +334,21 @@ class Connection(asyncio.BufferedProtocol):
         status = self.parser.get_status_code()
         fields, self._fields = self._fields, {}
         reply = self.reply
-        if reply is not None and status >= 200:
-            reply.status, reply.headers, reply.heard = status, fields, True
-            transfer = fields.get(b"transfer-encoding")
-            if transfer is not None and transfer.lower() != b"chunked":
-                self._break("its body is encoded for the transfer in a way that was not asked for")
+        if reply is None or status < 200:
+            return
+        if status == 407 and (proxy := self.pool.endpoint.proxy) is not None:
+            self._give_up("proxy", f"the proxy {proxy.host}:{proxy.port} {NOT_LET_IN}")
+            return
+        reply.status, reply.headers, reply.heard = status, fields, True
+        transfer = fields.get(b"transfer-encoding")
+        if transfer is not None and transfer.lower() != b"chunked":
+            self._break("its body is encoded for the transfer in a way that was not asked for")
 
     def on_message_complete(self) -> None:
         reply = self.reply
         if reply is None or not reply.status:  # what is told ahead of an answer is none
             return
-        if self._arrived:
-            reply.add(self._arrived)
+        reply.finish(self._arrived)
         self.reply = None
         self._silent = 0
         if self._fields:
@@ -336,7 +361,6 @@ class Connection(asyncio.BufferedProtocol):
             self.pool.give_back(self)
         else:
             self.drop()
-        reply.finish()
 
     def resume(self) -> None:
         if self._paused and self.transport is not None:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from fairlead.gateway.connections import HttpReply, read_all
-from fairlead.providers.wire import UpstreamBroken
+from fairlead.providers.wire import Reply, UpstreamBroken
 
+if TYPE_CHECKING:
+    from fairlead.gateway.connections import HttpReply
+
+MAX_BODY = 64 * 1024 * 1024
 PIECE = 64 * 1024
 GENEROUS = 4 * 1024 * 1024
 """Bytes that may come of however few."""
@@ -22,6 +25,18 @@ RATIO = 100
 """Beyond them, so many bytes may come of each: text of all kinds stays far below."""
 GZIP = 16 + zlib.MAX_WBITS
 PLAIN = frozenset((b"", b"identity"))
+
+
+async def read_all(reply: Reply) -> bytes:
+    pieces = []
+    size = 0
+    while piece := await reply.read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_BODY:
+            reply.abort()
+            raise UpstreamBroken("too_large", f"the answer exceeds {MAX_BODY >> 20} MB")
+    return b"".join(pieces)
 
 
 def readable(reply: HttpReply) -> HttpReply | EncodedReply:

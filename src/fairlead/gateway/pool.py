@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import monotonic
 
 from fairlead.gateway.addresses import Addresses
 from fairlead.gateway.connecting import Way
@@ -26,8 +27,7 @@ class Pool:
         self.endpoint = endpoint
         self.loop = loop
         self.outbox = outbox
-        self.now = loop.time
-        self.swept = loop.time()
+        self.swept = monotonic()
         """When the sweep last came by: near enough for whoever asks since when a connection is idle."""
         self.idle: list[Connection] = []
         self.open: set[Connection] = set()
@@ -50,7 +50,7 @@ class Pool:
 
     async def acquire(self) -> Connection:
         while True:
-            connection = self.ready(self.now())
+            connection = self.ready(monotonic())
             if connection is not None:
                 return connection
             if len(self.open) + self.connecting < self.endpoint.max_connections:

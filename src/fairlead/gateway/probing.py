@@ -18,7 +18,7 @@ from fairlead.core.health import Claim
 from fairlead.core.model import Snapshot
 from fairlead.gateway.failures import ERROR_BYTES
 from fairlead.providers import limits
-from fairlead.providers.wire import Endpoint, Outbound, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 from fairlead.providers.wires import WIRES
 
 if TYPE_CHECKING:
@@ -113,19 +113,21 @@ class Probing:
 
     async def _ask(self, endpoint: Endpoint, asked: Endpoint) -> Finding:
         runtime = self.runtime
+        begun: list[Reply] = []
         try:
             async with asyncio.timeout(PATIENCE):
                 upstream = runtime.upstream_for(endpoint)
-                reply = await upstream.send(grant_probe(endpoint.name), endpoint, probe_of(asked), _nothing)
+                reply = await upstream.send(grant_probe(endpoint.name), endpoint, probe_of(asked), begun.append)
                 size = 0
                 while size < ERROR_BYTES and (piece := await reply.read()):
                     size += len(piece)
-                if size >= ERROR_BYTES:
-                    reply.abort()
         except TimeoutError:
             return Finding(f"no answer to a probe within {PATIENCE:g} s")
         except UpstreamBroken as broken:
             return Finding(str(broken), telling=not broken.ours)
+        finally:
+            for one in begun:  # nobody reads the rest, if there is one
+                one.abort()
         return self.said(endpoint, asked, reply.status, limits.retry_after(reply.headers, time.time()))
 
     def said(self, endpoint: Endpoint, asked: Endpoint, status: int, retry_after: float | None) -> Finding:
@@ -138,7 +140,3 @@ class Probing:
         if status in REFUSED:
             self.runtime.complain(endpoint.name, status, "")
         return Finding(f"HTTP {status} to a probe", back_in or retry_after or 0.0)
-
-
-def _nothing() -> None:
-    """A probe that is on its way costs nothing."""

@@ -8,22 +8,20 @@ by a timer each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
 
 import msgspec
 
 from fairlead.core.egress import EgressPermit
 from fairlead.gateway.addresses import Addresses
-from fairlead.gateway.connecting import NOT_LET_IN
 from fairlead.gateway.connections import HttpReply
-from fairlead.gateway.encodings import EncodedReply, readable
+from fairlead.gateway.encodings import EncodedReply
 from fairlead.gateway.outbox import Outbox
 from fairlead.gateway.pool import Pool
-from fairlead.providers.wire import Endpoint, Outbound, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 
 SWEEP = 0.1
-RACE_SECONDS = 0.05
-"""A kept connection that breaks this soon after we wrote was being closed already; later, the request has been seen."""
 
 
 class Turned(msgspec.Struct, frozen=True):
@@ -42,12 +40,12 @@ class HttpUpstream:
         self.pools = {name: Pool(one, loop, self.outbox, self.addresses) for name, one in endpoints.items()}
         self._former: list[Pool] = []
         """Whom only requests ask that began before."""
-        self._due = self.loop.time() + SWEEP
-        self._sweeping = self.loop.call_at(self._due, self._sweep)
+        self._due = monotonic() + SWEEP
+        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
 
-    async def send(
-        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[], None]
-    ) -> HttpReply | EncodedReply:
+    def send(
+        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[Reply], None]
+    ) -> Awaitable[HttpReply | EncodedReply]:
         if type(permit) is not EgressPermit or permit.provider != endpoint.name:
             raise TypeError(f"no permit for {endpoint.name}")
         if not permit.call and outbound.body:
@@ -55,35 +53,17 @@ class HttpUpstream:
         pool = self.pools.get(endpoint.name)
         if pool is None or pool.endpoint is not endpoint:
             pool = self._pool_of(endpoint)
-        now = pool.now()
+        now = monotonic()
         connection = pool.ready(now)
-        if connection is None:
-            connection = await pool.acquire()
-            now = pool.now()
-        line = f"{outbound.method} {outbound.path} HTTP/1.1\r\n".encode()
-        length = b"Content-Length: %d\r\n\r\n" % len(outbound.body)
-        reply = connection.send(
-            b"".join((line, outbound.headers, length, outbound.body)),  # kept nowhere here: it may be large
-            now + endpoint.first_byte_timeout,
-            outbound.stream,
+        return (
+            self._once_connected(pool, outbound, sent) if connection is None else connection.send(outbound, now, sent)
         )
-        sent()
-        try:
-            waiter = reply._waiter = self.loop.create_future()
-            await waiter
-            if not reply.status:
-                await reply.head()
-        except UpstreamBroken as broken:
-            if connection.used and broken.reason == "cut" and reply.untouched and pool.now() - now <= RACE_SECONDS:
-                raise UpstreamBroken("stale", "a kept connection had been closed") from None
-            raise
-        except asyncio.CancelledError:
-            reply.abort()
-            raise
-        if reply.status == 407 and endpoint.proxy is not None:
-            reply.abort()
-            raise UpstreamBroken("proxy", f"the proxy {endpoint.proxy.host}:{endpoint.proxy.port} {NOT_LET_IN}")
-        return readable(reply) if b"content-encoding" in reply.headers else reply
+
+    async def _once_connected(
+        self, pool: Pool, outbound: Outbound, sent: Callable[[Reply], None]
+    ) -> HttpReply | EncodedReply:
+        connection = await pool.acquire()
+        return await connection.send(outbound, monotonic(), sent)
 
     def _pool_of(self, endpoint: Endpoint) -> Pool:
         """Of an endpoint that was known before the present ones, or of an equal one."""
@@ -116,11 +96,11 @@ class HttpUpstream:
         self._former = [pool for pool in self._former if pool not in pools]
 
     def _sweep(self) -> None:
-        now = self.loop.time()
+        now = monotonic()
         for pool in (*self.pools.values(), *self._former):
             pool.sweep(now, now - self._due)
         self._due = now + SWEEP
-        self._sweeping = self.loop.call_at(self._due, self._sweep)
+        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
 
     async def close(self) -> None:
         self._sweeping.cancel()

@@ -7,7 +7,7 @@ An *upstream* carries an `Outbound` to an endpoint: over HTTP, or inside the pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -140,11 +140,12 @@ class Pouring(Protocol):
 class Upstream(Protocol):
     """Carries requests to endpoints. It takes a permit, so there is no way out that skips the egress check."""
 
-    async def send(
-        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[], None]
-    ) -> Reply:
-        """Returns when the answer's head has arrived, and calls `sent` once the request is on its way: from then on
-        the provider may be at work. Raises UpstreamBroken when no answer came."""
+    def send(
+        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[Reply], None]
+    ) -> Awaitable[Reply]:
+        """The reply, once its head has arrived. `sent` is called as soon as the request is on its way: from then on the
+        provider may be at work, and who does not wait for the head any more aborts the reply that it was given. Raises
+        UpstreamBroken when no answer came."""
         ...
 
 

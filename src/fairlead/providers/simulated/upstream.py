@@ -16,7 +16,7 @@ from fairlead.providers.simulated.log import Log
 from fairlead.providers.simulated.pacing import Pacer
 from fairlead.providers.simulated.script import Script
 from fairlead.providers.simulated.simulation import Simulation, Turn
-from fairlead.providers.wire import Endpoint, Outbound, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
 
 MAX_BODY = 64 * 1024 * 1024
 
@@ -100,7 +100,7 @@ class SimulatedUpstream:
         return self.simulation.log
 
     async def send(
-        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[], None]
+        self, permit: EgressPermit, endpoint: Endpoint, outbound: Outbound, sent: Callable[[Reply], None]
     ) -> SimulatedReply:
         if not isinstance(permit, EgressPermit):
             raise TypeError("nothing is sent without an EgressPermit")
@@ -109,8 +109,9 @@ class SimulatedUpstream:
         if turn.performance.broken == "refused":
             turn.refuse()
             raise UpstreamBroken("connect", f"{endpoint.name} refused the connection")
-        sent()
         pacer = Pacer(self.speed)
+        reply = SimulatedReply(turn, pacer, endpoint.idle_timeout, self._max_body)
+        sent(reply)
         started = False
         try:
             await _wait(turn, pacer, turn.performance.wait, endpoint.first_byte_timeout, "first_byte_timeout")
@@ -119,7 +120,7 @@ class SimulatedUpstream:
             if not started:
                 turn.leave()
         turn.start()
-        return SimulatedReply(turn, pacer, endpoint.idle_timeout, self._max_body)
+        return reply
 
 
 def header_map(*blocks: bytes) -> dict[bytes, bytes]:
