@@ -34,7 +34,9 @@ class Line:
 
     async def drain(self) -> None: ...
 
-    def answered(self, keep_alive: bool) -> None: ...
+    def answered(self, last: bytes, keep_alive: bool) -> None:
+        if last:
+            self.write(last)
 
     def drop(self) -> None: ...
 

@@ -351,9 +351,8 @@ class Connection(asyncio.Protocol):
     def _take(self, exchange: Exchange) -> None:
         """Let the task answer it in its turn, in the order of all connections; or say at once that it gets none."""
         listener = self.listener
-        door = listener.door
-        if door.scarce and not self.choked:
-            seconds = door.turned_away(exchange)
+        if listener.door.scarce and not self.choked:
+            seconds = listener.door.turned_away(exchange)
             if seconds is not None:
                 self.back_at = listener.now() + seconds if seconds and self._head is not None else 0.0
                 return
@@ -402,16 +401,19 @@ class Connection(asyncio.Protocol):
                 await asyncio.sleep(0)
                 await self.drain()
 
-    def answered(self, keep_alive: bool) -> None:
-        """The answer is written; on to the next request, if there is to be one."""
+    def answered(self, last: bytes, keep_alive: bool) -> None:
+        """Writes the last of an answer; then on to the next request, if there is to be one."""
         self.busy = False
-        if self.transport is None:
+        transport = self.transport
+        if transport is None:
             return
+        if last:
+            self.listener.outbox.write(transport, last)
         if not keep_alive:
             self._leave()
             return
+        self.idle_since = 0.0
         if self._head is not None:  # as mostly: nothing has come behind it
-            self.idle_since = 0.0
             return
         if self._queue:
             self._next()
@@ -421,7 +423,7 @@ class Connection(asyncio.Protocol):
             self._wait_for_next()
         if self._paused and not self._unparsed and not (self.busy and self._ahead()) and self.transport is not None:
             self._paused = False
-            self.transport.resume_reading()
+            transport.resume_reading()
 
     def _wait_for_next(self) -> None:
         """Nothing is left to answer."""
@@ -432,8 +434,6 @@ class Connection(asyncio.Protocol):
         elif self.exchange is not None:
             self.receiving_since = self.listener.now()
             self._begun = self._begun and self.receiving_since
-        else:
-            self.idle_since = 0.0
 
     def write(self, data: bytes) -> None:
         if self.transport is not None:

@@ -33,6 +33,8 @@ REASONS = {
     503: b"Service Unavailable",
     504: b"Gateway Timeout",
 }
+KEPT = b"Content-Length: %d\r\n\r\n"
+CLOSED = b"Connection: close\r\nContent-Length: %d\r\n\r\n"
 STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"Status")) for status in range(200, 600)}
 
 
@@ -65,7 +67,7 @@ class Line(Protocol):
 
     async def drain(self) -> None: ...
 
-    def answered(self, keep_alive: bool) -> None: ...
+    def answered(self, last: bytes, keep_alive: bool) -> None: ...
 
     def drop(self) -> None: ...
 
@@ -111,11 +113,9 @@ class Exchange(msgspec.Struct, eq=False):
         house = connection.listener
         house.statuses[status] += 1
         keep_alive = self.keep_alive and not house.closing
-        keep = b"" if keep_alive else b"Connection: close\r\n"
+        framing = (KEPT if keep_alive else CLOSED) % len(body)
         sent = b"" if self.method == "HEAD" else body
-        length = b"Content-Length: %d\r\n\r\n" % len(body)
-        connection.write(b"".join((STATUS_LINES[status], house.date, headers, keep, length, sent)))
-        connection.answered(keep_alive)
+        connection.answered(b"".join((STATUS_LINES[status], house.date, headers, framing, sent)), keep_alive)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         """Begin an answer of unknown length, or of so many bytes, all of which have to be written. Its head leaves with the
@@ -171,10 +171,8 @@ class Exchange(msgspec.Struct, eq=False):
         if self._chunked:
             last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n"
         connection = self._connection
-        if self._head or last:
-            connection.write(self._head + last)
         self.finished = True
-        connection.answered(self.keep_alive and not connection.listener.closing)
+        connection.answered(self._head + last, self.keep_alive and not connection.listener.closing)
 
     def abort(self) -> None:
         """Break off so that nobody can take the answer for a whole one."""

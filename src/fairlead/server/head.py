@@ -45,7 +45,9 @@ class Head:
         if len(lines) != size:  # the length has more digits this time, or fewer
             size = self._size = len(lines)
             lines = self._lines % (len(data) - size)
-        if not data.startswith(lines) or len(lines) != size:
+            if len(lines) != size:
+                return None
+        if not data.startswith(lines):
             return None
         return Exchange(connection, received, self._method, self._path, self._query, self._headers, data[size:])
 
