@@ -90,8 +90,8 @@ class AdminSocket:
                 return
             elif exchange.path.startswith(APIS):
                 exchange.headers.proof = batching.proof(self.runtime.world, exchange.headers)
-                if not self.app.scarce or self.app.turned_away(exchange) is None:  # this listener has no door
-                    await self.app(exchange)
+                if not self.app.shedding.scarce or self.app.turned_away(exchange) is None:  # this listener has no door
+                    await self.app.answer(exchange)
                 return
             elif exchange.path == batching.PATH:
                 asked = parse_qs(exchange.query)

@@ -11,11 +11,11 @@ from fairlead.gateway.admit import new_id
 from fairlead.gateway.pipeline import error_headers, note_refusal, refuse
 from fairlead.gateway.runtime import Runtime
 from fairlead.server import anthropic, feedback, gemini, health, memories, openai, route
-from fairlead.server.auth import ANYONE, identify
+from fairlead.server.auth import ANYONE, Proof, identify
 from fairlead.server.exchange import Exchange
 from fairlead.server.metrics import PATH as METRICS
 from fairlead.server.metrics import Metrics
-from fairlead.server.once import Surface, once
+from fairlead.server.once import Once, Surface
 from fairlead.server.reload import Reload
 from fairlead.server.shedding import LATER, Shedding
 from fairlead.server.surfaces import surfaces
@@ -30,7 +30,7 @@ class App:
 
     def __init__(self, runtime: Runtime, shedding: Shedding, reload: Reload | None = None) -> None:
         self.runtime = runtime
-        self.shedding = shedding
+        self.shedding = self.gauge = shedding
         self.ready = False
         self.started = time.time()
         self._told: dict[tuple[RequestError, str], tuple[list[bytes], list[bytes]]] = {}
@@ -45,13 +45,13 @@ class App:
         }
         """Answered to anyone."""
         self.surfaces: Mapping[str, Mapping[str, Surface]] = {
-            "/v1/chat/completions": {"POST": once(openai.chat), "GET": openai.no_stored_chats},
-            "/v1/responses": {"POST": once(openai.responses), "GET": openai.no_socket},
+            "/v1/chat/completions": {"POST": Once(openai.chat), "GET": openai.no_stored_chats},
+            "/v1/responses": {"POST": Once(openai.responses), "GET": openai.no_socket},
             "/v1/responses/input_tokens": {"POST": openai.count_tokens},
-            "/v1/completions": {"POST": once(openai.completions)},
-            "/v1/embeddings": {"POST": once(openai.embeddings)},
-            **{path: {"POST": once(openai.opaque)} for path in openai.OPAQUE},
-            "/v1/messages": {"POST": once(anthropic.messages)},
+            "/v1/completions": {"POST": Once(openai.completions)},
+            "/v1/embeddings": {"POST": Once(openai.embeddings)},
+            **{path: {"POST": Once(openai.opaque)} for path in openai.OPAQUE},
+            "/v1/messages": {"POST": Once(anthropic.messages)},
             "/v1/messages/count_tokens": {"POST": anthropic.count_tokens},
             "/v1/models": {"GET": openai.models},
             "/v1beta/models": {"GET": gemini.models},
@@ -65,32 +65,31 @@ class App:
         self._dialects = {path: dialect_of(path) for path, methods in self.surfaces.items() if "POST" in methods}
         """Of the requests that may be turned away as they come."""
         self.prefixes: tuple[tuple[str, Mapping[str, Surface]], ...] = (
-            ("/v1/models/", {"GET": openai.one_model, "POST": once(gemini.generate)}),
-            ("/v1beta/models/", {"GET": gemini.one_model, "POST": once(gemini.generate)}),
+            ("/v1/models/", {"GET": openai.one_model, "POST": Once(gemini.generate)}),
+            ("/v1beta/models/", {"GET": gemini.one_model, "POST": Once(gemini.generate)}),
             ("/v1/responses/", {"GET": openai.stored, "DELETE": openai.forget, "POST": openai.stored_action}),
             ("/v1/decisions/", {"GET": route.decision}),
             (f"{memories.PATH}/", {"GET": memories.get, "DELETE": memories.forget}),
             *administration.prefixes,
         )
 
-    async def __call__(self, exchange: Exchange) -> None:
-        caller = ANYONE
+    async def answer(self, exchange: Exchange) -> None:
+        caller, proof = ANYONE, exchange.headers.proof
         try:
-            methods = self.surfaces.get(exchange.path)
-            if methods is None:
-                answer = self.open.get(exchange.path)
-                if answer is not None:
-                    answer(self.ready and not self.shedding.full, exchange)
+            if type(proof) is Proof and proof.surface is not None and proof.world is self.runtime.world:
+                caller, surface = proof.caller, proof.surface
+            else:
+                methods = self._methods(exchange)
+                if methods is None:
                     return
-                methods = self._by_prefix(exchange.path)
-            caller = identify(self.runtime.world, exchange)
-            surface = methods.get(exchange.method)
-            if surface is None:
-                allowed = ", ".join(methods)
-                raise MethodNotAllowed(f"{exchange.path} takes {allowed}, not {exchange.method}.", allow=allowed)
-            if exchange.method != "POST":
-                await surface(self.runtime.present, exchange, caller)
-                return
+                caller = identify(self.runtime.world, exchange)
+                surface = _surface(methods, exchange)
+                if exchange.method != "POST":
+                    await surface(self.runtime.present, exchange, caller)
+                    return
+                proof = exchange.headers.proof
+                if type(proof) is Proof:
+                    proof.surface = surface
             shedding, name = self.shedding, caller.name
             shed = shedding.crowded(name)  # it was let in as it came, and has waited for its turn
             if shed is not None:
@@ -103,10 +102,6 @@ class App:
                 shedding.leave(name)
         except RequestError as error:
             refuse(self.runtime, caller, exchange, error, new_id(), dialect_of(exchange.path))
-
-    @property
-    def scarce(self) -> bool:
-        return self.shedding.scarce
 
     def turned_away(self, exchange: Exchange) -> float | None:
         """As the handler would, before its task wakes: where more come than can be answered, what a no costs is what counts.
@@ -148,12 +143,30 @@ class App:
         own = new_id().encode()
         exchange.send(shed.status, own.join(headers), own.join(body))
 
-    def _by_prefix(self, path: str) -> Mapping[str, Surface]:
+    def _methods(self, exchange: Exchange) -> Mapping[str, Surface] | None:
+        """What may be done at this path; None where it was answered, as anyone is."""
+        path = exchange.path
+        methods = self.surfaces.get(path)
+        if methods is not None:
+            return methods
+        told = self.open.get(path)
+        if told is not None:
+            told(self.ready and not self.shedding.full, exchange)
+            return None
         for prefix, methods in self.prefixes:
             if path.startswith(prefix) and len(path) > len(prefix):
                 return methods
         known = ", ".join((*self.surfaces, *(f"{prefix}{{id}}" for prefix, _ in self.prefixes), *self.open))
         raise NotFound(f"There is nothing at {path[:200]}; there is: {known}.", code="unknown_path")
+
+
+def _surface(methods: Mapping[str, Surface], exchange: Exchange) -> Surface:
+    """The same for all requests with the same head."""
+    surface = methods.get(exchange.method)
+    if surface is None:
+        allowed = ", ".join(methods)
+        raise MethodNotAllowed(f"{exchange.path} takes {allowed}, not {exchange.method}.", allow=allowed)
+    return surface.fitting(exchange.headers) if isinstance(surface, Once) else surface
 
 
 def dialect_of(path: str) -> str:

@@ -9,6 +9,7 @@ A key stands in `x-api-key`, or else behind `Bearer` in `Authorization`; an empt
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -30,13 +31,15 @@ WHERE = (
 ANYONE = anonymous()
 
 
-class Proof(msgspec.Struct, frozen=True):
+class Proof(msgspec.Struct):
     """Who a request came from, and the key it showed. Requests with the same head share it; a connection keeps its last one, for most
     clients show the same key every time."""
 
     world: World
     key: bytes
     caller: Caller
+    surface: Any = None
+    """What answers such requests, once it was looked for; only in their headers, for the connection's next may ask for something else."""
 
 
 def identify(world: World, exchange: Exchange) -> Caller:

@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
             exchange = head.again(data, self, listener.now())
             if exchange is not None:
                 self.receiving_since = 0.0
-                if not (self.back_at and listener.door.scarce and listener.early.keeps(self, exchange)):
+                if not (self.back_at and listener.gauge.scarce and listener.early.keeps(self, exchange)):
                     self._take(exchange)
                 return
         if len(data) <= SLICE and not self._unparsed:
@@ -337,7 +337,7 @@ class Connection(asyncio.Protocol):
         """Answer the first request that waits."""
         self._turn = self._queue.popleft()
         self.busy = True
-        if self.listener.door.scarce:
+        if self.listener.gauge.scarce:
             # A no leads on to what comes next: not from within the parser.
             self.listener.loop.call_soon(self._at_the_door)
         else:
@@ -351,7 +351,7 @@ class Connection(asyncio.Protocol):
     def _take(self, exchange: Exchange) -> None:
         """Let the task answer it in its turn, in the order of all connections; or say at once that it gets none."""
         listener = self.listener
-        if listener.door.scarce and not self.choked:
+        if listener.gauge.scarce and not self.choked:
             seconds = listener.door.turned_away(exchange)
             if seconds is not None:
                 self.back_at = listener.now() + seconds if seconds and self._head is not None else 0.0

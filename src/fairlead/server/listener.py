@@ -40,12 +40,18 @@ def anyone(exchange: Exchange) -> None:
     """The gate that is always open."""
 
 
+class Gauge(Protocol):
+    """What tells whether the door is to be asked."""
+
+    @property
+    def scarce(self) -> bool: ...
+
+
 class Door(Protocol):
     """What may turn requests away as they come, before anything is begun for them."""
 
     @property
-    def scarce(self) -> bool:
-        """Whether it is to be asked."""
+    def gauge(self) -> Gauge: ...
 
     def turned_away(self, exchange: Exchange) -> float | None:
         """None where it lets the request in; else it has answered, and who asks again has to wait for so many seconds."""
@@ -55,6 +61,9 @@ class Open:
     """Lets everybody in."""
 
     scarce = False
+
+    def __init__(self) -> None:
+        self.gauge = self
 
     def turned_away(self, exchange: Exchange) -> None:
         return None
@@ -81,6 +90,7 @@ class Listener:
     ) -> None:
         self.handler = handler
         self.door = door
+        self.gauge = door.gauge
         self.gate = gate
         """Asked with the headers of a request whose body does not come at once, before more of it is taken; raises
         the RequestError to refuse it with."""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from fairlead.core.call import Caller
 from fairlead.errors import BadRequest
 from fairlead.gateway.idempotency import Asked
-from fairlead.gateway.request import Outlet
+from fairlead.gateway.request import Headers, Outlet
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World, digest
 from fairlead.server.exchange import Exchange
@@ -47,14 +47,21 @@ class Copy(Exchange, kw_only=True, eq=False):
         self._outlet.end(last)
 
 
-def once(surface: Surface) -> Surface:
-    def answer(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
-        if NAME not in exchange.headers:
-            return surface(runtime, exchange, caller)
-        asked = asked_of(runtime.world, exchange, caller)
-        return runtime.once.answer(asked, exchange, lambda outlet: surface(runtime, copy(exchange, outlet), caller))
+class Once:
+    """A surface that carries a request with an Idempotency-Key out once."""
 
-    return answer
+    __slots__ = ("_surface",)
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+
+    def fitting(self, headers: Headers) -> Surface:
+        """For requests with these headers."""
+        return self if NAME in headers else self._surface
+
+    def __call__(self, runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
+        asked, surface = asked_of(runtime.world, exchange, caller), self._surface
+        return runtime.once.answer(asked, exchange, lambda outlet: surface(runtime, copy(exchange, outlet), caller))
 
 
 def copy(exchange: Exchange, outlet: Outlet) -> Copy:

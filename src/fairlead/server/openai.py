@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -13,7 +13,7 @@ from fairlead.core.model import Channel, Model, capability_names
 from fairlead.errors import BadRequest, NotFound, UnsupportedMedia
 from fairlead.gateway import conversations, pipeline
 from fairlead.gateway.choosing import Open
-from fairlead.gateway.request import Incoming
+from fairlead.gateway.request import Headers, Incoming
 from fairlead.gateway.runtime import Runtime
 from fairlead.gateway.world import World
 from fairlead.server import anthropic, gemini
@@ -35,7 +35,11 @@ OPAQUE = (
 
 
 def chat(runtime: Runtime, exchange: Exchange, caller: Caller) -> Awaitable[object]:
-    return pipeline.answer(runtime, incoming(exchange, caller), exchange)
+    headers = exchange.headers
+    if not headers.json:
+        _demand_json(headers)
+    asked = Incoming("generate", caller, headers, exchange.body, exchange.received)
+    return pipeline.answer(runtime, asked, exchange)
 
 
 async def no_stored_chats(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:
@@ -117,11 +121,10 @@ def incoming(
     headers = exchange.headers
     if not headers.json:
         _demand_json(headers)
-        headers.json = True
     return Incoming(operation, caller, headers, exchange.body, exchange.received, dialect, model, stream, path)
 
 
-def _demand_json(headers: Mapping[bytes, bytes]) -> None:
+def _demand_json(headers: Headers) -> None:
     """Other content types are refused: a web page may send those unasked."""
     kind = headers.get(b"content-type", b"")
     if kind != JSON_TYPE and kind.partition(b";")[0].strip().lower() != JSON_TYPE:
@@ -129,6 +132,7 @@ def _demand_json(headers: Mapping[bytes, bytes]) -> None:
         raise UnsupportedMedia(f"Content-Type has to be application/json; this request says {shown}.")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise UnsupportedMedia("Compressed request bodies are not accepted; send it without Content-Encoding.")
+    headers.json = True
 
 
 async def models(runtime: Runtime, exchange: Exchange, caller: Caller) -> None:

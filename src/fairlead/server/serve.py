@@ -111,7 +111,7 @@ async def start(
     clients = connections_for(config, file_limit())
     shedding = shedding_of(runtime, server, clients)
     app = App(runtime, shedding, reload)
-    listener = Listener(app, refusal, bounds_of(server, clients), app.gate, runtime.http.outbox, app)
+    listener = Listener(app.answer, refusal, bounds_of(server, clients), app.gate, runtime.http.outbox, app)
     shedding.ahead = listener.turns.ahead
     app.metrics.statuses = listener.statuses
 
