@@ -147,20 +147,20 @@ class HttpReply(msgspec.Struct, eq=False):
 
     def wake(self) -> None:
         """A read is over, or there will be none."""
-        asked, waiter = self._asked, self._waiter
-        if asked is not None:
-            if not self.status and self._error is None:
-                return
+        asked = self._asked
+        if asked is None:
+            waiter = self._waiter
+            if waiter is not None and (self._give is None or self.complete or self._error is not None):
+                if not waiter.done():
+                    waiter.set_result(None)
+        elif asked.done():
             self._asked = None
-            if asked.done():
-                return
-            if self.status:
-                asked.set_result(readable(self) if b"content-encoding" in self.headers else self)
-            elif self._error is not None:
-                asked.set_exception(UpstreamBroken(*self._error))
-        elif waiter is not None and (self._give is None or self.complete or self._error is not None):
-            if not waiter.done():
-                waiter.set_result(None)
+        elif self.status:
+            self._asked = None
+            asked.set_result(readable(self) if b"content-encoding" in self.headers else self)
+        elif self._error is not None:
+            self._asked = None
+            asked.set_exception(UpstreamBroken(*self._error))
 
     def add(self, arrived: list[bytes]) -> bool:
         """Takes what one read has brought, however many chunks there were; true when the connection should stop reading for

@@ -23,8 +23,9 @@ UNSEEN = 64 * AT_ONCE
 STOPPED = 0.25
 """Most seconds between two beats that count: where the loop was stopped by something else, that tells nothing of the queue."""
 STREAM = b'"stream"'
-EDGE = 256
-"""Bytes at either end of a body where clients say whether they want a stream."""
+EDGE = 128
+"""Bytes at either end of a body where clients say whether they want a stream. They are looked at one by one, where most come
+at once."""
 
 
 class Asked(Protocol):
