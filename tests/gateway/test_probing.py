@@ -17,7 +17,7 @@ from fairlead.gateway import probing
 from fairlead.gateway.endpoints import endpoint
 from fairlead.providers.wire import Outbound
 from tests.server.serving import KEYS, Served, serving, soon
-from tests.upstream import HANG, Play, status
+from tests.upstream import HANG, STREAM_HEAD, Play, status
 
 OFTEN = "health: {{failures: 1, successes: 2, ejection: {ejection}, probe_every: {every}{more}}}\n{keys}"
 
@@ -96,6 +96,18 @@ async def test_what_a_probe_came_to_is_misread(
         await looked(server)
         assert states(server)["m-one@one"] == ("closed" if well else "open")
         assert states(server)["m-two@two"] == ("open" if well is None else "closed")
+
+
+@pytest.mark.parametrize("play", [Play([HANG]), Play([STREAM_HEAD, HANG])])
+async def test_a_probe_that_takes_too_long_keeps_its_connection(
+    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:  # M4.5
+    monkeypatch.setattr(probing, "PATIENCE", 0.2)
+    async with probed(tmp_path, every=0.05, ejection=60) as server:
+        await asyncio.sleep(0.15)
+        server.upstream.push("one", play)
+        await looked(server)
+        await soon(lambda: not server.running.runtime.http.pools["one"].open)
 
 
 async def test_who_asks_not_to_be_asked_is_probed(tmp_path: Path) -> None:  # M4.5 FAULTS 9
