@@ -24,7 +24,8 @@ from fairlead.store import budgets, calls, feedback, prices, reuses, rollups, ta
 from fairlead.store.migrations import PAGE_SIZE, migrate
 from fairlead.store.progress import Progress, silent
 from fairlead.store.statements import insert, insert_flat, shape
-from fairlead.store.tally import Tally
+from fairlead.store.tally import NOTHING, Tally
+from fairlead.store.terms import KEPT, Terms, with_terms
 from fairlead.store.window import DAY_MS
 
 Row = tuple[int, Record, bytes]
@@ -33,11 +34,19 @@ Note = tuple[int, Audit | Feedback | Priced]
 
 WAL_BYTES = 16 << 20
 BUSY_MS = 5_000
-REQUEST = shape(15)
+REQUEST = with_terms(
+    "column1, column2, column3, key, tenant, model, task, purpose, operation, outcome, column4, column5, column6, column7, team",
+    number=8,
+)
+PLAIN = with_terms(
+    "column1, column1, 1, attempted, channel, provider, 'ok', 'USD', column2, column3, column4, 0, 0, 0, 0, 0, column5, "
+    "price_row, column6, column7, 0, 0, 0, 0",
+    number=8,
+)
+"""The row of a first attempt that went well, with tokens in and out and nothing else: most are such."""
+BY_TERMS = shape(8)
+"""What is bound for either: seven values and the number of the row's terms."""
 ATTEMPT = shape(24)
-PLAIN = "(?, ?, 1, ?, ?, ?, 'ok', 'USD', ?, ?, ?, 0, 0, 0, 0, 0, ?, ?, ?, ?, 0, 0, 0, 0)"
-"""The row of a first attempt that went well, with tokens in and out and nothing else: most are such, and what is bound
-costs, a text most of all."""
 NO_MORE = msgspec.structs.astuple(Usage())[2:]
 PRUNED = 100
 """Old records that lose their decision at a time."""
@@ -119,6 +128,7 @@ class Projection:
             if not ready:
                 self.connection.close()
         self._waiting: Tally | None = None
+        self._terms = Terms(self.connection)
 
     def _prepare(self, where: str) -> None:
         self.connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
@@ -140,6 +150,8 @@ class Projection:
         """Takes a batch in, in the order of its positions, and moves the checkpoint, or does neither and raises
         sqlite3.Error."""
         execute = self.connection.execute
+        if len(self._terms) > KEPT:
+            self._terms.forget()
         execute("BEGIN IMMEDIATE")
         try:
             before = self._waited()
@@ -153,6 +165,8 @@ class Projection:
         finally:
             if self.connection.in_transaction:
                 execute("ROLLBACK")
+            if self._waiting is None:
+                self._terms.forget()
 
     def decision(self, request: str, tenant: str | None) -> Record | None:
         sql = "SELECT record FROM requests WHERE id = ?1 AND (?2 IS NULL OR tenant = ?2)"
@@ -269,11 +283,12 @@ class Projection:
     def _requests(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Those that were added; of each also what hangs on it."""
         connection = self.connection
-        if insert_flat(connection, "requests", REQUEST, _request_values(rows)) < len(rows):
+        apart = _apart(rows, self._terms)
+        if insert_flat(connection, "requests", BY_TERMS, apart.requests, source=REQUEST) < len(rows):
             present = "SELECT 1 FROM requests WHERE seq = ? AND id = ?"
             rows = [row for row in rows if connection.execute(present, (row[0], row[1].request)).fetchone()]
-        apart = _apart(rows)
-        insert_flat(connection, "attempts", PLAIN, apart.plain)
+            apart = _apart(rows, self._terms)
+        insert_flat(connection, "attempts", BY_TERMS, apart.plain, source=PLAIN)
         insert_flat(connection, "attempts", ATTEMPT, apart.others)
         insert(connection, "tiers", apart.paid)
         insert(connection, "tags", [(at, tag) for at, record, _ in rows if record.tags for tag in record.tags])
@@ -308,58 +323,47 @@ def paid_by_tier(seq: int, record: Record, attempt: Attempt) -> tuple[int, int, 
     return seq, attempt.started_ms, record.tenant, attempt.purse or record.policy, attempt.tier, attempt.spent
 
 
-def _request_values(rows: Iterable[Row]) -> list[object]:
-    """One row after another."""
-    values: list[object] = []
-    for at, record, payload in rows:
-        values += (
-            at,
-            record.request,
-            record.at_ms,
-            record.key,
-            record.tenant,
-            record.model,
-            record.task,
-            record.purpose,
-            record.operation,
-            record.outcome,
-            record.cost,
-            record.baseline_cost,
-            record.total_ms,
-            _BOUND + payload,
-            record.team,
-        )
-    return values
-
-
 class _Apart(NamedTuple):
-    """What is told of attempts, by where it goes. The first two hold the values of one row after another."""
+    """What is told of requests and attempts, by where it goes. The first three hold the values of one row after another."""
 
+    requests: list[object]
     plain: list[object]
     others: list[object]
     paid: list[tuple[object, ...]]
     called: dict[int, Record]
 
 
-def _apart(rows: Iterable[Row]) -> _Apart:
+def _apart(rows: Iterable[Row], terms: Terms) -> _Apart:
     """The fields of Usage stand in the order of the columns: `input` to `estimated`, then `image_input` and on; what tools
     were used has a table of its own."""
-    apart = _Apart([], [], [], {})
-    plain, others, paid, called = apart
-    for first, record, _ in rows:
+    apart = _Apart([], [], [], [], {})
+    requests, plain, others, paid, called = apart
+    for first, record, payload in rows:
+        attempts = record.attempts
+        leading = attempts[0] if attempts else NOTHING
+        number = terms[
+            record.key, record.tenant, record.model, record.task, record.purpose, record.operation, record.outcome,
+            record.team, leading.model, leading.channel, leading.provider, leading.price_row,
+        ]  # fmt: skip
+        requests += (
+            first, record.request, record.at_ms, record.cost, record.baseline_cost, record.total_ms, _BOUND + payload, number,
+        )  # fmt: skip
         at = first
-        for one in record.attempts:
-            usage = _tuple(one.usage)
-            if one.number == 1 and one.outcome == "ok" and one.currency == "USD" and usage[2:] == NO_MORE:
-                plain += (
-                    at, first, one.model, one.channel, one.provider, one.cost, usage[0], usage[1], _json(one.lines).decode(),
-                    one.price_row, one.spent, one.expected,
-                )  # fmt: skip
+        for one in attempts:
+            usage, lines = _tuple(one.usage), _json(one.lines).decode()
+            spent = one.cost if one.usd is None else one.usd
+            if (
+                one is leading
+                and one.number == 1
+                and one.outcome == "ok"
+                and one.currency == "USD"
+                and usage[2:] == NO_MORE
+            ):
+                plain += (at, one.cost, usage[0], usage[1], lines, spent, one.expected, number)
             else:
                 others += (
                     at, first, one.number, one.model, one.channel, one.provider, one.outcome, one.currency, one.cost,
-                    *usage[:6], int(one.usage.estimated), _json(one.lines).decode(), one.price_row, one.spent, one.expected,
-                    *usage[7:11],
+                    *usage[:6], int(one.usage.estimated), lines, one.price_row, spent, one.expected, *usage[7:11],
                 )  # fmt: skip
                 if one.usage.calls:
                     called[first] = record

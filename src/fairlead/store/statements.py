@@ -31,16 +31,21 @@ def insert(
 
 
 def insert_flat(
-    connection: sqlite3.Connection, table: str, row: str, values: list[Any], conflict: str = "DO NOTHING"
+    connection: sqlite3.Connection,
+    table: str,
+    row: str,
+    values: list[Any],
+    conflict: str = "DO NOTHING",
+    source: str = "{}",
 ) -> int:
     """The same of rows whose values stand one after another, as many of each as `row` has places for. That spares a tuple
-    a row."""
+    a row. `source` makes rows of the table out of those, where they are others."""
     columns, done, added = row.count("?"), 0, 0
     variables = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
     for size in CHUNKS:
         width = size * columns
         while len(values) - done >= width and width <= variables:
-            added += _run(connection, _insert(table, row, size, conflict), values[done : done + width])
+            added += _run(connection, _insert(table, row, size, conflict, source), values[done : done + width])
             done += width
     return added
 
@@ -60,5 +65,6 @@ def _run(connection: sqlite3.Connection, statement: str, values: list[Any]) -> i
 
 
 @cache
-def _insert(table: str, row: str, rows: int, conflict: str) -> str:
-    return f"INSERT INTO {table} VALUES {', '.join([row] * rows)} ON CONFLICT {conflict}"
+def _insert(table: str, row: str, rows: int, conflict: str, source: str) -> str:
+    values = source.format(f"VALUES {', '.join([row] * rows)}")
+    return f"INSERT INTO {table} {values} ON CONFLICT {conflict}"

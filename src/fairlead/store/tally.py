@@ -73,20 +73,21 @@ class Tally:
     def take(self, rows: Iterable[tuple[int, Record, bytes]]) -> budgets.Sums:
         """Adds records with their seq; returns what they spent, for the budgets."""
         alike: defaultdict[tuple[object, ...], Figures] = defaultdict(list)
-        for at, record, _ in rows:
+        for first, record, _ in rows:
             self.requests += 1
             attempts = record.attempts or (NOTHING,)
-            at_ms, last = record.at_ms, len(attempts) - 1
-            for index, one in enumerate(attempts):
-                like = (
+            at, at_ms, baseline = first, record.at_ms, record.baseline_cost
+            last = attempts[-1]
+            for one in attempts:
+                figures = alike[
                     at_ms // MINUTE_MS, one.started_ms // budgets.QUARTER_MS, record.tenant, record.team, record.key,
-                    record.task, record.tags, record.purpose, record.outcome, record.operation,
-                    record.baseline_cost is not None, index == last, one is not NOTHING, one.model, one.currency,
-                    one.outcome, (one.purse or record.policy) if one.tier else "", one.tier,
-                )  # fmt: skip
-                alike[like].extend(
-                    (at + index, at_ms, record.cost, record.baseline_cost or 0, one.cost, one.spent, *_usage(one.usage))
-                )
+                    record.task, record.tags, record.purpose, record.outcome, record.operation, baseline is not None,
+                    one is last, one is not NOTHING, one.model, one.currency, one.outcome,
+                    (one.purse or record.policy) if one.tier else "", one.tier,
+                ]  # fmt: skip
+                figures += (at, at_ms, record.cost, baseline or 0, one.cost, one.cost if one.usd is None else one.usd)
+                figures += _usage(one.usage)
+                at += 1
         spent: budgets.Sums = {}
         for common, group in alike.items():
             self._add_up(Like(*common), group, spent)  # type: ignore[arg-type]  # in its order, named once for many
