@@ -23,7 +23,6 @@ import os
 import sqlite3
 import struct
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -43,7 +42,16 @@ from fairlead.store.prices import latest as prices
 from fairlead.store.recovery import Recovered, Replay, lost
 from fairlead.store.reports import Totals, totals
 from fairlead.store.slimming import slim, slim_audit
-from fairlead.store.spool import SEGMENT_BYTES, Damage, EntryTooLarge, Spool, SpoolFailed, offset_of, segment_of
+from fairlead.store.spool import (
+    SEGMENT_BYTES,
+    Damage,
+    EntryTooLarge,
+    Payload,
+    Spool,
+    SpoolFailed,
+    offset_of,
+    segment_of,
+)
 from fairlead.store.sqlite import Note, Projection, Row, unreadable
 from fairlead.store.window import DAY_MS, EVERYTHING, Window
 
@@ -66,7 +74,7 @@ T = TypeVar("T")
 log = logging.getLogger("fairlead.ledger")
 _record = msgspec.msgpack.Decoder(Record).decode
 
-Waiting = dict[str, tuple[int, Record, bytes] | int]
+Waiting = dict[str, Row | int]
 """By request: the row, or only its position."""
 
 
@@ -98,7 +106,7 @@ class EmbeddedLedger:
         self._projection: Projection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fairlead-ledger")
         self._flood = Flood()
-        self._open: defaultdict[str, list[Intent]] = defaultdict(list)
+        self._open: dict[str, list[Intent]] = {}
         self._backlog = Backlog()
         self._waiting: Waiting = {}
         self._moving: Waiting = {}
@@ -142,7 +150,11 @@ class EmbeddedLedger:
         except SpoolFailed as error:
             self._backlog.fail(error)
             raise
-        self._open[intent.request].append(intent)
+        there = self._open.get(intent.request)
+        if there is None:
+            self._open[intent.request] = [intent]
+        else:
+            there.append(intent)
 
     def settle(self, record: Record) -> None:
         request = record.request
@@ -472,7 +484,7 @@ class EmbeddedLedger:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
 
-def _not_open(entry: Entry) -> tuple[int, bytes]:
+def _not_open(entry: Entry) -> tuple[int, Payload]:
     raise StateError("the ledger is not open")
 
 

@@ -37,9 +37,15 @@ SEGMENT_BYTES = 16 << 20
 ENTRY_LIMIT = 1 << 20
 RESIDENT = 4 << 20
 HEADER = struct.Struct("<II")
+USUAL = 768
+"""Bytes into which most payloads fit."""
+
+Payload = bytes | bytearray
+"""A bytearray where it was just written: sqlite3 binds that as it is, of bytes it asks first whether somebody adapts them."""
 
 _pack = HEADER.pack
-_encode = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder()
+_encode_into = _encoder.encode_into
 _decode = msgspec.msgpack.Decoder(Entry).decode
 
 
@@ -111,12 +117,13 @@ class Spool:
         """Where the next entry goes."""
         return self.segment << 32 | self.offset
 
-    def append(self, entry: Entry) -> tuple[int, bytes]:
+    def append(self, entry: Entry) -> tuple[int, Payload]:
         """Writes one entry; returns its position and its payload. Raises SpoolFailed, leaving the log as it was."""
         if self.offset >= self._until:
             self._go_on()
         offset = self.offset
-        payload = _encode(entry)
+        payload = bytearray(USUAL)
+        _encode_into(entry, payload)
         size = len(payload)
         if size > ENTRY_LIMIT:
             raise EntryTooLarge(f"an entry of {size} bytes exceeds the limit of {ENTRY_LIMIT}")
@@ -171,7 +178,7 @@ class Spool:
         framed: list[bytes] = []
         offset = 0
         for intent in self._open_intents():
-            payload = _encode(intent)
+            payload = _encoder.encode(intent)
             framed.append(_pack(len(payload), crc32(payload, offset)) + payload)
             offset += len(framed[-1])
         try:

@@ -23,12 +23,13 @@ from fairlead.errors import StateError
 from fairlead.store import budgets, calls, feedback, prices, reuses, rollups, tally, trials
 from fairlead.store.migrations import PAGE_SIZE, migrate
 from fairlead.store.progress import Progress, silent
+from fairlead.store.spool import Payload
 from fairlead.store.statements import insert, insert_flat, shape
 from fairlead.store.tally import NOTHING, Tally
 from fairlead.store.terms import KEPT, Terms, with_terms
 from fairlead.store.window import DAY_MS
 
-Row = tuple[int, Record, bytes]
+Row = tuple[int, Record, Payload]
 """Position, record and its payload."""
 Note = tuple[int, Audit | Feedback | Priced]
 
@@ -51,8 +52,6 @@ NO_MORE = msgspec.structs.astuple(Usage())[2:]
 PRUNED = 100
 """Old records that lose their decision at a time."""
 
-_BOUND = bytearray()
-"""What bytes are added to: a bytearray is bound as it is, of bytes sqlite3 asks first whether somebody adapts them."""
 _tuple = msgspec.structs.astuple
 _json = msgspec.json.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
@@ -346,7 +345,7 @@ def _apart(rows: Iterable[Row], terms: Terms) -> _Apart:
             record.team, leading.model, leading.channel, leading.provider, leading.price_row,
         ]  # fmt: skip
         requests += (
-            first, record.request, record.at_ms, record.cost, record.baseline_cost, record.total_ms, _BOUND + payload, number,
+            first, record.request, record.at_ms, record.cost, record.baseline_cost, record.total_ms, payload, number,
         )  # fmt: skip
         at = first
         for one in attempts:

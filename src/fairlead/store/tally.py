@@ -21,6 +21,7 @@ from fairlead.core.record import Attempt, Record, Usage
 from fairlead.store import budgets, rollups
 from fairlead.store.progress import Progress, counted, silent
 from fairlead.store.rollups import ANSWERS, BANDS, HOUR_MS, KINDS, LARGEST, MINUTE_MS, ROLLUPS, TAGS, Kind
+from fairlead.store.spool import Payload
 from fairlead.store.statements import insert
 from fairlead.store.window import DAY_MS, cut_down
 
@@ -70,7 +71,7 @@ class Tally:
         self.requests = 0
         self._sums: dict[str, Sums] = {kind.table: {} for kind in KINDS}
 
-    def take(self, rows: Iterable[tuple[int, Record, bytes]]) -> budgets.Sums:
+    def take(self, rows: Iterable[tuple[int, Record, Payload]]) -> budgets.Sums:
         """Adds records with their seq; returns what they spent, for the budgets."""
         alike: defaultdict[tuple[object, ...], Figures] = defaultdict(list)
         for first, record, _ in rows:
