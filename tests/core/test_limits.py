@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.limits import SLOT, WINDOW, Gate, Meter, Refused
+from fairlead.core.limits import SLOT, WHOLE, WINDOW, Gate, Meter, Refused
 from fairlead.core.policy import Limits
 
 
@@ -269,12 +269,28 @@ def test_the_limit_that_is_nearest_is_not_the_one_that_is_told() -> None:
     wide, narrow = Meter(Limits(rpm=100, tpm=1000)), Meter(Limits(rpm=10))
     gate = Gate((wide, narrow))
     assert gate.enter(0.0, 300) is None
-    requests, tokens = gate.quotas(0.0)
-    assert requests == (10, 9, WINDOW + SLOT)
-    assert tokens == (1000, 700, WINDOW + SLOT)
+    assert gate.nearest() == (narrow, wide)
+    assert (narrow.requests, narrow.whole_in(), wide.tokens, wide.whole_in()) == (1, WHOLE, 300, WHOLE)
     gate.leave(100)
     assert wide.at_rest(WINDOW + SLOT)
-    assert gate.quotas(WINDOW + SLOT)[1] == (1000, 1000, 0.0)
+    assert gate.nearest()[1] is wide
+    assert (wide.tokens, wide.whole_in()) == (0, 0)
+
+
+@given(st.floats(0, 10**6), st.lists(st.floats(0, 40), min_size=1, max_size=10), st.floats(0, 70))
+def test_all_of_a_limit_is_told_to_be_there_before_it_is(start: float, pauses: list[float], wait: float) -> None:
+    """It is told in slots, so up to one later."""
+    meter, now = Meter(Limits(rpm=len(pauses))), start
+    for pause in pauses:
+        now += pause
+        assert asked(meter, now, 1) is None
+    last, now = int(now / SLOT) * SLOT, now + wait
+    meter.at_rest(now)
+    if meter.whole_in():
+        assert (meter.latest + meter.whole_in()) * SLOT == last + WINDOW + SLOT
+    else:
+        assert not meter.requests
+        assert now >= last + WINDOW + SLOT
 
 
 def test_of_two_limits_that_refuse_the_one_that_is_over_sooner_is_told() -> None:

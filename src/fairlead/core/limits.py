@@ -9,8 +9,8 @@ is said, else what answers took of late. What it really took counts once it is o
 leaves the window with it, and moves nothing once that has happened.
 
 Several limits may meet on one request: all of them admit it, or it is counted by none. Every request passes here twice,
-so that `enter` and `leave` go through its limits without a call inside, and touch only what is left of each: what came in
-the slot under way is what that has become less by since it began.
+so that `enter` and `leave` go through its limits without a call inside, and touch only the sums of each: what came in the
+slot under way is what they have grown by since it began.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+import msgspec
+
 from fairlead.core.policy import Limits
+from fairlead.core.settable import settable
 
 WINDOW = 60.0
 SLOT = 0.25
 _SLOTS = int(WINDOW / SLOT)
+WHOLE = _SLOTS + 1
+"""Slots for which one counts, its own included."""
 UNLIMITED = 1 << 62
-_ANY = UNLIMITED >> 1
-"""More than is left of any limit, and less than of none."""
 USUAL = 400.0
 """Tokens of an answer, before any was seen."""
 LATEST = 0.1
@@ -58,7 +61,7 @@ class Slot:
         self.number = number
         self.requests = 0
         self.tokens = 0
-        self.ends = (number + 1 + _SLOTS) * SLOT
+        self.ends = (number + WHOLE) * SLOT
         """When it counts no more."""
 
 
@@ -67,17 +70,18 @@ class Meter:
     what is under way."""
 
     __slots__ = (
-        "_slots", "concurrency", "held", "latest", "places_left", "requests_left", "requests_then", "rpm", "slot",
-        "tokens_left", "tokens_then", "tpm", "until", "usual", "whose",
+        "_slots", "concurrency", "held", "in_flight", "latest", "requests", "requests_before", "rpm", "slot", "tokens",
+        "tokens_before", "told", "tpm", "until", "usual", "whose",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, whose: str = "") -> None:
         self.whose = whose
-        self.rpm = self.tpm = self.concurrency = 0
-        self.requests_left = self.tokens_left = self.places_left = 0
-        """Of each, as of the last request."""
-        self.requests_then = self.tokens_then = 0
-        """What was left when the slot under way began."""
+        self.told = "", ""
+        """How what is left of requests and of tokens begins to be told; nothing where there is no such limit."""
+        self.requests = self.tokens = self.in_flight = 0
+        """Those of the window, and what is under way."""
+        self.requests_before = self.tokens_before = 0
+        """What there was when the slot under way began."""
         self.held = 0
         """Tokens that are kept for answers under way."""
         self.usual = USUAL
@@ -94,45 +98,26 @@ class Meter:
 
     def turn_to(self, limits: Limits) -> None:
         """From now on these; what was counted stays."""
-        rpm, tpm, concurrency = self.rpm, self.tpm, self.concurrency
         self.rpm = UNLIMITED if limits.rpm is None else limits.rpm
         self.tpm = UNLIMITED if limits.tpm is None else limits.tpm
         self.concurrency = UNLIMITED if limits.concurrency is None else limits.concurrency
-        self.requests_left += self.rpm - rpm
-        self.requests_then += self.rpm - rpm
-        self.tokens_left += self.tpm - tpm
-        self.tokens_then += self.tpm - tpm
-        self.places_left += self.concurrency - concurrency
-
-    @property
-    def requests(self) -> int:
-        """Those of the window."""
-        return self.rpm - self.requests_left
-
-    @property
-    def tokens(self) -> int:
-        return self.tpm - self.tokens_left
-
-    @property
-    def in_flight(self) -> int:
-        return self.concurrency - self.places_left
 
     def turn(self, now: float) -> None:
         """Time has come to another slot: what is a whole window old is forgotten."""
         number, slots = int(now / SLOT), self._counted()
         while slots and slots[0].number < number - _SLOTS:
             gone = slots.popleft()
-            self.requests_left += gone.requests
-            self.tokens_left += gone.tokens
-        self.requests_then, self.tokens_then = self.requests_left, self.tokens_left
+            self.requests -= gone.requests
+            self.tokens -= gone.tokens
+        self.requests_before, self.tokens_before = self.requests, self.tokens
         self.latest, self.until = number, (number + 1) * SLOT
         self.slot = Slot(self, number)
         slots.append(self.slot)
 
     def _counted(self) -> deque[Slot]:
         """The slots, with what the one under way has come to so far."""
-        self.slot.requests = self.requests_then - self.requests_left
-        self.slot.tokens = self.tokens_then - self.tokens_left
+        self.slot.requests = self.requests - self.requests_before
+        self.slot.tokens = self.tokens - self.tokens_before
         return self._slots
 
     def refusal(self, now: float, tokens: int) -> Refused | None:
@@ -161,12 +146,12 @@ class Meter:
             return Refused("tokens a minute", self.tpm, waits, self.whose, self.held)
         return None
 
-    def whole_in(self, now: float) -> float:
-        """Seconds until nothing counts any more."""
-        if self.requests_left < self.requests_then:
-            return self.slot.ends - now
-        latest = next((one for one in reversed(self._counted()) if one.requests), None)
-        return 0.0 if latest is None else max(latest.ends - now, 0.0)
+    def whole_in(self) -> int:
+        """Slots, from the beginning of the one under way, until nothing counts any more."""
+        if self.requests > self.requests_before:
+            return WHOLE
+        latest = next((one.number for one in reversed(self._counted()) if one.requests), None)
+        return 0 if latest is None else latest - self.latest + WHOLE
 
     def at_rest(self, now: float) -> bool:
         """Nothing of it counts any more."""
@@ -175,21 +160,15 @@ class Meter:
         return not (self.in_flight or self.requests or self.tokens)
 
 
-Quota = tuple[int, int, float]
-"""(a limit, what is left of it, seconds until it is whole again if nothing more comes)"""
-
-
-class Gate:
+@settable
+class Gate(msgspec.Struct, eq=False):
     """One request's way through every limit it meets: through all of them or through none, and out again once."""
 
-    __slots__ = ("_answer", "_estimate", "_slots", "meters")
-    _answer: int
-    _estimate: int
-
-    def __init__(self, meters: Sequence[Meter]) -> None:
-        self.meters = meters
-        self._slots: list[Slot] | None = None
-        """Where it is booked, while it is within."""
+    meters: Sequence[Meter]
+    _booked: list[Slot] | None = None
+    """Where, while it is within."""
+    _estimate: int = 0
+    _answer: int = 0
 
     def enter(self, now: float, tokens: int, answer: int | None = 0) -> Refused | None:
         """With so many tokens of input. `answer`: the most that its answer may take; None where nobody says.
@@ -198,26 +177,34 @@ class Gate:
         if answer is None:
             answer = int(meters[0].usual)
         tokens += answer
+        self._estimate, self._answer = tokens, answer
+        booked = self._booked = []
         for meter in meters:
             if now >= meter.until:
                 meter.turn(now)
+            counted = meter.tokens
             if (
-                meter.places_left <= 0
-                or meter.requests_left <= 0
-                or (meter.tokens_left < tokens and meter.tokens_left < meter.tpm)
+                meter.in_flight >= meter.concurrency
+                or meter.requests >= meter.rpm
+                or (counted + tokens > meter.tpm and counted > 0)
             ):
                 return self._refusal(now, tokens)
-        booked = []
-        for meter in meters:
-            meter.places_left -= 1
-            meter.requests_left -= 1
-            meter.tokens_left -= tokens
+            meter.in_flight += 1
+            meter.requests += 1
+            meter.tokens = counted + tokens
             meter.held += answer
             booked.append(meter.slot)
-        self._slots, self._estimate, self._answer = booked, tokens, answer
         return None
 
     def _refusal(self, now: float, tokens: int) -> Refused | None:
+        """What those before have counted is taken back."""
+        booked, self._booked = self._booked or [], None
+        for slot in booked:
+            meter = slot.meter
+            meter.in_flight -= 1
+            meter.requests -= 1
+            meter.tokens -= tokens
+            meter.held -= self._answer
         refused: Refused | None = None
         for meter in self.meters:
             if now >= meter.until:
@@ -229,7 +216,7 @@ class Gate:
 
     def leave(self, tokens: int) -> None:
         """It is over and took so many tokens."""
-        booked, self._slots = self._slots, None
+        booked, self._booked = self._booked, None
         if booked is not None:
             more, answer = tokens - self._estimate, self._answer
             if answer and tokens:
@@ -237,34 +224,21 @@ class Gate:
                 first.usual += LATEST * ((took if took > 0 else 0) - first.usual)
             for slot in booked:
                 meter = slot.meter
-                meter.places_left += 1
+                meter.in_flight -= 1
                 meter.held -= answer
                 if slot is meter.slot:
-                    meter.tokens_left -= more
+                    meter.tokens += more
                 elif slot.number >= meter.latest - _SLOTS:
-                    meter.tokens_left -= more
-                    meter.tokens_then -= more
+                    meter.tokens += more
+                    meter.tokens_before += more
                     slot.tokens += more
 
-    def quotas(self, now: float) -> tuple[Quota | None, Quota | None]:
-        """Of requests and of tokens, each of the limit that has least left; as of when it came in."""
-        meters = self.meters
-        of_requests = of_tokens = meters[0]
-        if len(meters) > 1:
-            for meter in meters[1:]:
-                if meter.requests_left < of_requests.requests_left:
-                    of_requests = meter
-                if meter.tokens_left < of_tokens.tokens_left:
-                    of_tokens = meter
-        requests = tokens = None
-        left = of_requests.requests_left
-        # The slot under way counts longest; mostly that is where it came.
-        resets = of_requests.slot.ends - now if left < of_requests.requests_then else of_requests.whole_in(now)
-        if left < _ANY:
-            requests = of_requests.rpm, left if left > 0 else 0, resets
-        left = of_tokens.tokens_left
-        if left < _ANY:
-            if of_tokens is not of_requests:
-                resets = of_tokens.whole_in(now)
-            tokens = of_tokens.tpm, left if left > 0 else 0, resets
-        return requests, tokens
+    def nearest(self) -> tuple[Meter, Meter]:
+        """The limit that has least left, of requests and of tokens."""
+        of_requests = of_tokens = self.meters[0]
+        for meter in self.meters:
+            if meter.rpm - meter.requests < of_requests.rpm - of_requests.requests:
+                of_requests = meter
+            if meter.tpm - meter.tokens < of_tokens.tpm - of_tokens.tokens:
+                of_tokens = meter
+        return of_requests, of_tokens

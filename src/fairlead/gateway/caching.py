@@ -178,7 +178,7 @@ class Caching:
         self._settle(runtime, call, hit.kind, kept, age, baseline, incoming.received)
         headers = b"Content-Type: %b\r\n%b%b%b" % (
             b"text/event-stream; charset=utf-8" if call.stream else b"application/json",
-            b"" if look.gate is None else limits_told(look.gate, call.dialect, incoming.received),
+            b"" if look.gate is None else limits_told(look.gate, call.dialect),
             look.memory,
             headers_of(
                 self._lines_of(runtime.world.version, kept, channel),

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from fairlead.classify.tokens import from_size, input_tokens
 from fairlead.core.call import Call, Caller
-from fairlead.core.limits import Gate, Meter, Refused
+from fairlead.core.limits import SLOT, WHOLE, Gate, Meter, Refused
 from fairlead.core.plan import Target
 from fairlead.core.policy import Limits, least
 from fairlead.dialects.dialect import View
@@ -23,14 +23,14 @@ from fairlead.registry.budgets import Metered
 NONE = Limits()
 MOSTLY_TEXT = from_size(32_768)
 """Tokens of a body by its size up to which that tells them; beyond, it may hold pictures, which take far fewer."""
-OPENAI = "x-ratelimit-limit-{what}: %d\r\nx-ratelimit-remaining-{what}: %d\r\nx-ratelimit-reset-{what}: %.3fs\r\n"
-OPENAI_REQUESTS, OPENAI_TOKENS = (OPENAI.format(what=what).encode() for what in ("requests", "tokens"))
-OPENAI_BOTH = OPENAI_REQUESTS + OPENAI_TOKENS
-ANTHROPIC = (
-    "anthropic-ratelimit-{what}-limit: %d\r\nanthropic-ratelimit-{what}-remaining: %d\r\n"
-    "anthropic-ratelimit-{what}-reset: %b\r\n"
+SILENT = frozenset(("gemini", "gemini_embeddings"))
+"""Dialects whose clients look for no such headers."""
+OPENAI = tuple(f"x-ratelimit-limit-{what}: %s\r\nx-ratelimit-remaining-{what}: " for what in ("requests", "tokens"))
+REQUESTS_RESET, TOKENS_RESET = (
+    tuple(f"\r\nx-ratelimit-reset-{what}: {slots * SLOT:.3f}s\r\n" for slots in range(WHOLE + 1))
+    for what in ("requests", "tokens")
 )
-ANTHROPIC_REQUESTS, ANTHROPIC_TOKENS = (ANTHROPIC.format(what=what).encode() for what in ("requests", "tokens"))
+"""By the number of slots from the beginning of the one under way: time is told in them, never too early."""
 
 
 class Metering:
@@ -76,7 +76,7 @@ class Metering:
             return
         refused = gate.enter(received, 0)
         if refused is not None:
-            raise too_many(refused, told(gate, dialect, received))
+            raise too_many(refused, told(gate, dialect))
         try:
             yield
         finally:
@@ -97,6 +97,7 @@ class Metering:
             found = self.meters[who] = Meter(limits, f"{who[0].capitalize()} {who[-1]!r}")
         else:
             found.turn_to(limits)
+        found.told = _openai(limits)
         return found
 
 
@@ -116,7 +117,7 @@ def enter(gate: Gate, view: View, incoming: Incoming, size: int) -> None:
         answer = (limit if limit < LONGEST else LONGEST) * view.answers if limit else None
     refused = gate.enter(incoming.received, size, answer)
     if refused is not None:
-        raise too_many(refused, told(gate, incoming.dialect, incoming.received))
+        raise too_many(refused, told(gate, incoming.dialect))
 
 
 def taking_of(call: Call, target: Target) -> tuple[int, int]:
@@ -149,24 +150,52 @@ def too_many(refused: Refused, headers: bytes = b"") -> RateLimited:
     return error
 
 
-def told(gate: Gate, dialect: str, now: float) -> bytes:
-    """What is left, in the headers that clients of a dialect look for; Google's look for none."""
-    if dialect in ("gemini", "gemini_embeddings"):
+def told(gate: Gate, dialect: str) -> bytes:
+    """What is left as of when it came in, and when all of it will be, in the headers that clients of a dialect look for."""
+    if dialect in SILENT:
         return b""
-    requests, tokens = gate.quotas(now)
+    of_requests = of_tokens = gate.meters[0]
+    if len(gate.meters) > 1:
+        of_requests, of_tokens = gate.nearest()
+    whole_in = of_requests.whole_in()
+    later = whole_in if of_tokens is of_requests else of_tokens.whole_in()
+    requests, tokens = of_requests.told[0], of_tokens.told[1]
+    left, more = of_requests.rpm - of_requests.requests, of_tokens.tpm - of_tokens.tokens
+    if left < 0:  # of a limit that was lowered
+        left = 0
+    if more < 0:
+        more = 0
+    lines = ""
     if dialect == "anthropic_messages":
-        lines = b"" if requests is None else ANTHROPIC_REQUESTS % (*requests[:2], _moment(requests[2]))
-        return lines if tokens is None else lines + ANTHROPIC_TOKENS % (*tokens[:2], _moment(tokens[2]))
-    if requests is None:
-        return b"" if tokens is None else OPENAI_TOKENS % tokens
-    return OPENAI_REQUESTS % requests if tokens is None else OPENAI_BOTH % (requests + tokens)
+        if requests:
+            lines = _anthropic("requests", of_requests.rpm, left, whole_in)
+        if tokens:
+            lines += _anthropic("tokens", of_tokens.tpm, more, later)
+    else:
+        if requests:
+            lines = f"{requests}{left}{REQUESTS_RESET[whole_in]}"
+        if tokens:
+            lines += f"{tokens}{more}{TOKENS_RESET[later]}"
+    return lines.encode()
 
 
-def _moment(seconds: float) -> bytes:
-    """So many seconds from now, never sooner."""
-    return _spelled(int(time.time() + seconds + 0.999))
+def _openai(limits: Limits) -> tuple[str, str]:
+    of_requests, of_tokens = OPENAI
+    return "" if limits.rpm is None else of_requests % limits.rpm, "" if limits.tpm is None else of_tokens % limits.tpm
+
+
+def _anthropic(what: str, limit: int, left: int, slots: int) -> str:
+    return (
+        f"anthropic-ratelimit-{what}-limit: {limit}\r\nanthropic-ratelimit-{what}-remaining: {left}\r\n"
+        f"anthropic-ratelimit-{what}-reset: {_moment(time.time() + slots * SLOT)}\r\n"
+    )
+
+
+def _moment(at: float) -> str:
+    """Never sooner."""
+    return _spelled(int(at + 0.999))
 
 
 @lru_cache(256)
-def _spelled(at: int) -> bytes:
-    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}".encode()
+def _spelled(at: int) -> str:
+    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

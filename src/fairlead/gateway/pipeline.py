@@ -76,7 +76,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
         if runtime.budgets.any and not runtime.budgets.ample(call, choice):
             call, choice = affording.weighed(runtime, call, choice)
         plan = plan_for(runtime, call, choice)
-        further = b"" if gate is None else told(gate, call.dialect, incoming.received)
+        further = b"" if gate is None else told(gate, call.dialect)
         if prepared is not None:
             further += prepared.header
         run = Run(runtime, runtime.world, call, plan, outlet, incoming.received, further)
