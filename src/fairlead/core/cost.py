@@ -179,7 +179,7 @@ def total(lines: tuple[CostLine, ...]) -> int:
 def plain(nano: int) -> str:
     """Nano-units as a plain decimal, no exponent, no trailing zeros: 12_500_000 -> "0.0125"."""
     if 0 < nano < NANO:
-        return f"0.{nano:09d}".rstrip("0")
+        return "0." + str(nano).zfill(9).rstrip("0")
     sign = "-" if nano < 0 else ""
     whole, rest = divmod(abs(nano), NANO)
     if not rest:
