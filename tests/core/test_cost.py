@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.core.cost import DEAREST, cost_lines, expected_cost, nano, plain, rates_for, rounded, total, usage_cost
+from fairlead.core.cost import (
+    COUNTED,
+    DEAREST,
+    by_token,
+    cost_lines,
+    expected_cost,
+    nano,
+    plain,
+    rates_for,
+    rounded,
+    total,
+    usage_cost,
+)
 from fairlead.core.model import Price, Rates
 from fairlead.core.record import Usage
 
@@ -65,6 +77,21 @@ def test_lines_add_up_and_every_token_is_billed_once(price: Price, usage: Usage)
 @given(prices(), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_what_is_expected_is_what_plain_tokens_would_cost(price: Price, given_tokens: int, answer: int) -> None:
     assert expected_cost(price, given_tokens, answer) == total(cost_lines(price, Usage(given_tokens, answer)))
+
+
+WHOLE = st.integers(0, 200_000).map(lambda by_token: by_token * 1_000_000)
+
+
+@given(st.builds(Rates, RATE | WHOLE, RATE | WHOLE), st.integers(0, 10**10), st.integers(0, 10**10))
+def test_what_needs_no_rounding_is_not_what_rounding_comes_to(rates: Rates, given_tokens: int, answer: int) -> None:
+    price = Price("row", rates, per_request=7)
+    amounts = {line.kind: line.amount for line in cost_lines(price, Usage(given_tokens, answer))}
+    assert amounts.get("input", 0) == rounded(given_tokens, rates.input)
+    assert amounts.get("output", 0) == rounded(answer, rates.output)
+    assert expected_cost(price, given_tokens, answer) == sum(amounts.values())
+    each = by_token(price)
+    if each is not None and max(given_tokens, answer) <= COUNTED:
+        assert given_tokens * each[0] + answer * each[1] + each[2] == sum(amounts.values())
 
 
 def test_a_tier_holds_for_all_tokens_above_its_step() -> None:

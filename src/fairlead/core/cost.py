@@ -14,16 +14,15 @@ from __future__ import annotations
 
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
-from fairlead.core.model import NANO, Price, Rates
+from fairlead.core.model import NANO, PLAUSIBLE, Price, Rates
 from fairlead.core.record import CostLine, Usage
 
 MILLION = 1_000_000
 MOST = 1_000_000_000
 """Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
 DEAREST = 10_000_000 * NANO
-PLAUSIBLE = DEAREST * MILLION
-COUNTED = 10_000_000_000
-"""Tokens that no request comes near."""
+COUNTED = DEAREST // PLAUSIBLE
+"""Tokens that no request comes near: what so many come to is no dearer at any plausible rate."""
 UNPRICED = 1 << 62
 """What an unknown price is taken for where a budget has to bear it: more than any budget."""
 ByToken = tuple[int, int, int]
@@ -62,23 +61,20 @@ def rates_for(price: Price, prompt_tokens: int) -> Rates:
 
 def expected_cost(price: Price, input_tokens: int, output_tokens: int) -> int:
     """In nano-units of USD."""
-    rates = price.rates if not price.tiers else rates_for(price, input_tokens)
-    of_input, of_output = input_tokens * rates.input, output_tokens * rates.output
-    if of_input % MILLION or of_output % MILLION or of_input + of_output > PLAUSIBLE:
+    rates = rates_for(price, input_tokens) if price.tiers else price.rates
+    each = rates.by_token
+    if each is None or input_tokens > COUNTED or output_tokens > COUNTED:
         amount = rounded(input_tokens, rates.input) + rounded(output_tokens, rates.output) + price.per_request
-    else:  # nothing to round: so it is at most prices
-        amount = (of_input + of_output) // MILLION + price.per_request
+    else:
+        amount = input_tokens * each[0] + output_tokens * each[1] + price.per_request
     return amount if price.exchange == NANO else in_usd(amount, price)
 
 
 def by_token(price: Price) -> ByToken | None:
     """What `expected_cost` comes to by the token, in the lowest tier and for no more tokens than COUNTED; None where there
     might be something to round, to bound or to convert."""
-    of_input, input_rest = divmod(price.rates.input, MILLION)
-    of_output, output_rest = divmod(price.rates.output, MILLION)
-    if price.exchange != NANO or input_rest or output_rest or (of_input + of_output) * COUNTED > DEAREST:
-        return None
-    return of_input, of_output, price.per_request
+    each = price.rates.by_token
+    return None if each is None or price.exchange != NANO else (*each, price.per_request)
 
 
 def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
@@ -87,46 +83,61 @@ def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
     rates = rates_for(price, usage.input) if price.tiers else price.rates
     row, currency = price.id, price.currency
     plain_input, plain_output = usage.input, usage.output
+    each = rates.by_token if plain_input <= COUNTED and plain_output <= COUNTED else None
     lines: list[CostLine] = []
-    if usage.cached_input:
-        plain_input -= usage.cached_input
-        rate = rates.input if rates.cached_input is None else rates.cached_input
-        amount = rounded(usage.cached_input, rate)
-        lines.append(CostLine("cached_input", usage.cached_input, "token", row, amount, currency))
-    if usage.cache_write:
-        plain_input -= usage.cache_write
-        rate = rates.input if rates.cache_write is None else rates.cache_write
-        amount = rounded(usage.cache_write, rate)
-        lines.append(CostLine("cache_write", usage.cache_write, "token", row, amount, currency))
-    if usage.cache_write_1h:
-        plain_input -= usage.cache_write_1h
-        rate = rates.input if rates.cache_write_1h is None else rates.cache_write_1h
-        amount = rounded(usage.cache_write_1h, rate)
-        lines.append(CostLine("cache_write_1h", usage.cache_write_1h, "token", row, amount, currency))
-    if usage.reasoning and rates.reasoning is not None:
-        plain_output -= usage.reasoning
-        amount = rounded(usage.reasoning, rates.reasoning)
-        lines.append(CostLine("reasoning", usage.reasoning, "token", row, amount, currency))
-    if usage.image_input or usage.audio_input or usage.image_output or usage.audio_output:
-        plain_input -= _apart(
-            lines, price, usage, plain_input, (("image_input", rates.image_input), ("audio_input", rates.audio_input))
-        )
-        plain_output -= _apart(
-            lines,
-            price,
-            usage,
-            plain_output,
-            (("image_output", rates.image_output), ("audio_output", rates.audio_output)),
-        )
+    if not is_plain(usage):
+        plain_input, plain_output = _apart(lines, price, rates, usage)
     if plain_input > 0:
-        lines.append(CostLine("input", plain_input, "token", row, rounded(plain_input, rates.input), currency))
+        amount = rounded(plain_input, rates.input) if each is None else plain_input * each[0]
+        lines.append(CostLine("input", plain_input, "token", row, amount, currency))
     if plain_output > 0:
-        lines.append(CostLine("output", plain_output, "token", row, rounded(plain_output, rates.output), currency))
+        amount = rounded(plain_output, rates.output) if each is None else plain_output * each[1]
+        lines.append(CostLine("output", plain_output, "token", row, amount, currency))
     if price.per_request:
         lines.append(CostLine("request", 1, "request", row, price.per_request, currency))
     if usage.calls:
         lines += [_called(price, tool, times) for tool, times in usage.calls]
     return tuple(lines)
+
+
+def is_plain(usage: Usage) -> bool:
+    """Whether plain input and output are all there is."""
+    return not (
+        usage.cached_input
+        or usage.cache_write
+        or usage.cache_write_1h
+        or usage.reasoning
+        or usage.image_input
+        or usage.audio_input
+        or usage.image_output
+        or usage.audio_output
+        or usage.calls
+    )
+
+
+def _apart(lines: list[CostLine], price: Price, rates: Rates, usage: Usage) -> tuple[int, int]:
+    """Adds lines for the tokens that are billed apart; how many of input and of output are not."""
+    row, currency = price.id, price.currency
+    plain_input, plain_output = usage.input, usage.output
+    for kind, quantity, rate in (
+        ("cached_input", usage.cached_input, rates.cached_input),
+        ("cache_write", usage.cache_write, rates.cache_write),
+        ("cache_write_1h", usage.cache_write_1h, rates.cache_write_1h),
+    ):
+        if quantity:
+            plain_input -= quantity
+            amount = rounded(quantity, rates.input if rate is None else rate)
+            lines.append(CostLine(kind, quantity, "token", row, amount, currency))
+    if usage.reasoning and rates.reasoning is not None:
+        plain_output -= usage.reasoning
+        amount = rounded(usage.reasoning, rates.reasoning)
+        lines.append(CostLine("reasoning", usage.reasoning, "token", row, amount, currency))
+    if usage.image_input or usage.audio_input or usage.image_output or usage.audio_output:
+        of_input = ("image_input", rates.image_input), ("audio_input", rates.audio_input)
+        of_output = ("image_output", rates.image_output), ("audio_output", rates.audio_output)
+        plain_input -= _priced_apart(lines, price, usage, plain_input, of_input)
+        plain_output -= _priced_apart(lines, price, usage, plain_output, of_output)
+    return plain_input, plain_output
 
 
 def _called(price: Price, tool: str, times: int) -> CostLine:
@@ -139,7 +150,7 @@ def _called(price: Price, tool: str, times: int) -> CostLine:
     return CostLine(tool, times, "call", price.id, min(times * fee.amount, DEAREST), price.currency)
 
 
-def _apart(
+def _priced_apart(
     lines: list[CostLine], price: Price, usage: Usage, room: int, kinds: tuple[tuple[str, int | None], ...]
 ) -> int:
     """Adds lines for what is priced apart; how many of the plain tokens, `room`, that makes up."""
@@ -154,19 +165,9 @@ def _apart(
 
 def usage_cost(price: Price, usage: Usage) -> int:
     """What `cost_lines` add up to in USD, without making them where plain input and output are all there is."""
-    if (
-        usage.cached_input
-        or usage.cache_write
-        or usage.cache_write_1h
-        or usage.reasoning
-        or usage.image_input
-        or usage.audio_input
-        or usage.image_output
-        or usage.audio_output
-        or usage.calls
-    ):
-        return in_usd(total(cost_lines(price, usage)), price)
-    return expected_cost(price, usage.input, usage.output)
+    if is_plain(usage):
+        return expected_cost(price, usage.input, usage.output)
+    return in_usd(total(cost_lines(price, usage)), price)
 
 
 def total(lines: tuple[CostLine, ...]) -> int:

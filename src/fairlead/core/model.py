@@ -7,6 +7,7 @@ Capabilities are bits, so that "can it do all of this" is one operation however 
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -40,7 +41,12 @@ def capability_names(bits: int) -> tuple[str, ...]:
     return tuple(name for name, bit in CAPABILITIES.items() if bits & bit)
 
 
-class Rates(msgspec.Struct, frozen=True):
+MILLION = 1_000_000
+PLAUSIBLE = 10_000_000
+"""Nano-units for a token of input and one of output together that no price comes near."""
+
+
+class Rates(msgspec.Struct, frozen=True, dict=True):
     """Nano-units per million tokens; None means "billed like plain input" (or, for reasoning, like output)."""
 
     input: int
@@ -53,6 +59,14 @@ class Rates(msgspec.Struct, frozen=True):
     audio_input: int | None = None
     image_output: int | None = None
     audio_output: int | None = None
+
+    @cached_property
+    def by_token(self) -> tuple[int, int] | None:
+        """For a token of plain input and one of plain output, where those are whole nano-units, as nearly always: so there is
+        nothing to round."""
+        of_input, input_rest = divmod(self.input, MILLION)
+        of_output, output_rest = divmod(self.output, MILLION)
+        return None if input_rest or output_rest or of_input + of_output > PLAUSIBLE else (of_input, of_output)
 
 
 NANO = 1_000_000_000
