@@ -12,6 +12,7 @@ and a bill in proportion would not fit the 63 bits that the ledger keeps a figur
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
 from fairlead.core.model import NANO, PLAUSIBLE, Price, Rates
@@ -80,24 +81,35 @@ def by_token(price: Price) -> ByToken | None:
 def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
     """One line per kind of token that was used, per request fee and per tool that was run; cached and cache-write tokens
     are part of `usage.input` and billed apart; reasoning, images and audio are billed apart only if priced apart."""
+    return billed(price, usage)[0]
+
+
+def billed(price: Price, usage: Usage) -> tuple[tuple[CostLine, ...], int]:
+    """The lines, and what they add up to."""
     rates = rates_for(price, usage.input) if price.tiers else price.rates
-    row, currency = price.id, price.currency
+    row, currency, fee = price.id, price.currency, price.per_request
     plain_input, plain_output = usage.input, usage.output
     each = rates.by_token if plain_input <= COUNTED and plain_output <= COUNTED else None
     lines: list[CostLine] = []
+    cost = fee
     if not is_plain(usage):
         plain_input, plain_output = _apart(lines, price, rates, usage)
+        cost += total(lines)
     if plain_input > 0:
         amount = rounded(plain_input, rates.input) if each is None else plain_input * each[0]
         lines.append(CostLine("input", plain_input, "token", row, amount, currency))
+        cost += amount
     if plain_output > 0:
         amount = rounded(plain_output, rates.output) if each is None else plain_output * each[1]
         lines.append(CostLine("output", plain_output, "token", row, amount, currency))
-    if price.per_request:
-        lines.append(CostLine("request", 1, "request", row, price.per_request, currency))
+        cost += amount
+    if fee:
+        lines.append(CostLine("request", 1, "request", row, fee, currency))
     if usage.calls:
-        lines += [_called(price, tool, times) for tool, times in usage.calls]
-    return tuple(lines)
+        called = [_called(price, tool, times) for tool, times in usage.calls]
+        lines += called
+        cost += total(called)
+    return tuple(lines), cost
 
 
 def is_plain(usage: Usage) -> bool:
@@ -167,10 +179,10 @@ def usage_cost(price: Price, usage: Usage) -> int:
     """What `cost_lines` add up to in USD, without making them where plain input and output are all there is."""
     if is_plain(usage):
         return expected_cost(price, usage.input, usage.output)
-    return in_usd(total(cost_lines(price, usage)), price)
+    return in_usd(billed(price, usage)[1], price)
 
 
-def total(lines: tuple[CostLine, ...]) -> int:
+def total(lines: Iterable[CostLine]) -> int:
     found = 0
     for line in lines:
         found += line.amount

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fairlead.core.call import Call
-from fairlead.core.cost import cost_lines, expected_cost, in_usd, total, usage_cost
+from fairlead.core.cost import billed, expected_cost, in_usd, usage_cost
 from fairlead.core.execution import Candidate
 from fairlead.core.model import NANO, Channel, Price
 from fairlead.core.plan import Plan
@@ -43,8 +43,7 @@ def charge(price: Price | None, usage: Usage) -> tuple[tuple[CostLine, ...], int
     attempt's price row is then empty)."""
     if price is None:
         return (), 0, None
-    lines = cost_lines(price, usage)
-    cost = total(lines)
+    lines, cost = billed(price, usage)
     return lines, cost, None if price.exchange == NANO else in_usd(cost, price)
 
 

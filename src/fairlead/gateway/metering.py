@@ -154,18 +154,14 @@ def told(gate: Gate, dialect: str) -> bytes:
     """What is left as of when it came in, and when all of it will be, in the headers that clients of a dialect look for."""
     if dialect in SILENT:
         return b""
-    of_requests = of_tokens = gate.meters[0]
-    if len(gate.meters) > 1:
-        of_requests, of_tokens = gate.nearest()
+    of_requests, left, of_tokens, more = gate.nearest()
     whole_in = of_requests.whole_in()
     later = whole_in if of_tokens is of_requests else of_tokens.whole_in()
-    requests, tokens = of_requests.told[0], of_tokens.told[1]
-    left, more = of_requests.rpm - of_requests.requests, of_tokens.tpm - of_tokens.tokens
     if left < 0:  # of a limit that was lowered
         left = 0
     if more < 0:
         more = 0
-    lines = ""
+    requests, tokens, lines = of_requests.told[0], of_tokens.told[1], ""
     if dialect == "anthropic_messages":
         if requests:
             lines = _anthropic("requests", of_requests.rpm, left, whole_in)

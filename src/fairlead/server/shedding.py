@@ -18,6 +18,7 @@ the beginning and at the end of an episode, however many it turned away.
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable
 from time import monotonic
@@ -159,7 +160,7 @@ class Shedding:
     @bearable.setter
     def bearable(self, bearable: Bearable) -> None:
         self._bearable = bearable
-        self._near = NEAR * bearable.in_flight
+        self._near = math.ceil(NEAR * bearable.in_flight)
         """Requests under way from which on room is scarce."""
 
     # Every request
