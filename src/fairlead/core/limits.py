@@ -233,17 +233,15 @@ class Gate(msgspec.Struct, eq=False):
                     meter.tokens_before += more
                     slot.tokens += more
 
-    def nearest(self) -> tuple[Meter, int, Meter, int]:
-        """The limits that have least left of requests and of tokens, each with what that is."""
-        meters = self.meters
-        of_requests = of_tokens = meters[0]
+    def nearest(self) -> tuple[Meter, Meter]:
+        """The limits that have least left, of requests and of tokens."""
+        of_requests = of_tokens = self.meters[0]
         requests, tokens = of_requests.rpm - of_requests.requests, of_tokens.tpm - of_tokens.tokens
-        if len(meters) > 1:
-            for meter in meters[1:]:
-                left = meter.rpm - meter.requests
-                if left < requests:
-                    of_requests, requests = meter, left
-                left = meter.tpm - meter.tokens
-                if left < tokens:
-                    of_tokens, tokens = meter, left
-        return of_requests, requests, of_tokens, tokens
+        for meter in self.meters[1:]:
+            left = meter.rpm - meter.requests
+            if left < requests:
+                of_requests, requests = meter, left
+            left = meter.tpm - meter.tokens
+            if left < tokens:
+                of_tokens, tokens = meter, left
+        return of_requests, of_tokens

@@ -154,7 +154,10 @@ def told(gate: Gate, dialect: str) -> bytes:
     """What is left as of when it came in, and when all of it will be, in the headers that clients of a dialect look for."""
     if dialect in SILENT:
         return b""
-    of_requests, left, of_tokens, more = gate.nearest()
+    of_requests = of_tokens = gate.meters[0]
+    if len(gate.meters) > 1:
+        of_requests, of_tokens = gate.nearest()
+    left, more = of_requests.rpm - of_requests.requests, of_tokens.tpm - of_tokens.tokens
     whole_in = of_requests.whole_in()
     later = whole_in if of_tokens is of_requests else of_tokens.whole_in()
     if left < 0:  # of a limit that was lowered
