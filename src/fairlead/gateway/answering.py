@@ -126,16 +126,16 @@ def own_headers(
 ) -> bytes:
     """The header lines that are this answer's own. `limit` is the output limit that was sent where a budget wants one."""
     compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
+    sent = f"x-fairlead-max-tokens: {limit}\r\n" if limit else ""
     seldom, beside = "", call.beside
-    if losses is not None or limit or call.warnings or (beside is not None and beside.calls):
+    if losses is not None or call.warnings or (beside is not None and beside.calls):
         lost = "" if losses is None else losses.header()
-        sent = f"x-fairlead-max-tokens: {limit}\r\n" if limit else ""
-        seldom = f"{lost}{sent}{side_cost(call)}{warned(call) if call.warnings else ''}"
+        seldom = f"{lost}{side_cost(call)}{warned(call) if call.warnings else ''}"
     return (
         f"x-fairlead-request-id: {call.id}\r\n"
         f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
         f"x-fairlead-attempts: {tried}\r\n"
-        f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}{seldom}"
+        f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}{sent}{seldom}"
     ).encode()
 
 
