@@ -107,12 +107,12 @@ async def test_what_was_held_is_given_back_when_nothing_can_be_written_down(
 ) -> None:
     async with serving(tmp_path / "s", extra_policy=TIERED % "0.0006") as server:
         wish = {"x-fairlead-policy": "steps"}
-        ledger = server.running.runtime.ledger
-        intend = ledger.intend
+        ledger = type(server.running.runtime.ledger)
 
-        def full(intent: object) -> None:
+        def full(ledger: object, intent: object) -> None:
             raise StateError("the disk is full")
 
+        intend = ledger.intend
         monkeypatch.setattr(ledger, "intend", full)
         shed = await asyncio.gather(*(server.chat(wish, model="auto", max_tokens=1000) for _ in range(3)))
         assert {response.status for response in shed} == {503}

@@ -63,7 +63,8 @@ class Health:
             scout = not self.further.allows(channel.provider)
             if scout and not self.further.spares(channel.provider):
                 return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
-        claim = self.breakers.claim(channel.id, self.now(), anyway)
+        now = self.now
+        claim = self.breakers.claim(channel.id, now(), anyway)
         if claim is None:
             return LEFT_ALONE
         claim.provider = channel.provider

@@ -180,7 +180,8 @@ def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: W
         body = wire.prepared(body)
     if view.options is not None:
         body = json.without(body, "fairlead")
-    changes = None if wire.changes is None else wire.changes(call, endpoint)
+    changing = wire.changes
+    changes = None if changing is None else changing(call, endpoint)
     if wire.path_of is not None and isinstance(view, EmbeddingsView):
         return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % upstream.encode())
     name = orjson.dumps(upstream) if wire.path_of is None and view.model != upstream else b""

@@ -120,7 +120,8 @@ class Connection(asyncio.Protocol):
         if head is None and not self._fed:
             head = self._head = known_to(data, listener.heads)
         if head is not None and not self.busy and not self.closing and len(data) <= listener.bounds.body_bytes:
-            exchange = head.again(data, self, listener.now())
+            now = listener.now
+            exchange = head.again(data, self, now())
             if exchange is not None:
                 self.receiving_since = 0.0
                 if not (self.back_at and listener.gauge.scarce and listener.early.keeps(self, exchange)):

@@ -84,6 +84,13 @@ class EmbeddedLedger:
     `owner` is passed by whoever holds the directory already; otherwise the ledger takes it and gives it back.
     """
 
+    __slots__ = (
+        "_append", "_backlog", "_closing", "_contents", "_database", "_decisions_ms", "_flood", "_kept", "_look_at", "_moving",
+        "_moving_notes", "_open", "_owner", "_owns", "_priced", "_projection", "_prune_at", "_reached", "_records_ms",
+        "_segment_bytes", "_spool", "_state_dir", "_thread", "_ticker", "_turn", "_version", "_waiting", "_waiting_notes",
+        "_wake", "path", "recovered",
+    )  # fmt: skip
+
     def __init__(
         self,
         state_dir: Path,
@@ -146,7 +153,8 @@ class EmbeddedLedger:
         try:
             if self._backlog.failing:
                 self._catch_up()
-            self._append(intent)
+            append = self._append
+            append(intent)
         except SpoolFailed as error:
             self._backlog.fail(error)
             raise
@@ -269,7 +277,8 @@ class EmbeddedLedger:
 
     def _append_record(self, record: Record) -> None:
         try:
-            at, payload = self._append(record)
+            append = self._append
+            at, payload = append(record)
         except EntryTooLarge:
             record = slim(record)
             at, payload = self._append(record)
