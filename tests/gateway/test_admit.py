@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import Any
 
@@ -186,6 +187,23 @@ def test_request_ids_differ_and_grow() -> None:
     ids = [new_id() for _ in range(1000)]
     assert len(set(ids)) == 1000
     assert ids == sorted(ids)
+
+
+def test_a_process_that_was_forked_gives_ids_of_its_own() -> None:
+    new_id()
+    told, tells = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(tells, new_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    own = new_id()
+    theirs = os.read(told, 100).decode()
+    os.close(told)
+    os.close(tells)
+    assert len(theirs) == len(own)
+    assert theirs[:13] == own[:13] or theirs < own, "both tell the time"
+    assert theirs[13:] != own[13:]
 
 
 def test_requests_of_one_second_share_what_is_known_of_them_and_later_ones_do_not() -> None:

@@ -11,6 +11,7 @@ key's limits.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 import zlib
@@ -36,11 +37,22 @@ from fairlead.store.belongings import Belongings
 
 FORWARDED = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
 _random = random.SystemRandom()
-_PREFIX = f"{_random.getrandbits(40):010x}"
-_numbers = count(1_000_000_000 + _random.getrandbits(24))
-"""Of so many digits that they stay as many."""
+_prefix, _numbers = "", count()
 _now, _opening = Facts(0), ""
 """The present second, and how the ids that are given in it begin."""
+
+
+def _begin_anew() -> None:
+    """In every process, one that was forked included: its ids are those of no other."""
+    global _prefix, _numbers, _now, _opening  # noqa: PLW0603 - of the process
+    _prefix = f"{_random.getrandbits(40):010x}"
+    _numbers = count(1_000_000_000 + _random.getrandbits(24))  # of so many digits that they stay as many
+    _now, _opening = Facts(0), ""
+
+
+_begin_anew()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Moving(Protocol):
@@ -65,7 +77,7 @@ def begun() -> tuple[str, Facts]:
     global _now, _opening
     second = int(time.time())
     if second != _now.at:
-        _now, _opening = Facts(second), f"req_{second:09x}{_PREFIX}"
+        _now, _opening = Facts(second), f"req_{second:09x}{_prefix}"
     return f"{_opening}{next(_numbers)}", _now
 
 

@@ -85,10 +85,9 @@ class EmbeddedLedger:
     """
 
     __slots__ = (
-        "_append", "_backlog", "_closing", "_contents", "_database", "_decisions_ms", "_flood", "_kept", "_look_at", "_moving",
-        "_moving_notes", "_open", "_owner", "_owns", "_priced", "_projection", "_prune_at", "_reached", "_records_ms",
-        "_segment_bytes", "_spool", "_state_dir", "_thread", "_ticker", "_turn", "_version", "_waiting", "_waiting_notes",
-        "_wake", "path", "recovered",
+        "_append", "_backlog", "_closing", "_contents", "_database", "_decisions_ms", "_flood", "_kept", "_look_at", "_moving", "_moving_notes",
+        "_open", "_owner", "_owns", "_priced", "_projection", "_prune_at", "_reached", "_records_ms", "_segment_bytes", "_spool", "_state_dir",
+        "_thread", "_ticker", "_turn", "_version", "_waiting", "_waiting_notes", "_wake", "path", "recovered",
     )  # fmt: skip
 
     def __init__(
