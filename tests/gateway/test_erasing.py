@@ -69,7 +69,9 @@ def said(text: str) -> list[dict[str, str]]:
 
 async def everybody(server: Served) -> list[str]:
     names = [await speak(server, *who) for who in EVERYBODY]
-    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while server.running.runtime.once._under_way:  # an answer is kept once it was told
+            await asyncio.sleep(0.01)
     return names
 
 
