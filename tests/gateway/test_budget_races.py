@@ -166,11 +166,11 @@ async def test_what_cannot_be_written_down_stays_held(
     async with serving(tmp_path / "s", more=more, extra_model=limited) as server:
         runtime = server.running.runtime
 
-        def full(intent: object) -> None:
+        def full(ledger: object, intent: object) -> None:
             raise SpoolFailed("No space left on device")
 
         with monkeypatch.context() as broken:
-            broken.setattr(runtime.ledger, "intend", full)
+            broken.setattr(type(runtime.ledger), "intend", full)
             for streamed in (False, True):
                 response = await server.chat(model="few", stream=streamed)
                 assert response.status == 503

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,18 +40,21 @@ async def test_what_is_under_way_when_a_budget_is_added_is_spent_by_nobody(tmp_p
         assert [(one.spent, one.held) for one in told["total"].periods.values()] == [(3 * COST, 0)]
 
 
-async def test_what_ends_while_the_past_is_looked_up_is_spent_by_nobody(tmp_path: Path) -> None:  # M8.4
+async def test_what_ends_while_the_past_is_looked_up_is_spent_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # M8.4
     async with serving(tmp_path / "s", more=keys("role: admin")) as server:
         runtime = server.running.runtime
-        ask, asked = runtime.ledger.ask, []
+        ledger = type(runtime.ledger)
+        ask, asked = ledger.ask, []
 
-        async def slowly(what: object) -> object:
-            found = await ask(what)  # type: ignore[arg-type]
+        async def slowly(own: Any, what: Any) -> object:
+            found = await ask(own, what)
             if not asked:
                 asked.append(await server.chat())
             return found
 
-        runtime.ledger.ask = slowly  # type: ignore[assignment, method-assign]
+        monkeypatch.setattr(ledger, "ask", slowly)
         await turned(server, keys("budget: {amount: 5, per: total}"))
         assert asked[0].status == 200
         assert books(server) == (COST, 0)

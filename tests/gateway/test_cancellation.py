@@ -131,7 +131,7 @@ async def test_what_cannot_be_written_down_is_not_sent(tmp_path: Path, monkeypat
             raise SpoolFailed("the disk is full")
 
         with monkeypatch.context() as patched:
-            patched.setattr(server.running.runtime.ledger, "intend", full)
+            patched.setattr(type(server.running.runtime.ledger), "intend", full)
             response = await server.chat()
         assert (response.status, response.error["code"]) == (503, "ledger_unwritable")
         assert server.upstream.accepted == 0

@@ -149,13 +149,12 @@ async def test_a_word_that_says_something_else_is_taken(tmp_path: Path) -> None:
 async def test_a_word_that_cannot_be_written_down_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(tmp_path / "s") as server:
         answer = await server.chat()
-        ledger = server.running.runtime.ledger
 
-        def full(feedback: object) -> None:
+        def full(ledger: object, feedback: object) -> None:
             raise StateError("the disk is full")
 
         with monkeypatch.context() as patched:
-            patched.setattr(ledger, "judge", full)
+            patched.setattr(type(server.running.runtime.ledger), "judge", full)
             refused = await say(server.port, request_id=answer.headers[NAME], good=True)
         assert (refused.status, refused.error["code"]) == (503, "ledger_unwritable")
         assert evidence(server) == {}
