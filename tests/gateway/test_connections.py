@@ -309,6 +309,31 @@ async def test_an_answer_is_read_however_it_is_framed(name: str, bytewise: bool)
         assert one.upstream.accepted == (1 if kept else 2)
 
 
+HEADS = {
+    "as it is": b"HTTP/1.1 200 OK\r\nRetry-After: 9\r\nX-Two:a:b\r\nx-empty:\r\nContent-Length: 5\r\n\r\n",
+    "line ends before it": b"\r\n\r\nHTTP/1.1 200 OK\r\nretry-after:\t9\r\nX-TWO: a:b\r\nX-Empty: \r\nContent-Length: 5\r\n\r\n",
+    "an interim answer before it": b"HTTP/1.1 103 Hints\r\nX-Two: c\r\nX: y\r\n\r\n"
+    b"HTTP/1.1 200 OK\r\nX-Two: d\r\nX-Two: a:b\r\nX-Empty:\r\nRetry-After: 9\r\nContent-Length: 5\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("pieces", [1, 3, 400])
+async def test_a_head_says_the_same_however_it_comes(name: str, pieces: int) -> None:
+    head = HEADS[name] + HELLO
+    size = -(-len(head) // pieces)
+    async with sending() as one:
+        steps: list[Step] = []
+        for at in range(0, len(head), size):
+            steps += [head[at : at + size], 0.001]
+        one.upstream.push("one", Play(steps))
+        reply = await one.send()
+        assert await reply.body() == HELLO
+        assert reply.headers == {b"retry-after": b"9", b"x-two": b"a:b", b"x-empty": b"", b"content-length": b"5"}
+        assert await (await one.send()).body() == completion()
+        assert one.upstream.accepted == 1
+
+
 def _bytes(step: bytes) -> list[bytes]:
     return [step[at : at + 1] for at in range(len(step))]
 
