@@ -15,8 +15,8 @@ import msgspec
 
 from fairlead.core.ask import Ask
 from fairlead.core.budgets import Hold
-from fairlead.core.cost import DEAREST, MILLION, UNPRICED, rates_for
-from fairlead.core.model import NANO, Model, Price, Rates
+from fairlead.core.cost import DEAREST, UNPRICED, rates_for
+from fairlead.core.model import MILLION, NANO, Model, Price, Rates
 
 MOST_HELD = 2 * DEAREST
 PRIOR = 4_096

@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
-from fairlead.core.model import NANO, PLAUSIBLE, Price, Rates
+from fairlead.core.model import MILLION, NANO, PLAUSIBLE, Price, Rates
 from fairlead.core.record import CostLine, Usage
 
-MILLION = 1_000_000
 MOST = 1_000_000_000
 """Whole units that an amount may come to: what is counted in nano-units stays within 63 bits."""
 DEAREST = 10_000_000 * NANO

@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fairlead.core.cost import MILLION, rates_for, usage_cost
-from fairlead.core.model import NANO, Price
+from fairlead.core.cost import rates_for, usage_cost
+from fairlead.core.model import MILLION, NANO, Price
 from fairlead.core.record import Usage
 from fairlead.evidence.advisor_market import Choice, Market
 from fairlead.evidence.logs.row import UNKNOWN_DAY, Row

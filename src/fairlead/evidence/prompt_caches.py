@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from fairlead.core.cost import MILLION, in_usd, rates_for, rounded
-from fairlead.core.model import Price
+from fairlead.core.cost import in_usd, rates_for, rounded
+from fairlead.core.model import MILLION, Price
 from fairlead.store.prompt_caches import Touched
 
 

@@ -15,7 +15,7 @@ def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int
     channel, target = candidate.channel, candidate.target
     expected = target.expected
     return Intent(
-        call.id + ".1" if number == 1 else f"{call.id}.{number}",
+        f"{call.id}.{number}",
         call.id,
         number,
         at_ms,

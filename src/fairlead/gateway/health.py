@@ -63,7 +63,7 @@ class Health:
             scout = not self.further.allows(channel.provider)
             if scout and not self.further.spares(channel.provider):
                 return f"so much fails at {channel.provider} just now that nothing is tried there a second time"
-        now = self.now
+        now = self.now  # a function that is held: called as a method it would be looked up anew each time
         claim = self.breakers.claim(channel.id, now(), anyway)
         if claim is None:
             return LEFT_ALONE

@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
         if head is None and not self._fed:
             head = self._head = known_to(data, listener.heads)
         if head is not None and not self.busy and not self.closing and len(data) <= listener.bounds.body_bytes:
-            now = listener.now
+            now = listener.now  # as a method it would be looked up anew
             exchange = head.again(data, self, now())
             if exchange is not None:
                 self.receiving_since = 0.0

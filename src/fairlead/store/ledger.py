@@ -89,6 +89,7 @@ class EmbeddedLedger:
         "_open", "_owner", "_owns", "_priced", "_projection", "_prune_at", "_reached", "_records_ms", "_segment_bytes", "_spool", "_state_dir",
         "_thread", "_ticker", "_turn", "_version", "_waiting", "_waiting_notes", "_wake", "path", "recovered",
     )  # fmt: skip
+    """Of so many attributes it would have a dict in which every call of a method is looked up anew."""
 
     def __init__(
         self,
@@ -152,16 +153,12 @@ class EmbeddedLedger:
         try:
             if self._backlog.failing:
                 self._catch_up()
-            append = self._append
+            append = self._append  # as a method it would be looked up anew
             append(intent)
         except SpoolFailed as error:
             self._backlog.fail(error)
             raise
-        there = self._open.get(intent.request)
-        if there is None:
-            self._open[intent.request] = [intent]
-        else:
-            there.append(intent)
+        self._open.setdefault(intent.request, []).append(intent)
 
     def settle(self, record: Record) -> None:
         request = record.request
