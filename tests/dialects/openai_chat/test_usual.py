@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from fairlead.core.call import NO_REST
-from fairlead.dialects.openai_chat.native import _USUAL_REQUEST, SHORT, ChatView, read_request
+from fairlead.dialects.openai_chat.native import (
+    _USUAL_REQUEST,
+    SHORT,
+    ChatView,
+    StreamOptions,
+    UsualRequest,
+    _Words,
+    read_request,
+)
 from fairlead.errors import BadRequest
 from tests.dialects.test_twice import TEXTS, Writing, objects
 
@@ -136,10 +144,72 @@ def structs(kind: Any) -> list[inspect.StructType]:
     return []
 
 
-def test_all_of_it_is_read_and_nothing_is_written_that_was_not_given() -> None:
+def test_all_of_it_is_read_and_counted_by_its_names() -> None:
     found = structs(inspect.type_info(_USUAL_REQUEST.type))
-    assert len(found) == 3
-    for one in found:
-        assert one.cls.__struct_config__.omit_defaults
-        for field in one.fields:
-            assert field.required or field.default in (None, msgspec.NODEFAULT)
+    assert [one.cls for one in found] == [UsualRequest, _Words, StreamOptions], "`is_all` counts the names of these"
+    request, message, options = found
+    for one in (request, options):
+        assert all(field.required or field.default is None for field in one.fields)
+    assert [field.name for field in message.fields if field.required] == ["role", "content"]
+    assert [field.type for field in message.fields if not field.required] == [inspect.CustomType(msgspec.UnsetType)]
+
+
+def without_what_was_not_given(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: without_what_was_not_given(held) for key, held in value.items() if held is not None}
+        case list():
+            return [without_what_was_not_given(one) for one in value]
+    return value
+
+
+def said_again(body: bytes) -> bool:
+    """What `UsualRequest.is_all` tells, the long way: what was read, written again, has as many colons."""
+    written = msgspec.json.encode(without_what_was_not_given(msgspec.to_builtins(_USUAL_REQUEST.decode(body))))
+    return body.count(b":") == written.count(b":") and b"\\u003" not in body
+
+
+PAIRS = st.lists(
+    st.sampled_from(
+        [
+            '"n":1', '"n":null', '"n":2', '"user":"a:b"', '"user":"\\u003a"', '"us\\u0065r":""', '"stop":[":",""]', '"top_p":0',
+            '"stream_options":{}', '"stream_options":{"include_usage":false}', '"stream_options":{"include_usage":null}',
+            '"stream_options":{"include_usage":true,"include_usage":true}', '"stream_options":{"x":1}', '"model":"m:x"',
+            '"messages":[{"role":"a","content":"b"}]', '"messages":[{"role":":","content":"::"},{"role":"a","content":""}]',
+            '"messages":[{"role":"a","role":"a","content":":"}]', '"messages":[{"role":"a","content":"\\u003A:"}]',
+        ]
+    ),
+    max_size=4,
+)  # fmt: skip
+
+
+@given(PAIRS, st.randoms(use_true_random=False))
+def test_its_colons_tell_no_more_than_those_of_what_was_read_written_again(pairs: list[str], chance: Random) -> None:
+    pairs = ['"model":"m"', '"messages":[{"role":"user","content":"a: b"}]', *pairs]
+    chance.shuffle(pairs)
+    body = f"{{{','.join(pairs)}}}".encode()
+    try:
+        read = _USUAL_REQUEST.decode(body)
+    except msgspec.ValidationError:
+        return
+    assert read.is_all(body) <= said_again(body)
+    names = [pair.partition(":")[0].replace("\\u0065", "e") for pair in pairs]
+    assert not read.is_all(body) or len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"n":1',
+        '"stream":true,"stream_options":{"include_usage":true}',
+        '"stream_options":{}',
+        '"stop":["a","b"],"temperature":0,"top_p":0.0,"user":""',
+    ],
+    ids=range(4),
+)
+@pytest.mark.parametrize("text", ["", "a", ":", "a: b\\n::", "\\u00e9:"], ids=range(5))
+@pytest.mark.parametrize("model", ["m", "m:free"])
+def test_nothing_of_what_is_usual_is_missed(model: str, text: str, more: str) -> None:
+    said = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "{text}"}}, {{"content": "", "role": ""}}], {more}}}'
+    assert _USUAL_REQUEST.decode(said.encode()).is_all(said.encode())
+    assert said_again(said.encode())

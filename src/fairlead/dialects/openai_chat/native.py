@@ -7,17 +7,18 @@ today reaches the provider as it came.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 import orjson
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.structs import astuple
 
 from fairlead.core.call import Shape
 from fairlead.core.record import Usage
 from fairlead.dialects import hosted, neutral
 from fairlead.dialects.body import decode_familiar
-from fairlead.dialects.json import EMPTY, given, is_all
+from fairlead.dialects.json import EMPTY, bare_colons, given, may_escape_colons
 from fairlead.dialects.openai_chat.asking import read
 from fairlead.dialects.openai_chat.usage import RawUsage, Reported, plausible, read_usage
 from fairlead.dialects.uncounted import CHAT, rest
@@ -48,7 +49,7 @@ class Message(Struct):
     tool_calls: Raw | UnsetType = UNSET
 
 
-class StreamOptions(Struct, omit_defaults=True):
+class StreamOptions(Struct):
     include_usage: bool | None = None
 
 
@@ -61,7 +62,9 @@ class Something(Struct):
     """An object, whatever it holds."""
 
 
-class Request(Struct):
+class Settings(Struct):
+    """What any request may say, words alone or not."""
+
     model: str
     messages: list[Message]
     stream: bool | None = None
@@ -71,25 +74,29 @@ class Request(Struct):
     n: int | None = None
     temperature: float | None = None
     top_p: float | None = None
-    tools: list[Raw] | None = None
-    response_format: ResponseFormat | None = None
     logprobs: bool | None = None
     reasoning_effort: str | None = None
     user: str | None = None
-    fairlead: Options | None = None
-    models: Raw | UnsetType = UNSET
-    provider: Raw | UnsetType = UNSET
-    prediction: Raw | UnsetType = UNSET
     # Not acted on: what no provider takes leads to none.
-    tool_choice: str | Something | None = None
     parallel_tool_calls: bool | None = None
     stop: str | list[str] | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
+
+
+class Request(Settings):
+    tools: list[Raw] | None = None
+    response_format: ResponseFormat | None = None
+    fairlead: Options | None = None
+    models: Raw | UnsetType = UNSET
+    provider: Raw | UnsetType = UNSET
+    prediction: Raw | UnsetType = UNSET
+    # Not acted on either.
+    tool_choice: str | Something | None = None
     top_logprobs: int | None = None
 
 
-class _Words(Message, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class _Words(Message, forbid_unknown_fields=True, gc=False):
     content: str
     tool_calls: UnsetType = UNSET
 
@@ -97,7 +104,7 @@ class _Words(Message, forbid_unknown_fields=True, omit_defaults=True, gc=False):
 _Limit = Annotated[int, Meta(ge=0, le=MOST_OUTPUT)] | None
 
 
-class _UsualRequest(Request, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class UsualRequest(Settings, forbid_unknown_fields=True, gc=False):
     """What nearly every request is, words and settings. All that is in it is read, and in its bounds."""
 
     model: Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
@@ -105,18 +112,31 @@ class _UsualRequest(Request, forbid_unknown_fields=True, omit_defaults=True, gc=
     max_tokens: _Limit = None
     max_completion_tokens: _Limit = None
     n: Annotated[int, Meta(ge=1, le=MOST_ANSWERS)] | None = None
-    tools: None = None
-    response_format: None = None
-    fairlead: None = None
-    models: UnsetType = UNSET
-    provider: UnsetType = UNSET
-    prediction: UnsetType = UNSET
-    tool_choice: None = None
-    top_logprobs: None = None
+    # What would make it another.
+    tools: ClassVar[None] = None
+    response_format: ClassVar[None] = None
+    prediction: ClassVar[UnsetType] = UNSET
+    models: ClassVar[UnsetType] = UNSET
+    provider: ClassVar[UnsetType] = UNSET
+
+    def is_all(self, body: bytes) -> bool:
+        """Whether the body this was read of says each of these things once, and nothing beside, so that `json.check` has
+        nothing to find. Behind every name stands a colon, and a decoder that drops something drops one: where there are no
+        more than names that were read, it dropped nothing; nor where there are as many more as in the texts, and none of
+        those can have been an escape."""
+        given, options = astuple(self), self.stream_options
+        names = len(given) - given.count(None) + 2 * len(self.messages)
+        if options is not None and options.include_usage is not None:
+            names += 1
+        colons = bare_colons(body)
+        if colons == names:
+            return True
+        in_texts = self.model.count(":") + sum(message.content.count(":") for message in self.messages)
+        return colons == names + in_texts and not may_escape_colons(body)
 
 
 _REQUEST = msgspec.json.Decoder(Request)
-_USUAL_REQUEST = msgspec.json.Decoder(_UsualRequest)
+_USUAL_REQUEST = msgspec.json.Decoder(UsualRequest)
 FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(Request))
 
 
@@ -137,7 +157,7 @@ def _lenient(raw: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | None
 class ChatView(Struct, eq=False):
     """The decoded request with what can be read off it, worked out on first use."""
 
-    request: Request
+    request: Request | UsualRequest
     body: bytes
     model: str
     stream: bool
@@ -191,7 +211,7 @@ def _length(raw: Raw | UnsetType) -> int:
     return len(raw) if given(raw) else 0
 
 
-def _shape(request: Request, body: bytes) -> Shape:
+def _shape(request: Request | UsualRequest, body: bytes) -> Shape:
     chars = utf8 = images = audio = documents = declared = 0
     turns = request.messages
     for message in turns:
@@ -273,14 +293,14 @@ def _usual_request(body: bytes) -> ChatView | None:
         request = _USUAL_REQUEST.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if not is_all(body, request):
+    if not request.is_all(body):
         return None
     return ChatView(
         request, body, request.model, request.stream is True, request.n or 1, _limit(request), None, False, True, 0, True,
     )  # fmt: skip
 
 
-def _limit(request: Request) -> int | None:
+def _limit(request: Settings) -> int | None:
     most, completion = request.max_tokens, request.max_completion_tokens
     if completion is None:
         return most
