@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from fairlead.gateway.addresses import Addresses
-from fairlead.providers.wire import Endpoint, Outbound, Proxy, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Proxy, UpstreamBroken, head
 from tests.gateway.reaching import Sending, black_hole, ear, endpoint, middle, named, on_both_loops, sending
 from tests.server.serving import soon, within_a_second
 from tests.upstream import HANG, STREAM_HEAD, Play, chunk, completion, scripted
 
-LARGE = Outbound("POST", "/one/v1/chat/completions", b"Host: h\r\n", b"x" * 20_000_000)
+LARGE = Outbound(head("POST", "/one/v1/chat/completions", b"Host: h\r\n"), b"x" * 20_000_000)
 Reached = Callable[[], bool]
 
 

@@ -14,12 +14,12 @@ from fairlead.core.model import Channel
 from fairlead.dialects.openai_chat.native import read_request
 from fairlead.gateway.connections import HIGH_WATER
 from fairlead.gateway.transport import HttpUpstream
-from fairlead.providers.wire import Endpoint, Outbound
+from fairlead.providers.wire import Endpoint, Outbound, head
 from tests.server.serving import question, serving, soon
 from tests.upstream import Play, answer, completion, plain, scripted
 
 CHANNEL = Channel("m@one", "one", "m", "one", "m")
-OUTBOUND = Outbound("POST", "/one/v1/chat/completions", b"Host: h\r\n", question())
+OUTBOUND = Outbound(head("POST", "/one/v1/chat/completions", b"Host: h\r\n"), question())
 
 
 def call() -> Call:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.providers.capping import LEAST_THINKING, LIMITS, capped
-from fairlead.providers.wire import Endpoint, Outbound
+from fairlead.providers.wire import Endpoint, Outbound, head
 
 PLACES: dict[str, tuple[str, ...]] = {
     "openai_chat": ("max_tokens",),
@@ -34,7 +34,7 @@ def asked(dialect: str, limit: int | None, **more: Any) -> bytes:
 
 def left(body: bytes, dialect: str, limit: int, field: str = "") -> dict[str, Any]:
     endpoint = Endpoint("one", "openai", dialect, max_tokens_field=field)
-    sent = capped(Outbound("POST", "/x", b"", body), dialect, limit, endpoint)
+    sent = capped(Outbound(head("POST", "/x", b""), body), dialect, limit, endpoint)
     found: dict[str, Any] = json.loads(sent.body)
     return found
 
@@ -65,14 +65,14 @@ def test_more_is_asked_for_than_is_held_or_anything_else_is_changed(
 def test_what_the_caller_wrote_is_written_anew() -> None:
     body = b'{ "model":"m",  "max_tokens" : 9000 ,"x":1.0e5}'
     endpoint = Endpoint("one", "openai", "openai_chat")
-    sent = Outbound("POST", "/x", b"", body)
+    sent = Outbound(head("POST", "/x", b""), body)
     assert capped(sent, "openai_chat", 100, endpoint).body == b'{ "model":"m",  "max_tokens" : 100 ,"x":1.0e5}'
     assert capped(sent, "openai_chat", 9000, endpoint) is sent
 
 
 @pytest.mark.parametrize("form", [b"--boundary\r\nContent-Disposition", b""])
 def test_a_form_is_taken_for_json(form: bytes) -> None:
-    sent = Outbound("POST", "/x", b"", form)
+    sent = Outbound(head("POST", "/x", b""), form)
     assert capped(sent, "openai_chat", 5, Endpoint("one", "openai", "openai_chat")) is sent
     assert capped(sent, "opaque", 5, Endpoint("one", "openai", "openai_chat")) is sent
 

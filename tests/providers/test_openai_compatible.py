@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from fairlead.dialects.openai_chat.native import read_request
 from fairlead.providers.deltas import DELTAS
 from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint
-from fairlead.providers.wires import WIRES, outbound, passed
+from fairlead.providers.wires import WIRES, headed, outbound, passed
 from tests.core.scenes import call
 from tests.dialects.recordings import captured_requests
 
@@ -183,4 +184,22 @@ def test_what_leaves_goes_to_the_providers_path_with_its_headers() -> None:
     body = f'{{"model":"m",{HI}}}'.encode()
     asked = call(body=body, view=read_request(body))
     out = outbound(asked, Model("m", (upstream("m"),)), upstream("m"), PLAIN, WIRES["openai_chat"], None)
-    assert (out.method, out.path, out.headers, out.body) == ("POST", "/v1/chat/completions", b"Host: x\r\n", body)
+    assert (out.head, out.body) == (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n", body)
+
+
+@pytest.mark.parametrize("forward", [b"", b"x-request: a\r\n", b"anthropic-version: 1\r\n", b"content-type: a/b\r\n"])
+@pytest.mark.parametrize("more", [{}, {"operation": "count"}, {"path": "/elsewhere"}], ids=["usual", "count", "path"])
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic_messages", "gemini", "completions"])
+def test_a_head_that_was_made_ahead_is_the_one_that_would_be_made(
+    dialect: str, more: dict[str, Any], forward: bytes
+) -> None:
+    body = f'{{"model":"m",{HI}}}'.encode()
+    asked = call(body=body, view=read_request(body), forward=forward, **more)
+    at = endpoint(dialect=dialect, prefix="/v1", headers=b"Host: x\r\nContent-Type: application/json\r\n")
+    # What the wire makes of the body is another matter.
+    wire = msgspec.structs.replace(WIRES[dialect], changes=None, prepared=None)
+    heads = {
+        outbound(asked, Model("m", (upstream("m"),)), upstream("m"), one, wire, None).head for one in (at, headed(at))
+    }
+    assert len(heads) == 1
+    assert heads.pop().count(b"anthropic-version:") == (bool(wire.version) or b"anthropic-version" in forward)

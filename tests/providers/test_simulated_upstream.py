@@ -17,7 +17,7 @@ from fairlead.providers.simulated import Behaviour, Fault, SimulatedModel, Simul
 from fairlead.providers.simulated.script import KINDS
 from fairlead.providers.simulated.server import SimulatedServer
 from fairlead.providers.simulated.upstream import SimulatedReply, SimulatedUpstream
-from fairlead.providers.wire import Endpoint, Outbound, Reply, Upstream, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Reply, Upstream, UpstreamBroken, head
 
 ENDPOINT = Endpoint("sim", "simulated", "openai_chat", simulated=True)
 PATIENT = Endpoint("sim", "simulated", "openai_chat", first_byte_timeout=0, idle_timeout=math.inf)
@@ -51,7 +51,7 @@ def outbound(stream: bool = True, **fields: Any) -> Outbound:
     body = {"model": "m", "messages": [{"role": "user", "content": "Boats?"}], **fields}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return Outbound("POST", "/v1/chat/completions", b"x-sim-task: chat\r\n", json.dumps(body).encode())
+    return Outbound(head("POST", "/v1/chat/completions", b"x-sim-task: chat\r\n"), json.dumps(body).encode())
 
 
 def ignored(reply: Reply) -> None:
@@ -377,7 +377,7 @@ def test_the_server_and_the_process_tell_different_stories() -> None:
     inside = SimulatedUpstream(Simulation([MODEL], clock=lambda: 1.0), speed=math.inf)
 
     async def main() -> bytes:
-        plain = Outbound("POST", "/v1/chat/completions", b"", outbound().body)
+        plain = Outbound(head("POST", "/v1/chat/completions", b""), outbound().body)
         return await (await inside.send(permit(), ENDPOINT, plain, ignored)).body()
 
     sink = chat(server)

@@ -10,7 +10,7 @@ import pytest
 from fairlead.core.model import Fee, Price, Rates
 from fairlead.providers.terms import asked
 from fairlead.providers.toolsets import USUAL, Use, bounded, fees, uses
-from fairlead.providers.wire import Outbound
+from fairlead.providers.wire import Outbound, head
 
 FUNCTION = {"type": "function", "name": "web_search", "parameters": {"type": "object"}}
 ASKED: dict[str, tuple[str, dict[str, Any], list[Use]]] = {
@@ -100,7 +100,7 @@ def test_tools_that_nobody_can_read_cost_nothing(tools: object) -> None:
 @pytest.mark.parametrize("figure", [None, "1000", 1000.0, -5, True])
 def test_a_limit_that_is_no_count_is_sent_as_it_stands(figure: object) -> None:
     body = {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": figure}]}
-    sent = Outbound("POST", "/x", b"", json.dumps(body).encode())
+    sent = Outbound(head("POST", "/x", b""), json.dumps(body).encode())
     changed = bounded(sent, "anthropic_messages", (Use("web_search", USUAL),))
     assert json.loads(changed.body)["tools"][0]["max_uses"] == USUAL
 
@@ -120,7 +120,7 @@ def test_a_limit_changes_more_than_itself(dialect: str) -> None:
         {"type": "web_search_20250305", "name": "web_search"},
     ]
     body = json.dumps({"model": "m", "tools": tools}).encode()
-    sent = Outbound("POST", "/x", b"", body)
+    sent = Outbound(head("POST", "/x", b""), body)
     given = bounded(sent, dialect, (Use("web_search", 3, True),))
     assert given is sent
     changed = json.loads(bounded(sent, dialect, (Use("web_search", USUAL),)).body)

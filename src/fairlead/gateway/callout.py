@@ -38,7 +38,7 @@ from fairlead.core.policy import Policy
 from fairlead.errors import Forbidden
 from fairlead.gateway.endpoints import endpoint as endpoint_of
 from fairlead.gateway.sharing import Places
-from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken, head
 
 if TYPE_CHECKING:
     from fairlead.gateway.runtime import Runtime
@@ -127,7 +127,7 @@ class CallOut:
         headers = there.headers
         if declared.secret:
             headers += b"fairlead-signature: %b\r\n" % signature(declared.secret, body, int(time.time())).encode()
-        sent = Outbound("POST", urlsplit(declared.url).path or "/", headers, body)
+        sent = Outbound(head("POST", urlsplit(declared.url).path or "/", headers), body)
         begun: list[Reply] = []
         try:
             reply = await runtime.http.send(permit, there, sent, begun.append)

@@ -268,9 +268,8 @@ class Connection(asyncio.BufferedProtocol):
         assert transport is not None
         asked: asyncio.Future[HttpReply | EncodedReply] = pool.loop.create_future()
         self.reply = reply = HttpReply(self, asked, now, now + pool.endpoint.first_byte_timeout)
-        method, path, body = outbound.method.encode(), outbound.path.encode(), outbound.body
-        length = b"Content-Length: %d\r\n\r\n" % len(body)
-        data = b"".join((method, b" ", path, b" HTTP/1.1\r\n", outbound.headers, length, body))
+        body = outbound.body
+        data = b"%bContent-Length: %d\r\n\r\n%b" % (outbound.head, len(body), body)
         if outbound.stream:
             reply.most = HIGH_WATER
             pool.outbox.hurry(transport, data)

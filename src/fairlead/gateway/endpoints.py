@@ -17,6 +17,7 @@ from fairlead.errors import ConfigError
 from fairlead.gateway.proxies import proxy_for
 from fairlead.providers.deltas import DELTAS, PLAIN
 from fairlead.providers.wire import Endpoint, Proxy
+from fairlead.providers.wires import headed
 from fairlead.version import __version__
 
 SHORTEST_SECRET = 8
@@ -83,7 +84,7 @@ def endpoint(name: str, provider: Provider, environ: Mapping[str, str] = os.envi
         idle_timeout=provider.idle_timeout,
         max_connections=provider.max_connections,
     )
-    return found if len(keys) < 2 else _keyed(found, keys, headers)
+    return headed(found) if len(keys) < 2 else _keyed(found, keys, headers)
 
 
 def way_to(endpoint: Endpoint) -> Way:
@@ -101,7 +102,8 @@ def _keyed(found: Endpoint, keys: tuple[str, ...], headers: list[bytes]) -> Endp
     """Told by the place and a digest of it, each key can be found in the configuration, and cannot be made of it."""
     names = [f"{place} ({sha256(key.encode()).hexdigest()[:8]})" for place, key in enumerate(keys, 1)]
     keyed = [
-        msgspec.structs.replace(found, key=name, headers=lines) for name, lines in zip(names, headers, strict=True)
+        headed(msgspec.structs.replace(found, key=name, headers=lines))
+        for name, lines in zip(names, headers, strict=True)
     ]
     return msgspec.structs.replace(found, keyed=tuple(keyed))
 

@@ -18,7 +18,7 @@ from fairlead.core.health import Claim
 from fairlead.core.model import Snapshot
 from fairlead.gateway.failures import ERROR_BYTES
 from fairlead.providers import limits
-from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken
+from fairlead.providers.wire import Endpoint, Outbound, Reply, UpstreamBroken, head
 from fairlead.providers.wires import WIRES
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def probe_of(endpoint: Endpoint) -> Outbound:
-    headers = endpoint.headers_of(endpoint.dialect).replace(b"Content-Type: application/json\r\n", b"", 1)
-    return Outbound("GET", f"{endpoint.prefix}/models", headers + WIRES[endpoint.dialect].version, b"")
+    headers = endpoint.headers.replace(b"Content-Type: application/json\r\n", b"", 1)
+    return Outbound(head("GET", f"{endpoint.prefix}/models", headers + WIRES[endpoint.dialect].version), b"")
 
 
 class Probing:

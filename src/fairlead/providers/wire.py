@@ -44,10 +44,10 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Path before the operation's own, without a trailing slash; a whole address where a proxy is asked for it."""
     headers: bytes = b""
     """Rendered header lines sent with every request, key included. Never logged."""
+    heads: dict[str, bytes] = {}
+    """By dialect: the head of a request that goes where all do, with no header line of the caller's. Never logged."""
     dialects: frozenset[str] = frozenset()
     """What else it speaks: a call in such a dialect passes through untouched."""
-    own_headers: dict[str, bytes] = {}
-    """Header lines for some of its dialects instead of `headers`."""
     key: str = ""
     """Which of its keys is in them, where it has several: its place and the beginning of its digest."""
     keyed: tuple[Endpoint, ...] = ()
@@ -75,21 +75,21 @@ class Endpoint(msgspec.Struct, frozen=True):
     def speaks(self, dialect: str) -> bool:
         return dialect == self.dialect or dialect in self.dialects
 
-    def headers_of(self, dialect: str) -> bytes:
-        return self.own_headers.get(dialect, self.headers) if self.own_headers else self.headers
-
     def __repr__(self) -> str:
         return f"Endpoint({self.name!r}, {self.kind!r}, {self.host}:{self.port})"
 
 
-class Outbound(msgspec.Struct, frozen=True):
+class Outbound(msgspec.Struct, frozen=True, gc=False):
     """One request, ready to leave."""
 
-    method: str
-    path: str
-    headers: bytes
+    head: bytes
+    """But for the line that tells the body's length."""
     body: bytes
     stream: bool = False
+
+
+def head(method: str, path: str, headers: bytes) -> bytes:
+    return b"%b %b HTTP/1.1\r\n%b" % (method.encode(), path.encode(), headers)
 
 
 class Reply(Protocol):

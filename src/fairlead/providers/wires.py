@@ -25,7 +25,7 @@ from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.providers import hints, openai_compatible, thinking
 from fairlead.providers.quirks import flags_of
-from fairlead.providers.wire import Endpoint, Outbound
+from fairlead.providers.wire import Endpoint, Outbound, head
 
 MODEL = b'"model"'
 ESCAPED = b"\\u00"
@@ -126,32 +126,45 @@ def outbound(
     Raises BadRequest for what cannot be."""
     view: View = call.view  # type: ignore[assignment]  # of a call that goes out, with all that a dialect reads of it
     operation = call.operation
-    if wire.path_of is None and operation != "count":
-        path = call.path or wire.path
-    else:
-        path = _path(call, view, channel, wire, losses)
+    begin = endpoint.heads.get(wire.dialect)
+    if begin is None or call.path or operation == "count" or (call.forward and losses is None):
+        begin = _head(call, view, channel, endpoint, wire, losses)
     if effort and (operation != "generate" or not thinking.wanted(model, view, effort)):
         effort = ""
-    forward = call.forward
-    headers = endpoint.headers_of(wire.dialect) if endpoint.own_headers else endpoint.headers
     if losses is None:
         body = passed(call, view, channel, endpoint, wire)
         if effort:
             body = thinking.put_in(body, wire.dialect, view, _target(model, channel, endpoint), effort)
-        if forward:
-            if b"content-type:" in forward:
-                headers = headers.replace(b"Content-Type: application/json\r\n", b"", 1)
-            headers += forward
     else:
         request = view.neutral()
         if effort:
             request = thinking.asking(request, effort)
         body = DIALECTS[wire.dialect].write_request(request, _target(model, channel, endpoint), losses)
-    if wire.version and (losses is not None or b"anthropic-version:" not in forward):
-        headers += wire.version
     if endpoint.cache_hints and operation == "generate":
         body = hints.put_in(body, wire.dialect, call, channel)
-    return Outbound("POST", endpoint.prefix + path, headers, body, call.stream)
+    return Outbound(begin, body, call.stream)
+
+
+def headed(endpoint: Endpoint) -> Endpoint:
+    """The endpoint with the heads of most of its requests."""
+    heads = {
+        wire.dialect: head("POST", endpoint.prefix + wire.path, endpoint.headers + wire.version)
+        for dialect in (endpoint.dialect, *endpoint.dialects)
+        if (wire := WIRES[dialect]).path
+    }
+    return msgspec.structs.replace(endpoint, heads=heads)
+
+
+def _head(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: Wire, losses: Losses | None) -> bytes:
+    """For a request that is not as most are."""
+    headers, forward = endpoint.headers, call.forward if losses is None else b""
+    if forward:
+        if b"content-type:" in forward:
+            headers = headers.replace(b"Content-Type: application/json\r\n", b"", 1)
+        headers += forward
+    if b"anthropic-version:" not in forward:
+        headers += wire.version
+    return head("POST", endpoint.prefix + _path(call, view, channel, wire, losses), headers)
 
 
 def _path(call: Call, view: View, channel: Channel, wire: Wire, losses: Losses | None) -> str:

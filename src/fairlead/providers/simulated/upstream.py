@@ -104,8 +104,9 @@ class SimulatedUpstream:
     ) -> SimulatedReply:
         if not isinstance(permit, EgressPermit):
             raise TypeError("nothing is sent without an EgressPermit")
-        headers = header_map(outbound.headers, endpoint.headers)
-        turn = self.simulation.turn(outbound.method, outbound.path, headers, outbound.body, permit.call)
+        line, _, lines = outbound.head.partition(b"\r\n")
+        method, path, _ = line.decode().split(" ")
+        turn = self.simulation.turn(method, path, header_map(lines, endpoint.headers), outbound.body, permit.call)
         if turn.performance.broken == "refused":
             turn.refuse()
             raise UpstreamBroken("connect", f"{endpoint.name} refused the connection")
