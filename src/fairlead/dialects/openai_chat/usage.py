@@ -3,8 +3,10 @@ used."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from fairlead.core.record import Usage
 from fairlead.core.tools import Calls, counted
@@ -26,9 +28,12 @@ class _CompletionDetails(Struct, gc=False):
     image_tokens: int | None = 0
 
 
+_Count = Annotated[int, Meta(ge=0)] | None
+
+
 class _BareUsage(Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
     total_tokens: int | None = None
 
 
@@ -91,7 +96,7 @@ def read_usage(raw: Raw | UnsetType) -> Usage | None:
 def plausible(found: RawUsage) -> Usage | None:
     """As `read_usage`, of what was told."""
     prompt, completion, total = found.prompt_tokens, found.completion_tokens, found.total_tokens
-    if prompt is None or completion is None or prompt < 0 or completion < 0:
+    if prompt is None or completion is None:
         return None
     both = prompt + completion
     if not 0 < both < MOST_TOKENS:
@@ -106,10 +111,11 @@ def plausible(found: RawUsage) -> Usage | None:
         reasoning = made.reasoning_tokens
         media = made.audio_tokens or made.image_tokens or media
     # Some count reasoning beside the completion instead of in it; only their total tells.
-    if total is not None and both < total < both + MOST_TOKENS:
+    if total is not None and total > both:
         beside = total - both
-        completion += beside
-        reasoning = max(reasoning or 0, beside)
+        if beside < MOST_TOKENS:
+            completion += beside
+            reasoning = max(reasoning or 0, beside)
     if cached or written or reasoning:
         cached = min(max(cached or 0, 0), prompt)
         written = min(max(written or 0, 0), prompt - cached)
