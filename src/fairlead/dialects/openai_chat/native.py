@@ -154,7 +154,7 @@ def _lenient(raw: Raw | UnsetType, decoder: msgspec.json.Decoder[T]) -> T | None
         return None
 
 
-class ChatView(Struct, eq=False):
+class ChatView(Struct, eq=False, gc=False):
     """The decoded request with what can be read off it, worked out on first use."""
 
     request: Request | UsualRequest
@@ -239,24 +239,13 @@ def _shape(request: Request | UsualRequest, body: bytes) -> Shape:
     if form is not None and form.json_schema is not UNSET:
         declared += len(form.json_schema)
     wanted, limit = None if form is None else form.type, request.max_completion_tokens
+    most = request.max_tokens if limit is None else limit
+    # By their places: names would take longer than all that stands above.
     return Shape(
-        chars=chars,
-        utf8=utf8,
-        turns=len(turns),
-        images=images,
-        audio=audio,
-        documents=documents,
-        tools=len(tools),
-        tool_bytes=declared,
-        json_schema=wanted == "json_schema",
-        json_object=wanted == "json_object",
-        logprobs=request.logprobs is True,
-        reasoning=request.reasoning_effort,
-        max_output=request.max_tokens if limit is None else limit,
-        answers=request.n or 1,
-        rest=rest(body, utf8 + declared, len(turns), CHAT),
-        predicted=0 if request.prediction is UNSET else _length(request.prediction),
-    )
+        chars, utf8, len(turns), images, audio, documents, len(tools), declared, wanted == "json_schema", wanted == "json_object",
+        request.logprobs is True, request.reasoning_effort, most, request.n or 1, None,
+        rest(body, utf8 + declared, len(turns), CHAT), 0 if request.prediction is UNSET else _length(request.prediction),
+    )  # fmt: skip
 
 
 def read_request(body: bytes, model: str = "", stream: bool = False) -> ChatView:
