@@ -195,12 +195,13 @@ def passed(call: Call, view: View, channel: Channel, endpoint: Endpoint, wire: W
         body = json.without(body, "fairlead")
     changing = wire.changes
     changes = None if changing is None else changing(call, endpoint)
-    if wire.path_of is not None and isinstance(view, EmbeddingsView):
+    if wire.path_of is None:
+        if view.model != upstream:
+            name = orjson.dumps(upstream)
+            return _changed(body, {**changes, "model": name}) if changes else _renamed(body, name)
+    elif isinstance(view, EmbeddingsView):
         return body.replace(b'"models/%b"' % view.model.encode(), b'"models/%b"' % upstream.encode())
-    name = orjson.dumps(upstream) if wire.path_of is None and view.model != upstream else b""
-    if changes:
-        return _changed(body, {**changes, "model": name} if name else changes)
-    return _renamed(body, name) if name else body
+    return _changed(body, changes) if changes else body
 
 
 def _changed(body: bytes, changes: Mapping[str, bytes | None]) -> bytes:
