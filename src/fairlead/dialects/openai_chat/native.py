@@ -38,18 +38,18 @@ SHORT = 4096
 # ---- requests
 
 
-class Part(Struct):
+class Part(Struct, gc=False):
     type: str
     text: str | UnsetType | None = UNSET
 
 
-class Message(Struct):
+class Message(Struct, gc=False):
     role: str
     content: str | list[Part] | None = None
     tool_calls: Raw | UnsetType = UNSET
 
 
-class StreamOptions(Struct):
+class StreamOptions(Struct, gc=False):
     include_usage: bool | None = None
 
 
@@ -62,7 +62,7 @@ class Something(Struct):
     """An object, whatever it holds."""
 
 
-class Settings(Struct):
+class Settings(Struct, gc=False):
     """What any request may say, words alone or not."""
 
     model: str
