@@ -75,7 +75,7 @@ def test_the_first_plan_is_not_made_use_of() -> None:
     chosen(asked(), memo)
     kept = memo[kind(asked(), read_choice("best", policy(), POLICIES, THREE))]
     assert isinstance(kept, Kept)
-    assert again(kept, asked(signals=tokens(55)), 9) == chosen(asked(signals=tokens(55)), None, seed=9)
+    assert again(kept, asked(signals=tokens(55))) == chosen(asked(signals=tokens(55)), None, seed=9)
 
 
 @pytest.mark.parametrize("more", [{"signals": tokens(3_000_000)}, {"wishes": Wishes()}, {"caller": Caller("key")}])
@@ -84,7 +84,7 @@ def test_a_request_that_may_differ_in_more_than_size_gets_the_plan_of_another(mo
     chosen(asked(), memo)
     kept = memo[kind(asked(), read_choice("best", policy(), POLICIES, THREE))]
     assert isinstance(kept, Kept)
-    assert again(kept, asked(**more), 1) is None
+    assert again(kept, asked(**more)) is None
 
 
 def test_a_plan_outlives_its_price() -> None:

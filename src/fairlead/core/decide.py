@@ -55,7 +55,7 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
         return _chosen(call, choice, snapshot, seed, memo)
     kind = named_kind(call, choice)
     before = memo.get(kind)
-    plan = again(before, call, seed) if type(before) is Kept else None
+    plan = again(before, call) if type(before) is Kept else None
     if plan is None:
         plan = _decided(call, choice, snapshot, seed, memo)
         found = kept(call, choice, snapshot, plan)
@@ -68,22 +68,22 @@ def _chosen(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Mem
     found = traits.read(call.signals, call.wishes)
     kind = field.kind(call, choice, found)
     before = memo.get(kind)
-    plan = field.plan(before, call, found, seed) if type(before) is Field else None
+    plan = field.plan(before, call, found) if type(before) is Field else None
     if plan is None:
         plan = _decided(call, choice, snapshot, seed, memo, found)
         if before is None:
             memo[kind] = "once"
         elif before == "once" and field.weighs(call, choice.policy, plan):
-            memo[kind] = _field(call, choice, snapshot, plan, found) or "unlike"
+            memo[kind] = _field(call, choice, snapshot, seed, plan, found) or "unlike"
     return plan
 
 
-def _field(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan, found: Traits) -> Field | None:
+def _field(call: Call, choice: Choice, snapshot: Snapshot, seed: int, plan: Plan, found: Traits) -> Field | None:
     """Found with a plan of its kind, which has to come of it just so."""
-    ask, targets, rejected = eligible(asked(call, choice, snapshot, plan.seed, found)[0], choice, snapshot, False)
+    ask, targets, rejected = eligible(asked(call, choice, snapshot, seed, found)[0], choice, snapshot, False)
     targets = STRATEGIES[plan.strategy].rank(targets, ask, rejected)
     made = field.found(plan, ask, targets, tuple(_once(rejected)))
-    return made if made is not None and field.plan(made, call, found, plan.seed) == plan else None
+    return made if made is not None and field.plan(made, call, found) == plan else None
 
 
 def _decided(
@@ -131,7 +131,6 @@ def _decided(
         policy_hash=policy.hash,
         snapshot_hash=snapshot.hash,
         conditions=snapshot.conditions.version,
-        seed=seed,
         task=found.task,
         rule="" if rule is None else rule.name,
         reason=reason,

@@ -100,7 +100,7 @@ def found(plan: Plan, ask: Ask, targets: list[Target], rejected: tuple[Rejection
     takes = [model.context for model in models] + [one.context for target in targets for one in target.channels]
     tiers = [one.price.tiers[0][0] for one in runners if one.price is not None and one.price.tiers]
     bare = Plan(
-        (), (), plan.policy, plan.strategy, plan.policy_hash, plan.snapshot_hash, plan.conditions, 0, plan.task,
+        (), (), plan.policy, plan.strategy, plan.policy_hash, plan.snapshot_hash, plan.conditions, plan.task,
         handling=plan.handling,
     )  # fmt: skip
     return Field(
@@ -144,13 +144,13 @@ def kind(call: Call, choice: Choice, found: Traits) -> tuple[object, ...]:
     return choice.policy.hash, call.caller.name, call.operation, found.task, found.complexity, found.capabilities
 
 
-def plan(field: Field, call: Call, found: Traits, seed: int) -> Plan | None:
+def plan(field: Field, call: Call, found: Traits) -> Plan | None:
     if not _alike(field, call, found):
         return None
     size = found.input_tokens, found.output_tokens, found.output_room
     made = field.plans.get(size)
     if made is not None:
-        return replace(made, seed=seed)
+        return made
     tokens, usual, room = size
     if tokens + max(room, usual) > field.fits or room > field.gives:
         return None
@@ -172,7 +172,7 @@ def plan(field: Field, call: Call, found: Traits, seed: int) -> Plan | None:
     if len(ready) > 1:
         steps = (*steps, Step("failover", tuple(ready[1:])))
     rejected = (*field.rejected, *map(field.outranked.__getitem__, order[READY:]))
-    made = replace(field.bare, steps=steps, rejected=rejected, seed=seed)
+    made = replace(field.bare, steps=steps, rejected=rejected)
     if len(field.plans) >= SIZES_KEPT:
         field.plans.clear()
     field.plans[size] = made

@@ -19,6 +19,7 @@ SIZES = ("tokens", "input", "tokens", "output", "tokens", "output_room")
 """Kinds and names of what is found of a request whose words nobody read: how large it is, how large its answer, and the
 most that this may be."""
 KINDS = len(SIZES) // 2
+KIND, INPUT = SIZES[:2]
 UNKNOWN = 1 << 62
 NEVER = Facts(0)
 SIZES_KEPT = 16
@@ -44,8 +45,8 @@ class Kept(msgspec.Struct):
     """Tokens of input and output that every channel takes."""
     latency: int | None
     quality: float | None
-    plans: dict[tuple[Signal, ...], Plan] = {}
-    """Made of it before, by what was found of the size, at the price that was known from then on."""
+    plans: dict[tuple[object, Signal, Signal], Plan] = {}
+    """Made of it before, by tokens of input and what was found of the answer's, at the price that was known from then on."""
 
 
 def kind(call: Call, choice: Choice) -> tuple[object, ...]:
@@ -55,7 +56,7 @@ def kind(call: Call, choice: Choice) -> tuple[object, ...]:
     return model.name, choice.channel, choice.policy.hash, call.caller.name, call.operation
 
 
-def again(found: Kept, call: Call, seed: int) -> Plan | None:
+def again(found: Kept, call: Call) -> Plan | None:
     if found.wishes is not call.wishes or found.caller is not call.caller:
         return None
     facts, lasting = call.facts, True
@@ -65,9 +66,25 @@ def again(found: Kept, call: Call, seed: int) -> Plan | None:
         lasting = found.since <= facts.at
         if lasting:
             found.facts = facts
-    made = found.plans.get(call.signals) if lasting else None
+    signals = call.signals
+    if len(signals) != KINDS:
+        return None
+    tokens, output, room = signals
+    if tokens.kind != KIND or tokens.name != INPUT:
+        return None
+    size = tokens.value, output, room
+    made = found.plans.get(size) if lasting else None
     if made is not None:
-        return replace(made, seed=seed)
+        return made
+    made = _made(found, call, lasting)
+    if made is not None and lasting:
+        if len(found.plans) >= SIZES_KEPT:
+            found.plans.clear()
+        found.plans[size] = made
+    return made
+
+
+def _made(found: Kept, call: Call, lasting: bool) -> Plan | None:
     sizes = _sizes(call)
     if sizes is None:
         return None
@@ -77,15 +94,10 @@ def again(found: Kept, call: Call, seed: int) -> Plan | None:
     rates, cost = found.by_token, None
     if rates is not None and tokens <= found.lowest and lasting:
         cost = tokens * rates[0] + output * rates[1] + rates[2]
-    elif (price := found.channels[0].price_at(facts.at)) is not None:
+    elif (price := found.channels[0].price_at(call.facts.at)) is not None:
         cost = expected_cost(price, tokens, output)
     target = Target(found.model, found.channels, Expected(tokens, output, cost, found.latency, found.quality))
-    made = replace(found.plan, steps=(Step("first", (target,)),), seed=seed)
-    if lasting:
-        if len(found.plans) >= SIZES_KEPT:
-            found.plans.clear()
-        found.plans[call.signals] = made
-    return made
+    return replace(found.plan, steps=(Step("first", (target,)),))
 
 
 def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | None:
@@ -112,7 +124,6 @@ def kept(call: Call, choice: Choice, snapshot: Snapshot, plan: Plan) -> Kept | N
         policy.hash,
         snapshot.hash,
         conditions.version,
-        plan.seed,
         named=True,
         handling=policy.handling,
     )

@@ -90,7 +90,6 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     snapshot_hash: str
     conditions: int
     """Version of the moving part of the snapshot."""
-    seed: int
     task: str = ""
     """What the request was taken for."""
     rule: str = ""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import random
 import time
-import zlib
 from collections.abc import Mapping
 from itertools import count
 from typing import Protocol
@@ -40,14 +39,16 @@ _random = random.SystemRandom()
 _prefix, _numbers = "", count()
 _now, _opening = Facts(0), ""
 """The present second, and how the ids that are given in it begin."""
+_since = _over = 0.0
+"""When it begins and is over: figures of one kind are sooner compared."""
 
 
 def _begin_anew() -> None:
     """In every process, one that was forked included: its ids are those of no other."""
-    global _prefix, _numbers, _now, _opening  # noqa: PLW0603 - of the process
+    global _prefix, _numbers, _since, _over  # noqa: PLW0603 - of the process
     _prefix = f"{_random.getrandbits(40):010x}"
     _numbers = count(1_000_000_000 + _random.getrandbits(24))  # of so many digits that they stay as many
-    _now, _opening = Facts(0), ""
+    _since = _over = 0.0
 
 
 _begin_anew()
@@ -74,11 +75,13 @@ def begun() -> tuple[str, Facts]:
     """The id of a request that begins now, and what is known of it before anything is looked up: the time, which all requests
     of a second have in common. Ids are ordered by time, so that an index over them grows at its end, and unique over
     processes by their middle part."""
-    global _now, _opening
-    second = int(time.time())
-    if second != _now.at:
+    global _now, _opening, _since, _over
+    at = time.time()
+    if at >= _over or at < _since:
+        second = int(at)
+        _since, _over = float(second), second + 1.0
         _now, _opening = Facts(second), f"req_{second:09x}{_prefix}"
-    return f"{_opening}{next(_numbers)}", _now
+    return _opening + str(next(_numbers)), _now
 
 
 def new_id() -> str:
@@ -86,7 +89,8 @@ def new_id() -> str:
 
 
 def seed_of(request_id: str) -> int:
-    return zlib.crc32(request_id.encode())
+    """What is drawn for it comes of this. It stands in the record, so that another process need not come to the same."""
+    return hash(request_id) & 0xFFFFFFFF
 
 
 def admit(
@@ -191,7 +195,7 @@ class Settled(msgspec.Struct, frozen=True):
     """Whether who takes it hangs on what it is about: an agent or a route says so."""
     wish: Wishes
     """With the session that the head names."""
-    enough: float
+    enough: int
     """Tokens up to which it is enough to know how large the request is."""
     warnings: tuple[str, ...]
     signals: tuple[Signal, ...]

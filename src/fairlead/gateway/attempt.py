@@ -31,6 +31,7 @@ from fairlead.dialects.weighing import BYTES
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway import used
 from fairlead.gateway.account import charge, intent
+from fairlead.gateway.admit import seed_of
 from fairlead.gateway.answering import cause_of, reader_for, silence, usual, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
@@ -391,7 +392,7 @@ class Try(msgspec.Struct, eq=False):
         run.look_further()
         wait = None
         if passing:
-            wait = backoff(self.number, run.plan.seed, retry_after or 0.0)
+            wait = backoff(self.number, seed_of(run.call.id), retry_after or 0.0)
         return Failed(self.number, cause, final, kind == "stale", wait, run.left(), kind == "key")
 
     def within(self, reader: Reader, piece: bytes) -> bytes:

@@ -28,6 +28,7 @@ from fairlead.dialects.dialect import Reader
 from fairlead.errors import RequestError
 from fairlead.gateway import handling
 from fairlead.gateway.account import baseline_cost
+from fairlead.gateway.admit import seed_of
 from fairlead.gateway.answering import own_headers, pending_headers
 from fairlead.gateway.attempt import OUTRUN, Try
 from fairlead.gateway.checking import Checking
@@ -464,7 +465,7 @@ class Run(msgspec.Struct, eq=False):
         asked = (
             call.id, self.began, caller.name, caller.tenant, call.operation, call.dialect, call.model, call.stream,
             call.purpose, call.parent or "", outcome, status, error, plan.policy, plan.strategy, plan.policy_hash,
-            plan.snapshot_hash, plan.conditions, plan.seed, model, channel,
+            plan.snapshot_hash, plan.conditions, seed_of(call.id), model, channel,
         )  # fmt: skip
         came = (
             tuple(self.attempts), self.spent, self.baseline if self.priced else None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairlead.core.execution import Limits
 from fairlead.core.plan import Plan
+from fairlead.gateway.admit import seed_of
 from fairlead.gateway.checking import Checking, checked
 from fairlead.gateway.continuing import joint
 from fairlead.gateway.continuing import limits as continuing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def prepared(run: Run, plan: Plan) -> tuple[Plan, Limits]:
     runtime, call, handling = run.runtime, run.call, plan.handling
     if handling.balance != "declared":
-        plan, run.balanced = runtime.health.balanced(plan)
+        plan, run.balanced = runtime.health.balanced(plan, seed_of(call.id))
     limits = Limits(retry=handling.retries)
     if handling.hedge_ms:
         run.racing, limits = {}, Limits(retry=handling.retries, hedge=1)

@@ -158,7 +158,7 @@ class Health:
         """Seconds until the first of them may be asked again."""
         return self.breakers.back_in(channels, self.now())
 
-    def balanced(self, plan: Plan) -> tuple[Plan, tuple[tuple[str, float], ...]]:
+    def balanced(self, plan: Plan, seed: int) -> tuple[Plan, tuple[tuple[str, float], ...]]:
         """The plan with its work shared as its policy says: the best models among each other, and the channels of each
         model; and what they were judged by."""
         way, spread = plan.handling.balance, plan.handling.spread
@@ -167,12 +167,12 @@ class Health:
         for target in (target for step in plan.steps for target in step.targets):
             if len(target.channels) > 1:
                 by_id = {channel.id: channel for channel in target.channels}
-                ordered = self._order(way, list(by_id), plan.seed, judged)
+                ordered = self._order(way, list(by_id), seed, judged)
                 target = msgspec.structs.replace(target, channels=tuple([by_id[one] for one in ordered]))
             targets.append(target)
         if spread > 1 and not plan.named and not plan.rule:
             by_first = {target.channels[0].id: target for target in targets[:spread]}
-            ordered = self._order(way, list(by_first), plan.seed, judged)
+            ordered = self._order(way, list(by_first), seed, judged)
             targets[: len(by_first)] = [by_first[one] for one in ordered]
         steps, at = [], 0
         for step in plan.steps:

@@ -81,7 +81,7 @@ async def answer(runtime: Runtime, incoming: Incoming, outlet: Outlet) -> Call |
             further += prepared.header
         run = Run(runtime, runtime.world, call, plan, outlet, incoming.received, further)
         if runtime.vitals.conditions.ejected and not plan.last_resort:
-            run.reserve = partial(last_resort, call, choice, runtime.snapshot(), plan.seed)
+            run.reserve = partial(last_resort, call, choice, runtime.snapshot(), seed_of(call.id))
         await run.go()
         if prepared is not None and prepared.look is not None:
             await prepared.look.keep(run)

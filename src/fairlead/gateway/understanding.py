@@ -7,7 +7,6 @@ is not kept waiting for the words to be read.
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from functools import lru_cache
 
@@ -37,6 +36,8 @@ AT_ONCE = 65_536
 """Bytes of a body that are searched without a pause."""
 CLOSE_TO_CONTEXT = 0.5
 """Above this share of a model's context the size of the body is no longer estimate enough."""
+ANY = (1 << 30) - 1
+"""Tokens that no body holds."""
 OF_A_KEYWORD = 0.9
 """How sure a task is that one of its keywords tells."""
 
@@ -65,18 +66,18 @@ async def sensitivities(world: World, body: bytes) -> tuple[Signal, ...]:
     return detector.verdict(found)
 
 
-def enough(choice: Choice, wish: Wishes, by_agent: bool) -> float:
+def enough(choice: Choice, wish: Wishes, by_agent: bool) -> int:
     """Tokens up to which it is enough to know how large a request is: any number where its model is named, as long as that
     has room to spare; none where somebody else may be chosen by what it is about."""
     policy, model = choice.policy, choice.model
     named = model is not None or (policy.strategy == "pinned" and not policy.rules and not by_agent)
     if not named or policy.fallbacks or wish.models:
         return 0
-    return CLOSE_TO_CONTEXT * model.context if model is not None and model.context else math.inf
+    return int(CLOSE_TO_CONTEXT * model.context) if model is not None and model.context else ANY
 
 
 def sizes(
-    view: View, incoming: Incoming, size: int, enough: float, sensitivities: tuple[Signal, ...]
+    view: View, incoming: Incoming, size: int, enough: int, sensitivities: tuple[Signal, ...]
 ) -> tuple[Signal, ...]:
     """How large the request is, `size` by its body or more where that refers to what is not in it, and how large the answer
     may be; nothing where that is not enough."""
