@@ -98,7 +98,7 @@ class View(Protocol):
         ...
 
 
-class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
+class Caller(msgspec.Struct, frozen=True, omit_defaults=True, cache_hash=True):
     """Who asks, and what their key allows. None means "no restriction"."""
 
     name: str

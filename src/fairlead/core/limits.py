@@ -29,10 +29,12 @@ _SLOTS = int(WINDOW / SLOT)
 WHOLE = _SLOTS + 1
 """Slots for which one counts, its own included."""
 UNLIMITED = 1 << 62
-USUAL = 400.0
+COUNTLESS = (1 << 30) - 1
+"""More requests than come in a window, and no larger than what Python compares at once."""
+USUAL = 400
 """Tokens of an answer, before any was seen."""
-LATEST = 0.1
-"""Weight of the latest answer in what is usual."""
+LATEST = 10
+"""One in so many is the weight of the latest answer in what is usual."""
 SOON = 1.0
 """Seconds after which to come back where a request that is over may make room: nobody knows when that is."""
 
@@ -70,8 +72,8 @@ class Meter:
     what is under way."""
 
     __slots__ = (
-        "_slots", "concurrency", "held", "in_flight", "latest", "requests", "requests_before", "rpm", "slot", "tokens",
-        "tokens_before", "told", "tpm", "until", "usual", "whose",
+        "_slots", "concurrency", "held", "in_flight", "lately", "latest", "requests", "requests_before", "rpm", "slot", "tokens",
+        "tokens_before", "told", "tpm", "until", "whose",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, whose: str = "") -> None:
@@ -84,8 +86,8 @@ class Meter:
         """What there was when the slot under way began."""
         self.held = 0
         """Tokens that are kept for answers under way."""
-        self.usual = USUAL
-        """What an answer took of late."""
+        self.lately = LATEST * USUAL
+        """What so many answers as usual take: a mean in whole numbers."""
         self.latest = -1
         """The number of the slot under way: that time has come to last."""
         self.until = 0.0
@@ -98,9 +100,9 @@ class Meter:
 
     def turn_to(self, limits: Limits) -> None:
         """From now on these; what was counted stays."""
-        self.rpm = UNLIMITED if limits.rpm is None else limits.rpm
+        self.rpm = COUNTLESS if limits.rpm is None else limits.rpm
         self.tpm = UNLIMITED if limits.tpm is None else limits.tpm
-        self.concurrency = UNLIMITED if limits.concurrency is None else limits.concurrency
+        self.concurrency = COUNTLESS if limits.concurrency is None else limits.concurrency
 
     def turn(self, now: float) -> None:
         """Time has come to another slot: what is a whole window old is forgotten."""
@@ -175,23 +177,23 @@ class Gate(msgspec.Struct, eq=False):
         Where several refuse, the one that has to be waited for longest."""
         meters = self.meters
         if answer is None:
-            answer = int(meters[0].usual)
+            answer = meters[0].lately // LATEST
         tokens += answer
         self._estimate, self._answer = tokens, answer
         booked = self._booked = []
         for meter in meters:
             if now >= meter.until:
                 meter.turn(now)
-            counted = meter.tokens
+            counted = meter.tokens + tokens
             if (
                 meter.in_flight >= meter.concurrency
                 or meter.requests >= meter.rpm
-                or (counted + tokens > meter.tpm and counted > 0)
+                or (counted > meter.tpm and counted > tokens)
             ):
                 return self._refusal(now, tokens)
             meter.in_flight += 1
             meter.requests += 1
-            meter.tokens = counted + tokens
+            meter.tokens = counted
             meter.held += answer
             booked.append(meter.slot)
         return None
@@ -221,7 +223,7 @@ class Gate(msgspec.Struct, eq=False):
             more, answer = tokens - self._estimate, self._answer
             if answer and tokens:
                 first, took = self.meters[0], more + answer
-                first.usual += LATEST * ((took if took > 0 else 0) - first.usual)
+                first.lately += (took if took > 0 else 0) - first.lately // LATEST
             for slot in booked:
                 meter = slot.meter
                 meter.in_flight -= 1

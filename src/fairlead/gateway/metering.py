@@ -39,8 +39,7 @@ class Metering:
 
     def __init__(self, world: World) -> None:
         self.meters: dict[Metered, Meter] = {}
-        self._met: dict[str, tuple[Caller, tuple[Meter, ...]]] = {}
-        """By key: who asked with it last, and what such a caller meets."""
+        self._met: dict[Caller, tuple[Meter, ...]] = {}
         self._keys: dict[str, Limits] = {}
         self._limits: Mapping[Metered, Limits] = {}
         self.of_models: dict[str, Meter] = {}
@@ -61,10 +60,9 @@ class Metering:
 
     def gate(self, caller: Caller) -> Gate | None:
         """The way in for one request; None where nothing limits it."""
-        met = self._met.get(caller.name)
-        if met is None or met[0] is not caller:
-            met = self._met[caller.name] = caller, tuple(self._of(caller))
-        meters = met[1]
+        meters = self._met.get(caller)
+        if meters is None:
+            meters = self._met[caller] = tuple(self._of(caller))
         return Gate(meters) if meters else None
 
     @contextmanager

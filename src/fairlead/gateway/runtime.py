@@ -342,14 +342,12 @@ class Runtime:
 
     def settle(self, record: Record, call: Call) -> None:
         self.ledger.settle(record)
-        attempts, answered = record.attempts, record.outcome == "ok"
-        if not answered or len(attempts) > 1 or self.vitals.ailing:
-            self._tried(attempts)
+        if record.outcome != "ok" or len(record.attempts) > 1 or self.vitals.ailing:
+            self._tried(record.attempts)
         if record.decision is not None or record.task or call.wishes.session:
             self._learn(record, call)
-        if self.hooks:
-            for hook in self.hooks:
-                hook(record, call)
+        for hook in self.hooks:
+            hook(record, call)
 
     def _learn(self, record: Record, call: Call) -> None:
         """What an answer tells of its model and its channel, for those who choose."""
