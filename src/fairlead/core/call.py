@@ -283,7 +283,7 @@ def is_sensitive(call: Call) -> bool:
     if call.caller.sensitive or call.wishes.sensitive:
         return True
     for signal in call.signals:  # noqa: SIM110 - asked of every channel of every request
-        if signal.kind == SIGNAL and signal.value is BINDS:
+        if signal.value is BINDS and signal.kind == SIGNAL:
             return True
     return False
 

@@ -59,32 +59,31 @@ def kind(call: Call, choice: Choice) -> tuple[object, ...]:
 def again(found: Kept, call: Call) -> Plan | None:
     if found.wishes is not call.wishes or found.caller is not call.caller:
         return None
-    facts, lasting = call.facts, True
+    facts, signals = call.facts, call.signals
     if facts is not found.facts:
         if not facts.plain:
             return None
-        lasting = found.since <= facts.at
-        if lasting:
-            found.facts = facts
-    signals = call.signals
+        if found.since > facts.at:
+            return _made(found, call, lasting=False)
+        found.facts = facts
     if len(signals) != KINDS:
         return None
     tokens, output, room = signals
     if tokens.kind != KIND or tokens.name != INPUT:
         return None
     size = tokens.value, output, room
-    made = found.plans.get(size) if lasting else None
-    if made is not None:
-        return made
-    made = _made(found, call, lasting)
-    if made is not None and lasting:
-        if len(found.plans) >= SIZES_KEPT:
-            found.plans.clear()
-        found.plans[size] = made
+    made = found.plans.get(size)
+    if made is None:
+        made = _made(found, call, lasting=True)
+        if made is not None:
+            if len(found.plans) >= SIZES_KEPT:
+                found.plans.clear()
+            found.plans[size] = made
     return made
 
 
 def _made(found: Kept, call: Call, lasting: bool) -> Plan | None:
+    """`lasting`: at the price that is known."""
     sizes = _sizes(call)
     if sizes is None:
         return None

@@ -90,7 +90,7 @@ def new_id() -> str:
 
 def seed_of(request_id: str) -> int:
     """What is drawn for it comes of this. It stands in the record, so that another process need not come to the same."""
-    return hash(request_id) & 0xFFFFFFFF
+    return hash(request_id)
 
 
 def admit(

@@ -88,7 +88,6 @@ class Seen(msgspec.Struct, frozen=True):
 
     due: Due
     """All of them."""
-    caller: Caller
     told: tuple[Bound, ...]
     """Those that the caller may know."""
     untold: tuple[Bound, ...]
@@ -103,7 +102,7 @@ def seen(due: Due, caller: Caller) -> Seen:
     told = tuple(one for one in bounds if is_told(one, caller))
     untold = tuple(one for one in bounds if not is_told(one, caller))
     eases = any(budget.then and not budget.hard for one in bounds for budget in one.budgets)
-    return Seen(due, caller, told, untold, eases, any(one.cap is not None for one in bounds))
+    return Seen(due, told, untold, eases, any(one.cap is not None for one in bounds))
 
 
 def left_for(accounts: Seen, now: float) -> tuple[int, Bound] | None:

@@ -134,8 +134,7 @@ class Budgets:
         """By channel, of the price that was last in force."""
         self._dearest: dict[str, Tariff] = {}
         """By model: what PARTS attempts come to at most."""
-        self._payers: dict[str, Seen] = {}
-        """By key."""
+        self._payers: dict[Caller, Seen] = {}
         self._usual = self._payers
         """The same where nothing hangs on more than on who asks; else empty."""
         self._bounds: dict[tuple[Scope, tuple[str, ...], str], tuple[Bound, ...]] = {}
@@ -173,8 +172,8 @@ class Budgets:
 
     def payers(self, caller: Caller) -> Seen:
         """The accounts of whoever asks, whatever is asked."""
-        found = self._payers.get(caller.name)
-        if found is not None and found.caller is caller:
+        found = self._payers.get(caller)
+        if found is not None:
             return found
         of = (caller.tenant, caller.team)
         bounds = (
@@ -186,7 +185,7 @@ class Budgets:
         )
         if len(self._payers) >= KEPT:
             self._payers.clear()
-        found = self._payers[caller.name] = self._seen(bounds, caller)
+        found = self._payers[caller] = self._seen(bounds, caller)
         return found
 
     def _of_grantors(self, own: Grantor) -> Iterator[Bound]:
@@ -199,10 +198,7 @@ class Budgets:
 
     def accounts(self, call: Call, model: str, purse: str, tier: str) -> Seen:
         """Every account that an attempt of this call concerns."""
-        caller = call.caller
-        own = self._payers.get(caller.name)
-        if own is None or own.caller is not caller:
-            own = self.payers(caller)
+        own = self._payers.get(call.caller) or self.payers(call.caller)
         if not self._by_request:
             return own
         rules = self._rules
@@ -298,8 +294,8 @@ class Budgets:
         """Holds the most that an attempt may come to; None where no budget concerns it. `call` is what is asked of it."""
         channel, target = candidate.channel, candidate.target
         caller, view = call.caller, call.view
-        accounts = self._usual.get(caller.name)
-        if accounts is None or accounts.caller is not caller:
+        accounts = self._usual.get(caller)
+        if accounts is None:
             accounts = self.accounts(call, channel.model, run.plan.purse, target.tier)
         due, operation = accounts.due, call.operation
         if not due.bounds or operation == "count":
@@ -345,8 +341,8 @@ class Budgets:
         if model is None or choice.policy.fallbacks or call.wishes.models or call.operation != "generate":
             return False
         view, caller = call.view, call.caller
-        accounts = self._usual.get(caller.name)
-        if accounts is None or accounts.caller is not caller:
+        accounts = self._usual.get(caller)
+        if accounts is None:
             accounts = self.accounts(call, model.name, "", "")
         rates = self._dearest.get(model.name) or self._dearest_of(model)
         room = (view.max_output or model.max_output or LONGEST) * view.answers

@@ -346,8 +346,9 @@ class Runtime:
             self._tried(record.attempts)
         if record.decision is not None or record.task or call.wishes.session:
             self._learn(record, call)
-        for hook in self.hooks:
-            hook(record, call)
+        if self.hooks:
+            for hook in self.hooks:
+                hook(record, call)
 
     def _learn(self, record: Record, call: Call) -> None:
         """What an answer tells of its model and its channel, for those who choose."""
