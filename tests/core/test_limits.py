@@ -90,6 +90,9 @@ def test_an_answer_of_unknown_length_is_held_at_what_they_took_of_late() -> None
         gate = Gate((meter,))
         assert gate.enter(at * WINDOW * 2, 10, None) is None
         gate.leave(3010)
+        bounded = Gate((meter,))
+        assert bounded.enter(at * WINDOW * 2, 10, 20) is None
+        bounded.leave(30)
     start = 101 * WINDOW * 2
     assert [Gate((meter,)).enter(start, 10, None) is None for _ in range(5)] == [True, True, True, False, False]
     refused = Gate((meter,)).enter(start, 10, None)

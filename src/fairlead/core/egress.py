@@ -93,8 +93,7 @@ CHECKS: tuple[Check, ...] = (
 def binding(call: Call) -> tuple[Check, ...]:
     """The checks that could refuse this call a channel."""
     caller = call.caller
-    bound = caller.regions is not None or caller.providers is not None
-    if not bound and caller.models is None and caller.channels is None:
+    if caller.regions is None and caller.providers is None and caller.models is None and caller.channels is None:
         if not call.facts.home and not is_sensitive(call):
             return ()  # as for most
     binds = (

@@ -5,8 +5,8 @@ first is still in the window. What was admitted is kept in slots of a quarter se
 slot has ended, so a key may have to wait that quarter longer, never less.
 
 A request's tokens are held as it comes in: what its input is estimated at, and the most that its answer may take, where that
-is said, else what answers took of late. What it really took counts once it is over, in the slot its estimate was booked in: it
-leaves the window with it, and moves nothing once that has happened.
+is said, else what answers took of late of which nobody had said it. What it really took counts once it is over, in the slot
+its estimate was booked in: it leaves the window with it, and moves nothing once that has happened.
 
 Several limits may meet on one request: all of them admit it, or it is counted by none. Every request passes here twice,
 so that `enter` and `leave` go through its limits without a call inside, and touch only the sums of each: what came in the
@@ -163,7 +163,7 @@ class Meter:
 
 
 @settable
-class Gate(msgspec.Struct, eq=False):
+class Gate(msgspec.Struct, eq=False, gc=False):
     """One request's way through every limit it meets: through all of them or through none, and out again once."""
 
     meters: Sequence[Meter]
@@ -171,13 +171,15 @@ class Gate(msgspec.Struct, eq=False):
     """Where, while it is within."""
     _estimate: int = 0
     _answer: int = 0
+    _tells: bool = False
+    """Whether its answer says what is usual: nobody has bounded it."""
 
     def enter(self, now: float, tokens: int, answer: int | None = 0) -> Refused | None:
         """With so many tokens of input. `answer`: the most that its answer may take; None where nobody says.
         Where several refuse, the one that has to be waited for longest."""
         meters = self.meters
         if answer is None:
-            answer = meters[0].lately // LATEST
+            answer, self._tells = meters[0].lately // LATEST, True
         tokens += answer
         self._estimate, self._answer = tokens, answer
         booked = self._booked = []
@@ -221,7 +223,7 @@ class Gate(msgspec.Struct, eq=False):
         booked, self._booked = self._booked, None
         if booked is not None:
             more, answer = tokens - self._estimate, self._answer
-            if answer and tokens:
+            if self._tells and tokens:
                 first, took = self.meters[0], more + answer
                 first.lately += (took if took > 0 else 0) - first.lately // LATEST
             for slot in booked:
