@@ -242,7 +242,7 @@ class Beside(msgspec.Struct):
         self.priced = self.priced and priced
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     id: str
     operation: Operation
     dialect: str

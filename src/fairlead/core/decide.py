@@ -32,7 +32,6 @@ from fairlead.core.field import Field
 from fairlead.core.ladder import Rungs, rungs
 from fairlead.core.model import Conditions, Snapshot
 from fairlead.core.named import Kept, again, kept
-from fairlead.core.named import kind as named_kind
 from fairlead.core.plan import FAILOVERS, Plan, Rejection, Step, Target, outranked, quality_of
 from fairlead.core.policies import STRATEGIES, cost_first, tiered
 from fairlead.core.policy import Policy, least, listed, payer
@@ -51,9 +50,11 @@ def decide(call: Call, choice: Choice, snapshot: Snapshot, seed: int, memo: Memo
     """With a memo the same plan comes sooner; it never comes out differently."""
     if memo is None:
         return _decided(call, choice, snapshot, seed)
-    if choice.model is None:
+    model = choice.model
+    if model is None:
         return _chosen(call, choice, snapshot, seed, memo)
-    kind = named_kind(call, choice)
+    # What requests have in common that may share a plan, as far as it is quickly compared.
+    kind = model.name, choice.channel, choice.policy.hash, call.caller.name, call.operation
     before = memo.get(kind)
     plan = again(before, call) if type(before) is Kept else None
     if plan is None:

@@ -49,13 +49,6 @@ class Kept(msgspec.Struct):
     """Made of it before, by tokens of input and what was found of the answer's, at the price that was known from then on."""
 
 
-def kind(call: Call, choice: Choice) -> tuple[object, ...]:
-    """What requests have in common that may share a plan, as far as it is quickly compared."""
-    model = choice.model
-    assert model is not None
-    return model.name, choice.channel, choice.policy.hash, call.caller.name, call.operation
-
-
 def again(found: Kept, call: Call) -> Plan | None:
     if found.wishes is not call.wishes or found.caller is not call.caller:
         return None

@@ -49,7 +49,7 @@ def words_of(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-class Incoming(msgspec.Struct, frozen=True):
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     operation: Operation
     caller: Caller
     headers: Headers
