@@ -47,7 +47,7 @@ def _begin_anew() -> None:
     """In every process, one that was forked included: its ids are those of no other."""
     global _prefix, _numbers, _since, _over  # noqa: PLW0603 - of the process
     _prefix = f"{_random.getrandbits(40):010x}"
-    _numbers = count(1_000_000_000 + _random.getrandbits(24))  # of so many digits that they stay as many
+    _numbers = count(100_000_000 + _random.getrandbits(24))  # of so many digits that they stay as many
     _since = _over = 0.0
 
 
@@ -104,9 +104,8 @@ def admit(
 ) -> tuple[Call, Choice, choosing.Way | None]:
     """The call, who takes it, and how it came to that where it hangs on what the request is about. `facts` are known before.
     Raises a RequestError for whatever is wrong with the request or beyond the key's limits."""
-    headers, body = incoming.headers, incoming.body
-    view = read_view(incoming)
-    said = headers.settled
+    view, body = read_view(incoming), incoming.body
+    said = incoming.headers.settled
     if type(said) is not Settled or not said.holds(world, incoming, view):
         said = settled(world, incoming, view)
     choice, wish, way = said.choice, said.wish, None

@@ -87,7 +87,7 @@ def sizes(
         return ()
     usual, room = _answer(view.max_output, view.answers)
     found = (Signal("tokens", "input", size, 0.5), usual, room)
-    return sensitivities + found
+    return sensitivities + found if sensitivities else found
 
 
 def _points_elsewhere(incoming: Incoming) -> bool:
