@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fairlead.core.record import Usage
+from fairlead.core.record import CostLine, Usage
 from fairlead.store import sqlite
 from fairlead.store.sqlite import Projection, Row
 from tests.store.entries import attempt, audit, record
@@ -15,25 +15,30 @@ PLAIN = Usage(100, 20)
 
 
 def row(at: int, key: str, channel: str, usage: Usage = PLAIN) -> Row:
-    name = f"r{at}"
-    one = msgspec.structs.replace(attempt(name, usage=usage), channel=channel, price_row=f"row of {channel}")
+    name, price_row = f"r{at}", f"row of {channel}"
+    lines = (
+        CostLine("input", usage.input, "token", price_row, at, "USD"),
+        CostLine("output", usage.output, "token", price_row, 7, "USD"),
+    )
+    one = msgspec.structs.replace(
+        attempt(name, cost=at + 7, usage=usage), channel=channel, price_row=price_row, lines=lines
+    )
     made = msgspec.structs.replace(record(name, one), key=key)
     return at, made, msgspec.msgpack.encode(made)
 
 
-def told(projection: Projection) -> list[tuple[str, ...]]:
+def told(projection: Projection) -> list[tuple[str | int, ...]]:
     sql = """SELECT id, key, tenant, team, requests.model, task, purpose, operation, requests.outcome, attempts.model, channel,
-        provider, price_row, lines FROM requests JOIN attempts ON attempts.request = requests.seq ORDER BY requests.seq"""
+        provider, price_row, attempts.cost, input_cost FROM requests JOIN attempts ON attempts.request = requests.seq ORDER BY requests.seq"""
     return projection.connection.execute(sql).fetchall()
 
 
-def words(one: Row) -> tuple[str, ...]:
+def words(one: Row) -> tuple[str | int, ...]:
     made = one[1]
     (tried,) = made.attempts
-    lines = msgspec.json.encode(tried.lines).decode()
     return (
         made.request, made.key, made.tenant, made.team, made.model, made.task, made.purpose, made.operation, made.outcome,
-        tried.model, tried.channel, tried.provider, tried.price_row, lines,
+        tried.model, tried.channel, tried.provider, tried.price_row, tried.cost, tried.lines[0].amount,
     )  # fmt: skip
 
 

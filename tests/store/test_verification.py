@@ -94,6 +94,9 @@ def test_an_attempt_cannot_be_worked_out_from_its_price_row() -> None:
     [
         ("UPDATE attempts SET input = input + 1 WHERE seq = 5001", "by a: .*; the ledger has input 3590 ="),
         ("UPDATE attempts SET cost = cost - 1 WHERE seq = 2000", "its lines come to"),
+        ("UPDATE attempts SET cost = cost - 1 WHERE seq = 1001", "by a: output 20 = .*; the ledger has output 20 ="),
+        ("UPDATE attempts SET input_cost = input_cost + 1 WHERE seq = 1001", "the ledger has input 100 = "),
+        ("UPDATE attempts SET input_cost = NULL WHERE seq = 1001", "neither tokens nor money"),
         ("UPDATE attempts SET usd = usd + 1 WHERE seq = 2001", "USD"),
         ("UPDATE attempts SET price_row = 'gone' WHERE seq = 2001", "gone is not kept"),
         ("UPDATE attempts SET price_row = '' WHERE seq = 2001", "has no price row"),

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable
 
 from fairlead.errors import StateError
-from fairlead.store import budgets, calls, reuses, rollups, tally, trials, unpriced
+from fairlead.store import budgets, calls, lines, reuses, rollups, tally, trials, unpriced
 from fairlead.store.progress import logged
 
 PAGE_SIZE = 16384
@@ -165,6 +165,13 @@ def _unpriced(connection: sqlite3.Connection) -> None:
     connection.execute(unpriced.INDEX)
 
 
+def _input_costs(connection: sqlite3.Connection) -> None:
+    """Lines that say nothing else than how the cost falls on tokens in and out are not written out. What is there stays."""
+    connection.execute(lines.COLUMN)
+    connection.execute("DROP VIEW cost_lines")
+    connection.execute(lines.VIEW)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first,
     _contents,
@@ -179,6 +186,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _calls,
     _results,
     _unpriced,
+    _input_costs,
 ]
 
 

@@ -18,9 +18,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record, Usage
+from fairlead.core.cost import is_plain
+from fairlead.core.record import Attempt, Audit, Feedback, Priced, Record
 from fairlead.errors import StateError
 from fairlead.store import budgets, calls, feedback, prices, reuses, rollups, tally, trials
+from fairlead.store.lines import input_cost, written
 from fairlead.store.migrations import PAGE_SIZE, migrate
 from fairlead.store.progress import Progress, silent
 from fairlead.store.spool import Payload
@@ -39,21 +41,20 @@ REQUEST = with_terms(
     "column1, column2, column3, key, tenant, model, task, purpose, operation, outcome, column4, column5, column6, column7, team",
     number=8,
 )
+REQUEST_VALUES = shape(8)
+"""What is bound for it, of which the last is the number of its terms."""
 PLAIN = with_terms(
-    "column1, column1, 1, attempted, channel, provider, 'ok', 'USD', column2, column3, column4, 0, 0, 0, 0, 0, column5, "
-    "price_row, column6, column7, 0, 0, 0, 0",
-    number=8,
+    "column1, column1, 1, attempted, channel, provider, 'ok', 'USD', column2, column3, column4, 0, 0, 0, 0, 0, NULL, "
+    "price_row, column2, column5, 0, 0, 0, 0, column6",
+    number=7,
 )
-"""The row of a first attempt that went well, with tokens in and out and nothing else: most are such."""
-BY_TERMS = shape(8)
-"""What is bound for either: seven values and the number of the row's terms."""
-ATTEMPT = shape(24)
-NO_MORE = msgspec.structs.astuple(Usage())[2:]
+"""The row of a first attempt that went well and was paid in USD, with tokens in and out and nothing else: most are such."""
+PLAIN_VALUES = shape(7)
+ATTEMPT = shape(25)
 PRUNED = 100
 """Old records that lose their decision at a time."""
 
 _tuple = msgspec.structs.astuple
-_json = msgspec.json.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
 _msgpack = msgspec.msgpack.Encoder().encode
 
@@ -277,22 +278,24 @@ class Projection:
         """Those that are not there already: sums must not be added to twice."""
         (last,) = self.connection.execute("SELECT coalesce(max(seq), -1) FROM requests").fetchone()
         present = "SELECT 1 FROM requests WHERE seq = ?"
+        if rows and rows[0][0] > last:
+            return rows
         return [row for row in rows if row[0] > last or not self.connection.execute(present, (row[0],)).fetchone()]
 
     def _requests(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Those that were added; of each also what hangs on it."""
         connection = self.connection
         apart = _apart(rows, self._terms)
-        if insert_flat(connection, "requests", BY_TERMS, apart.requests, source=REQUEST) < len(rows):
+        if insert_flat(connection, "requests", REQUEST_VALUES, apart.requests, source=REQUEST) < len(rows):
             present = "SELECT 1 FROM requests WHERE seq = ? AND id = ?"
             rows = [row for row in rows if connection.execute(present, (row[0], row[1].request)).fetchone()]
             apart = _apart(rows, self._terms)
-        insert_flat(connection, "attempts", BY_TERMS, apart.plain, source=PLAIN)
+        insert_flat(connection, "attempts", PLAIN_VALUES, apart.plain, source=PLAIN)
         insert_flat(connection, "attempts", ATTEMPT, apart.others)
         insert(connection, "tiers", apart.paid)
-        insert(connection, "tags", [(at, tag) for at, record, _ in rows if record.tags for tag in record.tags])
-        reuses.write(connection, [(at, record) for at, record, _ in rows if record.reuse is not None])
-        trials.write(connection, [(at, record) for at, record, _ in rows if record.decision is not None])
+        insert(connection, "tags", [(at, tag) for at, record in apart.more for tag in record.tags])
+        reuses.write(connection, apart.more)
+        trials.write(connection, apart.more)
         calls.write(connection, apart.called.items())
         return rows
 
@@ -330,13 +333,15 @@ class _Apart(NamedTuple):
     others: list[object]
     paid: list[tuple[object, ...]]
     called: dict[int, Record]
+    more: list[tuple[int, Record]]
+    """Records with tags, a decision, or an answer given again."""
 
 
 def _apart(rows: Iterable[Row], terms: Terms) -> _Apart:
     """The fields of Usage stand in the order of the columns: `input` to `estimated`, then `image_input` and on; what tools
     were used has a table of its own."""
-    apart = _Apart([], [], [], [], {})
-    requests, plain, others, paid, called = apart
+    apart = _Apart([], [], [], [], {}, [])
+    requests, plain, others, paid, called, more = apart
     for first, record, payload in rows:
         attempts = record.attempts
         leading = attempts[0] if attempts else NOTHING
@@ -347,24 +352,30 @@ def _apart(rows: Iterable[Row], terms: Terms) -> _Apart:
         requests += (
             first, record.request, record.at_ms, record.cost, record.baseline_cost, record.total_ms, payload, number,
         )  # fmt: skip
+        if record.tags or record.decision is not None or record.reuse is not None:
+            more.append((first, record))
         at = first
         for one in attempts:
-            usage, lines = _tuple(one.usage), _json(one.lines).decode()
-            spent = one.cost if one.usd is None else one.usd
+            usage, of_input = one.usage, input_cost(one.lines)
             if (
-                one is leading
+                of_input is not None
+                and one is leading
                 and one.number == 1
                 and one.outcome == "ok"
                 and one.currency == "USD"
-                and usage[2:] == NO_MORE
+                and one.usd is None
+                and not usage.estimated
+                and is_plain(usage)
             ):
-                plain += (at, one.cost, usage[0], usage[1], lines, spent, one.expected, number)
+                plain += (at, one.cost, usage.input, usage.output, one.expected, of_input, number)
             else:
+                told = written(one.lines).decode() if of_input is None else None
+                used = _tuple(usage)
                 others += (
                     at, first, one.number, one.model, one.channel, one.provider, one.outcome, one.currency, one.cost,
-                    *usage[:6], int(one.usage.estimated), lines, one.price_row, spent, one.expected, *usage[7:11],
+                    *used[:6], int(usage.estimated), told, one.price_row, one.spent, one.expected, *used[7:11], of_input,
                 )  # fmt: skip
-                if one.usage.calls:
+                if usage.calls:
                     called[first] = record
             if one.tier:
                 paid.append(paid_by_tier(at, record, one))

@@ -27,6 +27,7 @@ from fairlead.core.model import Price
 from fairlead.core.record import CostLine, Record, Usage
 from fairlead.core.tools import Calls
 from fairlead.store import budgets, calls, reuses, rollups
+from fairlead.store.lines import lines_of
 from fairlead.store.prices import differences as prices_differ
 from fairlead.store.prices import versions
 from fairlead.store.progress import Progress, counted, silent
@@ -36,11 +37,10 @@ from fairlead.store.window import cut_down
 TOLD = 100
 """Differences that are told one by one."""
 SHOWN = 4
-_lines = msgspec.json.Decoder(tuple[CostLine, ...]).decode
 
 _ATTEMPTS = """SELECT requests.seq, requests.id, requests.cost AS spent, attempts.number, attempts.outcome, currency,
-        attempts.cost, attempts.usd, price_row, lines, input, output, cached_input, cache_write, cache_write_1h, reasoning,
-        estimated, image_input, audio_input, image_output, audio_output, attempts.seq
+        attempts.cost, attempts.usd, price_row, lines, input_cost, input, output, cached_input, cache_write, cache_write_1h,
+        reasoning, estimated, image_input, audio_input, image_output, audio_output, attempts.seq
     FROM attempts
     CROSS JOIN requests ON requests.seq = attempts.request ORDER BY attempts.seq"""
 _WITHOUT = """SELECT id, cost FROM requests WHERE cost <> 0
@@ -247,10 +247,12 @@ def _request(
 
 
 def _attempt(name: str, row: list[Any], called: Calls) -> _Attempt:
-    outcome, currency, cost, usd, price_row, lines, *usage = row
-    *tokens, estimated, image_input, audio_input, image_output, audio_output = usage
-    used = (*tokens, bool(estimated), image_input, audio_input, image_output, audio_output, called)
-    return _Attempt(name, outcome, currency, cost, usd, price_row, _lines(lines), Usage(*used))
+    outcome, currency, cost, usd, price_row, stored, input_cost, *tokens = row
+    *most, estimated, image_input, audio_input, image_output, audio_output = tokens
+    used = (*most, bool(estimated), image_input, audio_input, image_output, audio_output, called)
+    usage = Usage(*used)
+    lines = lines_of(stored, usage, price_row, cost, currency, input_cost)
+    return _Attempt(name, outcome, currency, cost, usd, price_row, lines, usage)
 
 
 def _check(found: Verification, prices: dict[str, list[Price]], one: _Attempt) -> None:
