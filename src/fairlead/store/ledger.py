@@ -46,9 +46,9 @@ from fairlead.store.spool import (
     SEGMENT_BYTES,
     Damage,
     EntryTooLarge,
-    Payload,
     Spool,
     SpoolFailed,
+    blank,
     offset_of,
     segment_of,
 )
@@ -85,9 +85,9 @@ class EmbeddedLedger:
     """
 
     __slots__ = (
-        "_append", "_backlog", "_closing", "_contents", "_database", "_decisions_ms", "_flood", "_kept", "_look_at", "_moving", "_moving_notes",
+        "_backlog", "_closing", "_contents", "_database", "_decisions_ms", "_flood", "_intent", "_kept", "_look_at", "_moving", "_moving_notes",
         "_open", "_owner", "_owns", "_priced", "_projection", "_prune_at", "_reached", "_records_ms", "_segment_bytes", "_spool", "_state_dir",
-        "_thread", "_ticker", "_turn", "_version", "_waiting", "_waiting_notes", "_wake", "path", "recovered",
+        "_thread", "_ticker", "_turn", "_version", "_waiting", "_waiting_notes", "_wake", "_write", "path", "recovered",
     )  # fmt: skip
     """Of so many attributes it would have a dict in which every call of a method is looked up anew."""
 
@@ -109,7 +109,8 @@ class EmbeddedLedger:
         self._version = version
         self._segment_bytes = segment_bytes
         self._spool: Spool | None = None
-        self._append = _not_open
+        self._write = _not_open
+        self._intent = blank()  # what each is encoded into: once it is written, nobody asks for that any more
         self._projection: Projection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fairlead-ledger")
         self._flood = Flood()
@@ -153,8 +154,8 @@ class EmbeddedLedger:
         try:
             if self._backlog.failing:
                 self._catch_up()
-            append = self._append  # as a method it would be looked up anew
-            append(intent)
+            write = self._write  # as a method it would be looked up anew
+            write(intent, self._intent)
         except SpoolFailed as error:
             self._backlog.fail(error)
             raise
@@ -189,7 +190,7 @@ class EmbeddedLedger:
             try:
                 if self._backlog.failing:
                     self._catch_up()
-                self._waiting_notes.append((self._append(priced)[0], priced))
+                self._waiting_notes.append((self._write(priced, blank()), priced))
             except SpoolFailed as error:
                 self._backlog.fail(error)
                 self._backlog.keep(priced)
@@ -198,7 +199,7 @@ class EmbeddedLedger:
         try:
             if self._backlog.failing:
                 self._catch_up()
-            at, _ = self._append(feedback)
+            at = self._write(feedback, blank())
         except SpoolFailed as error:
             self._backlog.fail(error)
             raise
@@ -272,12 +273,12 @@ class EmbeddedLedger:
         return {**written, **{key: waiting[key] for key in keys if key in waiting}}
 
     def _append_record(self, record: Record) -> None:
+        write, payload = self._write, blank()
         try:
-            append = self._append
-            at, payload = append(record)
+            at = write(record, payload)
         except EntryTooLarge:
             record = slim(record)
-            at, payload = self._append(record)
+            at = write(record, payload)
         request, waiting = record.request, self._waiting
         self._open.pop(request, None)
         there = len(waiting)
@@ -287,12 +288,12 @@ class EmbeddedLedger:
 
     def _append_note(self, audit: Audit | Priced) -> None:
         try:
-            at, _ = self._append(audit)
+            at = self._write(audit, blank())
         except EntryTooLarge:
             if isinstance(audit, Priced):
                 raise
             audit = slim_audit(audit)
-            at, _ = self._append(audit)
+            at = self._write(audit, blank())
         self._waiting_notes.append((at, audit))
 
     def _note(self, audit: Audit) -> None:
@@ -424,7 +425,7 @@ class EmbeddedLedger:
         replay = Replay(self._state_dir / SPOOL, projection)
         replay.ingest()
         spool = Spool(self._state_dir / SPOOL, replay.next_segment, self._open_intents, self._segment_bytes)
-        self._spool, self._append = spool, spool.append
+        self._spool, self._write = spool, spool.write
         rows: list[Row] = []
         notes: list[Note] = []
         now_ms = _now_ms()
@@ -467,7 +468,7 @@ class EmbeddedLedger:
         self._thread.shutdown(wait=True)
         if self._spool is not None:
             self._spool.close()
-            self._spool, self._append = None, _not_open
+            self._spool, self._write = None, _not_open
         if self._projection is not None:
             self._projection.close()
             self._projection = None
@@ -489,7 +490,7 @@ class EmbeddedLedger:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
 
-def _not_open(entry: Entry) -> tuple[int, Payload]:
+def _not_open(entry: Entry, payload: bytearray) -> int:
     raise StateError("the ledger is not open")
 
 

@@ -37,8 +37,8 @@ SEGMENT_BYTES = 16 << 20
 ENTRY_LIMIT = 1 << 20
 RESIDENT = 4 << 20
 HEADER = struct.Struct("<II")
-USUAL = 768
-"""Bytes into which most payloads fit."""
+blank = bytearray(768).copy
+"""Makes bytes into which most payloads fit. To copy them is cheaper than to ask the type for new ones."""
 
 Payload = bytes | bytearray
 """A bytearray where it was just written: sqlite3 binds that as it is, of bytes it asks first whether somebody adapts them."""
@@ -117,24 +117,31 @@ class Spool:
         """Where the next entry goes."""
         return self.segment << 32 | self.offset
 
-    def append(self, entry: Entry) -> tuple[int, Payload]:
-        """Writes one entry; returns its position and its payload. Raises SpoolFailed, leaving the log as it was."""
-        if self.offset >= self._until:
-            self._go_on()
+    def append(self, entry: Entry) -> tuple[int, bytearray]:
+        """Writes one entry; returns its position and its payload."""
+        payload = blank()
+        return self.write(entry, payload), payload
+
+    def write(self, entry: Entry, payload: bytearray) -> int:
+        """Writes one entry, encoded into `payload`, whatever that held; returns its position. Raises SpoolFailed, leaving the
+        log as it was."""
         offset = self.offset
-        payload = bytearray(USUAL)
+        if offset >= self._until:
+            self._go_on()
+            offset = self.offset
         _encode_into(entry, payload)
         size = len(payload)
         if size > ENTRY_LIMIT:
             raise EntryTooLarge(f"an entry of {size} bytes exceeds the limit of {ENTRY_LIMIT}")
-        end = offset + size + 8
+        framed = _pack(size, crc32(payload, offset)) + payload
+        end = offset + len(framed)
         try:
-            self._room[offset:end] = _pack(size, crc32(payload, offset)) + payload
+            self._room[offset:end] = framed
         except OSError as error:
             self._until = 0
             raise SpoolFailed(f"cannot write to {self.folder}: {error.strerror}; is the disk full?") from error
         self.offset = end
-        return self._base + offset, payload
+        return self._base + offset
 
     def read_at(self, at: int) -> bytes:
         """The payload of the entry at a position this spool returned."""
