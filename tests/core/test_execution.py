@@ -61,7 +61,7 @@ def start(models: int, limits: Limits = USUAL, stronger: int = 0, reserve: int =
 
 def play(state: State, *events: Event) -> tuple[State, list[Action]]:
     """From the beginning, with what is done there."""
-    done: list[Action] = [Dispatch(number, one) for number, one in state.flying]
+    done: list[Action] = [*state.flying]
     for event in events:
         state, actions = step(state, event)
         done += actions
@@ -203,7 +203,7 @@ class Seen:
         assert self.keys == state.spent.keys
         assert set(self.ends.values()) <= {1}
         assert sorted([*self.ends, *self.flying]) == list(range(1, self.numbers + 1))
-        assert [number for number, _ in state.flying] == list(self.flying)
+        assert [one.number for one in state.flying] == list(self.flying)
         assert state.phase != "done" or self.answers or self.closed
         assert not self.anyway or state.taken >= len(state.candidates)
         assert len(self.anyway) == len(set(self.anyway)), "one of the reserve is asked twice"
@@ -212,7 +212,7 @@ class Seen:
 
 def some_event(chance: Random, state: State, weights: tuple[float, ...]) -> Event:
     number = (
-        chance.choice([number for number, _ in state.flying] or [1]) if chance.random() < 0.9 else chance.randrange(9)
+        chance.choice([one.number for one in state.flying] or [1]) if chance.random() < 0.9 else chance.randrange(9)
     )
     kind = chance.choices(range(8), weights)[0]
     if kind == 0:

@@ -80,35 +80,36 @@ def by_token(price: Price) -> ByToken | None:
 def cost_lines(price: Price, usage: Usage) -> tuple[CostLine, ...]:
     """One line per kind of token that was used, per request fee and per tool that was run; cached and cache-write tokens
     are part of `usage.input` and billed apart; reasoning, images and audio are billed apart only if priced apart."""
-    return billed(price, usage)[0]
+    return billed(price, usage, is_plain(usage))[0]
 
 
-def billed(price: Price, usage: Usage) -> tuple[tuple[CostLine, ...], int]:
-    """The lines, and what they add up to."""
+def billed(price: Price, usage: Usage, plain: bool) -> tuple[tuple[CostLine, ...], int, int | None]:
+    """The lines, what they add up to, and that in USD where it is another figure. `plain`: whether the usage is."""
     rates = rates_for(price, usage.input) if price.tiers else price.rates
     row, currency, fee = price.id, price.currency, price.per_request
     plain_input, plain_output = usage.input, usage.output
     each = rates.by_token if plain_input <= COUNTED and plain_output <= COUNTED else None
-    lines: list[CostLine] = []
+    lines: tuple[CostLine, ...] = ()
     cost = fee
-    if not is_plain(usage):
-        plain_input, plain_output = _apart(lines, price, rates, usage)
-        cost += total(lines)
+    if not plain:
+        apart, plain_input, plain_output = _apart(price, rates, usage)
+        lines = tuple(apart)
+        cost += total(apart)
     if plain_input > 0:
         amount = rounded(plain_input, rates.input) if each is None else plain_input * each[0]
-        lines.append(CostLine("input", plain_input, "token", row, amount, currency))
+        lines += (CostLine("input", plain_input, "token", row, amount, currency),)
         cost += amount
     if plain_output > 0:
         amount = rounded(plain_output, rates.output) if each is None else plain_output * each[1]
-        lines.append(CostLine("output", plain_output, "token", row, amount, currency))
+        lines += (CostLine("output", plain_output, "token", row, amount, currency),)
         cost += amount
     if fee:
-        lines.append(CostLine("request", 1, "request", row, fee, currency))
-    if usage.calls:
-        called = [_called(price, tool, times) for tool, times in usage.calls]
+        lines += (CostLine("request", 1, "request", row, fee, currency),)
+    if not plain and usage.calls:
+        called = tuple([_called(price, tool, times) for tool, times in usage.calls])
         lines += called
         cost += total(called)
-    return tuple(lines), cost
+    return lines, cost, None if price.exchange == NANO else in_usd(cost, price)
 
 
 def is_plain(usage: Usage) -> bool:
@@ -126,8 +127,9 @@ def is_plain(usage: Usage) -> bool:
     )
 
 
-def _apart(lines: list[CostLine], price: Price, rates: Rates, usage: Usage) -> tuple[int, int]:
-    """Adds lines for the tokens that are billed apart; how many of input and of output are not."""
+def _apart(price: Price, rates: Rates, usage: Usage) -> tuple[list[CostLine], int, int]:
+    """Lines for the tokens that are billed apart; how many of input and of output are not."""
+    lines: list[CostLine] = []
     row, currency = price.id, price.currency
     plain_input, plain_output = usage.input, usage.output
     for kind, quantity, rate in (
@@ -148,7 +150,7 @@ def _apart(lines: list[CostLine], price: Price, rates: Rates, usage: Usage) -> t
         of_output = ("image_output", rates.image_output), ("audio_output", rates.audio_output)
         plain_input -= _priced_apart(lines, price, usage, plain_input, of_input)
         plain_output -= _priced_apart(lines, price, usage, plain_output, of_output)
-    return plain_input, plain_output
+    return lines, plain_input, plain_output
 
 
 def _called(price: Price, tool: str, times: int) -> CostLine:
@@ -178,7 +180,7 @@ def usage_cost(price: Price, usage: Usage) -> int:
     """What `cost_lines` add up to in USD, without making them where plain input and output are all there is."""
     if is_plain(usage):
         return expected_cost(price, usage.input, usage.output)
-    return in_usd(billed(price, usage)[1], price)
+    return in_usd(billed(price, usage, False)[1], price)
 
 
 def total(lines: Iterable[CostLine]) -> int:

@@ -217,7 +217,7 @@ class Spent(msgspec.Struct, frozen=True):
     continued: int = 0
 
 
-Flying = tuple[tuple[int, Candidate], ...]
+Flying = tuple[Dispatch, ...]
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
@@ -232,7 +232,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     taken: int = 0
     """How many of the candidates were."""
     flying: Flying = ()
-    """What is under way."""
+    """What is under way, as it was dispatched."""
     spent: Spent = Spent()
     pending: Candidate | None = None
     """Who is tried when the pause is over."""
@@ -280,8 +280,8 @@ def begin(
 ) -> tuple[State, tuple[Action, ...]]:
     if not candidates:
         return State(candidates, stronger, limits, "done"), (GiveUp("infeasible"),)
-    first = candidates[0]
-    return State(candidates, stronger, limits, "trying", 1, 1, ((1, first),)), (Dispatch(1, first),)
+    first = (Dispatch(1, candidates[0]),)
+    return State(candidates, stronger, limits, "trying", 1, 1, first), first
 
 
 def begin_alone(plan: Plan) -> tuple[State, tuple[Action, ...]]:
@@ -290,33 +290,33 @@ def begin_alone(plan: Plan) -> tuple[State, tuple[Action, ...]]:
         return begin(())
     stage = plan.steps[0]
     target = stage.targets[0]
-    first = Candidate(stage.move, target, target.channels[0])
-    return State((first,), (), USUAL, "trying", 1, 1, ((1, first),)), (Dispatch(1, first),)
+    candidate = Candidate(stage.move, target, target.channels[0])
+    first = (Dispatch(1, candidate),)
+    return State((candidate,), (), USUAL, "trying", 1, 1, first), first
 
 
 def step(state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     phase = state.phase
-    if isinstance(event, Committed):
+    if type(event) is Committed:
         return _committed(state, event) if phase == "trying" else (state, NOTHING)
     if phase == "done":
         return state, NOTHING
     if isinstance(event, Finished):
-        return (_done(state), (Complete(state.flying[0][0]),)) if phase == "committed" else (state, NOTHING)
+        return (_done(state), (Complete(state.flying[0].number),)) if phase == "committed" else (state, NOTHING)
     if isinstance(event, Failed):
         return _failed(state, event)
     if isinstance(event, Skipped):
         return _skipped(state, event)
-    kind = type(event)
-    if kind is HedgeDue:
+    if type(event) is HedgeDue:
         return _hedged(state)
-    if kind is Waited:
+    if type(event) is Waited:
         return _resumed(state)
-    return _interrupted(state, kind is DeadlinePassed)
+    return _interrupted(state, type(event) is DeadlinePassed)
 
 
 def _committed(state: State, event: Committed) -> tuple[State, tuple[Action, ...]]:
     number, flying, others = event.number, state.flying, NOTHING
-    if len(flying) > 1 or flying[0][0] != number:
+    if len(flying) > 1 or flying[0].number != number:
         flying, others = _parted(flying, number)
         if not flying:
             return state, NOTHING
@@ -328,21 +328,21 @@ def _committed(state: State, event: Committed) -> tuple[State, tuple[Action, ...
 
 def _parted(flying: Flying, number: int) -> tuple[Flying, tuple[Action, ...]]:
     """The one that is committed, and the end of those beside it; nothing where that one is not under way."""
-    chosen = tuple([pair for pair in flying if pair[0] == number])
-    return chosen, tuple([Abort(one) for one, _ in flying if one != number])
+    chosen = tuple([one for one in flying if one.number == number])
+    return chosen, tuple([Abort(one.number) for one in flying if one.number != number])
 
 
 def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
-    failed = next((candidate for number, candidate in state.flying if number == event.number), None)
+    failed = next((one.candidate for one in state.flying if one.number == event.number), None)
     if failed is None:
         return state, NOTHING
-    flying = tuple(pair for pair in state.flying if pair[0] != event.number)
+    flying = tuple(one for one in state.flying if one.number != event.number)
     if state.phase == "committed":
         if not event.continues:
             return _done(state), _CUT
         return _gone_on(_replace(state, flying=flying))
     if event.final and not state.told and not state.in_hand:
-        return _done(state), (*(Abort(number) for number, _ in flying), GiveUp("final"))
+        return _done(state), (*(Abort(one.number) for one in flying), GiveUp("final"))
     spent = state.spent
     if event.again and not spent.again:
         return _dispatched(_replace(state, flying=flying, spent=_replace(spent, again=True)), failed)
@@ -364,12 +364,13 @@ def _failed(state: State, event: Failed) -> tuple[State, tuple[Action, ...]]:
 
 
 def _skipped(state: State, event: Skipped) -> tuple[State, tuple[Action, ...]]:
-    if state.phase != "trying" or all(number != event.number for number, _ in state.flying):
+    if state.phase != "trying" or all(one.number != event.number for one in state.flying):
         return state, NOTHING
-    flying = tuple(pair for pair in state.flying if pair[0] != event.number)
+    flying = tuple(one for one in state.flying if one.number != event.number)
     reserve = state.reserve
     if event.later:
-        reserve = (*reserve, *(one for number, one in state.flying if number == event.number and not one.anyway))
+        skipped = (one.candidate for one in state.flying if one.number == event.number)
+        reserve = (*reserve, *(one for one in skipped if not one.anyway))
     spent = _replace(state.spent, skipped=state.spent.skipped + 1)
     state = _replace(state, flying=flying, spent=spent, reserve=reserve)
     if flying:
@@ -456,9 +457,9 @@ def _made(state: State) -> int:
 
 def _dispatched(state: State, candidate: Candidate) -> tuple[State, tuple[Action, ...]]:
     number = state.tried + 1
-    flying = (*state.flying, (number, candidate))
-    trying = _replace(state, phase="trying", tried=number, flying=flying, pending=None)
-    return trying, (Dispatch(number, candidate),)
+    dispatched = (Dispatch(number, candidate),)
+    trying = _replace(state, phase="trying", tried=number, flying=state.flying + dispatched, pending=None)
+    return trying, dispatched
 
 
 def may_hedge(state: State) -> bool:
@@ -493,7 +494,7 @@ def _done(state: State) -> State:
 
 
 def _interrupted(state: State, deadline: bool) -> tuple[State, tuple[Action, ...]]:
-    aborts = tuple([Abort(number) for number, _ in state.flying])
+    aborts = tuple([Abort(one.number) for one in state.flying])
     if not deadline:
         return _done(state), aborts
     return _done(state), (*aborts, Cut() if state.told else GiveUp("deadline"))

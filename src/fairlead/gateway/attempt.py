@@ -14,13 +14,14 @@ import msgspec
 
 from fairlead.core.budgets import Hold
 from fairlead.core.call import Call
+from fairlead.core.cost import billed, is_plain
 from fairlead.core.egress import grant
 from fairlead.core.execution import WHOLE, Candidate, Cause, Committed, Event, Failed, Skipped
 from fairlead.core.health import Claim
 from fairlead.core.limits import Gate
 from fairlead.core.model import Price
 from fairlead.core.policy import Ending
-from fairlead.core.record import Attempt, Intent, Outcome, Usage
+from fairlead.core.record import Attempt, CostLine, Intent, Outcome, Usage
 from fairlead.core.settable import settable
 from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
@@ -30,7 +31,7 @@ from fairlead.dialects.translate import Losses
 from fairlead.dialects.weighing import BYTES
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway import used
-from fairlead.gateway.account import charge, intent
+from fairlead.gateway.account import intent
 from fairlead.gateway.admit import seed_of
 from fairlead.gateway.answering import cause_of, reader_for, silence, usual, whole
 from fairlead.gateway.balances import Refusal
@@ -54,6 +55,8 @@ LEFT_RUNNING = frozenset(("first_byte_timeout", "idle_timeout", "too_large"))
 OUTRUN = "the answer grew beyond what was left of its budget"
 SLICE = 256
 """Bytes that are read at once where an answer may grow beyond its budget."""
+UNPRICED: tuple[tuple[CostLine, ...], int, int | None] = ((), 0, None)
+"""What comes to nothing, as its price is not known."""
 FAULTS = frozenset(("outage", "rate_limit", "slow"))
 """Causes that speak against a channel."""
 
@@ -92,6 +95,8 @@ class Try(msgspec.Struct, eq=False):
     """Tokens, once it is over."""
     spent: int = 0
     """What it cost then, in nano-units of USD."""
+    plain: bool = False
+    """Whether what it used then was plain input and output alone."""
     cut: int | None = None
     """Where it was ended because a budget bears no more: about the tokens that the client has been given."""
     _unseen: int = 0
@@ -248,15 +253,15 @@ class Try(msgspec.Struct, eq=False):
 
     def unfit(self, words: str) -> None:
         """Not good enough: on the books it stays what it cost."""
-        self.run.failures.append(Failure(self.candidate, 200, words, kind="unfit"))
+        self.run.failures += (Failure(self.candidate, 200, words, kind="unfit"),)
         self.told_otherwise("failed", words)
 
     def told_otherwise(self, outcome: Outcome, error: str) -> None:
         """What became of an answer that was whole, and on the books already."""
-        attempt, attempts = self.attempt, self.run.attempts
-        assert attempt is not None
-        place = next(place for place, one in enumerate(attempts) if one is attempt)
-        self.attempt = attempts[place] = msgspec.structs.replace(attempt, outcome=outcome, error=error[:500])
+        run, before = self.run, self.attempt
+        assert before is not None
+        told = self.attempt = msgspec.structs.replace(before, outcome=outcome, error=error[:500])
+        run.attempts = tuple([told if one is before else one for one in run.attempts])
 
     async def _held(self, reply: Reply, wire: Wire, anew: bool) -> Event:
         """A stream that is checked: nothing of it is given before all of it is there, unless that takes too long."""
@@ -367,7 +372,7 @@ class Try(msgspec.Struct, eq=False):
         """It is not asked at all."""
         self._give_back(0)
         self.run.look_further()
-        self.run.failures.append(Failure(self.candidate, 0, words, retry_after=back_in, kind=kind))
+        self.run.failures += (Failure(self.candidate, 0, words, retry_after=back_in, kind=kind),)
         return Skipped(self.number, later)
 
     def failed(
@@ -383,7 +388,7 @@ class Try(msgspec.Struct, eq=False):
     ) -> Event:
         """`passing`: what may be better in a moment."""
         run = self.run
-        run.failures.append(Failure(self.candidate, status, words, body, retry_after, kind))
+        run.failures += (Failure(self.candidate, status, words, body, retry_after, kind),)
         if not final and not kind and cause != "blocked":
             run.runtime.complain(self.candidate.channel.id, status, words)
         if self.claim is not None and cause in FAULTS and not final and not kind:
@@ -450,8 +455,9 @@ class Try(msgspec.Struct, eq=False):
             usage = used.read(self, intent, outcome)
         if self.grip is not None:
             usage = used.borne(self, usage)
-        price = self.price
-        lines, cost, usd = charge(price, usage)
+        price, plain = self.price, is_plain(usage)
+        self.plain = plain
+        lines, cost, usd = UNPRICED if price is None else billed(price, usage, plain)
         attempt = Attempt(
             intent.attempt, intent.number, intent.model, intent.channel, intent.provider, intent.region, outcome, self.status,
             error, intent.at_ms, first_ms, total_ms, usage, lines, cost, intent.currency, candidate.move, intent.tier,
@@ -459,7 +465,7 @@ class Try(msgspec.Struct, eq=False):
         )  # fmt: skip
         if price is None or (usage.calls and not attempt.priced):
             run.priced = False
-        run.attempts.append(attempt)
+        run.attempts += (attempt,)
         spent = self.spent = cost if usd is None else usd
         took = self.took = usage.input + usage.output
         run.spent += spent

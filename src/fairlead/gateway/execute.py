@@ -17,6 +17,7 @@ import msgspec
 
 from fairlead.core import execution as machine
 from fairlead.core.call import Call
+from fairlead.core.cost import expected_cost, usage_cost
 from fairlead.core.execution import Abort, Complete, Cut, Deliver, Dispatch, Event, Wait
 from fairlead.core.model import Channel
 from fairlead.core.plan import Plan
@@ -66,9 +67,9 @@ class Run(msgspec.Struct, eq=False):
     began: int = 0
     state: machine.State = machine.NOBODY
     tries: dict[int, Try] = {}
-    attempts: list[Attempt] = []
+    attempts: tuple[Attempt, ...] = ()
     """On the books."""
-    failures: list[Failure] = []
+    failures: tuple[Failure, ...] = ()
     joint: Joint | None = None
     """Where another may go on with what broke off."""
     balanced: tuple[tuple[str, float], ...] = ()
@@ -202,7 +203,7 @@ class Run(msgspec.Struct, eq=False):
         of the process, is nobody's fault."""
         if self.left() > 0 or self.runtime.ending:
             return
-        for trying in (self.tries[number] for number, _ in self.state.flying):
+        for trying in self._under_way():
             if trying.claim is not None and not trying.first_at:
                 if monotonic() - trying.sent_at > self.world.request_timeout / 2:
                     self.runtime.health.failed(trying.claim, "no answer before the deadline", None)
@@ -223,7 +224,8 @@ class Run(msgspec.Struct, eq=False):
     def over_own_limit(self) -> None:
         """The task's longest time is over: its fallback is asked, if there is one. Another channel of the same model is none."""
         state = self.state
-        slow, rest = {one.channel.model for _, one in state.flying}, state.candidates[state.taken :]
+        slow = {one.candidate.channel.model for one in state.flying}
+        rest = state.candidates[state.taken :]
         others = tuple(one for one in rest if one.channel.model not in slow)
         if others and not state.answered and self._waiting() and self.task is not None:
             self.state = msgspec.structs.replace(state, candidates=(*state.candidates[: state.taken], *others))
@@ -234,7 +236,7 @@ class Run(msgspec.Struct, eq=False):
 
     def hurry(self, words: str) -> None:
         """A stream has been held back for too long: somebody stronger is asked, if there is one."""
-        whole = any(self.tries[number].attempt is not None for number, _ in self.state.flying)
+        whole = any(one.attempt is not None for one in self._under_way())
         if machine.may_rise(self.state) and self._waiting() and not whole and self.task is not None:
             self.slow = f"{UNFIT}{words}", "unfit"
             self.task.cancel()
@@ -245,18 +247,19 @@ class Run(msgspec.Struct, eq=False):
 
     def speaking(self) -> bool:
         """Whether one of those under way has begun to answer."""
-        trying = [self.tries[number] for number, _ in self.state.flying]
-        return any(one.reader is not None and one.reader.committed and one.attempt is None for one in trying)
+        return any(one.reader is not None and one.reader.committed and one.attempt is None for one in self._under_way())
+
+    def _under_way(self) -> list[Try]:
+        return [self.tries[one.number] for one in self.state.flying]
 
     def _give_way(self, words: str, cause: machine.Cause) -> Event | None:
         """What is under way takes too long."""
         event: Event | None = None
-        for number, _ in self.state.flying:
+        for trying in self._under_way():
             if event is not None:
                 self.state, _ = machine.step(self.state, event)
-            trying = self.tries[number]
             trying.abort()
-            self._forget(number)
+            self._forget(trying.number)
             event = trying.failed(trying.status, words, cause, kind="unfit" if cause == "unfit" else "")
             if isinstance(event, machine.Failed):
                 event = msgspec.structs.replace(event, partial=True)
@@ -279,7 +282,7 @@ class Run(msgspec.Struct, eq=False):
 
     async def _first_event(self, racing: dict[int, asyncio.Task[Event]]) -> Event:
         """The next event of the attempts under way, or that another is to be made beside them."""
-        judging = any(self.tries[number].attempt is not None for number, _ in self.state.flying)
+        judging = any(one.attempt is not None for one in self._under_way())
         patience = self.plan.handling.hedge_ms / 1000 if machine.may_hedge(self.state) and not judging else None
         done, _ = await asyncio.wait(racing.values(), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not done:
@@ -410,9 +413,9 @@ class Run(msgspec.Struct, eq=False):
 
     def last(self, attempt: Attempt, outcome: Outcome) -> Attempt:
         """On the books the attempt that answered is the last one."""
-        self.attempts.remove(attempt)
+        others = [one for one in self.attempts if one.number != attempt.number]
         attempt = msgspec.structs.replace(attempt, outcome=outcome)
-        self.attempts.append(attempt)
+        self.attempts = (*others, attempt)
         return attempt
 
     def headers(self, content_type: bytes, winner: Try, attempt: Attempt | None) -> bytes:
@@ -446,11 +449,18 @@ class Run(msgspec.Struct, eq=False):
     # ---- the books
 
     def _baseline_of(self, compared: Channel | None, answered: Attempt) -> int | None:
-        at = self.call.facts.at
+        """What the same tokens would have cost at the channel that is compared with: what was spent, where that is by the
+        very price."""
+        usage = answered.usage
+        price = None if compared is None else compared.price_at(self.call.facts.at)
+        if price is None:
+            return None
         if self.joint is not None:
-            return baseline_cost(compared, self.joint.whole(answered.usage), at)
+            return usage_cost(price, self.joint.whole(usage))
         winner = self.tries[answered.number]
-        return baseline_cost(compared, answered.usage, at, winner.price, winner.spent)
+        if price is winner.price:
+            return winner.spent
+        return expected_cost(price, usage.input, usage.output) if winner.plain else usage_cost(price, usage)
 
     def settle(self, outcome: Outcome, status: int, error: str, answered: Attempt | None = None) -> None:
         call, plan, runtime = self.call, self.plan, self.runtime
@@ -468,7 +478,7 @@ class Run(msgspec.Struct, eq=False):
             plan.snapshot_hash, plan.conditions, seed_of(call.id), model, channel,
         )  # fmt: skip
         came = (
-            tuple(self.attempts), self.spent, self.baseline if self.priced else None,
+            self.attempts, self.spent, self.baseline if self.priced else None,
             "" if compared is None else compared.model, int(self.overhead * 1e6), int((monotonic() - self.received) * 1000),
             wishes.tags, plan.task, wishes.session, call.signals, __version__,
             None if plan.named else runtime.contents.decision(call, plan), self.balanced, caller.team,
