@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
+from typing import Literal, final
 
 import msgspec
 
@@ -76,6 +76,7 @@ class Circuit:
     trial: Claim | None = None
 
 
+@final
 @settable
 class Claim(msgspec.Struct):
     """The right to ask a channel once. To be reported on with `failed`, `answered` or `abandoned`."""

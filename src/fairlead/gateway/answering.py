@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import floor
 from typing import cast
 
 import msgspec
@@ -28,6 +29,9 @@ from fairlead.dialects.weighing import tokens_of
 from fairlead.gateway import media
 from fairlead.providers.openai_compatible import wants_usage
 from fairlead.providers.wire import Endpoint
+
+HUNDREDTHS = tuple(f"{hundredths / 100:.2f}" for hundredths in range(1000))
+"""Milliseconds as they are told: rounding a fraction takes longer than most of the lines about it."""
 
 
 def reader_for(call: Call, dialect: str, endpoint: Endpoint, model: str, anew: bool = False) -> Reader:
@@ -58,12 +62,6 @@ class Whole(msgspec.Struct, frozen=True):
 def cause_of(ending: Ending) -> Cause:
     """Why another is asked instead."""
     return "blocked" if ending in ("blocked", "refused") else "empty"
-
-
-def usual(dialect: str, body: bytes) -> Usage | None:
-    """What an answer took that passes, where it is as nearly all are: `whole` need not look at it."""
-    found = DIALECTS[dialect].usual
-    return None if found is None else found(body)
 
 
 def whole(call: Call, dialect: str, body: bytes, model: str, losses: Losses | None = None, anew: bool = False) -> Whole:
@@ -125,6 +123,8 @@ def own_headers(
     call: Call, cost: int | None, baseline: int | None, tried: int, ours: float, losses: Losses | None, limit: int = 0
 ) -> bytes:
     """The header lines that are this answer's own. `limit` is the output limit that was sent where a budget wants one."""
+    hundredths = floor(ours * 100_000 + 0.5)
+    overhead = HUNDREDTHS[hundredths] if hundredths < 1000 else f"{ours * 1000:.2f}"
     compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
     sent = f"x-fairlead-max-tokens: {limit}\r\n" if limit else ""
     seldom, beside = "", call.beside
@@ -135,7 +135,7 @@ def own_headers(
         f"x-fairlead-request-id: {call.id}\r\n"
         f"x-fairlead-cost: {'unknown' if cost is None else plain(cost)}\r\n"
         f"x-fairlead-attempts: {tried}\r\n"
-        f"x-fairlead-overhead-ms: {ours * 1000:.2f}\r\n{compared}{sent}{seldom}"
+        f"x-fairlead-overhead-ms: {overhead}\r\n{compared}{sent}{seldom}"
     ).encode()
 
 

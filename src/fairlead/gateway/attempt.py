@@ -7,6 +7,7 @@ budget, the claim on the channel, its place in the balance.
 from __future__ import annotations
 
 import time
+from math import floor
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,14 @@ from fairlead.core.throttle import backoff
 from fairlead.dialects.dialect import Reader
 from fairlead.dialects.openai_chat.native import ChatView
 from fairlead.dialects.passing import HELD_LIMIT
+from fairlead.dialects.table import DIALECTS
 from fairlead.dialects.translate import Losses
 from fairlead.dialects.weighing import BYTES
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway import used
 from fairlead.gateway.account import intent
 from fairlead.gateway.admit import seed_of
-from fairlead.gateway.answering import cause_of, reader_for, silence, usual, whole
+from fairlead.gateway.answering import cause_of, reader_for, silence, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
 from fairlead.gateway.budgets import Ended, outran
@@ -135,21 +137,24 @@ class Try(msgspec.Struct, eq=False):
             return self.failed(0, refused.message)
         except BadRequest as problem:
             return self.failed(0, problem.message, kind="untranslatable")
-        borne = self._borne(call, sent, wire.dialect)
-        if not isinstance(borne, Outbound):
-            return borne
+        self.price = channel.price_at(call.facts.at)
+        if runtime.metering.of_models or runtime.budgets.any:
+            borne = self._borne(call, sent, wire.dialect)
+            if not isinstance(borne, Outbound):
+                return borne
+            sent = borne
         health = runtime.health
         if alone:
             entered = health.enter(channel)
         else:
             further = self.number > 1 and await health.further.heard(channel.provider)
             entered = health.enter(channel, further, candidate.anyway or run.plan.last_resort)
-        if isinstance(entered, str):
+        if type(entered) is not Claim:
             return self._skipped(entered, later=entered is LEFT_ALONE)
         self.claim = entered
         self._begin()
         try:
-            reply = self.reply = await runtime.upstream_for(endpoint).send(permit, endpoint, borne, self._sent)
+            reply = self.reply = await runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
             self.status = status = reply.status
             if endpoint.keyed or (health.shares and run.plan.handling.balance == "weighted"):
                 self._look_at_quota(reply)
@@ -162,10 +167,7 @@ class Try(msgspec.Struct, eq=False):
             if body is None:
                 body = await reply.body()
         except UpstreamBroken as broken:
-            answering = self.status == 200
-            self.generating = self.generating and (answering or (not self.status and broken.reason in LEFT_RUNNING))
-            kind = broken.reason if broken.ours else ""
-            return self.failed(self.status, str(broken), kind=kind, passing=broken.reason in PASSING)
+            return self._broken(broken)
         self.first_at = monotonic()
         event = self._answered(body, wire, anew)
         return event if checking is None or type(event) is not Committed else await self._judged()
@@ -181,7 +183,6 @@ class Try(msgspec.Struct, eq=False):
         """The request as limits and budgets let it leave, with what they hold for it; else why they do not."""
         run, channel = self.run, self.candidate.channel
         runtime = run.runtime
-        price = self.price = channel.price_at(run.call.facts.at)
         limited_models = runtime.metering.of_models
         if limited_models and channel.model in limited_models:
             self.gate = Gate((limited_models[channel.model],))
@@ -189,7 +190,7 @@ class Try(msgspec.Struct, eq=False):
             if over is not None:
                 return self._skipped(limited(over), over.retry_after, "limited")
         budgets = runtime.budgets
-        grip = budgets.hold(run, call, self.candidate, price) if budgets.any else None
+        grip = budgets.hold(run, call, self.candidate, self.price) if budgets.any else None
         if grip is None:
             return sent
         if not isinstance(grip, Hold):
@@ -226,7 +227,8 @@ class Try(msgspec.Struct, eq=False):
     def _answered(self, body: bytes, wire: Wire, anew: bool) -> Event:
         run, losses = self.run, self.losses
         call, dialect = run.call, wire.dialect
-        usage = usual(dialect, body) if losses is None and call.operation == "generate" else None
+        read = DIALECTS[dialect].usual if losses is None and call.operation == "generate" else None
+        usage = None if read is None else read(body)
         if usage is not None:
             self.body, self.usage, self.generating = body, usage, False
             return WHOLE if self.number == 1 else Committed(self.number, whole=True)
@@ -354,6 +356,11 @@ class Try(msgspec.Struct, eq=False):
         self.run.spare(self)
         return self.failed(200, f"the answer was {ending}", cause_of(ending))
 
+    def _broken(self, broken: UpstreamBroken) -> Event:
+        status, reason = self.status, broken.reason
+        self.generating = self.generating and (status == 200 or (not status and reason in LEFT_RUNNING))
+        return self.failed(status, str(broken), kind=reason if broken.ours else "", passing=reason in PASSING)
+
     def _refused(self, reply: Reply, body: bytes) -> Event:
         """The provider answered with an error status. Some repeat the key they were sent."""
         status = reply.status
@@ -449,9 +456,9 @@ class Try(msgspec.Struct, eq=False):
             if self.asked.key:
                 run.runtime.keys.answered(self.asked)
         usage, sent_at, first_at = self.usage, self.sent_at, self.first_at
-        first_ms = total_ms = int((first_at - sent_at) * 1000) if first_at else -1
+        first_ms = total_ms = floor((first_at - sent_at) * 1000) if first_at else -1
         if usage is None or self.reader is not None:  # else it came whole, and was over with that
-            total_ms = int((monotonic() - sent_at) * 1000)
+            total_ms = floor((monotonic() - sent_at) * 1000)
             usage = used.read(self, intent, outcome)
         if self.grip is not None:
             usage = used.borne(self, usage)
