@@ -89,27 +89,26 @@ def billed(price: Price, usage: Usage, plain: bool) -> tuple[tuple[CostLine, ...
     row, currency, fee = price.id, price.currency, price.per_request
     plain_input, plain_output = usage.input, usage.output
     each = rates.by_token if plain_input <= COUNTED and plain_output <= COUNTED else None
-    lines: tuple[CostLine, ...] = ()
+    lines: list[CostLine] = []
     cost = fee
     if not plain:
-        apart, plain_input, plain_output = _apart(price, rates, usage)
-        lines = tuple(apart)
-        cost += total(apart)
+        plain_input, plain_output = _apart(lines, price, rates, usage)
+        cost += total(lines)
     if plain_input > 0:
         amount = rounded(plain_input, rates.input) if each is None else plain_input * each[0]
-        lines += (CostLine("input", plain_input, "token", row, amount, currency),)
+        lines.append(CostLine("input", plain_input, "token", row, amount, currency))
         cost += amount
     if plain_output > 0:
         amount = rounded(plain_output, rates.output) if each is None else plain_output * each[1]
-        lines += (CostLine("output", plain_output, "token", row, amount, currency),)
+        lines.append(CostLine("output", plain_output, "token", row, amount, currency))
         cost += amount
     if fee:
-        lines += (CostLine("request", 1, "request", row, fee, currency),)
+        lines.append(CostLine("request", 1, "request", row, fee, currency))
     if not plain and usage.calls:
-        called = tuple([_called(price, tool, times) for tool, times in usage.calls])
+        called = [_called(price, tool, times) for tool, times in usage.calls]
         lines += called
         cost += total(called)
-    return lines, cost, None if price.exchange == NANO else in_usd(cost, price)
+    return tuple(lines), cost, None if price.exchange == NANO else in_usd(cost, price)
 
 
 def is_plain(usage: Usage) -> bool:
@@ -127,9 +126,8 @@ def is_plain(usage: Usage) -> bool:
     )
 
 
-def _apart(price: Price, rates: Rates, usage: Usage) -> tuple[list[CostLine], int, int]:
-    """Lines for the tokens that are billed apart; how many of input and of output are not."""
-    lines: list[CostLine] = []
+def _apart(lines: list[CostLine], price: Price, rates: Rates, usage: Usage) -> tuple[int, int]:
+    """Adds lines for the tokens that are billed apart; how many of input and of output are not."""
     row, currency = price.id, price.currency
     plain_input, plain_output = usage.input, usage.output
     for kind, quantity, rate in (
@@ -150,7 +148,7 @@ def _apart(price: Price, rates: Rates, usage: Usage) -> tuple[list[CostLine], in
         of_output = ("image_output", rates.image_output), ("audio_output", rates.audio_output)
         plain_input -= _priced_apart(lines, price, usage, plain_input, of_input)
         plain_output -= _priced_apart(lines, price, usage, plain_output, of_output)
-    return lines, plain_input, plain_output
+    return plain_input, plain_output
 
 
 def _called(price: Price, tool: str, times: int) -> CostLine:

@@ -1,30 +1,35 @@
-"""What is written of an attempt before it leaves, and what the same tokens would have cost elsewhere."""
+"""How an attempt begins on the books, before it leaves, and what the same tokens would have cost elsewhere."""
 
 from __future__ import annotations
 
-from fairlead.core.call import Call
+import time
+from time import monotonic
+from typing import TYPE_CHECKING
+
 from fairlead.core.cost import expected_cost, usage_cost
-from fairlead.core.execution import Candidate
-from fairlead.core.model import Channel, Price
-from fairlead.core.plan import Plan
+from fairlead.core.model import Channel
 from fairlead.core.record import Intent, Usage
 
+if TYPE_CHECKING:
+    from fairlead.gateway.attempt import Try
 
-def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int, price: Price | None) -> Intent:
-    """What is written before an attempt leaves."""
-    channel, target = candidate.channel, candidate.target
-    expected = target.expected
+
+def intend(trying: Try) -> None:
+    """It is in the ledger as one that is about to leave, and its time runs."""
+    run, number, candidate, price = trying.run, trying.number, trying.candidate, trying.price
+    call, channel, target = run.call, candidate.channel, candidate.target
+    caller, expected = call.caller, target.expected
     if channel is target.channels[0]:
         hold = expected.cost or 0
     else:
         hold = 0 if price is None else expected_cost(price, expected.input_tokens, expected.output_tokens)
-    return Intent(
+    intent = Intent(
         call.id + ".1" if number == 1 else f"{call.id}.{number}",
         call.id,
         number,
-        at_ms,
-        call.caller.name,
-        call.caller.tenant,
+        run.began if number == 1 else time.time_ns() // 1_000_000,
+        caller.name,
+        caller.tenant,
         channel.model,
         channel.id,
         channel.provider,
@@ -35,11 +40,18 @@ def intent(call: Call, plan: Plan, candidate: Candidate, number: int, at_ms: int
         expected.input_tokens,
         expected.output_tokens,
         call.purpose,
-        plan.purse if target.tier else "",
+        run.plan.purse if target.tier else "",
         target.tier,
-        call.caller.team,
+        caller.team,
         call.wishes.tags,
     )
+    if run.joint is not None:
+        intent = run.joint.longer(intent)
+    run.runtime.ledger.intend(intent)
+    trying.intent = intent
+    now = trying.sent_at = monotonic()
+    if number == 1:
+        run.overhead = now - run.received
 
 
 def baseline_cost(compared: Channel | None, usage: Usage, at: int) -> int | None:

@@ -33,8 +33,8 @@ from fairlead.dialects.translate import Losses
 from fairlead.dialects.weighing import BYTES
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway import used
-from fairlead.gateway.account import intent
 from fairlead.gateway.admit import seed_of
+from fairlead.gateway.account import intend
 from fairlead.gateway.answering import cause_of, reader_for, silence, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
@@ -152,7 +152,7 @@ class Try(msgspec.Struct, eq=False):
         if type(entered) is not Claim:
             return self._skipped(entered, later=entered is LEFT_ALONE)
         self.claim = entered
-        self._begin()
+        intend(self)
         try:
             reply = self.reply = await runtime.upstream_for(endpoint).send(permit, endpoint, sent, self._sent)
             self.status = status = reply.status
@@ -210,19 +210,6 @@ class Try(msgspec.Struct, eq=False):
             self.limit = limit
             return capped(sent, dialect, limit, self.endpoint)
         return sent
-
-    def _begin(self) -> None:
-        """On the books before it leaves."""
-        run, number = self.run, self.number
-        at_ms = run.began if number == 1 else time.time_ns() // 1_000_000
-        planned = intent(run.call, run.plan, self.candidate, number, at_ms, self.price)
-        if run.joint is not None:
-            planned = run.joint.longer(planned)
-        run.runtime.ledger.intend(planned)
-        self.intent = planned
-        now = self.sent_at = monotonic()
-        if number == 1:
-            run.overhead = now - run.received
 
     def _answered(self, body: bytes, wire: Wire, anew: bool) -> Event:
         run, losses = self.run, self.losses
