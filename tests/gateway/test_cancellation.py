@@ -113,7 +113,7 @@ async def test_an_unforeseen_error_frees_the_slot_closes_upstream_and_settles(
             raise ValueError("on purpose")
 
         with monkeypatch.context() as patched:
-            patched.setattr("fairlead.gateway.attempt.usual", broken)
+            patched.setattr("fairlead.gateway.attempt.Try._answered", broken)
             response = await server.chat()
             assert (response.status, response.error["code"]) == (500, "internal_error")
         assert in_flight(server) == 0
