@@ -47,7 +47,7 @@ def test_a_caller_is_told_less_without_a_word(dialect: str, body: bytes) -> None
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(0.0, b"0.00"), (0.000_412_3, b"0.41"), (0.000_018, b"0.02"), (0.009_994, b"9.99"), (0.009_996, b"10.00"), (1.5, b"1500.00")],
+    [(0.0, b"0.00"), (0.000_412_3, b"0.41"), (0.000_018, b"0.02"), (0.009_994, b"9.99"), (0.009_996, b"10.00"), (1.5, b"1500.00"), (-0.5, b"-500.00")],
 )  # fmt: skip
 def test_our_own_time_is_told_in_hundredths_of_a_millisecond(seconds: float, told: bytes) -> None:
     asked = call("gemini", b'{"contents":[{"role":"user","parts":[{"text":"x"}]}]}')

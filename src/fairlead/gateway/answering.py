@@ -124,7 +124,7 @@ def own_headers(
 ) -> bytes:
     """The header lines that are this answer's own. `limit` is the output limit that was sent where a budget wants one."""
     hundredths = floor(ours * 100_000 + 0.5)
-    overhead = HUNDREDTHS[hundredths] if hundredths < 1000 else f"{ours * 1000:.2f}"
+    overhead = HUNDREDTHS[hundredths] if 0 <= hundredths < 1000 else f"{ours * 1000:.2f}"
     compared = "" if baseline is None else f"x-fairlead-baseline-cost: {plain(baseline)}\r\n"
     sent = f"x-fairlead-max-tokens: {limit}\r\n" if limit else ""
     seldom, beside = "", call.beside

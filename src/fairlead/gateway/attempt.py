@@ -7,7 +7,7 @@ budget, the claim on the channel, its place in the balance.
 from __future__ import annotations
 
 import time
-from math import floor
+from math import trunc
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -443,9 +443,10 @@ class Try(msgspec.Struct, eq=False):
             if self.asked.key:
                 run.runtime.keys.answered(self.asked)
         usage, sent_at, first_at = self.usage, self.sent_at, self.first_at
-        first_ms = total_ms = floor((first_at - sent_at) * 1000) if first_at else -1
+        # `trunc` does to a fraction what `int` does, which asks first what it was given.
+        first_ms = total_ms = trunc((first_at - sent_at) * 1000) if first_at else -1
         if usage is None or self.reader is not None:  # else it came whole, and was over with that
-            total_ms = floor((monotonic() - sent_at) * 1000)
+            total_ms = trunc((monotonic() - sent_at) * 1000)
             usage = used.read(self, intent, outcome)
         if self.grip is not None:
             usage = used.borne(self, usage)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from math import floor
+from math import trunc
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -480,7 +480,7 @@ class Run(msgspec.Struct, eq=False):
         )  # fmt: skip
         came = (
             self.attempts, self.spent, self.baseline if self.priced else None,
-            "" if compared is None else compared.model, floor(self.overhead * 1e6), floor((monotonic() - self.received) * 1000),
+            "" if compared is None else compared.model, trunc(self.overhead * 1e6), trunc((monotonic() - self.received) * 1000),
             wishes.tags, plan.task, wishes.session, call.signals, __version__,
             None if plan.named else runtime.contents.decision(call, plan), self.balanced, caller.team,
         )  # fmt: skip
