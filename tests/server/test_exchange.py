@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fairlead.server.exchange import Exchange
+from fairlead.server.turns import OF_A_STREAM
 
 
 class House:
@@ -21,6 +22,7 @@ class Line:
     peer = ""
     known: object = None
     choked = False
+    share = 0
 
     def __init__(self) -> None:
         self.listener = House()
@@ -83,3 +85,11 @@ def test_a_head_can_leave_before_there_is_a_piece_and_leaves_once() -> None:
         b"HTTP/1.1 200 OK\r\nDate: today\r\nA: b\r\nContent-Length: 3\r\n\r\nall"
     )
     assert len(line.wrote) == 2
+
+
+def test_who_has_had_a_stream_is_looked_at_again_to_know_what_he_takes() -> None:
+    line = Line()
+    Exchange(line, 0.0).start(200, b"")
+    assert line.share == OF_A_STREAM
+    Exchange(line, 0.0).send(200, b"", b"{}")
+    assert line.share == 1

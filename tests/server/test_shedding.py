@@ -13,10 +13,10 @@ from typing import cast
 import pytest
 
 from fairlead.errors import Overloaded, RateLimited
-from fairlead.server import memory
+from fairlead.server import memory, turns
 from fairlead.server.exchange import Exchange, Line
 from fairlead.server.shedding import NEAR, PATIENCE, QUIET_SECONDS, Bearable, Shedding, bearable
-from fairlead.server.turns import Turns
+from fairlead.server.turns import Asked, Turns
 from tests.server.serving import KEYS, Served, question, serving, soon
 from tests.server.wire import Client
 from tests.upstream import HANG, answer, events, stream
@@ -122,6 +122,15 @@ def test_the_time_that_turning_away_takes_turns_everybody_away() -> None:  # FAU
     assert all(100 < count < 400 for count in found[-100:])
 
 
+class Come:
+    """A connection that sends one request."""
+
+    share = 1
+
+    def __init__(self, go: Callable[[], None]) -> None:
+        self.go = go
+
+
 class Flood:
     """Requests that come by the clock at `times` what is served: a thousand a second, one after another."""
 
@@ -152,7 +161,7 @@ class Flood:
             self.refused += 1
             return
         self.shedding.enter("a")
-        self.turns.begin(Exchange(cast(Line, None), at), partial(self.begun, at))
+        self.turns.begin(Come(partial(self.begun, at)), Exchange(cast(Line, None), at))
 
     def go_on(self, seconds: float) -> None:
         self.waits.clear()
@@ -416,9 +425,9 @@ async def test_who_has_waited_for_his_turn_is_turned_away(tmp_path: Path) -> Non
         class Later:
             """While somebody waits for his turn, time becomes short."""
 
-            def begin(self, exchange: Exchange, go: Callable[[], None]) -> None:
+            def begin(self, line: turns.Line, asked: Asked) -> None:
                 shedding._pressure, shedding.scarce = 1.0, True
-                begin(exchange, go)
+                begin(line, asked)
 
         listener.turns = cast(Turns, Later())
         statuses = []

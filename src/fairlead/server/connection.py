@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_begun", "_body", "_drained", "_fed", "_head", "_header_bytes", "_headers", "_held", "_paused", "_queue", "_rejected", "_repeats", "_silent", "_target", "_turn", "_unparsed", "_wake", "back_at", "busy", "choked", "choked_since", "closing", "exchange",
-        "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "task", "transport",
+        "idle_since", "known", "leave_at", "listener", "parser", "peer", "receiving_since", "share", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -51,6 +51,7 @@ class Connection(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
         self.peer = ""
         self.known: object = None
+        self.share = 0
         self.busy = False
         self.choked = False
         self.choked_since = 0.0
@@ -359,21 +360,20 @@ class Connection(asyncio.Protocol):
                 return
         self._turn = exchange
         self.busy = True
-        listener.turns.begin(exchange, self._go)
+        listener.turns.begin(self, exchange)
 
     def asked_in(self, exchange: Exchange) -> None:
         if self.transport is not None:
             self.busy = False
             self._take(exchange)
 
-    def _go(self) -> None:
+    def go(self) -> None:
         """One task serves the connection for good: it costs less than one each."""
         if self.transport is None:
             return
         wake = self._wake
-        if wake is not None:
-            if not wake.done():
-                wake.set_result(None)
+        if wake is not None and not wake.done():
+            wake.set_result(None)
         elif self.task is None:
             self.task = self.listener.loop.create_task(self._serve())
 

@@ -8,6 +8,7 @@ import msgspec
 
 from fairlead.core.settable import settable
 from fairlead.gateway.request import Headers
+from fairlead.server.turns import OF_A_STREAM
 
 JSON = b"Content-Type: application/json\r\n"
 REASONS = {
@@ -53,6 +54,8 @@ class Line(Protocol):
     """What an exchange needs of the connection it came over."""
 
     peer: str
+    share: int
+    """How much of a turn its latest answer took."""
     known: object
     """Whatever a handler wants to remember between the requests of a connection."""
     choked: bool
@@ -110,6 +113,7 @@ class Exchange(msgspec.Struct, eq=False):
         """The whole answer at once. `headers` are rendered lines, each ended by CRLF."""
         self.started = self.finished = True
         connection = self._connection
+        connection.share = 1
         house = connection.listener
         house.statuses[status] += 1
         keep_alive = self.keep_alive and not house.closing
@@ -121,7 +125,9 @@ class Exchange(msgspec.Struct, eq=False):
         """Begin an answer of unknown length, or of so many bytes, all of which have to be written. Its head leaves with the
         first of them, or with `put_head`."""
         self.started = True
-        house = self._connection.listener
+        connection = self._connection
+        connection.share = OF_A_STREAM
+        house = connection.listener
         house.statuses[status] += 1
         self.keep_alive = self.keep_alive and not house.closing
         if length is not None:

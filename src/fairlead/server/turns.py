@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol
 
 AT_ONCE = 16
@@ -24,8 +23,17 @@ STOPPED = 0.25
 """Most seconds between two beats that count: where the loop was stopped by something else, that tells nothing of the queue."""
 STREAM = b'"stream"'
 EDGE = 128
-"""Bytes at either end of a body where clients say whether they want a stream. They are looked at one by one, where most come
-at once."""
+"""Bytes at either end of a body where clients say whether they want a stream."""
+
+
+class Line(Protocol):
+    """What is needed of the connection a request came over."""
+
+    share: int
+    """How much of a turn its latest answer took; 0 where it had none yet."""
+
+    def go(self) -> None:
+        """Its turn has come."""
 
 
 class Asked(Protocol):
@@ -37,7 +45,8 @@ class Asked(Protocol):
 
 
 def share(asked: Asked) -> int:
-    """How much of a turn a request takes. Whoever is misjudged begins a little sooner or later, no more."""
+    """How much of a turn a request takes, by what it says. Who keeps a connection goes on asking for the same, so this is for its
+    first alone. Whoever is misjudged begins a little sooner or later, no more."""
     path, body = asked.path, asked.body
     at = body.find(STREAM, 0, EDGE)
     if at < 0:
@@ -57,7 +66,6 @@ class Turns:
         "_looked_at",
         "_loop",
         "_time_of_late",
-        "_unseen",
         "_waiting",
     )
 
@@ -65,9 +73,7 @@ class Turns:
         self._loop = loop
         self._begun = 0
         """In this turn, by their shares."""
-        self._unseen: list[Asked] = []
-        """Those of them that are taken for streams, as long as it makes no difference what they are."""
-        self._waiting: deque[tuple[Asked, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[Line, Asked]] = deque()
         self._each = 0.0
         """Seconds from one that leaves the queue to the next, of late; 0 while it is not known."""
         self._left = 0
@@ -75,23 +81,15 @@ class Turns:
         self._left_of_late = self._time_of_late = 0.0
         self._looked_at = 0.0
 
-    def begin(self, asked: Asked, go: Callable[[], None]) -> None:
+    def begin(self, line: Line, asked: Asked) -> None:
         begun = self._begun
         if not begun:
             self._loop.call_soon(self._next)
-        elif begun >= AT_ONCE and self._unseen:
-            begun = self._look()
         if begun < AT_ONCE and not self._waiting:
-            self._begun = begun + OF_A_STREAM
-            self._unseen.append(asked)
-            go()
+            self._begun = begun + (line.share or share(asked))
+            line.go()
         else:
-            self._waiting.append((asked, go))
-
-    def _look(self) -> int:
-        self._begun += sum(map(share, self._unseen)) - OF_A_STREAM * len(self._unseen)
-        self._unseen.clear()
-        return self._begun
+            self._waiting.append((line, asked))
 
     def ahead(self) -> float:
         """Seconds that whoever comes now will wait. Told by how many wait, not by how long the first of them has: that one tells
@@ -107,7 +105,7 @@ class Turns:
         passed, waiting = now - self._looked_at, self._waiting
         if not waiting:
             self._each = self._left_of_late = self._time_of_late = 0.0
-        elif self._left and now - waiting[0][0].received >= passed:
+        elif self._left and now - waiting[0][1].received >= passed:
             self._left_of_late = FADING * self._left_of_late + self._left
             self._time_of_late = FADING * self._time_of_late + min(passed, STOPPED)
             self._each = self._time_of_late / self._left_of_late
@@ -116,11 +114,10 @@ class Turns:
     def _next(self) -> None:
         waiting = self._waiting
         self._begun = 0
-        self._unseen.clear()
         while waiting and self._begun < AT_ONCE:
-            asked, go = waiting.popleft()
-            self._begun += share(asked)
+            line, asked = waiting.popleft()
+            self._begun += line.share or share(asked)
             self._left += 1
-            go()
+            line.go()
         if self._begun:
             self._loop.call_soon(self._next)
