@@ -47,7 +47,7 @@ class Head:
             lines = self._lines % (len(data) - size)
             if len(lines) != size:
                 return None
-        if not data.startswith(lines):
+        if data[:size] != lines:
             return None
         return Exchange(connection, received, self._method, self._path, self._query, self._headers, data[size:])
 
