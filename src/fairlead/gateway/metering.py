@@ -172,7 +172,7 @@ def told(gate: Gate, dialect: str) -> bytes:
         if requests:
             lines = f"{requests}{left}{REQUESTS_RESET[whole_in]}"
         if tokens:
-            lines += f"{tokens}{more}{TOKENS_RESET[later]}"
+            lines = f"{lines}{tokens}{more}{TOKENS_RESET[later]}"
     return lines.encode()
 
 
