@@ -33,8 +33,8 @@ from fairlead.dialects.translate import Losses
 from fairlead.dialects.weighing import BYTES
 from fairlead.errors import BadRequest, Forbidden
 from fairlead.gateway import used
-from fairlead.gateway.admit import seed_of
 from fairlead.gateway.account import intend
+from fairlead.gateway.admit import seed_of
 from fairlead.gateway.answering import cause_of, reader_for, silence, whole
 from fairlead.gateway.balances import Refusal
 from fairlead.gateway.belongings import take_down
