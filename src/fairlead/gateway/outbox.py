@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 
 MOST = 32
-"""Writes that are held: what a turn leads to, of which sixteen requests begin and as many end. Beyond, there is little more to
+"""Writes that are held: what a turn leads to, in which sixteen requests begin and as many end. Beyond, there is little more to
 save, and whoever wrote first would wait for it."""
 MOST_BYTES = 64 * 1024
 """Who writes so much at once does not wait: sending it costs more than waking whoever it is for."""
