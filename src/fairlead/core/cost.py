@@ -104,7 +104,7 @@ def billed(price: Price, usage: Usage, plain: bool) -> tuple[tuple[CostLine, ...
         cost += amount
     if fee:
         lines.append(CostLine("request", 1, "request", row, fee, currency))
-    if not plain and usage.calls:
+    if usage.calls:
         called = [_called(price, tool, times) for tool, times in usage.calls]
         lines += called
         cost += total(called)

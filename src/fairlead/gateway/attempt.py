@@ -184,7 +184,7 @@ class Try(msgspec.Struct, eq=False):
         run, channel = self.run, self.candidate.channel
         runtime = run.runtime
         limited_models = runtime.metering.of_models
-        if limited_models and channel.model in limited_models:
+        if channel.model in limited_models:
             self.gate = Gate((limited_models[channel.model],))
             over = self.gate.enter(monotonic(), *taking_of(call, self.candidate.target))
             if over is not None:

@@ -277,9 +277,9 @@ class Projection:
     def _unknown(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Those that are not there already: sums must not be added to twice."""
         (last,) = self.connection.execute("SELECT coalesce(max(seq), -1) FROM requests").fetchone()
-        present = "SELECT 1 FROM requests WHERE seq = ?"
-        if rows and rows[0][0] > last:
+        if rows and rows[0][0] > last:  # they come in order, and mostly behind all that is there
             return rows
+        present = "SELECT 1 FROM requests WHERE seq = ?"
         return [row for row in rows if row[0] > last or not self.connection.execute(present, (row[0],)).fetchone()]
 
     def _requests(self, rows: Sequence[Row]) -> Sequence[Row]:
